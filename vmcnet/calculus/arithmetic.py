@@ -1,0 +1,166 @@
+"""Sum, difference, product, quotient, scaling and a + i b, each with its three rules.
+
+value(xp, args): arrays -> array. jet(xp, args): jets -> jet. reverse(xp, adjoint, out, args, per_walker): the adjoints of the
+arguments, d log psi / d arg = sum adjoint d out / d arg, without conjugation; broadcasting is summed back by the tape.
+"""
+
+from __future__ import annotations
+
+from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, JetData, combine, common, embed
+
+
+def _linear(jet, slots, jacobian):
+    return JetData(slots, LINEAR, jet.frame, jacobian)
+
+
+class Add:
+    """a + b: slots add; a constant touches slot 0 only."""
+
+    name = "add"
+
+    def value(self, xp, a, b):
+        return a + b
+
+    def jet(self, xp, a, b):
+        for p, q in ((a, b), (b, a)):
+            if p.support == LINEAR and q.support == CONSTANT and _aligned(p, q):
+                return _linear(p, p.slots + q.slots, p.jacobian)
+        return combine(xp, a, b, lambda p, q: p + q, lambda p, q: p + q)
+
+    def reverse(self, xp, adjoint, out, a, b, per_walker=False):
+        return adjoint, adjoint
+
+
+def _aligned(p, q):
+    """Whether adding or scaling by the constant q keeps the shape of the linear jet p."""
+    return len(q.shape) <= len(p.shape) and all(m in (1, k) for m, k in zip(q.shape[::-1], p.shape[::-1], strict=False))
+
+
+class Subtract:
+    """a - b."""
+
+    name = "subtract"
+
+    def value(self, xp, a, b):
+        return a - b
+
+    def jet(self, xp, a, b):
+        if a.support == LINEAR and b.support == CONSTANT and _aligned(a, b):
+            return _linear(a, a.slots - b.slots, a.jacobian)
+        return combine(xp, a, b, lambda p, q: p - q, lambda p, q: p - q)
+
+    def reverse(self, xp, adjoint, out, a, b, per_walker=False):
+        return adjoint, -adjoint
+
+
+class Shift:
+    """x + number."""
+
+    name = "shift"
+
+    def value(self, xp, x, number):
+        return x + number
+
+    def jet(self, xp, x, number):
+        if x.support == LINEAR:
+            return _linear(x, x.slots + number, x.jacobian)
+        out = x.slots + xp.zeros((), x.slots.dtype) if isinstance(number, float) else x.slots + 0j
+        out[0] += number
+        return x.like(out)
+
+    def reverse(self, xp, adjoint, out, x, number, per_walker=False):
+        return (adjoint,)
+
+
+class Scale:
+    """number x: acts on all slots."""
+
+    name = "scale"
+
+    def value(self, xp, x, number):
+        return x * number
+
+    def jet(self, xp, x, number):
+        if x.support == LINEAR:
+            return _linear(x, x.slots * number, x.jacobian * number)
+        return x.like(x.slots * number)
+
+    def reverse(self, xp, adjoint, out, x, number, per_walker=False):
+        return (adjoint * number,)
+
+
+class Multiply:
+    """a b: slot 0 p0 q0; above p0 q + q0 p; the Laplacian adds 2 sum_c p_c q_c."""
+
+    name = "multiply"
+
+    def value(self, xp, a, b):
+        return a * b
+
+    def jet(self, xp, a, b):
+        for p, q in ((a, b), (b, a)):
+            if q.support == CONSTANT:
+                if p.support == LINEAR and len(q.shape) < len(p.shape) and _aligned(p, q):
+                    return _linear(p, p.slots * q.slots, p.jacobian * q.slots)
+                if p.support == LINEAR:
+                    p = embed(xp, p, ALL)
+                return p.like(p.slots * q.slots)
+        a, b = common(xp, [a, b])
+        p, q = a.slots, b.slots
+        out = p[0] * q + q[0] * p
+        out[0] = p[0] * q[0]
+        out[-1] += 2.0 * (p[1:-1] * q[1:-1]).sum(axis=0)
+        return a.like(out)
+
+    def reverse(self, xp, adjoint, out, a, b, per_walker=False):
+        return adjoint * b, adjoint * a
+
+
+class Divide:
+    """a / b = a b^-1; the jet of r = a/b follows from a = r b: r_c = (a_c - r b_c)/b, lap r = (lap a - r lap b - 2 sum_c r_c b_c)/b."""
+
+    name = "divide"
+
+    def value(self, xp, a, b):
+        return a / b
+
+    def jet(self, xp, a, b):
+        if b.support == CONSTANT:
+            if a.support == LINEAR and len(b.shape) < len(a.shape) and _aligned(a, b):
+                return _linear(a, a.slots / b.slots, a.jacobian / b.slots)
+            if a.support == LINEAR:
+                a = embed(xp, a, ALL)
+            return a.like(a.slots / b.slots)
+        a, b = common(xp, [a, b])
+        if a.support == CONSTANT:
+            a = embed(xp, a, b.support)
+        q = b.slots
+        r = a.slots[0] / q[0]
+        out = (a.slots - r * q) / q[0]
+        out[0] = r
+        out[-1] -= 2.0 * (out[1:-1] * q[1:-1]).sum(axis=0) / q[0]
+        return a.like(out)
+
+    def reverse(self, xp, adjoint, out, a, b, per_walker=False):
+        scaled = adjoint / b
+        return scaled, -scaled * out
+
+
+class Complex:
+    """a + i b of two real arguments: linear in both."""
+
+    name = "complex"
+
+    def value(self, xp, a, b):
+        return a + 1j * b
+
+    def jet(self, xp, a, b):
+        if a.support == LINEAR and b.support == LINEAR:
+            return _linear(a, a.slots + 1j * b.slots, a.jacobian + 1j * b.jacobian)
+        return combine(xp, a, b, lambda p, q: p + 1j * q, lambda p, q: p + 1j * q)
+
+    def reverse(self, xp, adjoint, out, a, b, per_walker=False):
+        return adjoint, 1j * adjoint
+
+
+ADD, SUBTRACT, SHIFT, SCALE, MULTIPLY, DIVIDE, COMPLEX = Add(), Subtract(), Shift(), Scale(), Multiply(), Divide(), Complex()

@@ -1,0 +1,164 @@
+"""Elementwise functions: each gives f, f' and f'' of its argument; the jet and reverse rules are shared.
+
+Jet: f(v) in slot 0, f'(v) j above, plus f''(v) sum_c j_c^2 in the Laplacian. Reverse: adjoint f'(v).
+All functions are holomorphic: a complex argument gives the complex derivative, never a conjugate.
+"""
+
+from __future__ import annotations
+
+from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR
+
+
+class Elementwise:
+    """value(xp, x); slope(xp, x, y) = f'; curvature(xp, x, y, slope) = f'', with y = f(x)."""
+
+    name = ""
+
+    def jet(self, xp, x, **static):
+        v = x.slots[0]
+        y = self.value(xp, v, **static)
+        if x.support == CONSTANT:
+            return x.like(y[None])
+        slope = self.slope(xp, v, y, **static)
+        curvature = self.curvature(xp, v, y, slope, **static)
+        if x.support == LINEAR:
+            jacobian = x.jacobian
+            out = xp.empty((jacobian.shape[0] + 2,) + y.shape, y.dtype)
+            xp.multiply(slope, jacobian, out=out[1:-1])
+            xp.multiply(curvature, (jacobian * jacobian).sum(axis=0), out=out[-1])
+            out[0] = y
+            return x.like(out, ALL)
+        derivatives = x.slots[1:-1]
+        out = xp.empty(x.slots.shape, y.dtype)
+        out[0] = y
+        xp.multiply(slope, x.slots[1:], out=out[1:])
+        out[-1] += curvature * (derivatives * derivatives).sum(axis=0)
+        return x.like(out)
+
+    def reverse(self, xp, adjoint, out, x, per_walker=False, **static):
+        return (adjoint * self.slope(xp, x, out, **static),)
+
+
+class Tanh(Elementwise):
+    name = "tanh"
+
+    def value(self, xp, x):
+        return xp.tanh(x)
+
+    def slope(self, xp, x, y):
+        return 1.0 - y * y
+
+    def curvature(self, xp, x, y, slope):
+        return -2.0 * y * slope
+
+
+class Exp(Elementwise):
+    name = "exp"
+
+    def value(self, xp, x):
+        return xp.exp(x)
+
+    def slope(self, xp, x, y):
+        return y
+
+    def curvature(self, xp, x, y, slope):
+        return y
+
+
+class Log(Elementwise):
+    """Principal branch for complex arguments."""
+
+    name = "log"
+
+    def value(self, xp, x):
+        return xp.log(x)
+
+    def slope(self, xp, x, y):
+        return 1.0 / x
+
+    def curvature(self, xp, x, y, slope):
+        return -slope * slope
+
+
+class Softplus(Elementwise):
+    """log(1 + e^x) without overflow: with s = sign Re x, max(s, 0) x + log(1 + e^(-s x)); f' = 1/(1 + e^-x)."""
+
+    name = "softplus"
+
+    def value(self, xp, x):
+        positive = x.real > 0
+        return xp.where(positive, x, 0.0 * x) + xp.log1p(xp.exp(xp.where(positive, -x, x)))
+
+    def slope(self, xp, x, y):
+        positive = x.real > 0
+        small = xp.exp(xp.where(positive, -x, x))
+        return xp.where(positive, 1.0 + 0.0 * x, small) / (1.0 + small)
+
+    def curvature(self, xp, x, y, slope):
+        return slope * (1.0 - slope)
+
+
+class LogCosh(Elementwise):
+    """log cosh x = s x + log(1 + e^(-2 s x)) - log 2, s = sign Re x; f' = tanh x, f'' = 1 - tanh^2 x."""
+
+    name = "logcosh"
+
+    def value(self, xp, x):
+        folded = xp.where(x.real < 0, -x, x)
+        return folded + xp.log1p(xp.exp(-2.0 * folded)) - 0.6931471805599453
+
+    def slope(self, xp, x, y):
+        return xp.tanh(x)
+
+    def curvature(self, xp, x, y, slope):
+        return 1.0 - slope * slope
+
+
+class Sin(Elementwise):
+    name = "sin"
+
+    def value(self, xp, x):
+        return xp.sin(x)
+
+    def slope(self, xp, x, y):
+        return xp.cos(x)
+
+    def curvature(self, xp, x, y, slope):
+        return -y
+
+
+class Cos(Elementwise):
+    name = "cos"
+
+    def value(self, xp, x):
+        return xp.cos(x)
+
+    def slope(self, xp, x, y):
+        return -xp.sin(x)
+
+    def curvature(self, xp, x, y, slope):
+        return -y
+
+
+class Power(Elementwise):
+    """x^k with a fixed real k; f' = k x^(k-1), f'' = k (k-1) x^(k-2)."""
+
+    name = "power"
+
+    @staticmethod
+    def _power(x, k):
+        return x ** int(k) if k == int(k) and k >= 0 else x**k
+
+    def value(self, xp, x, exponent):
+        return self._power(x, exponent)
+
+    def slope(self, xp, x, y, exponent):
+        return exponent * self._power(x, exponent - 1.0) if exponent else 0.0 * x
+
+    def curvature(self, xp, x, y, slope, exponent):
+        factor = exponent * (exponent - 1.0)
+        return factor * self._power(x, exponent - 2.0) if factor else 0.0 * x
+
+
+TANH, EXP, LOG, SOFTPLUS, LOGCOSH, SIN, COS, POWER = Tanh(), Exp(), Log(), Softplus(), LogCosh(), Sin(), Cos(), Power()
+FUNCTIONS = (TANH, EXP, LOG, SOFTPLUS, LOGCOSH, SIN, COS)

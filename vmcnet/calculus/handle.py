@@ -1,0 +1,182 @@
+"""The handle that passes through log_psi, and the list of operations it may meet.
+
+A wavefunction is written once, `log_psi(ops, theta, walkers)`; `ops` is one of three interpreters of the same
+operations: values.py (numbers), jets.py (all coordinate derivatives and the Laplacian) and tape.py (reverse mode).
+Bare arrays are refused: with them `x**2` or `y *= .5` would give a wrong Laplacian without a word.
+"""
+
+from __future__ import annotations
+
+import numbers
+
+from vmcnet.calculus import arithmetic, elementwise, linear, norm
+
+
+class Handle:
+    """A quantity of one interpreter. shape excludes jet slots; axis 0 is the walker w unless `is_parameter`."""
+
+    __slots__ = ("ops",)
+    __array_ufunc__ = None
+    is_parameter = False
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("a quantity inside log_psi is no array: use ops.tanh(x), ops.sum(x), ... instead of numpy functions")
+
+    def __add__(self, other):
+        return self.ops.add(self, other)
+
+    def __radd__(self, other):
+        return self.ops.add(self, other)
+
+    def __sub__(self, other):
+        return self.ops.subtract(self, other)
+
+    def __rsub__(self, other):
+        return self.ops.add(self.ops.multiply(self, -1), other)
+
+    def __mul__(self, other):
+        return self.ops.multiply(self, other)
+
+    def __rmul__(self, other):
+        return self.ops.multiply(self, other)
+
+    def __truediv__(self, other):
+        return self.ops.divide(self, other)
+
+    def __rtruediv__(self, other):
+        return self.ops.multiply(self.ops.power(self, -1), other)
+
+    def __neg__(self):
+        return self.ops.multiply(self, -1)
+
+    def __pow__(self, exponent):
+        return self.ops.power(self, exponent)
+
+    def __bool__(self):
+        raise TypeError("a quantity inside log_psi has no truth value: log_psi may not branch on coordinates or parameters")
+
+    def __iter__(self):
+        raise TypeError("a quantity inside log_psi cannot be iterated or indexed: use ops.pairs, ops.sum, ops.concatenate")
+
+
+def is_number(x) -> bool:
+    return isinstance(x, numbers.Number)
+
+
+def plain(x):
+    """A Python number: a NumPy scalar would promote float32 arrays to float64."""
+    return complex(x) if isinstance(x, numbers.Complex) and not isinstance(x, numbers.Real) else float(x)
+
+
+class Interpreter:
+    """The operations. A subclass gives `apply(operation, handles, **static)`, `constant`, `parameter`, `coordinates`."""
+
+    def apply(self, operation, args, **static):
+        raise TypeError("Interpreter is abstract: use Values, Jets or Tape")
+
+    def _binary(self, operation, scalar, a, b):
+        if is_number(b):
+            return self.apply(scalar, (a,), number=plain(b))
+        if not isinstance(b, Handle):
+            raise TypeError(
+                f"{operation.name} of a quantity inside log_psi and a {type(b).__name__}: wrap fixed arrays with ops.constant(...)"
+            )
+        self._match(operation, a, b)
+        return self.apply(operation, (a, b))
+
+    @staticmethod
+    def _match(operation, a, b):
+        if a.is_parameter and b.is_parameter:
+            raise TypeError(f"{operation.name} of two parameters: a parameter must meet a walker quantity directly "
+                            "(elementwise maps such as positivity belong into the Layout)")
+        na, nb = len(a.shape), len(b.shape)
+        fits = na == nb if a.is_parameter == b.is_parameter else (na < nb if a.is_parameter else nb < na)
+        if not fits:
+            raise ValueError(f"{operation.name} of shapes {a.shape} and {b.shape}: walker quantities need the same number of "
+                             "axes (walkers first), parameters fewer; use ops.expand")
+
+    def add(self, a, b):
+        """a + b, with broadcasting; b may be a number."""
+        return self._binary(arithmetic.ADD, arithmetic.SHIFT, a, b)
+
+    def subtract(self, a, b):
+        """a - b."""
+        if is_number(b):
+            return self.apply(arithmetic.SHIFT, (a,), number=-plain(b))
+        return self._binary(arithmetic.SUBTRACT, None, a, b)
+
+    def multiply(self, a, b):
+        """a b, with broadcasting; b may be a number."""
+        return self._binary(arithmetic.MULTIPLY, arithmetic.SCALE, a, b)
+
+    def divide(self, a, b):
+        """a / b."""
+        if is_number(b):
+            return self.apply(arithmetic.SCALE, (a,), number=1.0 / plain(b))
+        return self._binary(arithmetic.DIVIDE, None, a, b)
+
+    def power(self, x, exponent):
+        """x**exponent with a fixed number as exponent."""
+        if not is_number(exponent):
+            raise TypeError(f"power needs a fixed number as exponent, got {type(exponent).__name__}: write ops.exp(b * ops.log(a))")
+        return self.apply(elementwise.POWER, (x,), exponent=plain(exponent))
+
+    def complex(self, a, b):
+        """a + i b of two real quantities."""
+        self._match(arithmetic.COMPLEX, a, b)
+        return self.apply(arithmetic.COMPLEX, (a, b))
+
+    def affine(self, x, weight, bias=None):
+        """x W + b: x (w, ..., f), weight (f, h) a parameter, bias (h,) a parameter or None -> (w, ..., h)."""
+        if not getattr(weight, "is_parameter", False) or len(weight.shape) != 2 or x.shape[-1] != weight.shape[0]:
+            raise ValueError(f"affine needs a parameter W of shape ({x.shape[-1]}, h); got shape {getattr(weight, 'shape', None)}")
+        args = (x, weight) if bias is None else (x, weight, bias)
+        return self.apply(linear.AFFINE, args)
+
+    def sum(self, x, axis, keepdims=False):
+        """Sum over one axis; axis is negative, or at least 1 (axis 0 is the walker)."""
+        return self.apply(linear.SUM, (x,), axis=self._axis(x, axis), keepdims=keepdims)
+
+    def expand(self, x, axis):
+        """Insert an axis of length 1 in front of the last |axis| - 1 ones (axis = -1: at the end)."""
+        if axis >= 0:
+            raise ValueError(f"expand needs a negative axis, got {axis}")
+        return self.apply(linear.EXPAND, (x,), axis=axis)
+
+    def flatten(self, x):
+        """(w, n, f) -> (w, n f)."""
+        return self.apply(linear.FLATTEN, (x,))
+
+    def concatenate(self, handles):
+        """Join along the last axis."""
+        return self.apply(linear.CONCATENATE, tuple(handles))
+
+    def pairs(self, x):
+        """(w, n, f) -> the two (w, n(n-1)/2, f) holding x_i and x_j of every pair i < j."""
+        if len(x.shape) != 3 or x.shape[1] < 2:
+            raise ValueError(f"pairs needs shape (walkers, at least 2 particles, features), got {x.shape}")
+        return self.apply(linear.GATHER, (x,), side=0), self.apply(linear.GATHER, (x,), side=1)
+
+    def norm(self, x):
+        """Euclidean length over the last axis; it has no derivative at 0."""
+        return self.apply(norm.NORM, (x,))
+
+    @staticmethod
+    def _axis(x, axis):
+        positive = axis + len(x.shape) if axis < 0 else axis
+        if not 1 <= positive < len(x.shape):
+            raise ValueError(f"axis {axis} of a quantity of shape {x.shape}: expected an axis after the walker axis 0")
+        return positive
+
+
+def _elementwise(operation):
+    def method(self, x):
+        return self.apply(operation, (x,))
+
+    method.__name__ = operation.name
+    method.__doc__ = f"{operation.name}(x), elementwise."
+    return method
+
+
+for _operation in elementwise.FUNCTIONS:
+    setattr(Interpreter, _operation.name, _elementwise(_operation))

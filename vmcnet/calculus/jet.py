@@ -1,0 +1,129 @@
+"""A jet: value, coordinate derivatives and Laplacian of a quantity, slot first.
+
+slots (S, W, ...): slot 0 the value, slots 1 .. S-2 the derivatives, slot S-1 the Laplacian. `support` says with respect
+to which coordinates the derivative slots are kept (n particles, d dimensions, coordinate c = i d + k):
+
+  constant  S = 1          no dependence on coordinates
+  own       S = d + 2      entry (w, i, ...) depends on particle i alone
+  pair      S = 2 d + 2    entry (w, p, ...) depends on the two particles of pair p
+  linear    S = 1          value here, derivatives in `jacobian` (n d, 1, F), the same for all walkers; Laplacian 0
+  all       S = n d + 2    every coordinate
+
+The forward Laplacian: Li et al., Nat. Mach. Intell. 6, 209 (2024), arXiv:2307.08214.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+CONSTANT, OWN, PAIR, LINEAR, ALL = "constant", "own", "pair", "linear", "all"
+
+
+@lru_cache(maxsize=64)
+def pair_indices(n: int):
+    """The particles (i, j) of all pairs i < j, in the order (0,1), (0,2), ...; two tuples of n(n-1)/2 integers."""
+    i, j = np.triu_indices(n, 1)
+    return tuple(i.tolist()), tuple(j.tolist())
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Number of particles and dimensions that the slots refer to."""
+
+    n: int
+    d: int
+
+    @property
+    def slots(self) -> dict[str, int]:
+        return {CONSTANT: 1, OWN: self.d + 2, PAIR: 2 * self.d + 2, LINEAR: 1, ALL: self.n * self.d + 2}
+
+
+@dataclass
+class JetData:
+    slots: object
+    support: str
+    frame: Frame
+    jacobian: object = None
+
+    @property
+    def value(self):
+        return self.slots[0]
+
+    @property
+    def shape(self):
+        return self.slots.shape[1:]
+
+    def like(self, slots, support=None):
+        return JetData(slots, support or self.support, self.frame)
+
+
+def scatter_pairs(xp, first, second, n: int):
+    """Sum over pairs onto their particles: first, second (..., pairs, F) -> (n, ..., F).
+
+    Particle i collects `first` of the pairs (i, j > i) and `second` of the pairs (j < i, i).
+    """
+    i, j = (np.array(k) for k in pair_indices(n))
+    out = []
+    for particle in range(n):
+        a, b = np.flatnonzero(i == particle), np.flatnonzero(j == particle)
+        total = 0
+        if a.size:
+            total = total + first[..., int(a[0]): int(a[-1]) + 1, :].sum(axis=-2)
+        for p in b.tolist():
+            total = total + second[..., p, :]
+        out.append(total)
+    return xp.stack(out)
+
+
+def embed(xp, jet: JetData, support: str) -> JetData:
+    """The same jet with the slots of a wider support."""
+    if jet.support == support:
+        return jet
+    frame, s = jet.frame, jet.slots
+    n, d = frame.n, frame.d
+    out = xp.zeros((frame.slots[support],) + jet.shape, s.dtype)
+    out[0] = s[0]
+    if jet.support == CONSTANT:
+        return jet.like(out, support)
+    if support != ALL:
+        raise ValueError(f"a jet of support {jet.support} cannot be written with support {support}")
+    if jet.support == LINEAR:
+        out[1:-1] = jet.jacobian
+        return jet.like(out, ALL)
+    out[-1] = s[-1]
+    if jet.support == OWN:
+        for i in range(n):
+            out[1 + i * d: 1 + (i + 1) * d, :, i] = s[1:-1, :, i]
+    else:
+        for p, (i, j) in enumerate(zip(*pair_indices(n), strict=True)):
+            out[1 + i * d: 1 + (i + 1) * d, :, p] = s[1: 1 + d, :, p]
+            out[1 + j * d: 1 + (j + 1) * d, :, p] = s[1 + d: -1, :, p]
+    return jet.like(out, ALL)
+
+
+def common(xp, jets: list[JetData]) -> list[JetData]:
+    """The jets with one support; constants stay constants."""
+    kinds = {j.support for j in jets} - {CONSTANT}
+    if len(kinds) <= 1 and LINEAR not in kinds:
+        return jets
+    return [j if j.support == CONSTANT else embed(xp, j, ALL) for j in jets]
+
+
+def combine(xp, a: JetData, b: JetData, value, rest):
+    """value(a0, b0) in slot 0 and rest(a_s, b_s) above, for an operation that is linear in (a, b) together."""
+    a, b = common(xp, [a, b])
+    if a.support == b.support:
+        out = rest(a.slots, b.slots)
+        out[0] = value(a.slots[0], b.slots[0])
+        return a.like(out)
+    wide = a if b.support == CONSTANT else b
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    zero = xp.zeros((1,) * len(shape), b.slots.dtype if wide is a else a.slots.dtype)
+    upper = rest(a.slots[1:], zero) if wide is a else rest(zero, b.slots[1:])
+    out = xp.empty((wide.slots.shape[0],) + shape, upper.dtype)
+    out[1:] = upper
+    out[0] = value(a.slots[0], b.slots[0])
+    return wide.like(out)

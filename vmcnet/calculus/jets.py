@@ -1,0 +1,47 @@
+"""The interpreter of jets: value, every coordinate derivative and the Laplacian in one forward pass."""
+
+from __future__ import annotations
+
+from vmcnet.calculus.handle import Handle, Interpreter
+from vmcnet.calculus.jet import ALL, CONSTANT, OWN, Frame, JetData, embed
+
+
+class Jet(Handle):
+    __slots__ = ("data", "is_parameter")
+
+    def __init__(self, ops, data, is_parameter=False):
+        self.ops, self.data, self.is_parameter = ops, data, is_parameter
+
+    @property
+    def shape(self):
+        return self.data.shape
+
+
+class Jets(Interpreter):
+    """Derivatives with respect to the coordinates r (W, n, d) of a walker block."""
+
+    def __init__(self, xp, n: int, d: int):
+        self.xp, self.frame = xp, Frame(n, d)
+
+    def apply(self, operation, args, **static):
+        return Jet(self, operation.jet(self.xp, *[a.data for a in args], **static))
+
+    def constant(self, array):
+        return Jet(self, JetData(array[None], CONSTANT, self.frame))
+
+    def parameter(self, array):
+        return Jet(self, JetData(array[None], CONSTANT, self.frame), True)
+
+    def coordinates(self, r):
+        xp, n, d = self.xp, self.frame.n, self.frame.d
+        slots = xp.zeros((d + 2,) + r.shape, r.dtype)
+        slots[0] = r
+        for k in range(d):
+            slots[1 + k, :, :, k] = 1.0
+        unit = xp.eye(n * d, dtype=r.dtype)[:, None, :]
+        return Jet(self, JetData(slots, OWN, self.frame, unit))
+
+    def read(self, jet: Jet):
+        """value (W,), derivatives (n d, W), Laplacian (W,) of a quantity of shape (W,)."""
+        slots = embed(self.xp, jet.data, ALL).slots
+        return slots[0], slots[1:-1], slots[-1]

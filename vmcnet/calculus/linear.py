@@ -1,0 +1,164 @@
+"""Linear maps: affine layer, sum, reshaping, concatenation, gather of pairs. They act on all slots of a jet at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_indices, scatter_pairs
+
+
+def _matmul(x, weight):
+    """(..., f) @ (f, h) as one matrix product."""
+    return (x.reshape(-1, x.shape[-1]) @ weight).reshape(x.shape[:-1] + (weight.shape[1],))
+
+
+class Affine:
+    """x W + b. Jet: one product over all slots, the bias in slot 0. Reverse: adj W^T, x^T adj, sum adj."""
+
+    name = "affine"
+
+    def value(self, xp, x, weight, bias=None):
+        out = _matmul(x, weight)
+        if bias is not None:
+            out += bias
+        return out
+
+    def jet(self, xp, x, weight, bias=None):
+        w = weight.slots[0]
+        out = _matmul(x.slots, w)
+        if bias is not None:
+            out[0] += bias.slots[0]
+        if x.support == LINEAR:
+            return JetData(out, LINEAR, x.frame, _matmul(x.jacobian, w))
+        return x.like(out)
+
+    def reverse(self, xp, adjoint, out, x, weight, bias=None, per_walker=False):
+        dx = _matmul(adjoint, weight.T)
+        walkers, f, h = x.shape[0], x.shape[-1], adjoint.shape[-1]
+        if per_walker:
+            a, g = x.reshape(walkers, -1, f), adjoint.reshape(walkers, -1, h)
+            dw = xp.matmul(a.transpose(0, 2, 1), g)
+            db = g.sum(axis=1)
+        else:
+            a, g = x.reshape(-1, f), adjoint.reshape(-1, h)
+            dw = a.T @ g
+            db = g.sum(axis=0)
+        return (dx, dw) if bias is None else (dx, dw, db)
+
+
+class Sum:
+    """Sum over one axis. Over the particle or pair axis of a jet of own or pair support the result depends on all particles."""
+
+    name = "sum"
+
+    def value(self, xp, x, axis, keepdims):
+        return x.sum(axis=axis, keepdims=keepdims)
+
+    def jet(self, xp, x, axis, keepdims):
+        s = x.slots
+        if x.support == LINEAR:
+            axis -= len(x.shape)
+            return JetData(s.sum(axis=axis, keepdims=keepdims), LINEAR, x.frame, x.jacobian.sum(axis=axis, keepdims=keepdims))
+        if x.support in (OWN, PAIR) and axis == 1:
+            return self._over_particles(xp, x, keepdims)
+        return x.like(s.sum(axis=axis + 1, keepdims=keepdims))
+
+    @staticmethod
+    def _over_particles(xp, x, keepdims):
+        s, n, d = x.slots, x.frame.n, x.frame.d
+        shape = (s.shape[1],) + s.shape[3:]
+        out = xp.empty((n * d + 2,) + shape, s.dtype)
+        out[0], out[-1] = s[0].sum(axis=1), s[-1].sum(axis=1)
+        derivatives = out[1:-1].reshape((n, d) + shape)
+        if x.support == OWN:
+            derivatives[...] = xp.moveaxis(s[1:-1], 2, 0)
+        else:
+            columns = s.reshape(s.shape[:3] + (-1,))
+            derivatives[...] = scatter_pairs(xp, columns[1: 1 + d], columns[1 + d: -1], n).reshape(derivatives.shape)
+        return x.like(out[:, :, None] if keepdims else out, ALL)
+
+    def reverse(self, xp, adjoint, out, x, axis, keepdims, per_walker=False):
+        return (xp.broadcast_to(adjoint if keepdims else xp.expand_dims(adjoint, axis), x.shape),)
+
+
+class Expand:
+    """A new axis of length 1. On a jet of own or pair support it must come after the particle axis."""
+
+    name = "expand"
+
+    def value(self, xp, x, axis):
+        return xp.expand_dims(x, axis)
+
+    def jet(self, xp, x, axis):
+        if x.support == LINEAR or (x.support in (OWN, PAIR) and axis + len(x.shape) < 1):
+            x = embed(xp, x, ALL)
+        return x.like(xp.expand_dims(x.slots, axis))
+
+    def reverse(self, xp, adjoint, out, x, axis, per_walker=False):
+        return (xp.squeeze(adjoint, axis),)
+
+
+class Flatten:
+    """(w, n, f) -> (w, n f). Of the coordinates themselves the Jacobian is the unit matrix, the same for all walkers."""
+
+    name = "flatten"
+
+    def value(self, xp, x):
+        return x.reshape(x.shape[0], -1)
+
+    def jet(self, xp, x):
+        if x.support == OWN and x.jacobian is not None:      # the coordinates: jacobian marks them
+            return JetData(x.slots[:1].reshape(1, x.shape[0], -1), LINEAR, x.frame, x.jacobian)
+        if x.support not in (CONSTANT, ALL):
+            x = embed(xp, x, ALL)
+        return x.like(x.slots.reshape(x.slots.shape[:2] + (-1,)))
+
+    def reverse(self, xp, adjoint, out, x, per_walker=False):
+        return (adjoint.reshape(x.shape),)
+
+
+class Concatenate:
+    """Join along the last axis; jets are first brought to one support."""
+
+    name = "concatenate"
+
+    def value(self, xp, *args):
+        return xp.concatenate(args, axis=-1)
+
+    def jet(self, xp, *args):
+        jets = common(xp, list(args))
+        wide = next((j for j in jets if j.support != CONSTANT), jets[0])
+        jets = [embed(xp, j, wide.support) for j in jets]
+        return wide.like(xp.concatenate([j.slots for j in jets], axis=-1))
+
+    def reverse(self, xp, adjoint, out, *args, per_walker=False):
+        stops = np.cumsum([a.shape[-1] for a in args]).tolist()
+        return tuple(adjoint[..., stop - a.shape[-1]: stop] for a, stop in zip(args, stops, strict=True))
+
+
+class Gather:
+    """x_i (side 0) or x_j (side 1) of every pair i < j along the particle axis. Reverse: sums over pairs onto particles."""
+
+    name = "gather"
+
+    def value(self, xp, x, side):
+        return x[:, xp.asarray(pair_indices(x.shape[1])[side])]
+
+    def jet(self, xp, x, side):
+        index = xp.asarray(pair_indices(x.shape[1])[side])
+        s = x.slots[:, :, index]
+        if x.support != OWN:
+            return x.like(s)
+        d = x.frame.d
+        out = xp.zeros((2 * d + 2,) + s.shape[1:], s.dtype)
+        out[0], out[-1] = s[0], s[-1]
+        out[1 + side * d: 1 + (side + 1) * d] = s[1:-1]
+        return x.like(out, PAIR)
+
+    def reverse(self, xp, adjoint, out, x, side, per_walker=False):
+        zero = xp.zeros(adjoint.shape, adjoint.dtype)
+        first, second = (adjoint, zero) if side == 0 else (zero, adjoint)
+        return (xp.moveaxis(scatter_pairs(xp, first, second, x.shape[1]), 0, 1),)
+
+
+AFFINE, SUM, EXPAND, FLATTEN, CONCATENATE, GATHER = Affine(), Sum(), Expand(), Flatten(), Concatenate(), Gather()

@@ -1,0 +1,32 @@
+"""Euclidean norm over the last axis."""
+
+from __future__ import annotations
+
+from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, embed
+
+
+class Norm:
+    """y = |x|: y_c = x . x_c / y; lap y = (x . lap x + sum_c |x_c|^2 - sum_c y_c^2) / y. Undefined at x = 0."""
+
+    name = "norm"
+
+    def value(self, xp, x):
+        return xp.sqrt((x * x).sum(axis=-1))
+
+    def jet(self, xp, x):
+        if x.support == LINEAR:
+            x = embed(xp, x, ALL)
+        s = x.slots
+        y = self.value(xp, s[0])
+        if x.support == CONSTANT:
+            return x.like(y[None])
+        out = (s * s[0]).sum(axis=-1) / y
+        out[0] = y
+        out[-1] += ((s[1:-1] ** 2).sum(axis=(0, -1)) - (out[1:-1] ** 2).sum(axis=0)) / y
+        return x.like(out)
+
+    def reverse(self, xp, adjoint, out, x, per_walker=False):
+        return ((adjoint / out)[..., None] * x,)
+
+
+NORM = Norm()

@@ -1,0 +1,80 @@
+"""The interpreter that records, and its reverse pass: back-propagation for parameters and for coordinates."""
+
+from __future__ import annotations
+
+from vmcnet.calculus.handle import Handle, Interpreter
+
+
+class Node(Handle):
+    """A value and where it came from."""
+
+    __slots__ = ("data", "is_parameter", "index", "operation", "parents", "static", "wanted")
+
+    def __init__(self, ops, data, operation=None, parents=(), static=None, is_parameter=False, wanted=False):
+        self.ops, self.data, self.operation, self.parents = ops, data, operation, parents
+        self.static, self.is_parameter = static or {}, is_parameter
+        self.wanted = wanted or any(p.wanted for p in parents)
+        self.index = len(ops.nodes)
+        ops.nodes.append(self)
+
+    @property
+    def shape(self):
+        return self.data.shape
+
+
+def sum_to(array, shape, keep_first: bool):
+    """Sum `array` over the axes along which `shape` was broadcast; keep_first: all but the walker axis 0."""
+    if keep_first:
+        if array.shape[1:] == shape:
+            return array
+        lead = array.ndim - len(shape)
+        array = array.sum(axis=tuple(range(1, lead))) if lead > 1 else array
+        axes = tuple(1 + k for k, m in enumerate(shape) if m == 1 and array.shape[1 + k] != 1)
+    else:
+        if array.shape == shape:
+            return array
+        lead = array.ndim - len(shape)
+        array = array.sum(axis=tuple(range(lead))) if lead else array
+        axes = tuple(k for k, m in enumerate(shape) if m == 1 and array.shape[k] != 1)
+    return array.sum(axis=axes, keepdims=True) if axes else array
+
+
+class Tape(Interpreter):
+    """Records the operations of one log_psi call; `reverse` may be called any number of times."""
+
+    def __init__(self, xp, coordinates_wanted=False, parameters_wanted=True):
+        self.xp, self.nodes = xp, []
+        self._coordinates_wanted, self._parameters_wanted = coordinates_wanted, parameters_wanted
+
+    def apply(self, operation, args, **static):
+        return Node(self, operation.value(self.xp, *[a.data for a in args], **static), operation, args, static)
+
+    def constant(self, array):
+        return Node(self, array)
+
+    def parameter(self, array):
+        return Node(self, array, is_parameter=True, wanted=self._parameters_wanted)
+
+    def coordinates(self, r):
+        return Node(self, r, wanted=self._coordinates_wanted)
+
+    def reverse(self, output: Node, seed, per_walker=False) -> dict[int, object]:
+        """Adjoints of the leaves, by node index.
+
+        seed (W,): weight of every walker's output. A parameter leaf of shape s gets sum_w seed_w d out_w / d p, shape s, or
+        with per_walker the terms of that sum, (W,) + s. A coordinate leaf gets (W, n, d).
+        """
+        adjoints: dict[int, object] = {output.index: seed}
+        for node in reversed(self.nodes[: output.index + 1]):
+            if node.operation is None or not node.wanted or node.index not in adjoints:
+                continue
+            rule = node.operation.reverse(
+                self.xp, adjoints.pop(node.index), node.data, *[p.data for p in node.parents], per_walker=per_walker, **node.static
+            )
+            for parent, adjoint in zip(node.parents, rule, strict=True):
+                if not parent.wanted:
+                    continue
+                adjoint = sum_to(adjoint, parent.shape, per_walker and parent.is_parameter)
+                known = adjoints.get(parent.index)
+                adjoints[parent.index] = adjoint if known is None else known + adjoint
+        return adjoints

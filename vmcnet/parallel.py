@@ -1,0 +1,181 @@
+"""Ranks: who owns which blocks, how rows and vectors are joined. The only file that knows MPI.
+
+Three collectives serve an iteration: `allgather` (one row a block, returned in block order) and the two
+integer all-reduces inside `exact_sum`. All of them give the same bits on any number of ranks.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from math import ceil, log2
+
+import numpy as np
+
+ZERO, NONFINITE = -(2**30), 2**30        # exponents that stand for 0 and for NaN or infinity
+LIMB_BLOCKS = 1024                        # more blocks than this: two limbs
+
+
+class LaunchError(RuntimeError):
+    """The launcher and the MPI library do not agree, or ranks cannot be used."""
+
+
+def owned_blocks(rank: int, size: int, blocks: int) -> range:
+    """Contiguous share of `blocks` for `rank`; shares differ by at most one block."""
+    if size > blocks:
+        raise LaunchError(
+            f"{size} ranks were started for {blocks} blocks of walkers; a rank needs at least one block: "
+            "start fewer ranks, raise sampling.walkers or lower sampling.block"
+        )
+    return range(rank * blocks // size, (rank + 1) * blocks // size)
+
+
+class SerialCommunicator:
+    """One process: every collective returns its own argument."""
+
+    rank, size, local_rank = 0, 1, 0
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def allgather(self, rows: np.ndarray, blocks: int) -> np.ndarray:
+        """(own blocks, ...) of every rank -> (blocks, ...) in block order, on every rank."""
+        return rows
+
+    def gather(self, rows: np.ndarray, blocks: int) -> np.ndarray | None:
+        """As allgather, but only rank 0 receives; the others get None."""
+        return rows
+
+    def reduce_max(self, integers: np.ndarray) -> np.ndarray:
+        return integers
+
+    def reduce_sum(self, integers: np.ndarray) -> np.ndarray:
+        return integers
+
+    def broadcast(self, value):
+        """Rank 0's Python object on every rank."""
+        return value
+
+    def abort(self, code: int) -> None:
+        """End all ranks at once; a single process just returns, its caller exits."""
+
+
+class MPICommunicator:
+    """The same over MPI; `seconds` adds up the wall time spent inside collectives."""
+
+    def __init__(self):
+        from mpi4py import MPI
+
+        self._mpi = MPI
+        self._comm = MPI.COMM_WORLD
+        self.rank, self.size = self._comm.rank, self._comm.size
+        self.local_rank = self._comm.Split_type(MPI.COMM_TYPE_SHARED).rank
+        self.seconds = 0.0
+
+    def _layout(self, rows, blocks):
+        rows = np.ascontiguousarray(rows)
+        counts = [len(owned_blocks(rank, self.size, blocks)) for rank in range(self.size)]
+        if rows.shape[0] != counts[self.rank]:
+            raise ValueError(f"rank {self.rank} gave {rows.shape[0]} rows; it owns {counts[self.rank]} of {blocks} blocks")
+        width = int(np.prod(rows.shape[1:])) * rows.itemsize
+        return rows, [c * width for c in counts]
+
+    def allgather(self, rows, blocks):
+        start = time.perf_counter()
+        rows, sizes = self._layout(rows, blocks)
+        out = np.empty((blocks,) + rows.shape[1:], rows.dtype)
+        self._comm.Allgatherv([rows, sizes[self.rank], self._mpi.BYTE], [out, sizes, None, self._mpi.BYTE])
+        self.seconds += time.perf_counter() - start
+        return out
+
+    def gather(self, rows, blocks):
+        start = time.perf_counter()
+        rows, sizes = self._layout(rows, blocks)
+        out = np.empty((blocks,) + rows.shape[1:], rows.dtype) if self.rank == 0 else None
+        receive = [out, sizes, None, self._mpi.BYTE] if self.rank == 0 else None
+        self._comm.Gatherv([rows, sizes[self.rank], self._mpi.BYTE], receive)
+        self.seconds += time.perf_counter() - start
+        return out
+
+    def _reduce(self, integers, operation):
+        start = time.perf_counter()
+        out = np.empty_like(integers)
+        self._comm.Allreduce(np.ascontiguousarray(integers), out, operation)
+        self.seconds += time.perf_counter() - start
+        return out
+
+    def reduce_max(self, integers):
+        return self._reduce(integers, self._mpi.MAX)
+
+    def reduce_sum(self, integers):
+        return self._reduce(integers, self._mpi.SUM)
+
+    def broadcast(self, value):
+        start = time.perf_counter()
+        value = self._comm.bcast(value)
+        self.seconds += time.perf_counter() - start
+        return value
+
+    def abort(self, code):
+        self._comm.Abort(code)
+
+
+LAUNCHER_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
+
+
+def launched_processes(environ=os.environ) -> tuple[int, str]:
+    """How many processes the launcher says it started, and the variable that says so."""
+    found = [(int(environ[v]), v) for v in LAUNCHER_SIZES if environ.get(v, "").isdigit()]
+    return max(found) if found else (1, "")
+
+
+def connect(environ=os.environ):
+    """The communicator of this process: MPI under a launcher, serial otherwise.
+
+    Raises LaunchError when several processes were started but each sees a world of size 1: every one of them
+    would run the whole job and write the same file.
+    """
+    count, variable = launched_processes(environ)
+    if count == 1 and not variable:
+        return SerialCommunicator()
+    try:
+        comm = MPICommunicator()
+    except (ImportError, RuntimeError) as error:
+        if count == 1:
+            return SerialCommunicator()
+        raise LaunchError(f"{variable}={count} says that {count} processes were started, but mpi4py or its MPI "
+                          f"library cannot be loaded ({error}): install the extra 'mpi' or load the cluster's MPI module") from error
+    if comm.size == 1 and count > 1:
+        raise LaunchError(
+            f"{variable}={count} says that {count} processes were started, but the MPI world has size 1: launcher and "
+            "MPI library do not match; use the mpiexec that belongs to this Python environment, or with SLURM "
+            "srun --mpi=pmi2 (mpich) or --mpi=pmix (Open MPI), or set MPI4PY_LIBMPI to the cluster's libmpi"
+        )
+    return comm
+
+
+def exact_sum(comm, block_sums: np.ndarray, blocks: int) -> np.ndarray:
+    """Sum over all blocks of all ranks, the same bits for any distribution of the blocks.
+
+    block_sums (own blocks, P) float64 -> (P,). Every element gets the common exponent e of its largest block;
+    x becomes the integer rint(x 2^(62 - h - e)), h = ceil(log2 blocks), and integers add without error. Above
+    LIMB_BLOCKS blocks a second integer keeps the remainder. An element that is NaN or infinite in any block gives NaN.
+    """
+    finite = np.isfinite(block_sums)
+    safe = np.where(finite, block_sums, 0.0)
+    exponent = np.where(safe == 0.0, ZERO, np.frexp(safe)[1])
+    exponent = np.where(finite, exponent, NONFINITE).max(axis=0).astype(np.int64)
+    exponent = comm.reduce_max(exponent)
+    valid = (exponent != ZERO) & (exponent != NONFINITE)
+    shift = np.where(valid, 62 - ceil(log2(max(blocks, 1))) - exponent, 0).astype(np.int32)
+    scaled = np.where(valid, np.ldexp(np.where(valid, safe, 0.0), shift), 0.0)
+    high = np.rint(scaled)
+    limbs = [high.astype(np.int64).sum(axis=0)]
+    bits = 62 - ceil(log2(max(blocks, 1)))
+    if blocks > LIMB_BLOCKS:
+        limbs.append(np.rint(np.ldexp(scaled - high, bits)).astype(np.int64).sum(axis=0))
+    total = comm.reduce_sum(np.stack(limbs))
+    value = np.ldexp(total[0].astype(np.float64), -shift)
+    if blocks > LIMB_BLOCKS:
+        value = value + np.ldexp(total[1].astype(np.float64), -shift - bits)
+    return np.where(exponent == NONFINITE, np.nan, np.where(valid, value, 0.0))

@@ -1,0 +1,117 @@
+"""Parameters: one real float64 vector theta (P,) with named views."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+
+class Identity:
+    """p = t."""
+
+    name = "identity"
+
+    def forward(self, t):
+        return t
+
+    def slope(self, t):
+        return np.ones_like(t)
+
+    def inverse(self, p):
+        return np.asarray(p, dtype=np.float64)
+
+
+class Positive:
+    """p = exp(t), so that p > 0 for every real t; dp/dt = p."""
+
+    name = "positive"
+
+    def forward(self, t):
+        return np.exp(t)
+
+    def slope(self, t):
+        return np.exp(t)
+
+    def inverse(self, p):
+        p = np.asarray(p, dtype=np.float64)
+        if not np.all(p > 0):
+            raise ValueError(f"a positive parameter was given the value {p.min()}; expected a value above 0")
+        return np.log(p)
+
+
+IDENTITY, POSITIVE = Identity(), Positive()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One named array of parameters: its shape, its place in theta, the map from theta to its values."""
+
+    name: str
+    shape: tuple[int, ...]
+    start: int
+    stop: int
+    map: object
+
+    @property
+    def slice(self) -> slice:
+        return slice(self.start, self.stop)
+
+
+class Layout:
+    """Names -> slices of theta, in the order of declaration.
+
+    Values seen by a wavefunction are p = map(t), with t the numbers kept in theta.
+    """
+
+    def __init__(self):
+        self.entries: dict[str, Entry] = {}
+        self.size = 0
+
+    def add(self, name: str, shape: tuple[int, ...] = (), map=IDENTITY) -> Layout:
+        """Append an array of parameters; raises ValueError on a name that is taken."""
+        if name in self.entries:
+            raise ValueError(f"parameter {name!r} is declared twice in one wavefunction")
+        stop = self.size + prod(shape)
+        self.entries[name] = Entry(name, tuple(shape), self.size, stop, map)
+        self.size = stop
+        return self
+
+    def prefixed(self, prefix: str, other: Layout) -> None:
+        """Append all entries of `other` under `prefix.name`."""
+        for e in other.entries.values():
+            self.add(f"{prefix}.{e.name}", e.shape, e.map)
+
+    def pack(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """theta (P,) whose mapped views equal `values`; every name must be given, with its shape."""
+        if set(values) != set(self.entries):
+            raise ValueError(f"parameters given {sorted(values)}; this wavefunction has {sorted(self.entries)}")
+        theta = np.empty(self.size)
+        for e in self.entries.values():
+            value = np.asarray(values[e.name], dtype=np.float64)
+            if value.shape != e.shape:
+                raise ValueError(f"parameter {e.name!r} has shape {value.shape}; expected {e.shape}")
+            theta[e.slice] = e.map.inverse(value).ravel()
+        return theta
+
+    def raw(self, theta):
+        """name -> view of theta, shaped, without the map."""
+        return {n: theta[e.slice].reshape(e.shape) for n, e in self.entries.items()}
+
+    def values(self, theta):
+        """name -> p = map(t), shaped; float64 on the host."""
+        return {n: e.map.forward(theta[e.slice]).reshape(e.shape) for n, e in self.entries.items()}
+
+    def slopes(self, theta) -> np.ndarray:
+        """dp/dt for every element of theta (P,)."""
+        out = np.empty(self.size)
+        for e in self.entries.values():
+            out[e.slice] = e.map.slope(theta[e.slice])
+        return out
+
+
+def digest(theta: np.ndarray) -> int:
+    """A 64-bit hash of the bytes of theta, to compare ranks."""
+    return int.from_bytes(hashlib.sha256(np.ascontiguousarray(theta).tobytes()).digest()[:8], "little", signed=True)
