@@ -87,12 +87,12 @@ class Softplus(Elementwise):
 
     def value(self, xp, x):
         positive = x.real > 0
-        return xp.where(positive, x, 0.0 * x) + xp.log1p(xp.exp(xp.where(positive, -x, x)))
+        return xp.where(positive, x, 0.0) + xp.log1p(xp.exp(xp.where(positive, -x, x)))
 
     def slope(self, xp, x, y):
         positive = x.real > 0
         small = xp.exp(xp.where(positive, -x, x))
-        return xp.where(positive, 1.0 + 0.0 * x, small) / (1.0 + small)
+        return xp.where(positive, 1.0, small) / (1.0 + small)
 
     def curvature(self, xp, x, y, slope):
         return slope * (1.0 - slope)

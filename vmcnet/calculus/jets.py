@@ -33,6 +33,7 @@ class Jets(Interpreter):
         return Jet(self, JetData(array[None], CONSTANT, self.frame), True)
 
     def coordinates(self, r):
+        self.real_dtype = r.dtype
         xp, n, d = self.xp, self.frame.n, self.frame.d
         slots = xp.zeros((d + 2,) + r.shape, r.dtype)
         slots[0] = r

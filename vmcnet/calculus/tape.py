@@ -56,6 +56,7 @@ class Tape(Interpreter):
         return Node(self, array, is_parameter=True, wanted=self._parameters_wanted)
 
     def coordinates(self, r):
+        self.real_dtype = r.dtype
         return Node(self, r, wanted=self._coordinates_wanted)
 
     def reverse(self, output: Node, seed, per_walker=False) -> dict[int, object]:

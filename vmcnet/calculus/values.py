@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vmcnet.backend import namespace
 from vmcnet.calculus.handle import Handle, Interpreter
 
 
@@ -34,8 +33,5 @@ class Values(Interpreter):
         return Value(self, array, True)
 
     def coordinates(self, r):
+        self.real_dtype = r.dtype
         return Value(self, r)
-
-    @classmethod
-    def of(cls, r):
-        return cls(namespace(r))

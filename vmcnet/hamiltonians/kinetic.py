@@ -1,0 +1,19 @@
+"""Kinetic energy."""
+
+from __future__ import annotations
+
+
+class Kinetic:
+    """-(1/2m) (lap log psi + sum_c (d_c log psi)^2) of every walker, (W,): (-1/2m lap psi)/psi.
+
+    The square is the plain complex one where psi is complex. Energies in hbar^2/(mass length^2).
+    """
+
+    name = "kinetic"
+
+    def __init__(self, mass: float = 1.0):
+        self._factor = -0.5 / mass
+
+    def local(self, walkers, psi):
+        _, gradient, laplacian = psi.jet(walkers)
+        return self._factor * (laplacian + (gradient * gradient).sum(axis=0))

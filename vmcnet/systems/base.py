@@ -1,0 +1,32 @@
+"""What a system is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class System:
+    """Particles in space: which Hamiltonian terms, which units, what is known exactly.
+
+    A subclass sets particles, dimensions, spins (n,) int8, length (unit of the ground state's extent), units, `terms`
+    (name -> Term with local(walkers, psi) -> (W,)) and `reference` (energy, source) or None.
+    """
+
+    particles: int
+    dimensions: int
+    spins: np.ndarray
+    length: float
+    units: str
+    terms: dict
+    reference: tuple[float, str] | None = None
+
+    def start(self, stream, walkers: int):
+        """Coordinates (W, n, d) to start from: independent normals of the trap's ground state."""
+        return (self.length / np.sqrt(2.0)) * stream.normal((walkers, self.particles, self.dimensions))
+
+    def labels(self, walkers: int) -> np.ndarray:
+        """Spin labels (W, n) int8."""
+        return np.broadcast_to(self.spins, (walkers, self.particles)).copy()
+
+    def describe(self) -> str:
+        return f"{type(self).__name__}: {self.particles} particles in {self.dimensions} dimensions"

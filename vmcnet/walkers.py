@@ -1,0 +1,17 @@
+"""Walkers of one block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Walkers:
+    """r (W, n, d) coordinates, s (W, n) int8 spin labels +1 / -1, log_psi (W,) of the current parameters."""
+
+    r: object
+    s: object
+    log_psi: object = None
+
+    def with_log(self, log_psi) -> Walkers:
+        return replace(self, log_psi=log_psi)

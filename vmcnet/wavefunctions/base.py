@@ -1,0 +1,171 @@
+"""What a wavefunction is, products of them, and a wavefunction bound to one parameter vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vmcnet.backend import namespace
+from vmcnet.calculus.jets import Jets
+from vmcnet.calculus.tape import Tape
+from vmcnet.calculus.values import Values
+from vmcnet.parameters import Layout
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What log_psi reads: r a handle (w, n, d), s the fixed spin labels (w, n) int8."""
+
+    r: object
+    s: object
+
+
+class Parameters:
+    """name -> handle, as log_psi sees them; `within` gives a factor of a product its own names."""
+
+    def __init__(self, handles: dict, prefix: str = ""):
+        self._handles, self._prefix = handles, prefix
+
+    def __getitem__(self, name: str):
+        key = self._prefix + name
+        if key not in self._handles:
+            known = [k[len(self._prefix):] for k in self._handles if k.startswith(self._prefix)]
+            raise KeyError(f"log_psi asks for the parameter {name!r}; the layout declares {known}")
+        return self._handles[key]
+
+    def within(self, prefix: str) -> Parameters:
+        return Parameters(self._handles, f"{self._prefix}{prefix}.")
+
+
+class Wavefunction:
+    """A trial wavefunction psi(r, s; theta).
+
+    A subclass sets `name`, `particles`, `dimensions` and `layout`, and gives
+
+      log_psi(ops, theta, walkers) -> (phase, log)    phase None, +-1 or unit complex (w,); log a handle of shape (w,)
+      initial(stream) -> {name: array}                starting values
+
+    and no derivative: the interpreters of vmcnet.calculus make them.
+    """
+
+    name = "wavefunction"
+    particles: int
+    dimensions: int
+    layout: Layout
+
+    def log_psi(self, ops, theta, walkers):
+        raise TypeError(f"{type(self).__name__} defines no log_psi(ops, theta, walkers)")
+
+    def initial(self, stream) -> dict[str, np.ndarray]:
+        raise TypeError(f"{type(self).__name__} defines no initial(stream)")
+
+    def start(self, stream) -> np.ndarray:
+        """A starting theta (P,)."""
+        return self.layout.pack(self.initial(stream))
+
+    def bind(self, theta) -> Bound:
+        return Bound(self, theta)
+
+    def __mul__(self, other: Wavefunction) -> Product:
+        return Product([self, other])
+
+    def describe(self) -> str:
+        return f"{self.name}({self.layout.size} parameters)"
+
+
+class Product(Wavefunction):
+    """psi_1 psi_2 ...: logs add, phases multiply. Parameters are named factor.parameter."""
+
+    def __init__(self, factors):
+        flat = [f for g in factors for f in (g.factors if isinstance(g, Product) else [g])]
+        shapes = {(f.particles, f.dimensions) for f in flat}
+        if len(shapes) > 1:
+            raise ValueError(f"factors of a product were built for different systems (particles, dimensions): {sorted(shapes)}")
+        self.factors = flat
+        self.particles, self.dimensions = flat[0].particles, flat[0].dimensions
+        self.layout, self.names = Layout(), []
+        for factor in flat:
+            count = sum(f.name == factor.name for f in flat)
+            same = sum(n.rstrip("0123456789") == factor.name for n in self.names)
+            label = factor.name if count == 1 else f"{factor.name}{same + 1}"
+            self.names.append(label)
+            self.layout.prefixed(label, factor.layout)
+        self.name = " x ".join(self.names)
+
+    def log_psi(self, ops, theta, walkers):
+        phase, total = None, None
+        for label, factor in zip(self.names, self.factors, strict=True):
+            p, log = factor.log_psi(ops, theta.within(label), walkers)
+            total = log if total is None else total + log
+            phase = p if phase is None else phase if p is None else phase * p
+        return phase, total
+
+    def initial(self, stream):
+        out = {}
+        for label, factor in zip(self.names, self.factors, strict=True):
+            out.update({f"{label}.{k}": v for k, v in factor.initial(stream).items()})
+        return out
+
+    def describe(self):
+        return " x ".join(f.describe() for f in self.factors)
+
+
+class Bound:
+    """A wavefunction at one theta, read in three ways. All methods take Walkers of one block."""
+
+    def __init__(self, wavefunction: Wavefunction, theta):
+        self.wavefunction = wavefunction
+        self._values = wavefunction.layout.values(theta)
+        self._slopes = wavefunction.layout.slopes(theta)
+
+    def _call(self, ops, r, s):
+        xp = namespace(r)
+        handles = {n: ops.parameter(xp.asarray(v, dtype=r.dtype)) for n, v in self._values.items()}
+        phase, log = self.wavefunction.log_psi(ops, Parameters(handles), Configuration(ops.coordinates(r), s))
+        if log.shape != r.shape[:1]:
+            raise ValueError(f"log_psi of {type(self.wavefunction).__name__} has shape {log.shape}; expected one number a walker, {r.shape[:1]}")
+        return phase, log, handles
+
+    def log(self, r, s):
+        """log psi (W,), complex if the wavefunction is; the sign is not in it."""
+        return self._call(Values(namespace(r)), r, s)[1].data
+
+    def jet(self, walkers):
+        """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,)."""
+        ops = Jets(namespace(walkers.r), *walkers.r.shape[1:])
+        return ops.read(self._call(ops, walkers.r, walkers.s)[1])
+
+    def drift(self, r, s):
+        """Re grad log psi (W, n, d), by one reverse pass."""
+        xp = namespace(r)
+        ops = Tape(xp, coordinates_wanted=True, parameters_wanted=False)
+        _, log, _ = self._call(ops, r, s)
+        leaf = next(node for node in ops.nodes if node.wanted and node.operation is None)
+        adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype))
+        return adjoints[leaf.index].real
+
+    def _log_derivatives(self, walkers, seed, per_walker):
+        xp = namespace(walkers.r)
+        ops = Tape(xp)
+        _, log, handles = self._call(ops, walkers.r, walkers.s)
+        adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype) if seed is None else seed, per_walker)
+        lead = log.shape if per_walker else ()
+        parts = []
+        for name in self.wavefunction.layout.entries:
+            leaf = handles[name]
+            adjoint = adjoints.get(leaf.index)
+            if adjoint is None:
+                adjoint = xp.zeros(lead + leaf.shape, log.data.dtype)
+            parts.append(adjoint.reshape(lead + (-1,)))
+        if not parts:
+            return xp.zeros(lead + (0,))
+        return xp.concatenate(parts, axis=-1) * xp.asarray(self._slopes)
+
+    def contracted(self, walkers, weights):
+        """sum_w weights_w O_w (P,), O = d log psi / d theta, without ever building O."""
+        return self._log_derivatives(walkers, weights, False)
+
+    def log_derivatives(self, walkers):
+        """O (W, P) = d log psi / d theta of every walker."""
+        return self._log_derivatives(walkers, None, True)

@@ -1,0 +1,31 @@
+"""Gaussian envelope."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.parameters import POSITIVE, Layout
+from vmcnet.wavefunctions.base import Wavefunction
+
+
+class GaussianEnvelope(Wavefunction):
+    """psi = exp(-alpha sum_i r_i^2), alpha > 0 in 1/length^2; alpha = omega/2 is the oscillator's ground state.
+
+    `alpha` is the starting value; without it, the oscillator's.
+    """
+
+    name = "envelope"
+
+    def __init__(self, system, alpha: float | None = None):
+        self.particles, self.dimensions = system.particles, system.dimensions
+        self._alpha = 0.5 / system.length**2 if alpha is None else alpha
+        if not self._alpha > 0:
+            raise ValueError(f"GaussianEnvelope alpha must be above 0, got {alpha}")
+        self.layout = Layout().add("alpha", (), POSITIVE)
+
+    def initial(self, stream):
+        return {"alpha": np.float64(self._alpha)}
+
+    def log_psi(self, ops, theta, walkers):
+        square = ops.sum(ops.flatten(walkers.r) ** 2, axis=-1)
+        return None, -(square * theta["alpha"])

@@ -1,0 +1,53 @@
+"""Jastrow factors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.parameters import POSITIVE, Layout
+from vmcnet.wavefunctions.base import Wavefunction
+
+
+class PadeJastrow(Wavefunction):
+    """psi = exp sum_{i<j} c_ij r_ij / (1 + beta_ij r_ij), with the electron-electron cusp at contact.
+
+    c = 1/(d - 1) for antiparallel and 1/(d + 1) for parallel spins (repulsion 1/r, mass 1): Kato's condition in d dimensions.
+    beta > 0 (1/length) is trainable, one for each kind of pair that the system has: `beta_unlike`, `beta_like`. In one dimension
+    1/|x| forces psi = 0 at contact, which this factor does not have: refused.
+    """
+
+    name = "jastrow"
+
+    def __init__(self, system, beta: float = 1.0):
+        if system.dimensions < 2:
+            raise ValueError("PadeJastrow in 1 dimension: the bare 1/|x| forces a node at contact, which no factor here has; use 2 or 3 dimensions")
+        if system.particles < 2:
+            raise ValueError("PadeJastrow needs at least 2 particles")
+        if not beta > 0:
+            raise ValueError(f"PadeJastrow beta must be above 0, got {beta}")
+        self.particles, self.dimensions, self._beta = system.particles, system.dimensions, beta
+        spins = np.asarray(system.spins)
+        i, j = np.triu_indices(self.particles, 1)
+        like = spins[i] == spins[j]
+        self._pairs, self.kinds, self.layout = (i, j), [], Layout()
+        for kind, cusp, present in (("unlike", 1.0 / (system.dimensions - 1), ~like), ("like", 1.0 / (system.dimensions + 1), like)):
+            if present.any():
+                self.kinds.append((kind, cusp))
+                self.layout.add(f"beta_{kind}", (), POSITIVE)
+
+    def initial(self, stream):
+        return {f"beta_{kind}": np.float64(self._beta) for kind, _ in self.kinds}
+
+    def log_psi(self, ops, theta, walkers):
+        first, second = ops.pairs(walkers.r)
+        distance = ops.norm(first - second)
+        total = None
+        for kind, cusp in self.kinds:
+            term = cusp * (distance / (1.0 + distance * theta[f"beta_{kind}"]))
+            if len(self.kinds) > 1:
+                i, j = self._pairs
+                like = walkers.s[:, i] == walkers.s[:, j]
+                mask = like if kind == "like" else ~like
+                term = term * ops.constant(mask.astype(ops.real_dtype))
+            total = term if total is None else total + term
+        return None, ops.sum(total, axis=-1)
