@@ -1,0 +1,3 @@
+"""vmcnet: a distributed variational Monte Carlo and training engine."""
+
+from vmcnet.version import VERSION as __version__

@@ -1,0 +1,115 @@
+"""Local energies of a block, and the row of numbers by which a block joins the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vmcnet.backend import namespace, to_host
+from vmcnet.statistics.moments import merge_rows
+
+
+@dataclass(frozen=True)
+class LocalEnergies:
+    """E_L (W,) and the terms (name -> (W,)), real or complex."""
+
+    total: object
+    terms: dict
+
+
+def local_energies(terms: dict, walkers, psi) -> LocalEnergies:
+    """E_L = (H psi)/psi of every walker, term by term."""
+    parts = {name: term.local(walkers, psi) for name, term in terms.items()}
+    total = None
+    for part in parts.values():
+        total = part if total is None else total + part
+    return LocalEnergies(total, parts)
+
+
+class Row:
+    """Layout of a block's row: what all ranks learn of a block in the one all-gather of an iteration.
+
+    count, median and mean absolute deviation of E_L, accepted, tried, non-finite, stop flag, hash of theta (two exact halves),
+    then mean and M2 of E_L and of every term (real parts).
+    """
+
+    FIXED = ("count", "median", "deviation", "accepted", "tried", "nonfinite", "stop", "hash_high", "hash_low")
+
+    def __init__(self, terms):
+        self.names = ["energy", *terms]
+        self.length = len(self.FIXED) + 2 * len(self.names)
+
+    def make(self, energies: LocalEnergies | None, counts, stop: int, hash64: int, xp=np) -> np.ndarray:
+        row = np.zeros(self.length)
+        row[3:5] = counts.accepted, counts.tried
+        row[5], row[6] = counts.nonfinite, stop
+        row[7], row[8] = hash64 >> 32, hash64 & 0xFFFFFFFF
+        if energies is not None:
+            stacked = to_host(xp.stack([e.real for e in (energies.total, *energies.terms.values())]))
+            finite = np.isfinite(stacked[0])
+            row[0] = stacked.shape[1]
+            row[1] = np.median(stacked[0])
+            row[2] = np.abs(stacked[0] - row[1]).mean()
+            row[5] += int((~finite).sum())
+            mean = stacked.mean(axis=1)
+            row[len(self.FIXED):: 2] = mean
+            row[len(self.FIXED) + 1:: 2] = ((stacked - mean[:, None]) ** 2).sum(axis=1)
+        return row
+
+    def read(self, rows: np.ndarray) -> Summary:
+        """Merge the rows of all blocks (B, length), in block order."""
+        base = len(self.FIXED)
+        merged = merge_rows(rows[:, 0], rows[:, base::2], rows[:, base + 1:: 2]) if rows[:, 0].all() else None
+        return Summary(self.names, merged, rows)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An iteration as all ranks see it."""
+
+    names: list
+    moments: object
+    rows: np.ndarray
+
+    @property
+    def energy(self) -> float:
+        return float(self.moments.mean[0])
+
+    @property
+    def variance(self) -> float:
+        return float(self.moments.m2[0] / (self.moments.count - 1))
+
+    @property
+    def terms(self) -> dict:
+        return {n: float(m) for n, m in zip(self.names[1:], self.moments.mean[1:], strict=True)}
+
+    @property
+    def accepted(self) -> int:
+        return int(self.rows[:, 3].sum())
+
+    @property
+    def tried(self) -> int:
+        return int(self.rows[:, 4].sum())
+
+    @property
+    def nonfinite(self) -> int:
+        return int(self.rows[:, 5].sum())
+
+    @property
+    def first_nonfinite_block(self) -> int:
+        return int(np.flatnonzero(self.rows[:, 5])[0])
+
+    @property
+    def stop(self) -> int:
+        return int(self.rows[:, 6].max())
+
+    @property
+    def same_theta(self) -> bool:
+        return bool((self.rows[:, 7:9] == self.rows[0, 7:9]).all())
+
+
+def centred(energies: LocalEnergies, mean: float):
+    """E_L - <E>, the weights of the gradient before they are divided by the number of walkers."""
+    xp = namespace(energies.total)
+    return xp.conj(energies.total - mean)

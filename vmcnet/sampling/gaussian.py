@@ -1,0 +1,17 @@
+"""All-particle Gaussian moves."""
+
+from __future__ import annotations
+
+
+class Gaussian:
+    """r' = r + step xi for all particles at once, xi standard normal: symmetric, so the proposal ratio is 1.
+
+    `target` is the acceptance that the step size is tuned to.
+    """
+
+    name = "gaussian"
+    target = 0.5
+
+    def propose(self, walkers, psi, step: float, stream):
+        """New coordinates (W, n, d) and the log proposal ratio log q(r|r')/q(r'|r), here 0."""
+        return walkers.r + step * stream.normal(walkers.r.shape), 0.0

@@ -1,0 +1,52 @@
+"""Metropolis-Hastings steps of one block, and the tuning of the step size from counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from vmcnet.backend import namespace
+from vmcnet.walkers import Walkers
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Accepted and tried moves, and proposals whose log psi was NaN."""
+
+    accepted: int
+    tried: int
+    nonfinite: int
+
+
+def metropolis(walkers: Walkers, psi, proposal, step: float, steps: int, stream) -> tuple[Walkers, Counts]:
+    """`steps` Metropolis-Hastings steps of every walker with |psi|^2 as target.
+
+    A move is accepted if u < |psi(r')/psi(r)|^2 q(r|r')/q(r'|r). psi = 0 at r' is a rejection; NaN is counted, and the caller stops.
+    Metropolis et al., J. Chem. Phys. 21, 1087 (1953); Hastings, Biometrika 57, 97 (1970).
+    """
+    xp = namespace(walkers.r)
+    accepted = xp.zeros(walkers.r.shape[0], np.int64)
+    bad = xp.zeros(walkers.r.shape[0], np.int64)
+    r, log = walkers.r, walkers.log_psi
+    for _ in range(steps):
+        current = Walkers(r, walkers.s, log)
+        trial, log_ratio = proposal.propose(current, psi, step, stream)
+        trial_log = psi.log(trial, walkers.s)
+        threshold = xp.log(xp.asarray(stream.uniform(log.shape)))
+        exponent = 2.0 * (trial_log.real - log.real) + log_ratio
+        accept = threshold < exponent
+        bad += xp.isnan(exponent)
+        accepted += accept
+        r = xp.where(accept[:, None, None], trial, r)
+        log = xp.where(accept, trial_log, log)
+    return Walkers(r, walkers.s, log), Counts(int(accepted.sum()), steps * len(log), int(bad.sum()))
+
+
+def tuned_step(step: float, accepted: int, tried: int, target: float, gain: float) -> float:
+    """The step size after one look at the acceptance: multiplied by exp(gain (acceptance - target)).
+
+    Only integers that all ranks share enter, so that all ranks tune alike.
+    """
+    return step * math.exp(gain * (accepted / tried - target)) if tried else step
