@@ -1,0 +1,162 @@
+"""The evaluation loop: parameters and step size frozen, long chains, honest errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vmcnet.backend import to_host
+from vmcnet.population import EVALUATION, Population
+from vmcnet.statistics.autocorrelation import integrated_time
+from vmcnet.statistics.blocking import blocking_error
+from vmcnet.statistics.convergence import split_rhat
+from vmcnet.statistics.format import with_error
+from vmcnet.training import CHECKPOINT, STOP, TrainingResult
+
+
+@dataclass
+class EvaluationState:
+    """Where an evaluation stands: counts, the series so far, and running moments of every walker of the own blocks.
+
+    mean, m2 (own blocks, 2 halves, 1 + terms, W): of E_L and of each term.
+    """
+
+    number: int
+    step_size: float
+    mean: np.ndarray
+    m2: np.ndarray
+    warmed: int = 0
+    done: int = 0
+    series: dict = field(default_factory=dict)
+
+
+def initial_evaluation(population, number: int, step_size: float) -> EvaluationState:
+    shape = (len(population.own), 2, len(population.row.names), population.block)
+    return EvaluationState(number, step_size, np.zeros(shape), np.zeros(shape))
+
+
+def run_evaluation(population, theta, state, *, steps: int, interval: int, warmup: int, record, save, poll, checkpoint_every: int = 0):
+    """`warmup` + `steps` measurements, `interval` Metropolis steps apart, from `state` on; returns the stop flag or 0.
+
+    One all-gather a measurement. Every walker keeps running means and M2 (Welford) of its first and second half.
+    """
+    stage = EVALUATION + 2 * state.number
+    while state.warmed < warmup:
+        summary, _ = population.advance(theta, stage, state.warmed, interval, state.step_size, poll(), measure=False)
+        state.warmed += 1
+        record("equilibration", state.warmed, warmup, {"acceptance": summary.accepted / summary.tried})
+        if summary.stop >= CHECKPOINT:
+            save(state)
+        if summary.stop >= STOP:
+            return summary.stop
+    half = steps // 2
+    while state.done < steps:
+        summary, energies = population.advance(theta, stage + 1, state.done, interval, state.step_size, poll())
+        which, k = (0, state.done + 1) if state.done < half else (1, state.done - half + 1)
+        for index, b in enumerate(population.own):
+            parts = (energies[b].total, *energies[b].terms.values())
+            x = np.stack([to_host(e.real) for e in parts])
+            delta = x - state.mean[index, which]
+            state.mean[index, which] += delta / k
+            state.m2[index, which] += delta * (x - state.mean[index, which])
+        row = {"energy": summary.energy, "variance": summary.variance,
+               **{f"terms/{n}": v for n, v in summary.terms.items()}, "acceptance": summary.accepted / summary.tried}
+        for name, value in row.items():
+            state.series.setdefault(name, []).append(value)
+        state.done += 1
+        record("evaluation", state.done, steps, row)
+        due = checkpoint_every and state.done % checkpoint_every == 0 and state.done < steps
+        if due or summary.stop >= CHECKPOINT:
+            save(state)
+        if summary.stop >= STOP and state.done < steps:
+            return summary.stop
+    return 0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One quantity: mean and its error between walkers, blocking error of the series (NaN: no plateau)."""
+
+    mean: float
+    error: float
+    blocking: float
+
+    def __str__(self):
+        return with_error(self.mean, self.error)
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What an evaluation says; `estimates` maps energy and each term to an Estimate."""
+
+    estimates: dict
+    variance: float
+    autocorrelation: float
+    rhat: float
+    acceptance: float
+    steps: int
+    walkers: int
+    warnings: list
+
+    @property
+    def energy(self) -> float:
+        return self.estimates["energy"].mean
+
+    @property
+    def error(self) -> float:
+        return self.estimates["energy"].error
+
+    def __str__(self):
+        return (f"{self.estimates['energy']}  variance {self.variance:.2g}  autocorrelation time {self.autocorrelation:.1f}")
+
+
+def summarize(series: dict, walker_mean: np.ndarray, walker_m2: np.ndarray, names: list) -> EvaluationResult:
+    """The result from what the run file keeps: series (name -> (T,)), walker moments (2, 1 + terms, W) of both halves.
+
+    mean: over walkers and steps. Error: sqrt(var_w(mean_w)/W), from independent walkers. Beside it the blocking error of the series of
+    step means, its integrated autocorrelation time in measurements, and split R-hat; what disagrees becomes a warning.
+    """
+    steps = len(series["energy"])
+    half = steps // 2
+    counts = np.array([half, steps - half], float)[:, None, None]
+    mean = (walker_mean * counts).sum(axis=0) / steps                                  # (1 + terms, W)
+    walkers, estimates = mean.shape[1], {}
+    for k, name in enumerate(names):
+        key = "energy" if name == "energy" else f"terms/{name}"
+        block = blocking_error(np.asarray(series[key])).error if steps >= 2 else float("nan")
+        error = float(np.sqrt(mean[k].var(ddof=1) / walkers)) if walkers > 1 else float("nan")
+        estimates[name] = Estimate(float(mean[k].mean()), error, block)
+    spread = walker_m2[:, 0].sum() + (counts[:, 0] * (walker_mean[:, 0] - mean[0].mean()) ** 2).sum()
+    variance = float(spread / (steps * walkers))
+    tau, reliable = integrated_time(np.asarray(series["energy"])) if steps >= 4 else (float("nan"), False)
+    rhat = float(split_rhat(walker_mean[:, 0], walker_m2[:, 0], half)) if half >= 2 else float("nan")
+    energy, warnings = estimates["energy"], []
+    exact = variance <= 1e-18 * max(1.0, energy.mean**2)
+    if not exact:
+        if not reliable:
+            warnings.append(f"only {steps} measurements for an autocorrelation time of {tau:.1f}: errors are uncertain, use more steps")
+        elif np.isfinite(energy.blocking) and not 0.5 < energy.blocking / energy.error < 2.0:
+            warnings.append(f"error between walkers {energy.error:.2g} and blocking error {energy.blocking:.2g} disagree")
+        if rhat > 1.05:
+            warnings.append(f"split R-hat {rhat:.3f} above 1.05: the walkers have not mixed, use more steps")
+    return EvaluationResult(estimates, variance, float(tau), rhat, float(np.mean(series["acceptance"])), steps, walkers, warnings)
+
+
+def finish(population, state):
+    """Walker moments of all blocks on rank 0: mean and M2 (2, 1 + terms, all walkers); None elsewhere. Two collectives."""
+    out = []
+    for array in (state.mean, state.m2):
+        full = population.comm.gather(array, population.blocks)
+        out.append(None if full is None else np.ascontiguousarray(np.moveaxis(full, 0, 2).reshape(full.shape[1:3] + (-1,))))
+    return out
+
+
+def evaluate(result: TrainingResult, *, steps: int = 2000, interval: int = 5, warmup: int = 50, number: int = 0) -> EvaluationResult:
+    """Evaluate a trained wavefunction in memory; rank 0 gets the result, other ranks None."""
+    population = result.population
+    state = initial_evaluation(population, number, result.state.step_size)
+    run_evaluation(population, result.state.theta, state, steps=steps, interval=interval, warmup=warmup,
+                   record=lambda *args: None, save=lambda state: None, poll=lambda: 0)
+    mean, m2 = finish(population, state)
+    return None if mean is None else summarize(state.series, mean, m2, population.row.names)

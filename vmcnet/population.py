@@ -1,0 +1,91 @@
+"""The walkers of one rank: its blocks, how they start, how they move, what they are measured for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.backend import Stream, to_host
+from vmcnet.estimators.energy import Row, centred, local_energies
+from vmcnet.estimators.gradient import block_gradient
+from vmcnet.parallel import exact_sum, owned_blocks
+from vmcnet.parameters import digest
+from vmcnet.sampling.metropolis import Counts, metropolis
+from vmcnet.walkers import Walkers
+
+START, WARMUP, TRAINING, PARAMETERS, EVALUATION = 0, 1, 2, 3, 1000      # stages: no two use the same random words
+
+
+class NonFiniteError(RuntimeError):
+    """A walker's local energy or log psi became NaN or infinite; names rank, block and iteration."""
+
+
+class RanksDisagree(RuntimeError):
+    """The ranks hold different parameters: a bug, or broken hardware."""
+
+
+class Population:
+    """The blocks that this rank owns. Every number depends on (seed, stage, iteration, block) alone, never on the rank."""
+
+    def __init__(self, system, wavefunction, proposal, comm, seed: int, walkers: int, block: int):
+        if walkers % block:
+            raise ValueError(f"{walkers} walkers do not fill blocks of {block}: use {block * max(1, round(walkers / block))}")
+        self.system, self.wavefunction, self.proposal, self.comm, self.seed = system, wavefunction, proposal, comm, seed
+        self.walkers, self.block, self.blocks = walkers, block, walkers // block
+        self.own = owned_blocks(comm.rank, comm.size, self.blocks)
+        self.row = Row(system.terms)
+        self.members: dict[int, Walkers] = {}
+
+    def start(self) -> None:
+        """Fresh walkers from the system's starting distribution."""
+        for b in self.own:
+            self.members[b] = Walkers(self.system.start(Stream(self.seed, START, 0, b), self.block), self.system.labels(self.block))
+
+    def load(self, r: np.ndarray, s: np.ndarray) -> None:
+        """Walkers of all blocks (B, W, n, d), (B, W, n): this rank takes its own."""
+        for b in self.own:
+            self.members[b] = Walkers(np.array(r[b]), np.array(s[b]))
+
+    def collect(self):
+        """Walkers of all blocks on rank 0, (B, W, n, d) and (B, W, n); None elsewhere. Two collectives."""
+        r = self.comm.gather(np.stack([to_host(self.members[b].r) for b in self.own]), self.blocks)
+        s = self.comm.gather(np.stack([to_host(self.members[b].s) for b in self.own]), self.blocks)
+        return r, s
+
+    def advance(self, theta, stage: int, iteration: int, steps: int, step_size: float, stop: int = 0, measure=True):
+        """Move every block by `steps` steps, measure local energies, join the rows: one all-gather.
+
+        Returns the summary, the same on every rank, and the local energies of the own blocks.
+        """
+        psi, energies, rows, hash64 = self.wavefunction.bind(theta), {}, [], digest(theta) & (2**64 - 1)
+        for b in self.own:
+            old = self.members[b]
+            walkers = old.with_log(psi.log(old.r, old.s))
+            counts = Counts(0, 0, 0)
+            if steps:
+                stream = Stream(self.seed, stage, iteration, b)
+                walkers, counts = metropolis(walkers, psi, self.proposal, step_size, steps, stream)
+            self.members[b] = walkers
+            if measure:
+                energies[b] = local_energies(self.system.terms, walkers, psi)
+            rows.append(self.row.make(energies.get(b), counts, stop, hash64))
+        summary = self.row.read(self.comm.allgather(np.stack(rows), self.blocks))
+        self._check(summary, stage, iteration)
+        return summary, energies
+
+    def gradient(self, theta, summary, energies) -> np.ndarray:
+        """2 Re <(E_L - <E>)* O> over all walkers (P,), the same bits on any number of ranks: one exact sum."""
+        psi = self.wavefunction.bind(theta)
+        shares = [block_gradient(self.members[b], psi, centred(energies[b], summary.energy), self.walkers) for b in self.own]
+        return exact_sum(self.comm, np.stack(shares), self.blocks)
+
+    def _check(self, summary, stage, iteration):
+        if not summary.same_theta:
+            raise RanksDisagree(f"iteration {iteration}: the ranks hold different parameters")
+        if summary.nonfinite:
+            block = summary.first_nonfinite_block
+            rank = next(k for k in range(self.comm.size) if block in owned_blocks(k, self.comm.size, self.blocks))
+            name = {WARMUP: "warm-up", TRAINING: "training"}.get(stage, "evaluation")
+            raise NonFiniteError(
+                f"{summary.nonfinite} local energies or log psi are NaN or infinite, first in block {block} (rank {rank}) at "
+                f"{name} iteration {iteration}: usually the learning rate is too high, or two particles coincide"
+            )

@@ -1,0 +1,114 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vmcnet.backend import Stream
+from vmcnet.parallel import SerialCommunicator
+from vmcnet.population import PARAMETERS, TRAINING, WARMUP, Population
+from vmcnet.sampling.gaussian import Gaussian
+from vmcnet.sampling.metropolis import tuned_step
+
+CHECKPOINT, STOP = 1, 2                 # values of the flag that rides on the all-gather; STOP and above end the run
+WARMUP_GAIN, TRAINING_GAIN = 1.0, 0.1   # how fast the step size follows the acceptance
+
+
+@dataclass
+class TrainingState:
+    """All that an iteration starts from, besides the walkers."""
+
+    theta: np.ndarray
+    optimizer: dict
+    step_size: float
+    warmed: int = 0                     # warm-up iterations done
+    iteration: int = 0                  # training iterations done
+
+
+@dataclass
+class TrainingResult:
+    """Final state, walkers, and one row an iteration; `flag` is the stop flag that ended the loop, or 0."""
+
+    state: TrainingState
+    population: Population
+    series: dict = field(default_factory=dict)
+    flag: int = 0
+
+    @property
+    def parameters(self) -> dict:
+        """name -> array of the final parameters."""
+        return self.population.wavefunction.layout.values(self.state.theta)
+
+
+def initial_state(wavefunction, optimizer, seed: int, step_size: float) -> TrainingState:
+    theta = wavefunction.start(Stream(seed, PARAMETERS, 0, 0))
+    return TrainingState(theta, optimizer.start(len(theta)), step_size)
+
+
+def run_training(population, optimizer, state, *, iterations: int, steps: int, warmup: int, record, save, poll, checkpoint_every: int = 0):
+    """Warm-up, then training iterations, from `state` on; returns the flag that stopped it, or 0 at the end.
+
+    record(phase, done, total, row) is called on every rank after each iteration, save(state) where a checkpoint is due (a collective
+    call), poll() -> this rank's stop flag. Three collectives an iteration: one all-gather and the two of the exact sum.
+    """
+    target = population.proposal.target
+    while state.warmed < warmup:
+        summary, _ = population.advance(state.theta, WARMUP, state.warmed, steps, state.step_size, poll(), measure=False)
+        state.step_size = tuned_step(state.step_size, summary.accepted, summary.tried, target, WARMUP_GAIN)
+        state.warmed += 1
+        record("warmup", state.warmed, warmup, {"acceptance": summary.accepted / summary.tried, "step_size": state.step_size})
+        if summary.stop >= CHECKPOINT:
+            save(state)
+        if summary.stop >= STOP:
+            return summary.stop
+    while state.iteration < iterations:
+        start, communication = time.perf_counter(), population.comm.seconds
+        summary, energies = population.advance(state.theta, TRAINING, state.iteration, steps, state.step_size, poll())
+        gradient = population.gradient(state.theta, summary, energies)
+        step, state.optimizer = optimizer.update(gradient, state.optimizer, state.iteration)
+        row = {
+            "energy": summary.energy,
+            "error": float(np.sqrt(summary.variance / population.walkers)),
+            "variance": summary.variance,
+            **{f"terms/{name}": value for name, value in summary.terms.items()},
+            "acceptance": summary.accepted / summary.tried,
+            "step_size": state.step_size,
+            "gradient_norm": float(np.sqrt(np.dot(gradient, gradient))),
+            "learning_rate": optimizer.learning_rate,
+        }
+        state.theta = state.theta + step
+        state.step_size = tuned_step(state.step_size, summary.accepted, summary.tried, target, TRAINING_GAIN)
+        state.iteration += 1
+        row["seconds"] = time.perf_counter() - start
+        row["communication"] = population.comm.seconds - communication
+        record("training", state.iteration, iterations, row)
+        due = checkpoint_every and state.iteration % checkpoint_every == 0
+        if due or summary.stop >= CHECKPOINT or state.iteration == iterations:
+            save(state)
+        if summary.stop >= STOP and state.iteration < iterations:
+            return summary.stop
+    return 0
+
+
+def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: int = 1024, block: int = 128, steps: int = 10,
+          warmup: int = 50, step_size: float = 1.0, seed: int = 0, proposal=None, comm=None) -> TrainingResult:
+    """Train `wavefunction` on `system` in memory, from Python; no file is written.
+
+    walkers must be a multiple of block; steps Metropolis steps an iteration. Under MPI give comm=vmcnet.connect().
+    """
+    comm = comm or SerialCommunicator()
+    population = Population(system, wavefunction, proposal or Gaussian(), comm, seed, walkers, block)
+    population.start()
+    state, series = initial_state(wavefunction, optimizer, seed, step_size * system.length), {}
+
+    def record(phase, done, total, row):
+        if phase == "training":
+            for name, value in row.items():
+                series.setdefault(name, []).append(value)
+
+    run_training(population, optimizer, state, iterations=iterations, steps=steps, warmup=warmup,
+                 record=record, save=lambda state: None, poll=lambda: 0)
+    return TrainingResult(state, population, {k: np.array(v) for k, v in series.items()})
