@@ -1,0 +1,143 @@
+"""The run file: series, evaluations and where they come from, readable with plain h5py at any moment."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from vmcnet.storage.atomic import FileProblem, replace_file
+from vmcnet.version import VERSION
+
+SCHEMA = 1
+INTERVAL, SHARE = 10.0, 0.01         # rewrite at most every 10 s, and at most 1 % of the time
+
+
+def conditions(threads: int) -> dict:
+    """What the bits of a run depend on besides the job: processor type, library versions, BLAS and its threads."""
+    import numba
+    from threadpoolctl import threadpool_info
+
+    processor = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    blas = sorted({f"{p['internal_api']} {p['version']} {p.get('architecture', '')}".strip() for p in threadpool_info() if p["user_api"] == "blas"})
+    return {
+        "processor": processor, "python": platform.python_version(), "numpy": np.__version__, "numba": numba.__version__,
+        "h5py": h5py.__version__, "blas": "; ".join(blas), "threads": threads,
+    }
+
+
+def git_revision() -> str:
+    try:
+        folder = Path(__file__).parent
+        done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=folder, capture_output=True, text=True, timeout=5)
+        return done.stdout.strip() if done.returncode == 0 else ""
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+class RunFile:
+    """Rank 0's view of run.h5: everything in memory, rewritten whole."""
+
+    def __init__(self, path: Path, attributes: dict):
+        self.path, self.attributes = Path(path), attributes
+        self.training: dict[str, list] = {}
+        self.parameters: dict[str, np.ndarray] = {}
+        self.evaluations: dict[int, dict] = {}
+        self._last, self._cost = 0.0, 0.0
+
+    @classmethod
+    def create(cls, path: Path, job_text: str, seed: int, ranks: int, threads: int) -> RunFile:
+        return cls(path, {
+            "schema": SCHEMA, "vmcnet": VERSION, "job": job_text, "seed": seed, "ranks": ranks, "host": socket.gethostname(),
+            "git": git_revision(), "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            **{f"condition_{k}": v for k, v in conditions(threads).items()},
+        })
+
+    @classmethod
+    def open(cls, path: Path) -> RunFile:
+        """Read a run file; raises FileProblem naming it when it is missing, damaged or of another schema."""
+        path = Path(path)
+        if not path.exists():
+            raise FileProblem(f"{path}: no such run file; vmcnet run job.toml makes one")
+        try:
+            with h5py.File(path, "r") as file:
+                if "schema" not in file.attrs or "job" not in file.attrs:
+                    raise FileProblem(f"{path}: an HDF5 file, but no run file of vmcnet")
+                if int(file.attrs["schema"]) != SCHEMA:
+                    raise FileProblem(f"{path}: run file schema {file.attrs['schema']}, this version reads {SCHEMA}")
+                self = cls(path, {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()})
+                series = _tree(file["training"]) if "training" in file else {}
+                self.training = {k: v.tolist() for k, v in series.items()}
+                self.parameters = _tree(file["parameters"]) if "parameters" in file else {}
+                for number, group in (file["evaluation"].items() if "evaluation" in file else ()):
+                    self.evaluations[int(number)] = {**_tree(group), "attributes": dict(group.attrs)}
+        except (OSError, KeyError, RuntimeError, ValueError) as error:
+            if isinstance(error, FileProblem):
+                raise
+            raise FileProblem(f"{path}: not a readable HDF5 run file ({error}); it may be damaged") from error
+        return self
+
+    @property
+    def rows(self) -> int:
+        return len(self.training.get("energy", ()))
+
+    def append(self, row: dict) -> None:
+        for name, value in row.items():
+            self.training.setdefault(name, []).append(value)
+
+    def cut(self, rows: int) -> None:
+        """Drop rows beyond the checkpoint: they are computed again, to the same bits."""
+        if self.rows < rows:
+            raise FileProblem(f"{self.path}: {self.rows} training rows, but the checkpoint stands at {rows}: the two do not belong together")
+        self.training = {name: values[:rows] for name, values in self.training.items()}
+
+    def write(self, force: bool = True) -> None:
+        now = time.monotonic()
+        if not force and now - self._last < max(INTERVAL, self._cost / SHARE):
+            return
+        replace_file(self.path, self._write)
+        self._last = time.monotonic()
+        self._cost = self._last - now
+
+    def _write(self, file) -> None:
+        for name, value in self.attributes.items():
+            file.attrs[name] = value
+        training = file.create_group("training")
+        for name, values in self.training.items():
+            training.create_dataset(name, data=np.asarray(values))
+        for name, value in self.parameters.items():
+            file.create_dataset(f"parameters/{name}", data=value)
+        for number, content in sorted(self.evaluations.items()):
+            group = file.create_group(f"evaluation/{number}")
+            for name, value in content.items():
+                if name == "attributes":
+                    group.attrs.update(value)
+                else:
+                    group.create_dataset(name, data=np.asarray(value))
+
+
+def _tree(group) -> dict:
+    out: dict = {}
+    group.visititems(lambda name, item: out.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
+    return out
+
+
+def writable(path: Path) -> None:
+    """Make the folder of `path`; raises FileProblem where it cannot be written to."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileProblem(f"{path.parent}: cannot be created ({error}): choose another --output") from error
+    if not os.access(path.parent, os.W_OK):
+        raise FileProblem(f"{path.parent}: not writable: choose another --output")
