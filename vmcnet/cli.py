@@ -1,0 +1,89 @@
+"""The command line: vmcnet run | resume | evaluate | report | check | info."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from vmcnet.version import VERSION
+
+
+def parser() -> argparse.ArgumentParser:
+    main = argparse.ArgumentParser(prog="vmcnet", description="Variational Monte Carlo with trainable wavefunctions, on any number of MPI ranks.")
+    main.add_argument("--version", action="version", version=f"vmcnet {VERSION}")
+    commands = main.add_subparsers(dest="command", required=True, metavar="command")
+
+    def add(name, text):
+        return commands.add_parser(name, help=text, description=text)
+
+    run = add("run", "train and evaluate as a job file says")
+    run.add_argument("job", type=Path, help="job file (TOML)")
+    run.add_argument("--output", type=Path, help="run file; default runs/NAME.h5 with the job's name")
+    run.add_argument("--overwrite", action="store_true", help="replace an existing run file")
+    run.add_argument("--continue", dest="go_on", action="store_true", help="resume the run file if it is there, else start")
+    resume = add("resume", "go on where the last checkpoint stands, on any number of ranks")
+    resume.add_argument("--previous", action="store_true", help="start from the checkpoint before the last")
+    evaluate = add("evaluate", "parameters frozen: long chains and errors")
+    for name, text in (("steps", "measurements"), ("interval", "Metropolis steps between measurements"), ("warmup", "equilibration, in measurements")):
+        evaluate.add_argument(f"--{name}", type=int, help=f"{text}; default from the job")
+    report = add("report", "the table of energies of run files")
+    report.add_argument("file", type=Path, nargs="+", help="run file")
+    for command in (resume, evaluate):
+        command.add_argument("file", type=Path, help="run file")
+    check = add("check", "validate a job file and print its sizes; runs nothing")
+    check.add_argument("job", type=Path, nargs="?", help="job file (TOML)")
+    check.add_argument("--reference", action="store_true", help="print the reference of all keys as Markdown instead")
+    for command in (run, resume, check):
+        command.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="override a key of the job")
+    add("info", "MPI, GPU, BLAS threads, HDF5, versions: what to paste into a bug report")
+    return main
+
+
+def main(arguments=None) -> None:
+    options = parser().parse_args(arguments)
+    comm = None
+    try:
+        from vmcnet import commands
+        from vmcnet.parallel import connect
+
+        if options.command in ("run", "resume", "evaluate"):
+            comm = connect()
+        code = getattr(commands, options.command)(options, comm)
+    except BaseException as error:
+        code = _failure(error, comm)
+        if comm is not None and comm.size > 1:
+            comm.abort(code)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _failure(error: BaseException, comm) -> int:
+    """Print what happened; the exit status. A user's mistake is one line, said by rank 0 alone."""
+    from vmcnet.config import JobError
+    from vmcnet.parallel import LaunchError
+    from vmcnet.population import NonFiniteError, RanksDisagree
+    from vmcnet.storage.atomic import FileProblem
+
+    rank, size = (comm.rank, comm.size) if comm is not None else (0, 1)
+    if isinstance(error, JobError | FileProblem | LaunchError | NonFiniteError | RanksDisagree):
+        if rank == 0:
+            print(f"vmcnet: {error}", file=sys.stderr, flush=True)
+        elif size > 1:
+            import time
+
+            time.sleep(2.0)          # rank 0 has the same error and speaks first
+        return 1 if isinstance(error, NonFiniteError | RanksDisagree) else 2
+    if isinstance(error, KeyboardInterrupt):
+        print("vmcnet: interrupted; vmcnet resume goes on from the last checkpoint", file=sys.stderr, flush=True)
+        return 130
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    text = "".join(traceback.format_exception(error))
+    print("\n".join(f"[rank {rank}] {line}" for line in text.rstrip().splitlines()), file=sys.stderr, flush=True)
+    return 1

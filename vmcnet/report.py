@@ -1,0 +1,42 @@
+"""The table of energies, every digit computed from the run file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.evaluation import EvaluationResult, summarize
+from vmcnet.statistics.format import with_error
+
+
+def evaluation_result(content: dict) -> EvaluationResult:
+    """Recompute an evaluation from what the run file keeps of it."""
+    names = content["attributes"]["names"].split(",")
+    series = {k: v for k, v in content.items() if k not in ("walker_mean", "walker_m2", "attributes")}
+    return summarize(series, content["walker_mean"], content["walker_m2"], names)
+
+
+def report_lines(file, system, wavefunction) -> list[str]:
+    """The report of a RunFile as plain lines."""
+    lines = [f"{file.path}", f"  {system.describe()}, energies in {system.units}", f"  psi = {wavefunction.describe()}"]
+    if file.rows:
+        last = {k: v[-1] for k, v in file.training.items()}
+        seconds, waiting = np.sum(file.training["seconds"]), np.sum(file.training["communication"])
+        lines.append(f"  training: {file.rows} iterations, {seconds:.1f} s, {100 * waiting / seconds:.1f} % in communication; "
+                     f"last energy {with_error(last['energy'], last['error'])}, acceptance {last['acceptance']:.2f}")
+    for number, content in sorted(file.evaluations.items()):
+        result = evaluation_result(content)
+        lines.append(f"  evaluation {number}: {result.walkers} walkers x {result.steps} measurements at iteration {content['attributes']['iteration']}")
+        width = max(map(len, result.estimates))
+        for name, estimate in result.estimates.items():
+            blocking = f"blocking {estimate.blocking:.2g}" if np.isfinite(estimate.blocking) else "no plateau"
+            lines.append(f"    {name:<{width}}  {estimate!s:<20} ({blocking})")
+        lines.append(f"    variance {result.variance:.3g}  autocorrelation time {result.autocorrelation:.1f}  "
+                     f"R-hat {result.rhat:.4f}  acceptance {result.acceptance:.2f}")
+        if system.reference:
+            energy, source = system.reference
+            sigmas = f", {(result.energy - energy) / result.error:+.1f} sigma" if result.error > 0 else ""
+            lines.append(f"    reference {energy:.7f} ({source}); difference {result.energy - energy:+.2e}{sigmas}")
+        lines += [f"    warning: {text}" for text in result.warnings]
+    if not file.evaluations:
+        lines.append(f"  no evaluation yet: vmcnet evaluate {file.path}")
+    return lines

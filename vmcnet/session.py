@@ -1,0 +1,207 @@
+"""A run on disk: joins the loops with the run file, the checkpoints and the stop requests. Rank 0 alone touches files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from vmcnet.building import build
+from vmcnet.config import Job, job_text, parse_job
+from vmcnet.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
+from vmcnet.population import Population
+from vmcnet.stopping import StopRequest
+from vmcnet.storage.atomic import FileProblem, RunLock
+from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, previous_path, read_checkpoint, write_checkpoint
+from vmcnet.storage.run_file import RunFile, conditions, writable
+from vmcnet.training import TrainingState, initial_state, run_training
+
+
+def on_root(comm, action):
+    """action() on rank 0; its value, or its FileProblem or JobError, on every rank."""
+    result = None
+    if comm.rank == 0:
+        try:
+            result = (True, action())
+        except (FileProblem, ValueError) as error:
+            result = (False, error)
+    ok, value = comm.broadcast(result)
+    if not ok:
+        raise value
+    return value
+
+
+class Session:
+    """One run file under its lock. Made by `new` or `reopen`; `close` frees the lock."""
+
+    def __init__(self, comm, job: Job, path: Path, progress):
+        self.comm, self.job, self.path = comm, job, Path(path)
+        self.progress = progress if comm.rank == 0 else (lambda *args: None)
+        self.system, self.wavefunction, self.optimizer, self.proposal = build(job)
+        self.population = Population(self.system, self.wavefunction, self.proposal, comm, job.seed, job.sampling.walkers, job.sampling.block)
+        self.file: RunFile | None = None
+        self.lock: RunLock | None = None
+        stop_file = self.path.with_name(self.path.name + ".STOP")
+        self.stop = StopRequest(comm.rank, stop_file, job.run.wall_time, 60.0 * job.run.checkpoint_minutes)
+
+    @classmethod
+    def new(cls, comm, job, path, progress, overwrite=False) -> Session:
+        """A fresh run; refuses to touch an existing file without `overwrite`."""
+        self = cls(comm, job, path, progress)
+
+        def prepare():
+            writable(self.path)
+            self.lock = RunLock(self.path)
+            if not overwrite and self.path.exists():
+                raise FileProblem(f"{self.path}: exists already; --overwrite replaces it, --continue goes on with it, --output chooses another")
+            for kind in ("checkpoint", "evaluation"):
+                main = checkpoint_path(self.path, kind)
+                for old in (main, previous_path(main)):
+                    old.unlink(missing_ok=True)
+            self.file = RunFile.create(self.path, job_text(job), job.seed, comm.size, job.run.threads)
+
+        on_root(comm, prepare)
+        self.population.start()
+        self.state = initial_state(self.wavefunction, self.optimizer, job.seed, job.sampling.step_size * self.system.length)
+        self._note_parameters()
+        on_root(comm, lambda: self.file.write() if self.file else None)
+        return self
+
+    @classmethod
+    def reopen(cls, comm, path, progress, adjust=None, previous=False) -> Session:
+        """A run that exists: job from its file (adjust(job, iteration) -> job may change keys), state from its checkpoint."""
+        path = Path(path)
+
+        def read():
+            lock = RunLock(path) if path.exists() else None
+            file = RunFile.open(path)
+            main = checkpoint_path(path)
+            checkpoint = read_checkpoint(previous_path(main) if previous else main)
+            job = parse_job(file.attributes["job"], (), str(path))
+            if adjust:
+                job = adjust(job, int(checkpoint.numbers["iteration"]))
+            file.cut(int(checkpoint.numbers["iteration"]))
+            cls._opened = (lock, file)
+            return job, checkpoint
+
+        job, checkpoint = on_root(comm, read)
+        self = cls(comm, job, path, progress)
+        if comm.rank == 0:
+            self.lock, self.file = cls._opened
+            self._compare_conditions()
+            self.file.attributes.update(job=job_text(job), ranks=comm.size)
+        names = {e.name for e in self.wavefunction.layout.entries.values()}
+        a, n = checkpoint.arrays, checkpoint.numbers
+        if n["parameters"].split(",") != list(self.wavefunction.layout.entries) or a["theta"].shape != (self.wavefunction.layout.size,):
+            raise FileProblem(f"{checkpoint_path(path)}: belongs to another job (parameters {n['parameters']}; this job has {sorted(names)})")
+        self.state = TrainingState(
+            a["theta"], {k.removeprefix("optimizer/"): v for k, v in a.items() if k.startswith("optimizer/")},
+            float(n["step_size"]), int(n["warmed"]), int(n["iteration"]),
+        )
+        self.population.load(a["r"], a["s"])
+        return self
+
+    def close(self):
+        if self.lock:
+            self.lock.release()
+
+    def _compare_conditions(self):
+        for key, value in conditions(self.job.run.threads).items():
+            old = self.file.attributes.get(f"condition_{key}")
+            if old != value:
+                print(f"note: {key} was {old!r} when this run began and is {value!r} now: the last digits may differ", flush=True)
+
+    def _note_parameters(self):
+        if self.file:
+            self.file.parameters = {**self.wavefunction.layout.values(self.state.theta), "theta": self.state.theta}
+
+    # training
+
+    def train(self) -> int:
+        """Warm-up and training from the state on; the stop flag, or 0 at the end."""
+        def record(phase, done, total, row):
+            if self.file and phase == "training":
+                self.file.append(row)
+                self.file.write(force=False)
+            self.progress(phase, done, total, row)
+
+        return run_training(
+            self.population, self.optimizer, self.state, iterations=self.job.training.iterations, steps=self.job.sampling.steps,
+            warmup=self.job.sampling.warmup, record=record, save=self.save, poll=self.stop.poll, checkpoint_every=self.job.run.checkpoint_every,
+        )
+
+    def save(self, state) -> None:
+        """Series first, then the checkpoint: a checkpoint never points past the series. Collective."""
+        r, s = self.population.collect()
+
+        def write():
+            if not self.file:
+                return
+            self._note_parameters()
+            self.file.write()
+            arrays = {"theta": state.theta, "r": r, "s": s, **{f"optimizer/{k}": v for k, v in state.optimizer.items()}}
+            numbers = {"step_size": state.step_size, "warmed": state.warmed, "iteration": state.iteration,
+                       "parameters": ",".join(self.wavefunction.layout.entries), "seed": self.job.seed}
+            write_checkpoint(checkpoint_path(self.path), Checkpoint(arrays, numbers))
+
+        on_root(self.comm, write)
+        self.stop.saved()
+
+    # evaluation
+
+    def evaluate(self, steps: int, interval: int, warmup: int, resume=False) -> int:
+        """One evaluation, new or the unfinished one; the stop flag, or 0 when it is in the run file."""
+        path = checkpoint_path(self.path, "evaluation")
+        found = on_root(self.comm, lambda: read_checkpoint(path)) if resume else None
+        if found:
+            state = self._restore_evaluation(found)
+            steps, interval, warmup = (int(found.numbers[k]) for k in ("steps", "interval", "warmup"))
+        else:
+            number = on_root(self.comm, lambda: max(self.file.evaluations, default=-1) + 1)
+            state = initial_evaluation(self.population, number, self.state.step_size)
+        plan = {"steps": steps, "interval": interval, "warmup": warmup}
+
+        def save(state):
+            self._save_evaluation(path, state, plan)
+
+        flag = run_evaluation(self.population, self.state.theta, state, **plan, record=self.progress, save=save,
+                              poll=self.stop.poll, checkpoint_every=self.job.run.checkpoint_every)
+        if flag:
+            return flag
+        mean, m2 = finish(self.population, state)
+
+        def write():
+            self.file.evaluations[state.number] = {
+                **{k: np.asarray(v) for k, v in state.series.items()}, "walker_mean": mean, "walker_m2": m2,
+                "attributes": {"names": ",".join(self.population.row.names), "iteration": self.state.iteration, **plan},
+            }
+            self.file.write()
+            for old in (path, previous_path(path)):
+                old.unlink(missing_ok=True)
+
+        on_root(self.comm, write)
+        return 0
+
+    def _save_evaluation(self, path, state, plan):
+        r, s = self.population.collect()
+        mean, m2 = (self.comm.gather(x, self.population.blocks) for x in (state.mean, state.m2))
+
+        def write():
+            arrays = {"theta": self.state.theta, "r": r, "s": s, "mean": mean, "m2": m2}
+            arrays.update({f"series/{k}": np.asarray(v) for k, v in state.series.items()})
+            numbers = {"number": state.number, "step_size": state.step_size, "warmed": state.warmed, "done": state.done, **plan}
+            write_checkpoint(path, Checkpoint(arrays, numbers))
+
+        on_root(self.comm, write)
+        self.stop.saved()
+
+    def _restore_evaluation(self, found: Checkpoint) -> EvaluationState:
+        a, n = found.arrays, found.numbers
+        if a["theta"].tobytes() != self.state.theta.tobytes():
+            raise FileProblem(f"{checkpoint_path(self.path, 'evaluation')}: an unfinished evaluation of other parameters than the "
+                              "checkpoint's: delete it, then evaluate again")
+        self.population.load(a["r"], a["s"])
+        own = self.population.own
+        series = {k.removeprefix("series/"): v.tolist() for k, v in a.items() if k.startswith("series/")}
+        return EvaluationState(int(n["number"]), float(n["step_size"]), a["mean"][own.start: own.stop].copy(),
+                               a["m2"][own.start: own.stop].copy(), int(n["warmed"]), int(n["done"]), series)

@@ -1,0 +1,47 @@
+"""Why a run should stop: signals, wall time, a STOP file. Polled once an iteration; the flag rides on the all-gather."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+CHECKPOINT, FILE, WALL_TIME, SIGNAL = 1, 2, 3, 4
+REASONS = {FILE: "the STOP file", WALL_TIME: "the wall-time limit", SIGNAL: "a signal"}
+REQUEUE = 85                         # exit status: checkpointed before the end, run me again
+
+
+class StopRequest:
+    """poll() -> 0 or a flag. Handlers only set a flag; every rank may see a signal, rank 0 alone looks at clock and files."""
+
+    def __init__(self, rank: int, stop_file: Path | None, wall_time: float | None, checkpoint_seconds: float):
+        self._rank, self._file, self._wall = rank, stop_file, wall_time
+        self._start = self._saved = self._looked = time.monotonic()
+        self._every, self._signal = checkpoint_seconds, 0
+
+    def listen(self) -> None:
+        """SIGTERM, SIGUSR1 and the first Ctrl-C ask for a stop at the next iteration; a second Ctrl-C interrupts."""
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number, frame):
+        if number == signal.SIGINT and self._signal:
+            raise KeyboardInterrupt
+        self._signal = SIGNAL
+
+    def saved(self) -> None:
+        self._saved = time.monotonic()
+
+    def poll(self) -> int:
+        if self._signal:
+            return self._signal
+        if self._rank:
+            return 0
+        now = time.monotonic()
+        if self._wall is not None and now - self._start > self._wall:
+            return WALL_TIME
+        if self._file is not None and now - self._looked > 0.25:
+            self._looked = now
+            if self._file.exists():
+                return FILE
+        return CHECKPOINT if now - self._saved > self._every else 0
