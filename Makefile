@@ -1,0 +1,30 @@
+# make run, make test, make verify: all set-up included, in .venv; needs python 3.11 or later and make.
+PYTHON ?= python3
+VENV   := .venv
+STAMP  := $(VENV)/.installed
+BIN    := $(VENV)/bin
+RANKS  ?= 2
+
+.PHONY: run test verify clean reference
+
+run: $(STAMP)
+	$(BIN)/mpiexec -n $(RANKS) $(BIN)/vmcnet run jobs/quantum_dot_2.toml --overwrite
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+verify: $(STAMP)
+	$(BIN)/python -m pytest -m "verify or not verify"
+
+reference: $(STAMP)
+	$(BIN)/vmcnet check --reference > docs/job-keys.md
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "vmcnet needs Python 3.11 or later: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "this Python cannot make virtual environments: install the package python3-venv (Debian, Ubuntu)"; exit 1; }
+	@if [ ! -e $(BIN)/python ]; then rm -rf $(VENV).partial && $(PYTHON) -m venv $(VENV).partial && rm -rf $(VENV).partial && $(PYTHON) -m venv $(VENV); fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[mpi,plot,test]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info
