@@ -1,0 +1,90 @@
+"""The exact sum: any distribution of blocks, any number of them, any numbers."""
+
+import numpy as np
+import pytest
+
+from vmcnet.parallel import SerialCommunicator, exact_sum, owned_blocks
+
+
+class Ranks:
+    """Several ranks in one process: every collective is computed from all ranks' arguments."""
+
+    def __init__(self, shares):
+        self.shares = shares
+
+    def exact_sum(self, blocks):
+        def run(values, operation):
+            return operation.reduce(np.stack(values), axis=0)
+
+        class Probe(Exception):
+            pass
+
+        results = []
+        recorded = {"max": [], "sum": []}
+
+        class Recorder(SerialCommunicator):
+            def reduce_max(self, x):
+                recorded["max"].append(x)
+                raise Probe
+
+        for share in self.shares:
+            with pytest.raises(Probe):
+                exact_sum(Recorder(), share, blocks)
+        top = run(recorded["max"], np.maximum)
+
+        class Second(SerialCommunicator):
+            def reduce_max(self, x):
+                return top
+
+            def reduce_sum(self, x):
+                recorded["sum"].append(x)
+                raise Probe
+
+        for share in self.shares:
+            with pytest.raises(Probe):
+                exact_sum(Second(), share, blocks)
+        total = run(recorded["sum"], np.add)
+
+        class Third(SerialCommunicator):
+            def reduce_max(self, x):
+                return top
+
+            def reduce_sum(self, x):
+                return total
+
+        for share in self.shares:
+            results.append(exact_sum(Third(), share, blocks))
+        return results
+
+
+@pytest.mark.parametrize("blocks", [1, 3, 64, 1000, 1024, 1025, 3000])
+def test_same_bits_for_any_distribution_and_close_to_the_true_sum(blocks):
+    rng = np.random.default_rng(blocks)
+    x = rng.normal(size=(blocks, 7)) * 10.0 ** rng.integers(-12, 12, size=(1, 7))
+    expected = exact_sum(SerialCommunicator(), x, blocks)
+    scale = np.abs(x).max(axis=0)
+    truth = np.array([float(np.sum(x[:, k].astype(np.longdouble))) for k in range(7)])
+    assert np.all(np.abs(expected - truth) <= 1e-12 * scale * max(1, blocks) ** 0.5)
+    for size in (2, 3, 4, 8):
+        if size > blocks:
+            continue
+        shuffled = rng.permutation(blocks)
+        shares = [x[shuffled[list(owned_blocks(r, size, blocks))]] for r in range(size)]
+        for result in Ranks(shares).exact_sum(blocks):
+            assert result.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_gives_nan_in_its_element_alone(bad):
+    x = np.ones((4, 3))
+    x[2, 1] = bad
+    result = exact_sum(SerialCommunicator(), x, 4)
+    assert np.isnan(result[1]) and result[0] == 4.0 and result[2] == 4.0
+
+
+def test_denormals_zeros_and_the_largest_numbers():
+    tiny = 5e-324
+    assert exact_sum(SerialCommunicator(), np.array([[tiny, 0.0], [tiny, 0.0]]), 2).tolist() == [2 * tiny, 0.0]
+    big = np.finfo(float).max / 4
+    assert exact_sum(SerialCommunicator(), np.full((3, 1), big), 3)[0] == pytest.approx(3 * big, rel=1e-15)
+    assert exact_sum(SerialCommunicator(), np.full((1000, 1), 1.0), 1000)[0] == 1000.0
