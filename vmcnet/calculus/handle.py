@@ -60,11 +60,13 @@ class Handle:
 
 
 def is_number(x) -> bool:
-    return isinstance(x, numbers.Number)
+    return type(x) is float or type(x) is int or isinstance(x, numbers.Number)
 
 
 def plain(x):
     """A Python number: a NumPy scalar would promote float32 arrays to float64."""
+    if type(x) is float:
+        return x
     return complex(x) if isinstance(x, numbers.Complex) and not isinstance(x, numbers.Real) else float(x)
 
 
@@ -75,9 +77,9 @@ class Interpreter:
         raise TypeError("Interpreter is abstract: use Values, Jets or Tape")
 
     def _binary(self, operation, scalar, a, b):
-        if is_number(b):
-            return self.apply(scalar, (a,), number=plain(b))
         if not isinstance(b, Handle):
+            if is_number(b):
+                return self.apply(scalar, (a,), number=plain(b))
             raise TypeError(
                 f"{operation.name} of a quantity inside log_psi and a {type(b).__name__}: wrap fixed arrays with ops.constant(...)"
             )

@@ -12,6 +12,10 @@ class Gaussian:
     name = "gaussian"
     target = 0.5
 
-    def propose(self, walkers, psi, step: float, stream):
+    def noise(self, stream, steps: int, shape):
+        """Random numbers for `steps` moves of a block of shape (W, n, d): one array a move."""
+        return stream.normal((steps, *shape))
+
+    def propose(self, walkers, psi, step: float, noise):
         """New coordinates (W, n, d) and the log proposal ratio log q(r|r')/q(r'|r), here 0."""
-        return walkers.r + step * stream.normal(walkers.r.shape), 0.0
+        return walkers.r + step * noise, 0.0

@@ -30,11 +30,11 @@ def metropolis(walkers: Walkers, psi, proposal, step: float, steps: int, stream)
     accepted = xp.zeros(walkers.r.shape[0], np.int64)
     bad = xp.zeros(walkers.r.shape[0], np.int64)
     r, log = walkers.r, walkers.log_psi
-    for _ in range(steps):
-        current = Walkers(r, walkers.s, log)
-        trial, log_ratio = proposal.propose(current, psi, step, stream)
+    noise = proposal.noise(stream, steps, r.shape)
+    thresholds = xp.log(xp.asarray(stream.uniform((steps, *log.shape))))
+    for move, threshold in zip(noise, thresholds, strict=True):
+        trial, log_ratio = proposal.propose(Walkers(r, walkers.s, log), psi, step, move)
         trial_log = psi.log(trial, walkers.s)
-        threshold = xp.log(xp.asarray(stream.uniform(log.shape)))
         exponent = 2.0 * (trial_log.real - log.real) + log_ratio
         accept = threshold < exponent
         bad += xp.isnan(exponent)

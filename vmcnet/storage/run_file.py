@@ -21,7 +21,8 @@ INTERVAL, SHARE = 10.0, 0.01         # rewrite at most every 10 s, and at most 1
 
 def conditions(threads: int) -> dict:
     """What the bits of a run depend on besides the job: processor type, library versions, BLAS and its threads."""
-    import numba
+    from importlib.metadata import version
+
     from threadpoolctl import threadpool_info
 
     processor = platform.processor() or platform.machine()
@@ -32,7 +33,7 @@ def conditions(threads: int) -> dict:
         pass
     blas = sorted({f"{p['internal_api']} {p['version']} {p.get('architecture', '')}".strip() for p in threadpool_info() if p["user_api"] == "blas"})
     return {
-        "processor": processor, "python": platform.python_version(), "numpy": np.__version__, "numba": numba.__version__,
+        "processor": processor, "python": platform.python_version(), "numpy": np.__version__, "numba": version("numba"),
         "h5py": h5py.__version__, "blas": "; ".join(blas), "threads": threads,
     }
 
