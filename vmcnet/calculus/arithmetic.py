@@ -6,7 +6,7 @@ arguments, d log psi / d arg = sum adjoint d out / d arg, without conjugation; b
 
 from __future__ import annotations
 
-from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, JetData, combine, common, embed
+from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, JetData, combine, common, embed, spread
 
 
 def _linear(jet, slots, jacobian):
@@ -104,6 +104,7 @@ class Multiply:
                     return _linear(p, p.slots * q.slots, p.jacobian * q.slots)
                 if p.support == LINEAR:
                     p = embed(xp, p, ALL)
+                p = spread(xp, p, q.shape)
                 return p.like(p.slots * q.slots)
         a, b = common(xp, [a, b])
         p, q = a.slots, b.slots
@@ -130,16 +131,17 @@ class Divide:
                 return _linear(a, a.slots / b.slots, a.jacobian / b.slots)
             if a.support == LINEAR:
                 a = embed(xp, a, ALL)
+            a = spread(xp, a, b.shape)
             return a.like(a.slots / b.slots)
         a, b = common(xp, [a, b])
-        if a.support == CONSTANT:
-            a = embed(xp, a, b.support)
+        if b.support == LINEAR:
+            b = embed(xp, b, ALL)
         q = b.slots
         r = a.slots[0] / q[0]
-        out = (a.slots - r * q) / q[0]
+        out = -r * q / q[0] if a.support == CONSTANT else (a.slots - r * q) / q[0]
         out[0] = r
         out[-1] -= 2.0 * (out[1:-1] * q[1:-1]).sum(axis=0) / q[0]
-        return a.like(out)
+        return b.like(out)
 
     def reverse(self, xp, adjoint, out, a, b, per_walker=False):
         scaled = adjoint / b

@@ -104,8 +104,22 @@ def embed(xp, jet: JetData, support: str) -> JetData:
     return jet.like(out, ALL)
 
 
+def whole(xp, jet: JetData) -> JetData:
+    """The jet for an operation along the last axis: where that is the particle or pair axis itself, all coordinates mix."""
+    return embed(xp, jet, ALL) if jet.support in (OWN, PAIR) and len(jet.shape) == 2 else jet
+
+
+def spread(xp, jet: JetData, *shapes) -> JetData:
+    """The jet for broadcasting against `shapes`: a stretched particle or pair axis (of length 1) is one no longer."""
+    if jet.support in (OWN, PAIR) and jet.shape[1] == 1 and np.broadcast_shapes(jet.shape, *shapes)[1] != 1:
+        return embed(xp, jet, ALL)
+    return jet
+
+
 def common(xp, jets: list[JetData]) -> list[JetData]:
-    """The jets with one support; constants stay constants."""
+    """The jets with one support, for broadcasting against each other; constants stay constants."""
+    shapes = [j.shape for j in jets]
+    jets = [spread(xp, j, *shapes) for j in jets]
     kinds = {j.support for j in jets} - {CONSTANT}
     if len(kinds) <= 1 and LINEAR not in kinds:
         return jets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_indices, scatter_pairs
+from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_indices, scatter_pairs, whole
 
 
 def _matmul(x, weight):
@@ -24,6 +24,7 @@ class Affine:
         return out
 
     def jet(self, xp, x, weight, bias=None):
+        x = whole(xp, x)
         w = weight.slots[0]
         out = _matmul(x.slots, w)
         if bias is not None:
@@ -126,7 +127,7 @@ class Concatenate:
         return xp.concatenate(args, axis=-1)
 
     def jet(self, xp, *args):
-        jets = common(xp, list(args))
+        jets = common(xp, [whole(xp, a) for a in args])
         wide = next((j for j in jets if j.support != CONSTANT), jets[0])
         jets = [embed(xp, j, wide.support) for j in jets]
         return wide.like(xp.concatenate([j.slots for j in jets], axis=-1))
@@ -145,6 +146,8 @@ class Gather:
         return x[:, xp.asarray(pair_indices(x.shape[1])[side])]
 
     def jet(self, xp, x, side):
+        if x.support == PAIR:                   # pairs of pairs depend on up to four particles
+            x = embed(xp, x, ALL)
         index = xp.asarray(pair_indices(x.shape[1])[side])
         s = x.slots[:, :, index]
         if x.support != OWN:

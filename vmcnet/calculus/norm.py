@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, embed
+from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, embed, whole
 
 
 class Norm:
@@ -16,6 +16,7 @@ class Norm:
     def jet(self, xp, x):
         if x.support == LINEAR:
             x = embed(xp, x, ALL)
+        x = whole(xp, x)
         s = x.slots
         y = self.value(xp, s[0])
         if x.support == CONSTANT:

@@ -50,13 +50,15 @@ class Tape(Interpreter):
         return Node(self, operation.value(self.xp, *[a.data for a in args], **static), operation, args, static)
 
     def constant(self, array):
+        if array.shape[0] == 1:          # every walker its own copy, or the walkers' terms of a parameter's adjoint would be summed too early
+            array = self.xp.broadcast_to(array, (self._walkers,) + array.shape[1:])
         return Node(self, array)
 
     def parameter(self, array):
         return Node(self, array, is_parameter=True, wanted=self._parameters_wanted)
 
     def coordinates(self, r):
-        self.real_dtype = r.dtype
+        self.real_dtype, self._walkers = r.dtype, r.shape[0]
         return Node(self, r, wanted=self._coordinates_wanted)
 
     def reverse(self, output: Node, seed, per_walker=False) -> dict[int, object]:
