@@ -43,28 +43,31 @@ def evaluate(options, comm) -> int:
 
     session = Session.reopen(comm, options.file, _progress(comm))
     defaults = session.job.evaluation
-    plan = [getattr(defaults, k) if getattr(options, k) is None else getattr(options, k) for k in ("steps", "interval", "warmup")]
-    for name, value, least in zip(("steps", "interval", "warmup"), plan, (2, 1, 0), strict=True):
-        if value < least:
-            raise JobError(f"--{name} {value}: expected at least {least}")
-    return _within(session, lambda: session.evaluate(*plan), comm)
+    plan = {k: v if getattr(options, k) is None else getattr(options, k) for k, v in defaults.model_dump().items()}
+
+    def work():
+        for name, least in (("steps", 2), ("interval", 1), ("warmup", 0)):
+            if plan[name] < least:
+                raise JobError(f"--{name} {plan[name]}: expected at least {least}")
+        found = session.unfinished()
+        if found:
+            raise JobError(f"{options.file}: an evaluation stands at {found.numbers['done']} of {found.numbers['steps']} measurements; "
+                           f"vmcnet resume {options.file} ends it, then evaluate again")
+        return session.evaluate(plan)
+
+    return _within(session, work, comm)
 
 
 def _drive(session, comm) -> int:
-    """Training, then the job's evaluation: whatever is left of both."""
-    from vmcnet.session import on_root
-    from vmcnet.storage.checkpoint import checkpoint_path
+    """What is left to do: an evaluation that was stopped, training, the job's evaluation."""
 
     def work():
-        flag = session.train()
-        if flag:
-            return flag
-        plan = session.job.evaluation
-        unfinished = on_root(comm, lambda: checkpoint_path(session.path, "evaluation").exists())
-        last = on_root(comm, lambda: max((e["attributes"]["iteration"] for e in session.file.evaluations.values()), default=-1))
-        if unfinished or (plan.steps >= 2 and last < session.state.iteration):
-            return session.evaluate(plan.steps, plan.interval, plan.warmup, resume=unfinished)
-        return 0
+        plan, found = session.job.evaluation.model_dump(), session.unfinished()
+        flag = session.finish_evaluation(found) if found else 0
+        flag = flag or session.train()
+        if not flag and plan["steps"] >= 2 and not session.evaluated(plan):
+            flag = session.evaluate(plan)
+        return flag
 
     return _within(session, work, comm)
 
@@ -78,6 +81,8 @@ def _within(session, work, comm) -> int:
             flag = work()
         if comm.rank == 0:
             session.progress.close()
+            if flag == FILE:
+                session.stop.file.unlink(missing_ok=True)      # honoured: it shall not stop the next start
             if flag:
                 print(f"stopped by {REASONS[flag]} with a checkpoint; go on with: vmcnet resume {session.path}")
             else:

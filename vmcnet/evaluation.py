@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from vmcnet.backend import to_host
 from vmcnet.population import EVALUATION, Population
@@ -152,11 +153,18 @@ def finish(population, state):
     return out
 
 
-def evaluate(result: TrainingResult, *, steps: int = 2000, interval: int = 5, warmup: int = 50, number: int = 0) -> EvaluationResult:
-    """Evaluate a trained wavefunction in memory; rank 0 gets the result, other ranks None."""
+def evaluate(result: TrainingResult, *, steps: int = 2000, interval: int = 5, warmup: int = 50, number: int = 0, threads: int = 1) -> EvaluationResult:
+    """Evaluate a trained wavefunction in memory; rank 0 gets the result, other ranks None.
+
+    `steps` measurements, `interval` Metropolis steps apart, after `warmup` of them without measuring. Another `number` draws other
+    random numbers. Raises ValueError for less than 2 steps.
+    """
+    if steps < 2:
+        raise ValueError(f"evaluate needs at least 2 steps for an error, got {steps}")
     population = result.population
     state = initial_evaluation(population, number, result.state.step_size)
-    run_evaluation(population, result.state.theta, state, steps=steps, interval=interval, warmup=warmup,
-                   record=lambda *args: None, save=lambda state: None, poll=lambda: 0)
+    with threadpool_limits(threads):
+        run_evaluation(population, result.state.theta, state, steps=steps, interval=interval, warmup=warmup,
+                       record=lambda *args: None, save=lambda state: None, poll=lambda: 0)
     mean, m2 = finish(population, state)
     return None if mean is None else summarize(state.series, mean, m2, population.row.names)

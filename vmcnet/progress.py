@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 
+from vmcnet.statistics.blocking import blocking_error
 from vmcnet.statistics.format import with_error
 
 
@@ -15,24 +17,35 @@ class Progress:
         self._stream = stream or sys.stdout
         self._live = self._stream.isatty()
         self._interval = interval if interval is not None else (0.2 if self._live else 5.0)
-        self._phase, self._start, self._begun, self._last = None, 0.0, 0, -1e9
+        self._phase, self._start, self._begun, self._last, self._energies = None, 0.0, 0, -1e9, []
 
     def __call__(self, phase: str, done: int, total: int, row: dict) -> None:
         now = time.monotonic()
         if phase != self._phase:
             self._close()
-            self._phase, self._start, self._begun, self._last = phase, now, done - 1, -1e9
+            self._phase, self._start, self._begun, self._last, self._energies = phase, now, done - 1, -1e9, []
+        if phase == "evaluation":
+            self._energies.append(row["energy"])
         if now - self._last < self._interval and done < total:
             return
         self._last = now
         rate = (done - self._begun) / max(now - self._start, 1e-9)
         text = f"{phase} {done}/{total}"
         if "energy" in row:
-            text += f"  energy {with_error(row['energy'], row['error']) if 'error' in row else format(row['energy'], '.6f')}"
+            text += f"  energy {with_error(*self._estimate(row))}"
         text += f"  acceptance {row['acceptance']:.2f}"
         if done > self._begun + 1 and done < total:
             text += f"  left {_duration((total - done) / rate)}"
         self._show(text, done == total)
+
+    def _estimate(self, row):
+        """Energy and error: of this iteration in training, of all measurements so far in an evaluation (blocking; NaN before its plateau)."""
+        if not self._energies:
+            return row["energy"], row["error"]
+        if len(self._energies) < 2:
+            return row["energy"], math.nan
+        blocking = blocking_error(self._energies)
+        return blocking.mean, blocking.error
 
     def _show(self, text: str, last: bool) -> None:
         if self._live:

@@ -11,7 +11,7 @@ from vmcnet.statistics.format import with_error
 def evaluation_result(content: dict) -> EvaluationResult:
     """Recompute an evaluation from what the run file keeps of it."""
     names = content["attributes"]["names"].split(",")
-    series = {k: v for k, v in content.items() if k not in ("walker_mean", "walker_m2", "attributes")}
+    series = {k: v for k, v in content.items() if k not in ("walker_mean", "walker_m2", "attributes") and not k.startswith("blocking/")}
     return summarize(series, content["walker_mean"], content["walker_m2"], names)
 
 

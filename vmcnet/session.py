@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from vmcnet.building import build
 from vmcnet.config import Job, job_text, parse_job
 from vmcnet.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
-from vmcnet.population import Population
+from vmcnet.population import NonFiniteError, Population
+from vmcnet.statistics.blocking import blocking_curve
 from vmcnet.stopping import StopRequest
 from vmcnet.storage.atomic import FileProblem, RunLock
 from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, previous_path, read_checkpoint, write_checkpoint
@@ -39,8 +41,9 @@ class Session:
         self.progress = progress if comm.rank == 0 else (lambda *args: None)
         self.system, self.wavefunction, self.optimizer, self.proposal = build(job)
         self.population = Population(self.system, self.wavefunction, self.proposal, comm, job.seed, job.sampling.walkers, job.sampling.block)
-        self.file: RunFile | None = None
-        self.lock: RunLock | None = None
+        self.state: TrainingState | None = None
+        self.file: RunFile | None = None         # on rank 0
+        self.lock: RunLock | None = None         # on rank 0
         stop_file = self.path.with_name(self.path.name + ".STOP")
         self.stop = StopRequest(comm.rank, stop_file, job.run.wall_time, 60.0 * job.run.checkpoint_minutes)
 
@@ -54,6 +57,7 @@ class Session:
             self.lock = RunLock(self.path)
             if not overwrite and self.path.exists():
                 raise FileProblem(f"{self.path}: exists already; --overwrite replaces it, --continue goes on with it, --output chooses another")
+            self.path.unlink(missing_ok=True)    # before its checkpoint: a kill in between leaves nothing that could be mistaken for this run
             for kind in ("checkpoint", "evaluation"):
                 main = checkpoint_path(self.path, kind)
                 for old in (main, previous_path(main)):
@@ -63,37 +67,41 @@ class Session:
         on_root(comm, prepare)
         self.population.start()
         self.state = initial_state(self.wavefunction, self.optimizer, job.seed, job.sampling.step_size * self.system.length)
-        self._note_parameters()
-        on_root(comm, lambda: self.file.write() if self.file else None)
+        self._checkpoint(self.state)             # before the run file: where that exists, resume works
+        self._write_series()
         return self
 
     @classmethod
     def reopen(cls, comm, path, progress, adjust=None, previous=False) -> Session:
         """A run that exists: job from its file (adjust(job, iteration) -> job may change keys), state from its checkpoint."""
-        path = Path(path)
+        path, held = Path(path), {}
 
         def read():
-            lock = RunLock(path) if path.exists() else None
             file = RunFile.open(path)
+            held["lock"], held["file"] = RunLock(path), file
             main = checkpoint_path(path)
-            checkpoint = read_checkpoint(previous_path(main) if previous else main)
+            main = previous_path(main) if previous else main
+            checkpoint = read_checkpoint(main)
+            iteration = int(checkpoint.numbers["iteration"])
+            if checkpoint.numbers["run"] != file.attributes["run"]:
+                raise FileProblem(f"{main}: belongs to another run than {path}: restore the pair, or start anew with vmcnet run --overwrite")
             job = parse_job(file.attributes["job"], (), str(path))
-            if adjust:
-                job = adjust(job, int(checkpoint.numbers["iteration"]))
-            file.cut(int(checkpoint.numbers["iteration"]))
-            cls._opened = (lock, file)
+            job = adjust(job, iteration) if adjust else job
+            file.cut(iteration)
             return job, checkpoint
 
-        job, checkpoint = on_root(comm, read)
-        self = cls(comm, job, path, progress)
+        try:
+            job, checkpoint = on_root(comm, read)
+            self = cls(comm, job, path, progress)
+        except BaseException:
+            if "lock" in held:
+                held["lock"].release()
+            raise
         if comm.rank == 0:
-            self.lock, self.file = cls._opened
+            self.lock, self.file = held["lock"], held["file"]
             self._compare_conditions()
             self.file.attributes.update(job=job_text(job), ranks=comm.size)
-        names = {e.name for e in self.wavefunction.layout.entries.values()}
         a, n = checkpoint.arrays, checkpoint.numbers
-        if n["parameters"].split(",") != list(self.wavefunction.layout.entries) or a["theta"].shape != (self.wavefunction.layout.size,):
-            raise FileProblem(f"{checkpoint_path(path)}: belongs to another job (parameters {n['parameters']}; this job has {sorted(names)})")
         self.state = TrainingState(
             a["theta"], {k.removeprefix("optimizer/"): v for k, v in a.items() if k.startswith("optimizer/")},
             float(n["step_size"]), int(n["warmed"]), int(n["iteration"]),
@@ -111,9 +119,24 @@ class Session:
             if old != value:
                 print(f"note: {key} was {old!r} when this run began and is {value!r} now: the last digits may differ", flush=True)
 
-    def _note_parameters(self):
-        if self.file:
+    def _write_series(self, force=True):
+        def write():
             self.file.parameters = {**self.wavefunction.layout.values(self.state.theta), "theta": self.state.theta}
+            self.file.write(force)
+
+        on_root(self.comm, write)
+
+    @contextmanager
+    def _walkers_saved(self):
+        """NaN or infinity stops all ranks together; the walkers that met it are kept for inspection. Checkpoints stay as they are."""
+        try:
+            yield
+        except NonFiniteError as error:
+            target = checkpoint_path(self.path, "nonfinite")
+            r, s = self.population.collect()
+            arrays = {"r": r, "s": s, "theta": self.state.theta}
+            on_root(self.comm, lambda: write_checkpoint(target, Checkpoint(arrays, {"problem": str(error)})))
+            raise NonFiniteError(f"{error}; the walkers are in {target}") from error
 
     # training
 
@@ -125,22 +148,24 @@ class Session:
                 self.file.write(force=False)
             self.progress(phase, done, total, row)
 
-        return run_training(
-            self.population, self.optimizer, self.state, iterations=self.job.training.iterations, steps=self.job.sampling.steps,
-            warmup=self.job.sampling.warmup, record=record, save=self.save, poll=self.stop.poll, checkpoint_every=self.job.run.checkpoint_every,
-        )
+        with self._walkers_saved():
+            return run_training(
+                self.population, self.optimizer, self.state, iterations=self.job.training.iterations, steps=self.job.sampling.steps,
+                warmup=self.job.sampling.warmup, record=record, save=self.save, poll=self.stop.poll,
+                checkpoint_every=self.job.run.checkpoint_every,
+            )
 
     def save(self, state) -> None:
         """Series first, then the checkpoint: a checkpoint never points past the series. Collective."""
+        self._write_series()
+        self._checkpoint(state)
+
+    def _checkpoint(self, state) -> None:
         r, s = self.population.collect()
 
         def write():
-            if not self.file:
-                return
-            self._note_parameters()
-            self.file.write()
             arrays = {"theta": state.theta, "r": r, "s": s, **{f"optimizer/{k}": v for k, v in state.optimizer.items()}}
-            numbers = {"step_size": state.step_size, "warmed": state.warmed, "iteration": state.iteration,
+            numbers = {"run": self.file.attributes["run"], "step_size": state.step_size, "warmed": state.warmed, "iteration": state.iteration,
                        "parameters": ",".join(self.wavefunction.layout.entries), "seed": self.job.seed}
             write_checkpoint(checkpoint_path(self.path), Checkpoint(arrays, numbers))
 
@@ -149,30 +174,46 @@ class Session:
 
     # evaluation
 
-    def evaluate(self, steps: int, interval: int, warmup: int, resume=False) -> int:
-        """One evaluation, new or the unfinished one; the stop flag, or 0 when it is in the run file."""
+    def unfinished(self) -> Checkpoint | None:
+        """The evaluation that was stopped before its end, if there is one."""
         path = checkpoint_path(self.path, "evaluation")
-        found = on_root(self.comm, lambda: read_checkpoint(path)) if resume else None
-        if found:
-            state = self._restore_evaluation(found)
-            steps, interval, warmup = (int(found.numbers[k]) for k in ("steps", "interval", "warmup"))
-        else:
-            number = on_root(self.comm, lambda: max(self.file.evaluations, default=-1) + 1)
-            state = initial_evaluation(self.population, number, self.state.step_size)
-        plan = {"steps": steps, "interval": interval, "warmup": warmup}
+        return on_root(self.comm, lambda: read_checkpoint(path) if path.exists() else None)
+
+    def evaluated(self, plan: dict) -> bool:
+        """Whether the run file holds this evaluation of the present parameters."""
+        wanted = {**plan, "iteration": self.state.iteration}
+        return on_root(self.comm, lambda: any(wanted.items() <= e["attributes"].items() for e in self.file.evaluations.values()))
+
+    def evaluate(self, plan: dict) -> int:
+        """A new evaluation, plan = {steps, interval, warmup}; the stop flag, or 0 when it is in the run file."""
+        number = on_root(self.comm, lambda: max(self.file.evaluations, default=-1) + 1)
+        return self._evaluate(initial_evaluation(self.population, number, self.state.step_size), plan)
+
+    def finish_evaluation(self, found: Checkpoint) -> int:
+        """Go on with the evaluation that was stopped. Training goes on afterwards from its own walkers."""
+        members = dict(self.population.members)
+        flag = self._evaluate(self._restore_evaluation(found), {k: int(found.numbers[k]) for k in ("steps", "interval", "warmup")})
+        self.population.members = members
+        return flag
+
+    def _evaluate(self, state: EvaluationState, plan: dict) -> int:
+        path = checkpoint_path(self.path, "evaluation")
 
         def save(state):
             self._save_evaluation(path, state, plan)
 
-        flag = run_evaluation(self.population, self.state.theta, state, **plan, record=self.progress, save=save,
-                              poll=self.stop.poll, checkpoint_every=self.job.run.checkpoint_every)
+        with self._walkers_saved():
+            flag = run_evaluation(self.population, self.state.theta, state, **plan, record=self.progress, save=save,
+                                  poll=self.stop.poll, checkpoint_every=self.job.run.checkpoint_every)
         if flag:
             return flag
         mean, m2 = finish(self.population, state)
 
         def write():
+            curve = blocking_curve(state.series["energy"])
             self.file.evaluations[state.number] = {
                 **{k: np.asarray(v) for k, v in state.series.items()}, "walker_mean": mean, "walker_m2": m2,
+                **{f"blocking/{k}": v for k, v in vars(curve).items()},
                 "attributes": {"names": ",".join(self.population.row.names), "iteration": self.state.iteration, **plan},
             }
             self.file.write()
@@ -189,7 +230,7 @@ class Session:
         def write():
             arrays = {"theta": self.state.theta, "r": r, "s": s, "mean": mean, "m2": m2}
             arrays.update({f"series/{k}": np.asarray(v) for k, v in state.series.items()})
-            numbers = {"number": state.number, "step_size": state.step_size, "warmed": state.warmed, "done": state.done, **plan}
+            numbers = {"run": self.file.attributes["run"], "number": state.number, "step_size": state.step_size, "warmed": state.warmed, "done": state.done, **plan}
             write_checkpoint(path, Checkpoint(arrays, numbers))
 
         on_root(self.comm, write)
@@ -198,8 +239,8 @@ class Session:
     def _restore_evaluation(self, found: Checkpoint) -> EvaluationState:
         a, n = found.arrays, found.numbers
         if a["theta"].tobytes() != self.state.theta.tobytes():
-            raise FileProblem(f"{checkpoint_path(self.path, 'evaluation')}: an unfinished evaluation of other parameters than the "
-                              "checkpoint's: delete it, then evaluate again")
+            raise FileProblem(f"{checkpoint_path(self.path, 'evaluation')}: an unfinished evaluation of other parameters than those of "
+                              f"{checkpoint_path(self.path)}: delete it, then evaluate again")
         self.population.load(a["r"], a["s"])
         own = self.population.own
         series = {k.removeprefix("series/"): v.tolist() for k, v in a.items() if k.startswith("series/")}

@@ -15,7 +15,7 @@ class StopRequest:
     """poll() -> 0 or a flag. Handlers only set a flag; every rank may see a signal, rank 0 alone looks at clock and files."""
 
     def __init__(self, rank: int, stop_file: Path | None, wall_time: float | None, checkpoint_seconds: float):
-        self._rank, self._file, self._wall = rank, stop_file, wall_time
+        self._rank, self.file, self._wall = rank, stop_file, wall_time
         self._start = self._saved = self._looked = time.monotonic()
         self._every, self._signal = checkpoint_seconds, 0
 
@@ -40,8 +40,8 @@ class StopRequest:
         now = time.monotonic()
         if self._wall is not None and now - self._start > self._wall:
             return WALL_TIME
-        if self._file is not None and now - self._looked > 0.25:
+        if self.file is not None and now - self._looked > 0.25:
             self._looked = now
-            if self._file.exists():
+            if self.file.exists():
                 return FILE
         return CHECKPOINT if now - self._saved > self._every else 0

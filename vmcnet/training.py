@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from vmcnet.backend import Stream
 from vmcnet.parallel import SerialCommunicator
@@ -94,10 +95,12 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
 
 
 def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: int = 1024, block: int = 128, steps: int = 10,
-          warmup: int = 50, step_size: float = 1.0, seed: int = 0, proposal=None, comm=None) -> TrainingResult:
+          warmup: int = 50, step_size: float = 1.0, seed: int = 0, proposal=None, comm=None, threads: int = 1) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
-    walkers must be a multiple of block; steps Metropolis steps an iteration. Under MPI give comm=vmcnet.connect().
+    walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; threads BLAS
+    threads a rank (another number gives other last digits). Under MPI give comm=vmcnet.connect(). Raises ValueError for sizes that do not
+    fit, NonFiniteError when a local energy is NaN or infinite.
     """
     comm = comm or SerialCommunicator()
     population = Population(system, wavefunction, proposal or Gaussian(), comm, seed, walkers, block)
@@ -109,6 +112,7 @@ def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: in
             for name, value in row.items():
                 series.setdefault(name, []).append(value)
 
-    run_training(population, optimizer, state, iterations=iterations, steps=steps, warmup=warmup,
-                 record=record, save=lambda state: None, poll=lambda: 0)
+    with threadpool_limits(threads):
+        run_training(population, optimizer, state, iterations=iterations, steps=steps, warmup=warmup,
+                     record=record, save=lambda state: None, poll=lambda: 0)
     return TrainingResult(state, population, {k: np.array(v) for k, v in series.items()})

@@ -59,8 +59,9 @@ class RunFile:
 
     @classmethod
     def create(cls, path: Path, job_text: str, seed: int, ranks: int, threads: int) -> RunFile:
+        """An empty run; `run` is a random name that its checkpoints carry too."""
         return cls(path, {
-            "schema": SCHEMA, "vmcnet": VERSION, "job": job_text, "seed": seed, "ranks": ranks, "host": socket.gethostname(),
+            "run": os.urandom(8).hex(), "schema": SCHEMA, "vmcnet": VERSION, "job": job_text, "seed": seed, "ranks": ranks, "host": socket.gethostname(),
             "git": git_revision(), "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             **{f"condition_{k}": v for k, v in conditions(threads).items()},
         })
