@@ -1,0 +1,27 @@
+"""Exact ground states, written as wavefunctions."""
+
+import numpy as np
+
+from vmcnet.parameters import Layout
+from vmcnet.wavefunctions.base import Wavefunction
+
+
+class Taut(Wavefunction):
+    """Two electrons in d dimensions: (1 + c r12) exp(-omega (r1^2 + r2^2)/2), exact for d = 2, omega = 1, c = 1 (E = 3) and
+    d = 3, omega = 1/2, c = 1/2 (E = 2). M. Taut, Phys. Rev. A 48, 3561 (1993), section III."""
+
+    name, particles = "taut", 2
+
+    def __init__(self, dimensions):
+        self.dimensions = dimensions
+        self.omega, self.slope, self.energy = {2: (1.0, 1.0, 3.0), 3: (0.5, 0.5, 2.0)}[dimensions]
+        self.layout = Layout().add("slope", ())
+
+    def initial(self, stream):
+        return {"slope": np.float64(self.slope)}
+
+    def log_psi(self, ops, theta, walkers):
+        first, second = ops.pairs(walkers.r)
+        distance = ops.norm(first - second)
+        trap = ops.sum(ops.flatten(walkers.r) ** 2, axis=-1)
+        return None, ops.sum(ops.log(1.0 + distance * theta["slope"]), axis=-1) - 0.5 * self.omega * trap

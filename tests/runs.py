@@ -1,0 +1,69 @@
+"""A small job, and how tests run the command line and read run files."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+JOB = """
+name = "small"
+seed = 3
+[system]
+type = "quantum_dot"
+[[wavefunction]]
+type = "gaussian_rbm"
+hidden = 2
+[[wavefunction]]
+type = "pade_jastrow"
+[sampling]
+walkers = 64
+block = 8
+steps = 3
+warmup = 4
+[training]
+iterations = 12
+[evaluation]
+steps = 20
+warmup = 4
+[run]
+checkpoint_every = 5
+"""
+TIMES = {"training/seconds", "training/communication"}      # the only datasets that may differ between equal runs
+
+
+def command(*arguments, ranks=1):
+    launcher = [str(BIN / "mpiexec"), "-n", str(ranks)] if ranks > 1 else []
+    return [*launcher, str(BIN / "vmcnet"), *map(str, arguments)]
+
+
+def vmcnet(*arguments, ranks=1, check=True, **options):
+    """The finished process; with `check` its failure fails the test."""
+    done = subprocess.run(["timeout", "-k", "5", "120", *command(*arguments, ranks=ranks)], capture_output=True, text=True, **options)
+    if check:
+        assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def start(*arguments, ranks=1):
+    """A process that runs on, standard output and error piped."""
+    return subprocess.Popen(command(*arguments, ranks=ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def datasets(path):
+    """All datasets of a run file by name, times left out."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
+    return {k: v for k, v in found.items() if k not in TIMES}
+
+
+def same(a, b):
+    """Fail unless every dataset of two run files is identical to the bit."""
+    a, b = datasets(a), datasets(b)
+    assert set(a) == set(b) and "evaluation/0/energy" in a
+    different = [k for k in a if np.asarray(a[k]).tobytes() != np.asarray(b[k]).tobytes()]
+    assert not different, different
