@@ -56,6 +56,13 @@ class Population:
 
         Returns the summary, the same on every rank, and the local energies of the own blocks.
         """
+        with np.errstate(all="ignore"):          # what is not finite is counted in the rows, and stops all ranks
+            rows, energies = self._move(theta, stage, iteration, steps, step_size, stop, measure)
+            summary = self.row.read(self.comm.allgather(np.stack(rows), self.blocks))
+        self._check(summary, stage, iteration)
+        return summary, energies
+
+    def _move(self, theta, stage, iteration, steps, step_size, stop, measure):
         psi, energies, rows, hash64 = self.wavefunction.bind(theta), {}, [], digest(theta) & (2**64 - 1)
         for b in self.own:
             old = self.members[b]
@@ -68,9 +75,7 @@ class Population:
             if measure:
                 energies[b] = local_energies(self.system.terms, walkers, psi)
             rows.append(self.row.make(energies.get(b), counts, stop, hash64))
-        summary = self.row.read(self.comm.allgather(np.stack(rows), self.blocks))
-        self._check(summary, stage, iteration)
-        return summary, energies
+        return rows, energies
 
     def gradient(self, theta, summary, energies) -> np.ndarray:
         """2 Re <(E_L - <E>)* O> over all walkers (P,), the same bits on any number of ranks: one exact sum."""

@@ -1,0 +1,86 @@
+"""How often ranks talk, and how long the messages are: as docs/architecture.md states it."""
+
+import numpy as np
+
+from vmcnet.backend import Stream
+from vmcnet.evaluation import finish, initial_evaluation, run_evaluation
+from vmcnet.optimizers import Adam
+from vmcnet.parallel import SerialCommunicator
+from vmcnet.population import Population
+from vmcnet.sampling.gaussian import Gaussian
+from vmcnet.systems import QuantumDot
+from vmcnet.training import initial_state, run_training
+from vmcnet.wavefunctions import GaussianRBM, PadeJastrow
+
+
+class Counting(SerialCommunicator):
+    """Notes every collective and the shape of its argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def allgather(self, rows, blocks):
+        self.calls.append(("allgather", rows.shape))
+        return rows
+
+    def gather(self, rows, blocks):
+        self.calls.append(("gather", rows.shape))
+        return rows
+
+    def reduce_max(self, integers):
+        self.calls.append(("reduce_max", integers.shape))
+        return integers
+
+    def reduce_sum(self, integers):
+        self.calls.append(("reduce_sum", integers.shape))
+        return integers
+
+    def broadcast(self, value):
+        self.calls.append(("broadcast", None))
+        return value
+
+
+ROW = ("allgather", (4, 9 + 2 * 4))              # 9 numbers, then mean and M2 of E_L and of three terms
+
+
+def population():
+    system = QuantumDot(2)
+    psi = GaussianRBM(system, 2) * PadeJastrow(system)
+    made = Population(system, psi, Gaussian(), Counting(), 1, 32, 8)
+    made.start()
+    return made
+
+
+def nothing(*arguments):
+    return 0
+
+
+def test_collectives_of_training():
+    people, optimizer = population(), Adam(0.01)
+    size = people.wavefunction.layout.size
+    state = initial_state(people.wavefunction, optimizer, 1, 1.0)
+    run_training(people, optimizer, state, iterations=5, steps=2, warmup=3, record=nothing, save=nothing, poll=nothing)
+    one = [ROW, ("reduce_max", (size,)), ("reduce_sum", (1, size))]
+    assert people.comm.calls == 3 * [ROW] + 5 * one
+
+
+def test_collectives_of_an_evaluation():
+    people = population()
+    theta = people.wavefunction.start(Stream(1, 3, 0, 0))
+    state = initial_evaluation(people, 0, 1.0)
+    run_evaluation(people, theta, state, steps=6, interval=2, warmup=3, record=nothing, save=nothing, poll=nothing)
+    assert people.comm.calls == 9 * [ROW]
+    people.comm.calls.clear()
+    finish(people, state)
+    assert people.comm.calls == 2 * [("gather", (4, 2, 4, 8))]
+
+
+def test_no_collective_grows_with_the_number_of_steps():
+    lengths = []
+    for steps in (1, 20):
+        people, optimizer = population(), Adam(0.01)
+        state = initial_state(people.wavefunction, optimizer, 1, 1.0)
+        run_training(people, optimizer, state, iterations=1, steps=steps, warmup=0, record=nothing, save=nothing, poll=nothing)
+        lengths.append(sum(int(np.prod(shape)) for _, shape in people.comm.calls))
+    assert lengths[0] == lengths[1]
