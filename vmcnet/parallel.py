@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from math import ceil, log2
 
 import numpy as np
@@ -64,7 +65,9 @@ class MPICommunicator:
     """The same over MPI; `seconds` adds up the wall time spent inside collectives."""
 
     def __init__(self):
-        from mpi4py import MPI
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")          # `connect` says it in one line of its own, and refuses
+            from mpi4py import MPI
 
         self._mpi = MPI
         self._comm = MPI.COMM_WORLD

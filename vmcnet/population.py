@@ -9,7 +9,7 @@ from vmcnet.estimators.energy import Row, centred, local_energies
 from vmcnet.estimators.gradient import block_gradient
 from vmcnet.parallel import exact_sum, owned_blocks
 from vmcnet.parameters import digest
-from vmcnet.sampling.metropolis import Counts, metropolis
+from vmcnet.sampling.metropolis import Counts
 from vmcnet.walkers import Walkers
 
 START, WARMUP, TRAINING, PARAMETERS, EVALUATION = 0, 1, 2, 3, 1000      # stages: no two use the same random words
@@ -26,10 +26,10 @@ class RanksDisagree(RuntimeError):
 class Population:
     """The blocks that this rank owns. Every number depends on (seed, stage, iteration, block) alone, never on the rank."""
 
-    def __init__(self, system, wavefunction, proposal, comm, seed: int, walkers: int, block: int):
+    def __init__(self, system, wavefunction, sampler, comm, seed: int, walkers: int, block: int):
         if walkers % block:
             raise ValueError(f"{walkers} walkers do not fill blocks of {block}: use {block * max(1, round(walkers / block))}")
-        self.system, self.wavefunction, self.proposal, self.comm, self.seed = system, wavefunction, proposal, comm, seed
+        self.system, self.wavefunction, self.sampler, self.comm, self.seed = system, wavefunction, sampler, comm, seed
         self.walkers, self.block, self.blocks = walkers, block, walkers // block
         self.own = owned_blocks(comm.rank, comm.size, self.blocks)
         self.row = Row(system.terms)
@@ -38,7 +38,7 @@ class Population:
     def start(self) -> None:
         """Fresh walkers from the system's starting distribution."""
         for b in self.own:
-            self.members[b] = Walkers(self.system.start(Stream(self.seed, START, 0, b), self.block), self.system.labels(self.block))
+            self.members[b] = self.system.start(Stream(self.seed, START, 0, b), self.block)
 
     def load(self, r: np.ndarray, s: np.ndarray) -> None:
         """Walkers of all blocks (B, W, n, d), (B, W, n): this rank takes its own."""
@@ -70,7 +70,7 @@ class Population:
             counts = Counts(0, 0, 0)
             if steps:
                 stream = Stream(self.seed, stage, iteration, b)
-                walkers, counts = metropolis(walkers, psi, self.proposal, step_size, steps, stream)
+                walkers, counts = self.sampler.sample(walkers, psi, step_size, steps, stream)
             self.members[b] = walkers
             if measure:
                 energies[b] = local_energies(self.system.terms, walkers, psi)

@@ -39,8 +39,8 @@ class Session:
     def __init__(self, comm, job: Job, path: Path, progress):
         self.comm, self.job, self.path = comm, job, Path(path)
         self.progress = progress if comm.rank == 0 else (lambda *args: None)
-        self.system, self.wavefunction, self.optimizer, self.proposal = build(job)
-        self.population = Population(self.system, self.wavefunction, self.proposal, comm, job.seed, job.sampling.walkers, job.sampling.block)
+        self.system, self.wavefunction, self.optimizer, self.sampler = build(job)
+        self.population = Population(self.system, self.wavefunction, self.sampler, comm, job.seed, job.sampling.walkers, job.sampling.block)
         self.state: TrainingState | None = None
         self.file: RunFile | None = None         # on rank 0
         self.lock: RunLock | None = None         # on rank 0

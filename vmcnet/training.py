@@ -55,7 +55,7 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
     record(phase, done, total, row) is called on every rank after each iteration, save(state) where a checkpoint is due (a collective
     call), poll() -> this rank's stop flag. Three collectives an iteration: one all-gather and the two of the exact sum.
     """
-    target = population.proposal.target
+    target = population.sampler.target
     while state.warmed < warmup:
         summary, _ = population.advance(state.theta, WARMUP, state.warmed, steps, state.step_size, poll(), measure=False)
         state.step_size = tuned_step(state.step_size, summary.accepted, summary.tried, target, WARMUP_GAIN)
@@ -95,7 +95,7 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
 
 
 def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: int = 1024, block: int = 128, steps: int = 10,
-          warmup: int = 50, step_size: float = 1.0, seed: int = 0, proposal=None, comm=None, threads: int = 1) -> TrainingResult:
+          warmup: int = 50, step_size: float = 1.0, seed: int = 0, sampler=None, comm=None, threads: int = 1) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
     walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; threads BLAS
@@ -103,7 +103,7 @@ def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: in
     fit, NonFiniteError when a local energy is NaN or infinite.
     """
     comm = comm or SerialCommunicator()
-    population = Population(system, wavefunction, proposal or Gaussian(), comm, seed, walkers, block)
+    population = Population(system, wavefunction, sampler or Gaussian(), comm, seed, walkers, block)
     population.start()
     state, series = initial_state(wavefunction, optimizer, seed, step_size * system.length), {}
 

@@ -7,7 +7,7 @@ from scipy.stats import chi2, norm
 from tests.exact.states import Taut
 from vmcnet.backend import Stream
 from vmcnet.sampling.gaussian import Gaussian
-from vmcnet.sampling.metropolis import metropolis, tuned_step
+from vmcnet.sampling.metropolis import tuned_step
 from vmcnet.systems import TrappedBosons
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import GaussianEnvelope
@@ -29,7 +29,7 @@ def sample(proposal, psi=PSI, count=8192, steps=60, step=0.8):
     start = np.random.default_rng(1).uniform(1.0, 2.0, (count, 1, 1))
     walkers = Walkers(start, np.ones((count, 1), np.int8))
     walkers = walkers.with_log(psi.log(walkers.r, walkers.s))
-    return metropolis(walkers, psi, proposal, step, steps, Stream(4, 2, 0, 0))
+    return proposal.sample(walkers, psi, step, steps, Stream(4, 2, 0, 0))
 
 
 def chi_square(x, bins=32):
@@ -68,7 +68,7 @@ def test_acceptance_follows_the_ratio():
     count = 200_000
     walkers = Walkers(np.full((count, 1, 1), 0.9), np.ones((count, 1), np.int8))
     walkers = walkers.with_log(PSI.log(walkers.r, walkers.s))
-    _, counts = metropolis(walkers, PSI, Jump(), 1.0, 1, Stream(1, 2, 0, 0))
+    _, counts = Jump().sample(walkers, PSI, 1.0, 1, Stream(1, 2, 0, 0))
     exact = np.exp(-1.4 * (1.3**2 - 0.9**2))
     assert abs(counts.accepted / count - exact) < min(0.005, 4 * np.sqrt(exact * (1 - exact) / count))
 
@@ -78,12 +78,11 @@ def test_two_electrons_sample_the_exact_state():
     psi = Taut(2)
     from vmcnet.systems import QuantumDot
     system, bound = QuantumDot(2), psi.bind(np.array([1.0]))
-    r = system.start(Stream(1, 0, 0, 0), 8192)
-    walkers = Walkers(r, system.labels(8192))
+    walkers = system.start(Stream(1, 0, 0, 0), 8192)
     walkers = walkers.with_log(bound.log(walkers.r, walkers.s))
     means = {name: [] for name in system.terms}
     for k in range(60):
-        walkers, _ = metropolis(walkers, bound, Gaussian(), 0.6, 5, Stream(1, 2, k, 0))
+        walkers, _ = Gaussian().sample(walkers, bound, 0.6, 5, Stream(1, 2, k, 0))
         if k >= 10:
             for name, term in system.terms.items():
                 means[name].append(term.local(walkers, bound).mean())
@@ -102,7 +101,7 @@ def test_nan_is_counted_and_not_accepted():
             return np.where(x > 0.5, np.nan, -x * x)
 
     walkers = Walkers(np.zeros((256, 1, 1)), np.ones((256, 1), np.int8), np.zeros(256))
-    moved, counts = metropolis(walkers, Broken(), Gaussian(), 1.0, 5, Stream(1, 2, 0, 0))
+    moved, counts = Gaussian().sample(walkers, Broken(), 1.0, 5, Stream(1, 2, 0, 0))
     assert counts.nonfinite > 50 and np.all(moved.r <= 0.5)
 
 
@@ -114,7 +113,7 @@ def test_zero_psi_is_a_rejection():
                 return np.log(np.maximum(1.0 - x * x, 0.0))
 
     walkers = Walkers(np.zeros((256, 1, 1)), np.ones((256, 1), np.int8), np.zeros(256))
-    moved, counts = metropolis(walkers, Wall(), Gaussian(), 1.0, 20, Stream(1, 2, 0, 0))
+    moved, counts = Gaussian().sample(walkers, Wall(), 1.0, 20, Stream(1, 2, 0, 0))
     assert counts.nonfinite == 0 and np.abs(moved.r).max() < 1 and counts.accepted > 0
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from vmcnet.sampling.metropolis import Metropolis
 
-class Gaussian:
-    """r' = r + step xi for all particles at once, xi standard normal: symmetric, so the proposal ratio is 1.
 
-    `target` is the acceptance that the step size is tuned to.
-    """
+class Gaussian(Metropolis):
+    """r' = r + step xi for all particles at once, xi standard normal: symmetric, so the proposal ratio is 1."""
 
     name = "gaussian"
     target = 0.5

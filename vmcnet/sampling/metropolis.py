@@ -20,33 +20,40 @@ class Counts:
     nonfinite: int
 
 
-def metropolis(walkers: Walkers, psi, proposal, step: float, steps: int, stream) -> tuple[Walkers, Counts]:
-    """`steps` Metropolis-Hastings steps of every walker with |psi|^2 as target.
+class Metropolis:
+    """Metropolis-Hastings with |psi|^2 as target; a subclass is a proposal of coordinates.
 
+    A subclass gives noise(stream, steps, shape) -> one array a move, propose(walkers, psi, step, noise) -> (r' (W, n, d),
+    log q(r|r')/q(r'|r)), and `target`, the acceptance that the step size is tuned to (None: there is no step size).
     A move is accepted if u < |psi(r')/psi(r)|^2 q(r|r')/q(r'|r). psi = 0 at r' is a rejection; NaN is counted, and the caller stops.
     Metropolis et al., J. Chem. Phys. 21, 1087 (1953); Hastings, Biometrika 57, 97 (1970).
     """
-    xp = namespace(walkers.r)
-    accepted = xp.zeros(walkers.r.shape[0], np.int64)
-    bad = xp.zeros(walkers.r.shape[0], np.int64)
-    r, log = walkers.r, walkers.log_psi
-    noise = proposal.noise(stream, steps, r.shape)
-    thresholds = xp.log(xp.asarray(stream.uniform((steps, *log.shape))))
-    for move, threshold in zip(noise, thresholds, strict=True):
-        trial, log_ratio = proposal.propose(Walkers(r, walkers.s, log), psi, step, move)
-        trial_log = psi.log(trial, walkers.s)
-        exponent = 2.0 * (trial_log.real - log.real) + log_ratio
-        accept = threshold < exponent
-        bad += xp.isnan(exponent)
-        accepted += accept
-        r = xp.where(accept[:, None, None], trial, r)
-        log = xp.where(accept, trial_log, log)
-    return Walkers(r, walkers.s, log), Counts(int(accepted.sum()), steps * len(log), int(bad.sum()))
+
+    target: float | None = 0.5
+
+    def sample(self, walkers: Walkers, psi, step: float, steps: int, stream) -> tuple[Walkers, Counts]:
+        """`steps` moves of every walker; the walkers' log_psi must be that of psi."""
+        xp = namespace(walkers.r)
+        accepted = xp.zeros(walkers.r.shape[0], np.int64)
+        bad = xp.zeros(walkers.r.shape[0], np.int64)
+        r, log = walkers.r, walkers.log_psi
+        noise = self.noise(stream, steps, r.shape)
+        thresholds = xp.log(xp.asarray(stream.uniform((steps, *log.shape))))
+        for move, threshold in zip(noise, thresholds, strict=True):
+            trial, log_ratio = self.propose(Walkers(r, walkers.s, log), psi, step, move)
+            trial_log = psi.log(trial, walkers.s)
+            exponent = 2.0 * (trial_log.real - log.real) + log_ratio
+            accept = threshold < exponent
+            bad += xp.isnan(exponent)
+            accepted += accept
+            r = xp.where(accept[:, None, None], trial, r)
+            log = xp.where(accept, trial_log, log)
+        return Walkers(r, walkers.s, log), Counts(int(accepted.sum()), steps * len(log), int(bad.sum()))
 
 
-def tuned_step(step: float, accepted: int, tried: int, target: float, gain: float) -> float:
+def tuned_step(step: float, accepted: int, tried: int, target: float | None, gain: float) -> float:
     """The step size after one look at the acceptance: multiplied by exp(gain (acceptance - target)).
 
     Only integers that all ranks share enter, so that all ranks tune alike.
     """
-    return step * math.exp(gain * (accepted / tried - target)) if tried else step
+    return step * math.exp(gain * (accepted / tried - target)) if tried and target is not None else step

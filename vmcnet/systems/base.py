@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.walkers import Walkers
+
 
 class System:
     """Particles in space: which Hamiltonian terms, which units, what is known exactly.
@@ -20,9 +22,10 @@ class System:
     terms: dict
     reference: tuple[float, str] | None = None
 
-    def start(self, stream, walkers: int):
-        """Coordinates (W, n, d) to start from: independent normals of the trap's ground state."""
-        return (self.length / np.sqrt(2.0)) * stream.normal((walkers, self.particles, self.dimensions))
+    def start(self, stream, walkers: int) -> Walkers:
+        """Walkers to start from: coordinates are independent normals of the trap's ground state."""
+        r = (self.length / np.sqrt(2.0)) * stream.normal((walkers, self.particles, self.dimensions))
+        return Walkers(r, self.labels(walkers))
 
     def labels(self, walkers: int) -> np.ndarray:
         """Spin labels (W, n) int8."""

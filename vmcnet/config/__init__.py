@@ -1,0 +1,7 @@
+"""Job files: the only list of keys, their types, defaults and meaning."""
+
+from vmcnet.config.explain import JobError
+from vmcnet.config.job import Job, check_resume, job_text, load_job, parse_job
+from vmcnet.config.reference import reference_page
+
+__all__ = ["Job", "JobError", "check_resume", "job_text", "load_job", "parse_job", "reference_page"]

@@ -1,0 +1,121 @@
+"""A job: reading, --set, the resolved text, what may change at resume."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from vmcnet.config.explain import JobError, explain
+from vmcnet.config.optimizers import AdamTable, OptimizerTable
+from vmcnet.config.run import EvaluationTable, RunTable, TrainingTable
+from vmcnet.config.sampling import SamplingTable
+from vmcnet.config.systems import SystemTable
+from vmcnet.config.table import Table
+from vmcnet.config.wavefunctions import WavefunctionTable
+
+
+class Job(Table):
+    """A job file."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)] = Field(
+        description="name of the job; the run file is runs/NAME.h5 unless --output says otherwise")
+    seed: int = Field(ge=0, lt=2**63, description="seed of all random numbers")
+    system: SystemTable = Field(description="what is simulated")
+    wavefunction: list[WavefunctionTable] = Field(min_length=1, description="factors of the trial wavefunction")
+    sampling: SamplingTable = Field(SamplingTable(), description="Metropolis walkers")
+    optimizer: OptimizerTable = Field(AdamTable(type="adam"), description="how parameters move")
+    training: TrainingTable = Field(TrainingTable(), description="training")
+    evaluation: EvaluationTable = Field(EvaluationTable(), description="evaluation after training")
+    run: RunTable = Field(RunTable(), description="how the run is carried out")
+
+
+CHANGEABLE = ("training.iterations", "evaluation.", "run.checkpoint_every", "run.checkpoint_minutes", "run.wall_time")
+
+
+def load_job(path: Path, settings: list[str] = ()) -> Job:
+    """Read and validate a job file with --set overrides; raises JobError."""
+    try:
+        text = Path(path).read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise JobError(f"{path}: cannot be read ({reason})") from error
+    return parse_job(text, settings, str(path))
+
+
+def parse_job(text: str, settings=(), source: str = "job") -> Job:
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise JobError(f"{source}: not valid TOML: {' '.join(str(error).split())}") from error
+    for setting in settings:
+        _apply(data, setting)
+    try:
+        return Job.model_validate(data)
+    except ValidationError as error:
+        raise JobError(f"{source}: {explain(error, Job)}") from None
+
+
+def _apply(data: dict, setting: str) -> None:
+    key, equals, value = setting.partition("=")
+    if not equals or not key.strip():
+        raise JobError(f"--set {setting}: expected table.key=value, for example --set optimizer.learning_rate=0.02")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    node, *rest = data, *key.strip().split(".")
+    for part in rest[:-1]:
+        node = _child(node, part, key)
+    if isinstance(node, list):
+        raise JobError(f"--set {key}: {rest[-2]} is a list; name the factor by its number, {rest[-2]}.0.{rest[-1]}")
+    if not isinstance(node, dict):
+        raise JobError(f"--set {key}: {'.'.join(rest[:-1])} is no table")
+    node[rest[-1]] = parsed
+
+
+def _child(node, part, key):
+    if isinstance(node, list):
+        if not part.isdigit() or int(part) >= len(node):
+            raise JobError(f"--set {key}: {part!r} is no entry of a list of {len(node)}")
+        return node[int(part)]
+    if not isinstance(node, dict):
+        raise JobError(f"--set {key}: {part!r} is inside a value that is no table")
+    return node.setdefault(part, {})
+
+
+def job_text(job: Job) -> str:
+    """The resolved job, all defaults written out, as TOML."""
+    data = job.model_dump(exclude_none=True)
+    lines = [f"{k} = {json.dumps(v)}" for k, v in data.items() if not isinstance(v, dict | list)]
+    for table, content in data.items():
+        for entry in content if isinstance(content, list) else [content] if isinstance(content, dict) else []:
+            lines += ["", f"[[{table}]]" if isinstance(content, list) else f"[{table}]"]
+            lines += [f"{k} = {json.dumps(v)}" for k, v in entry.items()]
+    return "\n".join(lines) + "\n"
+
+
+def changed_keys(old: Job, new: Job) -> list[str]:
+    """Dotted keys whose values differ."""
+
+    def flat(value, prefix=""):
+        if isinstance(value, dict):
+            return {k2: v2 for k, v in value.items() for k2, v2 in flat(v, f"{prefix}.{k}" if prefix else k).items()}
+        if isinstance(value, list):
+            return {k2: v2 for k, v in enumerate(value) for k2, v2 in flat(v, f"{prefix}.{k}").items()}
+        return {prefix: value}
+
+    a, b = flat(old.model_dump()), flat(new.model_dump())
+    return sorted(k for k in set(a) | set(b) if a.get(k) != b.get(k))
+
+
+def check_resume(old: Job, new: Job, iteration: int) -> None:
+    """Raise JobError unless only keys that may change at resume differ."""
+    for key in changed_keys(old, new):
+        if not key.startswith(CHANGEABLE):
+            raise JobError(f"{key} may not change at resume (only {', '.join(c.rstrip('.') for c in CHANGEABLE)}): start a new run")
+    if new.training.iterations < iteration:
+        raise JobError(f"training.iterations = {new.training.iterations} is below the {iteration} iterations already done")

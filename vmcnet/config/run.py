@@ -1,0 +1,46 @@
+"""[training], [evaluation] and [run]."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, field_validator
+
+from vmcnet.config.table import Positive, Table
+
+
+class TrainingTable(Table):
+    """Training."""
+
+    iterations: int = Field(300, ge=0, le=100_000_000, description="optimizer steps; may grow at resume")
+
+
+class EvaluationTable(Table):
+    """Evaluation with frozen parameters after training."""
+
+    steps: int = Field(2000, ge=0, le=100_000_000, description="measurements; 0: no evaluation after training")
+    interval: int = Field(5, ge=1, le=1_000_000, description="Metropolis steps between measurements")
+    warmup: int = Field(50, ge=0, le=10_000_000, description="measurements' worth of equilibration")
+
+
+class RunTable(Table):
+    """How the run is carried out; nothing here but `threads` changes a number."""
+
+    threads: int = Field(1, ge=1, le=4096, description="BLAS threads a rank; other values give other bits")
+    checkpoint_every: int = Field(50, ge=1, le=100_000_000, description="iterations (measurements) between checkpoints")
+    checkpoint_minutes: Positive = Field(10.0, description="and at the latest after so many minutes")
+    wall_time: float | str | None = Field(None, description="stop with a checkpoint after seconds, or 'HH:MM:SS'")
+
+    @field_validator("wall_time", mode="before")
+    @classmethod
+    def _seconds(cls, value):
+        if isinstance(value, str):
+            if not re.fullmatch(r"(\d+:)?\d{1,2}:\d{2}", value):
+                raise ValueError("expected seconds or 'HH:MM:SS'")
+            parts = [int(p) for p in value.split(":")]
+            value = sum(p * 60**k for k, p in enumerate(reversed(parts)))
+        if isinstance(value, bool) or value is not None and not isinstance(value, int | float):
+            raise ValueError("expected seconds or 'HH:MM:SS'")
+        if value is not None and not value > 0:
+            raise ValueError("expected a time above 0")
+        return None if value is None else float(value)

@@ -1,0 +1,27 @@
+"""[sampling]."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from vmcnet.config.table import Positive, Table
+
+
+class SamplingTable(Table):
+    """Metropolis walkers."""
+
+    walkers: int = Field(1024, ge=2, le=100_000_000, description="walkers on all ranks together, a multiple of block")
+    block: int = Field(128, ge=1, le=1_000_000, description="walkers a block: unit of ownership, randomness and arithmetic")
+    steps: int = Field(10, ge=1, le=1_000_000, description="Metropolis steps an iteration")
+    warmup: int = Field(50, ge=0, le=10_000_000, description="warm-up iterations before training, the step size is tuned in them")
+    proposal: Literal["gaussian"] = Field("gaussian", description="how moves are proposed")
+    step_size: Positive = Field(1.0, description="first step size, in units of the system's length")
+
+    @model_validator(mode="after")
+    def _blocks(self):
+        if self.walkers % self.block:
+            nearest = self.block * max(1, round(self.walkers / self.block))
+            raise ValueError(f"walkers = {self.walkers} is no multiple of block = {self.block}: use walkers = {nearest}")
+        return self

@@ -1,0 +1,38 @@
+"""[[wavefunction]]: one table a factor."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+from pydantic import Field
+
+from vmcnet.config.table import Positive, Table
+
+
+class GaussianRBMTable(Table):
+    """Gaussian-binary restricted Boltzmann machine."""
+
+    builds = "vmcnet.wavefunctions:GaussianRBM"
+    type: Literal["gaussian_rbm"]
+    hidden: int = Field(4, ge=1, le=1_000_000, description="hidden units")
+    form: Literal["F", "sqrtF"] = Field("F", description="psi = F or its square root")
+    spread: Positive = Field(0.01, description="width of the random starting weights")
+
+
+class GaussianEnvelopeTable(Table):
+    """exp(-alpha sum r^2)."""
+
+    builds = "vmcnet.wavefunctions:GaussianEnvelope"
+    type: Literal["gaussian_envelope"]
+    alpha: Positive | None = Field(None, description="starting exponent; the oscillator's when absent")
+
+
+class PadeJastrowTable(Table):
+    """exp sum c r/(1 + beta r) over pairs, with the electron-electron cusp."""
+
+    builds = "vmcnet.wavefunctions:PadeJastrow"
+    type: Literal["pade_jastrow"]
+    beta: Positive = Field(1.0, description="starting beta")
+
+
+WavefunctionTable = Annotated[Union[GaussianRBMTable, GaussianEnvelopeTable, PadeJastrowTable], Field(discriminator="type")]
