@@ -85,7 +85,7 @@ def case(operation, label, function, n=3):
 
 def elementwise():
     functions = {name: (lambda ops, y, name=name: getattr(ops, name)(y)) for name in ("exp", "log", "sin", "cos")}
-    functions |= {name: (lambda ops, y, name=name: getattr(ops, name)(1.5 * y - 1.0)) for name in ("tanh", "softplus", "logcosh")}
+    functions |= {name: (lambda ops, y, name=name: getattr(ops, name)(1.5 * y - 1.0)) for name in ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")}
     functions |= {f"power{k}": (lambda ops, y, k=k: y**k) for k in (2, 3, -1, 0.5)}
     for (name, f), (kind, source) in product(functions.items(), (UNARY | COMPLEX_UNARY).items()):
         case(name.rstrip("-.0123456789"), f"{name}({kind})", lambda ops, t, x, f=f, s=source: f(ops, s(ops, t, x)))
@@ -162,6 +162,7 @@ def structure():
                     case("expand", f"expand({kind}, {axis})", lambda ops, t, x, s=s, a=axis: ops.expand(s(ops, t, x), a) ** 2)
             for axis, keep in product((1, 2, -1), (False, True)):
                 if axis < 2 or group is deep:
+                    case("sum", f"mean({kind}, {axis}, {keep})", lambda ops, t, x, s=s, a=axis, k=keep: ops.mean(s(ops, t, x), a, k) ** 2)
                     case("sum", f"sum({kind}, {axis}, {keep})", lambda ops, t, x, s=s, a=axis, k=keep: ops.exp(ops.sum(s(ops, t, x), a, k)))
         for (left, a), (right, b) in product(group.items(), group.items()):
             case("concatenate", f"concatenate({left}, {right})", lambda ops, t, x, a=a, b=b: ops.concatenate([a(ops, t, x), b(ops, t, x)]))

@@ -1,5 +1,7 @@
 """Every wavefunction against its formula, its derivatives against differences, its cusps, and what it refuses."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from vmcnet.backend import Stream
 from vmcnet.systems import QuantumDot, TrappedBosons
 from vmcnet.systems.base import System
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions import GaussianEnvelope, GaussianRBM, PadeJastrow
+from vmcnet.wavefunctions import FeedForward, GaussianEnvelope, GaussianRBM, PadeJastrow
 
 WIDE = np.longdouble
 
@@ -20,7 +22,7 @@ class Electrons(System):
         self.particles, self.dimensions, self.spins, self.length = len(spins), dimensions, np.array(spins, np.int8), 1.3
 
 
-DOT, DOT3, BOSONS = QuantumDot(2, 0.7), QuantumDot(2, 1.3, 3), TrappedBosons(4, 0.5, 1)
+ONE, DOT, DOT3, BOSONS = QuantumDot(1, 0.8), QuantumDot(2, 0.7), QuantumDot(2, 1.3, 3), TrappedBosons(4, 0.5, 1)
 FOUR = Electrons([1, -1, 1, 1], 3)
 
 
@@ -50,8 +52,41 @@ def jastrow_formula(psi, v, r, s):
     return total
 
 
+ACTIVATIONS = {
+    "tanh": np.tanh, "logistic": lambda x: 1 / (1 + np.exp(-x)), "softplus": lambda x: np.log1p(np.exp(x)), "logcosh": lambda x: np.log(np.cosh(x)),
+    "silu": lambda x: x / (1 + np.exp(-x)), "gelu": lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+}
+
+
+def network_formula(psi, v, r, s):
+    """The network particle by particle and pair by pair."""
+    f, x, n = ACTIVATIONS[psi.networks[0].activation], r / psi._length, r.shape[1]
+
+    def dense(prefix, h):
+        k = 1
+        while f"{prefix}weights{k}" in v:
+            new = f(h @ v[f"{prefix}weights{k}"] + v[f"{prefix}bias{k}"])
+            h, k = h + new if psi.networks[0].skip and h.shape == new.shape else new, k + 1
+        return h
+
+    features = []
+    for i in range(n):
+        for j in range(i + 1, n):
+            apart = x[:, i] - x[:, j]
+            distance = np.sqrt((apart**2).sum(axis=-1, keepdims=True))
+            features.append(np.concatenate([x[:, i] + x[:, j], apart**2 / (1 + distance)], axis=-1))
+    if psi.symmetric:
+        h = sum(dense("", x[:, i]) for i in range(n)) / n
+        if psi.pairs:
+            h = np.concatenate([h, sum(dense("pair_", y) for y in features) / len(features)], axis=-1)
+        h = dense("head_", h)
+    else:
+        h = dense("", np.concatenate([x[:, i] for i in range(n)] + (features if psi.pairs else []), axis=-1))
+    return n * (h @ v["last_weights"])[:, 0]
+
+
 def product_formula(psi, v, r, s):
-    formulas = {"rbm": rbm_formula, "jastrow": jastrow_formula, "envelope": envelope_formula}
+    formulas = {"rbm": rbm_formula, "jastrow": jastrow_formula, "envelope": envelope_formula, "network": network_formula}
     return sum(formulas[n](f, {k.removeprefix(n + "."): x for k, x in v.items() if k.startswith(n + ".")}, r, s)
                for n, f in zip(psi.names, psi.factors, strict=True))
 
@@ -63,6 +98,12 @@ CASES = {
     "envelope 1D": (BOSONS, GaussianEnvelope(BOSONS, 0.4), envelope_formula),
     "jastrow 2D": (DOT, PadeJastrow(DOT, 0.6), jastrow_formula),
     "jastrow 3D, both kinds": (FOUR, PadeJastrow(FOUR, 0.8), jastrow_formula),
+    "network": (DOT, FeedForward(DOT, [5, 4]), network_formula),
+    "network of one particle": (ONE, FeedForward(ONE, [3], "softplus"), network_formula),
+    "network, skip, pairs": (DOT3, FeedForward(DOT3, [4, 4, 4], "silu", skip=True, pairs=True), network_formula),
+    "network, symmetric": (BOSONS, FeedForward(BOSONS, [4, 3], "gelu", symmetric=True), network_formula),
+    "network, symmetric, pairs, head": (FOUR, FeedForward(FOUR, [4], "logcosh", symmetric=True, pairs=True, head=[5, 5], skip=True), network_formula),
+    "envelope x network x jastrow": (DOT, GaussianEnvelope(DOT) * FeedForward(DOT, [6], "logistic") * PadeJastrow(DOT), product_formula),
     "rbm x jastrow": (DOT3, rbm(DOT3, "F") * PadeJastrow(DOT3), product_formula),
     "envelope x jastrow x rbm": (FOUR, GaussianEnvelope(FOUR) * PadeJastrow(FOUR) * rbm(FOUR, "sqrtF"), product_formula),
 }
@@ -142,6 +183,29 @@ def test_sqrt_form_is_half_the_log():
     np.testing.assert_allclose(root.bind(theta).log(r, DOT.labels(5)), 0.5 * f.bind(theta).log(r, DOT.labels(5)), rtol=1e-15)
 
 
+@pytest.mark.parametrize("pairs", [False, True])
+def test_symmetric_network(pairs):
+    """Every permutation of the particles leaves psi unchanged; the network of all coordinates is not symmetric."""
+    r = np.random.default_rng(1).normal(size=(6, 4, 1))
+    for symmetric, least, most in ((True, 0.0, 1e-14), (False, 1e-3, np.inf)):
+        psi = FeedForward(BOSONS, [8, 8], symmetric=symmetric, pairs=pairs, spread=1.0)
+        bound = psi.bind(psi.start(Stream(3, 0, 0, 0)))
+        logs = [bound.log(r[:, list(order)], BOSONS.labels(6)) for order in permutations(range(4))]
+        assert least <= np.abs(np.array(logs) - logs[0]).max() <= most
+
+
+def test_pair_features_keep_the_cusp():
+    """At contact the slope of a network with pair features is zero, so that the Jastrow factor's cusp stays exact."""
+    psi = FeedForward(DOT3, [8], symmetric=True, pairs=True, spread=1.0)
+    bound = psi.bind(psi.start(Stream(3, 0, 0, 0)))
+    r = np.full((4, 2, 3), 0.4)
+    r[:, 0] -= [[0, 0, 0], [1e-4, 0, 0], [0, 1e-3, 0], [1e-3, 0, 0]]
+    r[:, 1] += r[0, 0] - r[:, 0]                          # the centre of mass stays
+    r[0, 1, 0] += 1e-12                                   # at r_ij = 0 itself the norm has no derivative
+    log = bound.log(r, DOT3.labels(4))
+    assert abs(log[3] - log[0]) / abs(log[1] - log[0]) == pytest.approx(100, rel=0.02)
+
+
 def test_names_in_products():
     psi = GaussianRBM(DOT, 1) * PadeJastrow(DOT) * GaussianRBM(DOT, 2)
     assert psi.names == ["rbm1", "jastrow", "rbm2"]
@@ -157,6 +221,12 @@ def test_names_in_products():
     (lambda: GaussianEnvelope(DOT, -1.0), "alpha must be above 0"),
     (lambda: GaussianRBM(DOT, 0), "at least 1 hidden"),
     (lambda: GaussianRBM(DOT, 1, "f"), "expected one of"),
+    (lambda: FeedForward(DOT, [4], "relu"), "'relu': expected one of gelu, logcosh"),
+    (lambda: FeedForward(DOT, []), "at least one layer"),
+    (lambda: FeedForward(DOT, [4, 0]), "at least 1 unit"),
+    (lambda: FeedForward(DOT, [4], head=[3]), "no meaning without symmetric"),
+    (lambda: FeedForward(DOT, [5, 3], skip=True), "no layer keeps the width"),
+    (lambda: FeedForward(ONE, [4], pairs=True), "at least 2 particles"),
     (lambda: QuantumDot(2, dimensions=1), "1 dimension"),
     (lambda: QuantumDot(6), "antisymmetric"),
     (lambda: QuantumDot(2, omega=0.0), "omega"),

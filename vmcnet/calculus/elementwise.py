@@ -114,6 +114,63 @@ class LogCosh(Elementwise):
         return 1.0 - slope * slope
 
 
+class Logistic(Elementwise):
+    """1 / (1 + e^-x), by e^-|x|; f' = y (1 - y), f'' = f' (1 - 2 y)."""
+
+    name = "logistic"
+
+    def value(self, xp, x):
+        return SOFTPLUS.slope(xp, x, None)
+
+    def slope(self, xp, x, y):
+        return y * (1.0 - y)
+
+    def curvature(self, xp, x, y, slope):
+        return slope * (1.0 - 2.0 * y)
+
+
+class Silu(Elementwise):
+    """x s(x), s the logistic function; f' = s + x s', f'' = 2 s' + x s''. Elfwing et al., Neural Networks 107, 3 (2018), eq. 5."""
+
+    name = "silu"
+
+    def value(self, xp, x):
+        return x * LOGISTIC.value(xp, x)
+
+    def slope(self, xp, x, y):
+        s = LOGISTIC.value(xp, x)
+        return s + x * LOGISTIC.slope(xp, x, s)
+
+    def curvature(self, xp, x, y, slope):
+        s = LOGISTIC.value(xp, x)
+        ds = LOGISTIC.slope(xp, x, s)
+        return ds * (2.0 + x * (1.0 - 2.0 * s))
+
+
+class Gelu(Elementwise):
+    """x/2 (1 + tanh u), u = sqrt(2/pi) (x + c x^3), c = 0.044715: Hendrycks and Gimpel, arXiv:1606.08415, section 2.
+
+    With t = tanh u, t' = (1 - t^2) u': f' = (1 + t)/2 + x t'/2, f'' = t' + x t''/2, t'' = (1 - t^2)(u'' - 2 t u'^2).
+    """
+
+    name = "gelu"
+    SCALE, CUBIC = 0.7978845608028654, 0.044715
+
+    def value(self, xp, x):
+        return 0.5 * x * (1.0 + xp.tanh(self.SCALE * (x + self.CUBIC * x * x * x)))
+
+    def _inner(self, xp, x):
+        return xp.tanh(self.SCALE * (x + self.CUBIC * x * x * x)), self.SCALE * (1.0 + 3.0 * self.CUBIC * x * x)
+
+    def slope(self, xp, x, y):
+        t, du = self._inner(xp, x)
+        return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * du
+
+    def curvature(self, xp, x, y, slope):
+        t, du = self._inner(xp, x)
+        return (1.0 - t * t) * (du + 0.5 * x * (6.0 * self.SCALE * self.CUBIC * x - 2.0 * t * du * du))
+
+
 class Sin(Elementwise):
     name = "sin"
 
@@ -160,5 +217,7 @@ class Power(Elementwise):
         return factor * self._power(x, exponent - 2.0) if factor else 0.0 * x
 
 
-TANH, EXP, LOG, SOFTPLUS, LOGCOSH, SIN, COS, POWER = Tanh(), Exp(), Log(), Softplus(), LogCosh(), Sin(), Cos(), Power()
-FUNCTIONS = (TANH, EXP, LOG, SOFTPLUS, LOGCOSH, SIN, COS)
+TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU = Tanh(), Logistic(), Softplus(), LogCosh(), Gelu(), Silu()
+EXP, LOG, SIN, COS, POWER = Exp(), Log(), Sin(), Cos(), Power()
+ACTIVATIONS = (TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU)
+FUNCTIONS = (*ACTIVATIONS, EXP, LOG, SIN, COS)

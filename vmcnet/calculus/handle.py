@@ -139,6 +139,10 @@ class Interpreter:
         """Sum over one axis; axis is negative, or at least 1 (axis 0 is the walker)."""
         return self.apply(linear.SUM, (x,), axis=self._axis(x, axis), keepdims=keepdims)
 
+    def mean(self, x, axis, keepdims=False):
+        """Mean over one axis: the sum over its length."""
+        return self.sum(x, axis, keepdims) * (1.0 / x.shape[self._axis(x, axis)])
+
     def expand(self, x, axis):
         """Insert an axis of length 1 in front of the last |axis| - 1 ones (axis = -1: at the end)."""
         if axis >= 0:

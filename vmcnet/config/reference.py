@@ -49,8 +49,10 @@ def _type(info) -> str:
         return " or ".join(f"`{p.strip()}`".replace("'", '"') for p in literal[1].split(","))
     if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
         return "table"
-    names = [n for n in ("int", "float", "str") if re.search(rf"\b{n}\b", text)]
-    words = {"int": "integer", "float": "number", "str": "text"}
+    names = [n for n in ("int", "float", "str", "bool") if re.search(rf"\b{n}\b", text)]
+    words = {"int": "integer", "float": "number", "str": "text", "bool": "`true` or `false`"}
+    if text.startswith("list["):
+        words = {n: f"list of {w}s" for n, w in words.items()}
     limits = []
     for item in info.metadata:
         for sign, attribute in ((">", "gt"), (">=", "ge"), ("<", "lt"), ("<=", "le")):

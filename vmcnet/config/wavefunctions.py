@@ -35,4 +35,18 @@ class PadeJastrowTable(Table):
     beta: Positive = Field(1.0, description="starting beta")
 
 
-WavefunctionTable = Annotated[Union[GaussianRBMTable, GaussianEnvelopeTable, PadeJastrowTable], Field(discriminator="type")]
+class FeedForwardTable(Table):
+    """Feed-forward network, exp(network): a factor beside an envelope."""
+
+    builds = "vmcnet.wavefunctions:FeedForward"
+    type: Literal["feed_forward"]
+    layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field([16, 16], min_length=1, description="units of the layers, [16, 16] for two")
+    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field("tanh", description="nonlinear function")
+    skip: bool = Field(False, description="skip connections: a layer that keeps the width adds to its input")
+    symmetric: bool = Field(False, description="one network for every particle, pooled: symmetric under permutations")
+    pairs: bool = Field(False, description="pair features as well")
+    head: list[Annotated[int, Field(ge=1, le=100_000)]] = Field([], description="layers after the pooling, with symmetric = true")
+    spread: Positive = Field(0.01, description="width of the last layer's random starting weights")
+
+
+WavefunctionTable = Annotated[Union[GaussianRBMTable, GaussianEnvelopeTable, FeedForwardTable, PadeJastrowTable], Field(discriminator="type")]

@@ -1,8 +1,9 @@
 """Trial wavefunctions."""
 
 from vmcnet.wavefunctions.base import Product, Wavefunction
+from vmcnet.wavefunctions.feedforward import FeedForward
 from vmcnet.wavefunctions.gaussian_envelope import GaussianEnvelope
 from vmcnet.wavefunctions.gaussian_rbm import GaussianRBM
 from vmcnet.wavefunctions.jastrow import PadeJastrow
 
-__all__ = ["GaussianEnvelope", "GaussianRBM", "PadeJastrow", "Product", "Wavefunction"]
+__all__ = ["FeedForward", "GaussianEnvelope", "GaussianRBM", "PadeJastrow", "Product", "Wavefunction"]
