@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,8 +58,59 @@ def plateau_pyblock(curve: BlockingCurve, n: int) -> int | None:
     return int(np.argmax(good)) if good.any() else None
 
 
+def chi_square_quantile(probability: float, degrees: int) -> float:
+    """x with P(chi^2_degrees <= x) = probability, by bisection of the closed form for whole degrees of freedom."""
+
+    def upper(x):                                     # P(chi^2 > x): Abramowitz and Stegun 26.4.4 and 26.4.5
+        even = degrees % 2 == 0
+        total, term, k = (0.0, math.exp(-0.5 * x), 2) if even else (math.erfc(math.sqrt(0.5 * x)), math.exp(-0.5 * x) * math.sqrt(2.0 * x / math.pi), 3)
+        while k <= degrees:
+            total, term, k = total + term, term * x / k, k + 2
+        return total
+
+    low, high = 0.0, 10.0 * degrees + 100.0
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if upper(middle) > 1.0 - probability else (low, middle)
+    return 0.5 * (low + high)
+
+
+def plateau_jonsson(x, confidence: float = 0.99) -> int | None:
+    """The first level j whose levels k >= j look uncorrelated together, or None; x (2^d,).
+
+    M_j = sum_{k=j}^{d-1} n_k ((n_k - 1) s_k^2/n_k^2 + g_k)^2 / s_k^4 <= the quantile of chi-square with d - j degrees of freedom, s_k^2 the
+    variance and g_k the covariance of neighbours at level k. M. Jonsson, Phys. Rev. E 98, 043304 (2018), eqs. 24 and 28.
+    """
+    levels = len(x).bit_length() - 1
+    terms = np.zeros(levels)
+    for k in range(levels):
+        n, y = len(x), x - x.mean()
+        variance = np.dot(y, y) / n
+        if variance > 0.0:
+            terms[k] = n * (((n - 1) * variance / n**2 + np.dot(y[1:], y[:-1]) / n) / variance) ** 2
+        x = x.reshape(-1, 2).mean(axis=1)
+    tails = np.cumsum(terms[::-1])[::-1]
+    for level in range(levels - 1):                   # two remaining numbers test nothing
+        if tails[level] <= chi_square_quantile(confidence, levels - level):
+            return level
+    return None
+
+
+METHODS = ("pyblock", "jonsson")
+
+
 def blocking_error(x, method: str = "pyblock") -> Blocking:
+    """Mean of a correlated series x (T,) and its error at the plateau that `method` finds; NaN where it finds none.
+
+    pyblock's criterion reads the plateau late enough (default). Jonsson's test needs 2^d entries, the oldest are dropped, and stops early:
+    on strongly correlated data its variance is low by 14 to 24 %.
+    """
+    if method not in METHODS:
+        raise ValueError(f"blocking method {method!r}: expected one of {METHODS}")
     x = checked(x)
+    mean = float(x.mean())
+    if method == "jonsson":
+        x = x[len(x) - 2 ** (len(x).bit_length() - 1):]
     curve = blocking_curve(x)
-    level = plateau_pyblock(curve, len(x))
-    return Blocking(float(x.mean()), float(curve.errors[level]) if level is not None else float("nan"), level, curve, method)
+    level = plateau_pyblock(curve, len(x)) if method == "pyblock" else plateau_jonsson(x)
+    return Blocking(mean, float(curve.errors[level]) if level is not None else float("nan"), level, curve, method)

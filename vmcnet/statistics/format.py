@@ -13,8 +13,8 @@ def with_error(value: float, error: float) -> str:
         return f"{value:.6g}(?)"
     if error == 0.0:
         return f"{value:.10f}(0)"
-    power = math.floor(math.log10(error))
-    places = -power + (1 if f"{error:.0e}"[0] == "1" else 0)
+    first, power = f"{error:.0e}".split("e")              # of the rounded error: 0.0996 counts as 0.1
+    places = (first == "1") - int(power)
     shown = round(error * 10.0**places)
     if places <= 0:
         return f"{round(value, places):.0f}({shown * 10 ** -places})"

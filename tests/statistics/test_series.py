@@ -1,0 +1,71 @@
+"""Autocorrelation times, R-hat, merged moments and the printing of errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.statistics.series import ar1
+from vmcnet.statistics.autocorrelation import integrated_time
+from vmcnet.statistics.convergence import split_rhat
+from vmcnet.statistics.format import with_error
+from vmcnet.statistics.moments import Moments, merge, merge_rows
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5, 0.9])
+def test_integrated_time_of_ar1(phi):
+    """tau = (1 + phi)/(1 - phi)."""
+    tau, reliable = integrated_time(ar1(phi, 40_000, 1))
+    assert reliable and tau == pytest.approx((1 + phi) / (1 - phi), rel=0.1)
+
+
+def test_a_short_series_is_said_to_be_short():
+    assert not integrated_time(ar1(0.99, 1000, 1))[1]
+    assert integrated_time(np.ones(100)) == (1.0, True)
+
+
+def rhat(x):
+    halves = np.stack(np.split(x, 2))                                   # (2, n, chains)
+    return split_rhat(halves.mean(axis=1), ((halves - halves.mean(axis=1, keepdims=True)) ** 2).sum(axis=1), halves.shape[1])
+
+
+def test_rhat():
+    x = np.random.default_rng(1).normal(size=(1000, 40))
+    assert abs(rhat(x) - 1.0) < 0.005
+    assert rhat(x + np.arange(40) * 0.1) > 1.2                          # chains at different places
+    assert rhat(x + np.linspace(0, 3, 1000)[:, None]) > 1.2             # chains that drift together: what the split is for
+    n, within, means = 3, np.array([2.0, 4.0]), np.array([1.0, 2.0])
+    expected = np.sqrt((2 / 3 * within.mean() + means.var(ddof=1)) / within.mean())
+    assert split_rhat(means, within * 2, n) == pytest.approx(expected)
+
+
+def test_moments_merge_to_those_of_the_union():
+    rng = np.random.default_rng(2)
+    parts = [rng.normal(1e6, 1.0, (n, 3)) for n in (5, 1, 40, 7)]
+    every = np.concatenate(parts)
+    moments = [Moments.of(p) for p in parts]
+    total = merge_rows([m.count for m in moments], [m.mean for m in moments], [m.m2 for m in moments])
+    assert total.count == 53
+    np.testing.assert_allclose(total.mean, every.mean(axis=0), rtol=1e-15)
+    np.testing.assert_allclose(total.variance, every.var(axis=0, ddof=1), rtol=1e-8)
+    empty = Moments(0, 0.0, 0.0)
+    assert merge(empty, moments[0]) is moments[0] and merge(moments[0], empty) is moments[0]
+
+
+@pytest.mark.parametrize(("value", "error", "text"), [
+    (3.00012, 0.00008, "3.00012(8)"), (3.0001234, 0.000123, "3.00012(12)"), (-1.5, 0.02, "-1.50(2)"), (1234.0, 56.0, "1230(60)"),
+    (3.0, 0.0996, "3.00(10)"), (3.0, 0.196, "3.0(2)"), (0.5, 0.0, "0.5000000000(0)"), (2.0, 1.0, "2.0(10)"), (2.0, 3.0, "2(3)"), (1.0, float("nan"), "1(?)"),
+    (float("nan"), 1.0, "nan"), (20.15932, 0.0000999, "20.15932(10)"), (1e6, 1e4, "1000000(10000)"),
+])
+def test_with_error(value, error, text):
+    assert with_error(value, error) == text
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-9, 1e5))
+def test_the_printed_number_is_within_its_printed_error(value, error):
+    text = with_error(value, error)
+    shown, digits = text[:-1].split("(")
+    decimals = len(shown.partition(".")[2])
+    unit = 10.0**-decimals
+    assert float(digits) * unit == pytest.approx(error, rel=0.34)
+    assert abs(float(shown) - value) <= 0.5001 * float(digits) * unit + 1e-9 * abs(value)
