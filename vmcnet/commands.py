@@ -65,7 +65,7 @@ def _drive(session, comm) -> int:
         plan, found = session.job.evaluation.model_dump(), session.unfinished()
         flag = session.finish_evaluation(found) if found else 0
         flag = flag or session.train()
-        if not flag and plan["steps"] >= 2 and not session.evaluated(plan):
+        if not flag and plan["steps"] and not session.evaluated(plan):
             flag = session.evaluate(plan)
         return flag
 

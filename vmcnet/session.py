@@ -27,6 +27,8 @@ def on_root(comm, action):
             result = (True, action())
         except (FileProblem, ValueError) as error:
             result = (False, error)
+        except OSError as error:
+            result = (False, FileProblem(f"{error.filename}: {error.strerror}; check the path and its permissions"))
     ok, value = comm.broadcast(result)
     if not ok:
         raise value
@@ -64,7 +66,11 @@ class Session:
                     old.unlink(missing_ok=True)
             self.file = RunFile.create(self.path, job_text(job), job.seed, comm.size, job.run.threads)
 
-        on_root(comm, prepare)
+        try:
+            on_root(comm, prepare)
+        except BaseException:
+            self.close()
+            raise
         self.population.start()
         self.state = initial_state(self.wavefunction, self.optimizer, job.seed, job.sampling.step_size * self.system.length)
         self._checkpoint(self.state)             # before the run file: where that exists, resume works

@@ -22,6 +22,13 @@ class EvaluationTable(Table):
     interval: int = Field(5, ge=1, le=1_000_000, description="Metropolis steps between measurements")
     warmup: int = Field(50, ge=0, le=10_000_000, description="measurements' worth of equilibration")
 
+    @field_validator("steps")
+    @classmethod
+    def _enough(cls, value):
+        if value == 1:
+            raise ValueError("expected 0 (no evaluation) or at least 2 measurements, found 1")
+        return value
+
 
 class RunTable(Table):
     """How the run is carried out; nothing here but `threads` changes a number."""
