@@ -1,0 +1,107 @@
+"""Checkpoints: what is written is what is read; every flipped bit is refused; a complete one exists at any moment."""
+
+import numpy as np
+import pytest
+
+from tests.runs import JOB
+from tests.config.test_malformed import call, refused
+from vmcnet.storage.atomic import FileProblem, RunLock, replace_file
+from vmcnet.storage.checkpoint import USERBLOCK, Checkpoint, checkpoint_path, previous_path, read_checkpoint, write_checkpoint
+
+CONTENT = Checkpoint({"theta": np.linspace(0, 1, 26), "r": np.random.default_rng(0).normal(size=(2, 8, 2, 2)), "optimizer/m": np.zeros(3)},
+                     {"iteration": 5, "step_size": 0.1 + 0.2, "run": "abc"})
+
+
+@pytest.fixture
+def path(tmp_path):
+    write_checkpoint(tmp_path / "run.checkpoint.h5", CONTENT)
+    return tmp_path / "run.checkpoint.h5"
+
+
+def test_round_trip(path):
+    found = read_checkpoint(path)
+    assert found.numbers.pop("schema") == 1 and found.numbers == CONTENT.numbers
+    assert set(found.arrays) == set(CONTENT.arrays)
+    for name, array in CONTENT.arrays.items():
+        assert found.arrays[name].tobytes() == array.tobytes() and found.arrays[name].shape == array.shape
+
+
+def test_500_single_bit_flips_are_all_refused_and_the_previous_one_offered(path):
+    write_checkpoint(path, CONTENT)
+    good, rng = path.read_bytes(), np.random.default_rng(1)
+    places = {*range(0, 40), *range(USERBLOCK - 8, USERBLOCK + 8), len(good) - 1}
+    while len(places) < 500:
+        places.add(int(rng.integers(len(good))))
+    for place in sorted(places):
+        bad = bytearray(good)
+        bad[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(bad)
+        with pytest.raises(FileProblem, match=r"run\.checkpoint\.h5: the checkpoint is damaged.*run\.checkpoint\.previous\.h5 can be used"):
+            read_checkpoint(path)
+    path.write_bytes(good)
+    read_checkpoint(path)
+
+
+def test_truncated(path):
+    good = path.read_bytes()
+    for length in (0, 1, 100, USERBLOCK - 1, USERBLOCK, USERBLOCK + 1, len(good) // 2, len(good) - 1):
+        path.write_bytes(good[:length])
+        with pytest.raises(FileProblem, match="damaged or no checkpoint"):
+            read_checkpoint(path)
+
+
+def test_the_previous_one_is_the_one_before(path):
+    first = path.read_bytes()
+    write_checkpoint(path, Checkpoint({}, {"iteration": 6}))
+    assert previous_path(path).read_bytes() == first and read_checkpoint(path).numbers["iteration"] == 6
+
+
+def test_a_write_that_fails_leaves_the_last_file(tmp_path):
+    path = tmp_path / "a.h5"
+    replace_file(path, lambda file: file.create_dataset("x", data=1))
+    before = path.read_bytes()
+
+    def broken(file):
+        file.create_dataset("x", data=2)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(FileProblem, match="No space left on device.*the file on disk is the last complete one"):
+        replace_file(path, broken)
+    assert path.read_bytes() == before
+
+
+def test_lock(tmp_path):
+    lock = RunLock(tmp_path / "run.h5")
+    with pytest.raises(FileProblem, match="another run is writing it"):
+        RunLock(tmp_path / "run.h5")
+    lock.release()
+    RunLock(tmp_path / "run.h5").release()
+
+
+def test_resume_refuses_a_damaged_checkpoint_and_goes_on_from_the_previous_one(tmp_path, capsys):
+    (tmp_path / "job.toml").write_text(JOB)
+    run = tmp_path / "run.h5"
+    assert call(capsys, "run", tmp_path / "job.toml", "--output", run)[0] == 0
+    main = checkpoint_path(run)
+    data = bytearray(main.read_bytes())
+    data[3000] ^= 4
+    main.write_bytes(data)
+    before = run.read_bytes()
+    refused(call(capsys, "resume", run), main, "damaged", previous_path(main), "--previous")
+    assert run.read_bytes() == before
+    code, out, err = call(capsys, "resume", run, "--previous")
+    assert code == 0 and "training 12/12" in out, err
+
+
+def test_checkpoints_of_another_run_and_of_another_version(tmp_path, capsys):
+    (tmp_path / "job.toml").write_text(JOB)
+    for name in ("a.h5", "b.h5"):
+        assert call(capsys, "run", tmp_path / "job.toml", "--output", tmp_path / name)[0] == 0
+    main = checkpoint_path(tmp_path / "a.h5")
+    main.write_bytes(checkpoint_path(tmp_path / "b.h5").read_bytes())
+    refused(call(capsys, "resume", tmp_path / "a.h5"), main, "belongs to another run")
+    found = read_checkpoint(main)
+    write_checkpoint(main, Checkpoint(found.arrays, {**found.numbers, "schema": 99}))
+    refused(call(capsys, "resume", tmp_path / "a.h5"), main, "schema 99")
+    main.unlink()
+    refused(call(capsys, "resume", tmp_path / "a.h5"), main, "no such checkpoint")
