@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("file", type=Path, nargs="+", help="run file")
     for command in (resume, evaluate):
         command.add_argument("file", type=Path, help="run file")
-    check = add("check", "validate a job file and print its sizes; runs nothing")
+    check = add("check", "validate a job file, print its sizes, memory and cost; runs a single block")
     check.add_argument("job", type=Path, nargs="?", help="job file (TOML)")
     check.add_argument("--reference", action="store_true", help="print the reference of all keys as Markdown instead")
     for command in (run, resume, check):

@@ -123,18 +123,34 @@ def check(options, comm) -> int:
     from vmcnet.building import build
 
     job = load_job(options.job, options.settings)
-    system, wavefunction, optimizer, _ = build(job)
-    blocks = job.sampling.walkers // job.sampling.block
-    coordinates = system.particles * system.dimensions
+    system, wavefunction, _, sampler = build(job)
     print(f"{options.job}: valid")
     print(f"  {system.describe()}, reference {system.reference[0]:.7f} {system.units} ({system.reference[1]})" if system.reference else f"  {system.describe()}")
     print(f"  psi = {wavefunction.describe()}: {wavefunction.layout.size} parameters")
-    print(f"  {job.sampling.walkers} walkers in {blocks} blocks of {job.sampling.block}: at most {blocks} ranks")
-    evaluations = job.training.iterations * (job.sampling.steps + 2) + job.evaluation.steps * (job.evaluation.interval + 1)
-    print(f"  about {evaluations * job.sampling.walkers:.2e} evaluations of psi, {job.training.iterations * job.sampling.walkers:.2e} of its Laplacian")
-    checkpoint = 8 * (job.sampling.walkers * coordinates + 3 * wavefunction.layout.size) / 1e6
-    print(f"  checkpoint about {checkpoint:.2f} MB, {job.run.threads} BLAS thread(s) a rank")
+    print("\n".join(_cost_lines(job, system, wavefunction, sampler)))
     return 0
+
+
+def _cost_lines(job, system, wavefunction, sampler) -> list[str]:
+    """Sizes, ranks, memory and time, from one block that is moved and measured."""
+    from threadpoolctl import threadpool_limits
+
+    from vmcnet.cost import measure
+
+    sampling, evaluation, iterations = job.sampling, job.evaluation, job.training.iterations
+    blocks = sampling.walkers // sampling.block
+    with threadpool_limits(job.run.threads):
+        cost = measure(system, wavefunction, sampler, job.seed, sampling.block, sampling.step_size * system.length)
+    training = blocks * (iterations * (sampling.steps * cost.step + cost.energies + cost.gradient) + sampling.warmup * sampling.steps * cost.step)
+    measuring = blocks * (evaluation.steps * (evaluation.interval * cost.step + cost.energies) + evaluation.warmup * evaluation.interval * cost.step)
+    checkpoint = 8 * (sampling.walkers * system.particles * system.dimensions + 3 * wavefunction.layout.size)
+    return [
+        f"  {sampling.walkers} walkers in {blocks} blocks of {sampling.block}: 1 to {blocks} ranks, evenly loaded where ranks divide {blocks}",
+        f"  a block here: {1e3 * cost.step:.3g} ms a Metropolis step, {1e3 * cost.energies:.3g} ms its local energies, {1e3 * cost.gradient:.3g} ms its gradient",
+        f"  about {training + measuring:.3g} cpu-seconds: {iterations} iterations {training:.3g}, {evaluation.steps} measurements {measuring:.3g}",
+        f"  memory of a rank about {(cost.memory + checkpoint) / 1e6:.3g} MB beside the libraries, checkpoint {checkpoint / 1e6:.2g} MB, "
+        f"{job.run.threads} BLAS thread(s)",
+    ]
 
 
 def info(options, comm) -> int:

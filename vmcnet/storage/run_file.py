@@ -7,6 +7,7 @@ import platform
 import socket
 import subprocess
 import time
+from array import array
 from pathlib import Path
 
 import h5py
@@ -52,7 +53,7 @@ class RunFile:
 
     def __init__(self, path: Path, attributes: dict):
         self.path, self.attributes = Path(path), attributes
-        self.training: dict[str, list] = {}
+        self.training: dict[str, array] = {}
         self.parameters: dict[str, np.ndarray] = {}
         self.evaluations: dict[int, dict] = {}
         self._last, self._cost = 0.0, 0.0
@@ -80,7 +81,7 @@ class RunFile:
                     raise FileProblem(f"{path}: run file schema {file.attrs['schema']}, this version reads {SCHEMA}")
                 self = cls(path, {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()})
                 series = _tree(file["training"]) if "training" in file else {}
-                self.training = {k: v.tolist() for k, v in series.items()}
+                self.training = {k: array("d", v) for k, v in series.items()}
                 self.parameters = _tree(file["parameters"]) if "parameters" in file else {}
                 for number, group in (file["evaluation"].items() if "evaluation" in file else ()):
                     self.evaluations[int(number)] = {**_tree(group), "attributes": dict(group.attrs)}
@@ -96,7 +97,7 @@ class RunFile:
 
     def append(self, row: dict) -> None:
         for name, value in row.items():
-            self.training.setdefault(name, []).append(value)
+            self.training.setdefault(name, array("d")).append(value)
 
     def cut(self, rows: int) -> None:
         """Drop rows beyond the checkpoint: they are computed again, to the same bits."""

@@ -1,0 +1,91 @@
+"""The engine around the physics: cold start, two ranks against one, memory against iterations.
+
+    python benchmarks/engine.py cold | ranks | memory
+
+cold    seconds from process start to the first training row (minimum and median of 9), with cached kernels and with an empty kernel cache
+ranks   throughput of 2 ranks over that of 1 on one job of 4096 walkers, alternating, minimum of 9 medians of the seconds an iteration
+memory  resident memory of a run after 2000 and after 20000 iterations (KiB)
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+JOB = str(ROOT / "jobs" / "quantum_dot_2.toml")
+
+
+def command(folder, *settings, ranks=1):
+    launcher = [str(BIN / "mpiexec"), "-n", str(ranks)] if ranks > 1 else []
+    words = [word for setting in settings for word in ("--set", setting)]
+    return [*launcher, str(BIN / "vmcnet"), "run", JOB, "--output", f"{folder}/run.h5", "--overwrite", *words]
+
+
+def first_row(environ) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        process = subprocess.Popen(command(folder, "sampling.warmup=0"), stdout=subprocess.PIPE, text=True, env=environ)
+        for line in process.stdout:
+            if line.startswith("training"):
+                seconds = time.perf_counter() - begun
+                process.kill()
+                process.communicate()
+                return seconds
+    raise RuntimeError("the run printed no training row")
+
+
+def cold() -> None:
+    warm = sorted(first_row(os.environ) for _ in range(9))
+    print(f"cached kernels: minimum {warm[0]:.2f} s, median {warm[4]:.2f} s")
+    fresh = []
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as cache:
+            fresh.append(first_row({**os.environ, "NUMBA_CACHE_DIR": cache}))
+    print(f"empty kernel cache: minimum {min(fresh):.2f} s, maximum {max(fresh):.2f} s")
+
+
+def median_seconds(ranks: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = ("sampling.walkers=4096", "sampling.warmup=2", "training.iterations=30", "evaluation.steps=0")
+        subprocess.run(command(folder, *settings, ranks=ranks), check=True, stdout=subprocess.DEVNULL)
+        with h5py.File(f"{folder}/run.h5") as file:
+            return statistics.median(file["training/seconds"][5:])
+
+
+def ranks() -> None:
+    one, two = [], []
+    for _ in range(9):
+        one.append(median_seconds(1))
+        two.append(median_seconds(2))
+    print(f"seconds an iteration, 4096 walkers: 1 rank {min(one):.4f}, 2 ranks {min(two):.4f}: throughput x {min(one) / min(two):.3f}")
+
+
+def memory() -> None:
+    peaks = []
+    for iterations in (2000, 20000):
+        with tempfile.TemporaryDirectory() as folder:
+            settings = ("sampling.walkers=64", "sampling.block=32", "sampling.steps=1", f"training.iterations={iterations}", "evaluation.steps=0",
+                        "run.checkpoint_every=1000")
+            process = subprocess.Popen(command(folder, *settings), stdout=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            if status:
+                raise RuntimeError(f"the run ended with status {status}")
+            peaks.append(usage.ru_maxrss)
+    grown = peaks[1] - peaks[0]
+    print(f"peak resident memory: {peaks[0]} KiB after 2000, {peaks[1]} KiB after 20000 iterations: {1024 * grown / 18000:.0f} bytes an iteration")
+
+
+if __name__ == "__main__":
+    choices = {"cold": cold, "ranks": ranks, "memory": memory}
+    if len(sys.argv) != 2 or sys.argv[1] not in choices:
+        sys.exit(__doc__)
+    choices[sys.argv[1]]()

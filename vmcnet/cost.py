@@ -1,0 +1,46 @@
+"""What a job will cost: one block is moved and measured, the rest is multiplication."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from dataclasses import dataclass
+
+from vmcnet.backend import Stream
+from vmcnet.parallel import SerialCommunicator
+from vmcnet.population import PARAMETERS, TRAINING, Population
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU seconds of one block for one sampler step, one set of local energies, one gradient; the peak of memory (bytes) on the way."""
+
+    step: float
+    energies: float
+    gradient: float
+    memory: int
+
+
+def measure(system, wavefunction, sampler, seed: int, block: int, step_size: float, steps: int = 4) -> Cost:
+    """Time one block, minimum of 3 after a first call that compiles and warms up."""
+    population = Population(system, wavefunction, sampler, SerialCommunicator(), seed, block, block)
+    population.start()
+    theta = wavefunction.start(Stream(seed, PARAMETERS, 0, 0))
+
+    def once():
+        marks = [time.process_time()]
+        population.advance(theta, TRAINING, 0, steps, step_size, measure=False)
+        marks.append(time.process_time())
+        summary, energies = population.advance(theta, TRAINING, 0, 0, step_size)
+        marks.append(time.process_time())
+        population.gradient(theta, summary, energies)
+        marks.append(time.process_time())
+        return [b - a for a, b in zip(marks, marks[1:], strict=False)]
+
+    once()
+    seconds = [min(x) for x in zip(*(once() for _ in range(3)), strict=True)]
+    tracemalloc.start()
+    once()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return Cost(seconds[0] / steps, seconds[1], seconds[2], peak)
