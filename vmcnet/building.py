@@ -5,10 +5,15 @@ from __future__ import annotations
 from importlib import import_module
 
 from vmcnet.config import Job, JobError
-from vmcnet.wavefunctions import GaussianEnvelope, GaussianRBM, Product
+from vmcnet.config.table import Table
+from vmcnet.wavefunctions import Product
 
 
-SAMPLERS = {"gaussian": "vmcnet.sampling.gaussian:Gaussian"}
+SAMPLERS = {
+    "gaussian": "vmcnet.sampling.gaussian:Gaussian",
+    "one_particle": "vmcnet.sampling.one_particle:OneParticle",
+    "langevin": "vmcnet.sampling.langevin:Langevin",
+}
 
 
 def _load(path: str):
@@ -17,8 +22,11 @@ def _load(path: str):
 
 
 def _make(table, key, *first):
+    """The object of a table; a table inside it becomes an object first."""
+    arguments = {name: getattr(table, name) for name in type(table).model_fields if name != "type"}
+    arguments = {name: _make(value, f"{key}.{name}") if isinstance(value, Table) else value for name, value in arguments.items()}
     try:
-        return _load(table.builds)(*first, **table.model_dump(exclude={"type"}))
+        return _load(table.builds)(*first, **arguments)
     except ValueError as error:
         raise JobError(f"{key}: {error}") from error
 
@@ -27,7 +35,7 @@ def build(job: Job):
     """system, wavefunction, optimizer and sampler of a job; raises JobError where the parts do not fit."""
     system = _make(job.system, "system")
     factors = [_make(table, f"wavefunction.{k}", system) for k, table in enumerate(job.wavefunction)]
-    if not any(isinstance(f, GaussianRBM | GaussianEnvelope) for f in factors):
-        raise JobError("wavefunction: no factor decays at large distance, psi is not normalisable: add a gaussian_rbm or a gaussian_envelope")
     wavefunction = factors[0] if len(factors) == 1 else Product(factors)
+    if not wavefunction.decays:
+        raise JobError("wavefunction: no factor decays at large distance, psi is not normalisable: add a gaussian_envelope or another factor that decays")
     return system, wavefunction, _make(job.optimizer, "optimizer"), _load(SAMPLERS[job.sampling.proposal])()

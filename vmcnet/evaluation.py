@@ -20,13 +20,16 @@ from vmcnet.training import CHECKPOINT, STOP, TrainingResult
 class EvaluationState:
     """Where an evaluation stands: counts, the series so far, and running moments of every walker of the own blocks.
 
-    mean, m2 (own blocks, 2 halves, 1 + terms, W): of E_L and of each term.
+    mean, m2 (own blocks, 2 halves, 1 + terms, W): of E_L and of each term. accepted (own blocks, W): accepted moves of every walker
+    while measuring, of `tried` each.
     """
 
     number: int
     step_size: float
     mean: np.ndarray
     m2: np.ndarray
+    accepted: np.ndarray
+    tried: int = 0
     warmed: int = 0
     done: int = 0
     series: dict = field(default_factory=dict)
@@ -34,7 +37,7 @@ class EvaluationState:
 
 def initial_evaluation(population, number: int, step_size: float) -> EvaluationState:
     shape = (len(population.own), 2, len(population.row.names), population.block)
-    return EvaluationState(number, step_size, np.zeros(shape), np.zeros(shape))
+    return EvaluationState(number, step_size, np.zeros(shape), np.zeros(shape), np.zeros((shape[0], shape[3]), np.int64))
 
 
 def run_evaluation(population, theta, state, *, steps: int, interval: int, warmup: int, record, save, poll, checkpoint_every: int = 0):
@@ -61,6 +64,8 @@ def run_evaluation(population, theta, state, *, steps: int, interval: int, warmu
             delta = x - state.mean[index, which]
             state.mean[index, which] += delta / k
             state.m2[index, which] += delta * (x - state.mean[index, which])
+            state.accepted[index] += population.counts[b].walkers
+        state.tried += summary.tried // population.walkers
         row = {"energy": summary.energy, "variance": summary.variance,
                **{f"terms/{n}": v for n, v in summary.terms.items()}, "acceptance": summary.accepted / summary.tried}
         for name, value in row.items():
@@ -89,13 +94,18 @@ class Estimate:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """What an evaluation says; `estimates` maps energy and each term to an Estimate."""
+    """What an evaluation says; `estimates` maps energy and each term to an Estimate.
+
+    walker_acceptance: the lowest and the highest of all walkers; stuck: walkers below a tenth of the mean acceptance.
+    """
 
     estimates: dict
     variance: float
     autocorrelation: float
     rhat: float
     acceptance: float
+    walker_acceptance: tuple
+    stuck: int
     steps: int
     walkers: int
     warnings: list
@@ -112,8 +122,8 @@ class EvaluationResult:
         return (f"{self.estimates['energy']}  variance {self.variance:.2g}  autocorrelation time {self.autocorrelation:.1f}")
 
 
-def summarize(series: dict, walker_mean: np.ndarray, walker_m2: np.ndarray, names: list) -> EvaluationResult:
-    """The result from what the run file keeps: series (name -> (T,)), walker moments (2, 1 + terms, W) of both halves.
+def summarize(series: dict, walker_mean: np.ndarray, walker_m2: np.ndarray, walker_acceptance: np.ndarray, names: list) -> EvaluationResult:
+    """The result from what the run file keeps: series (name -> (T,)), walker moments (2, 1 + terms, W) of both halves, acceptance (W,).
 
     mean: over walkers and steps. Error: sqrt(var_w(mean_w)/W), from independent walkers. Beside it the blocking error of the series of
     step means, its integrated autocorrelation time in measurements, and split R-hat; what disagrees becomes a warning.
@@ -141,15 +151,22 @@ def summarize(series: dict, walker_mean: np.ndarray, walker_m2: np.ndarray, name
             warnings.append(f"error between walkers {energy.error:.2g} and blocking error {energy.blocking:.2g} disagree")
         if rhat > 1.05:
             warnings.append(f"split R-hat {rhat:.3f} above 1.05: the walkers have not mixed, use more steps")
-    return EvaluationResult(estimates, variance, float(tau), rhat, float(np.mean(series["acceptance"])), steps, walkers, warnings)
+    acceptance = float(np.mean(series["acceptance"]))
+    stuck = int((walker_acceptance < 0.1 * acceptance).sum())
+    if stuck:
+        warnings.append(f"{stuck} of {walkers} walkers are stuck (below a tenth of the mean acceptance {acceptance:.2g}): use smaller steps or a longer warm-up")
+    extremes = (float(walker_acceptance.min()), float(walker_acceptance.max()))
+    return EvaluationResult(estimates, variance, float(tau), rhat, acceptance, extremes, stuck, steps, walkers, warnings)
 
 
 def finish(population, state):
-    """Walker moments of all blocks on rank 0: mean and M2 (2, 1 + terms, all walkers); None elsewhere. Two collectives."""
+    """Of all blocks on rank 0: mean and M2 (2, 1 + terms, all walkers), acceptance (all walkers,); None elsewhere. Three collectives."""
     out = []
     for array in (state.mean, state.m2):
         full = population.comm.gather(array, population.blocks)
         out.append(None if full is None else np.ascontiguousarray(np.moveaxis(full, 0, 2).reshape(full.shape[1:3] + (-1,))))
+    accepted = population.comm.gather(state.accepted, population.blocks)
+    out.append(None if accepted is None else accepted.ravel() / max(state.tried, 1))
     return out
 
 
@@ -166,5 +183,5 @@ def evaluate(result: TrainingResult, *, steps: int = 2000, interval: int = 5, wa
     with threadpool_limits(threads):
         run_evaluation(population, result.state.theta, state, steps=steps, interval=interval, warmup=warmup,
                        record=lambda *args: None, save=lambda state: None, poll=lambda: 0)
-    mean, m2 = finish(population, state)
-    return None if mean is None else summarize(state.series, mean, m2, population.row.names)
+    mean, m2, acceptance = finish(population, state)
+    return None if mean is None else summarize(state.series, mean, m2, acceptance, population.row.names)

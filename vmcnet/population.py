@@ -34,6 +34,7 @@ class Population:
         self.own = owned_blocks(comm.rank, comm.size, self.blocks)
         self.row = Row(system.terms)
         self.members: dict[int, Walkers] = {}
+        self.counts: dict[int, Counts] = {}          # of the last advance
 
     def start(self) -> None:
         """Fresh walkers from the system's starting distribution."""
@@ -71,7 +72,7 @@ class Population:
             if steps:
                 stream = Stream(self.seed, stage, iteration, b)
                 walkers, counts = self.sampler.sample(walkers, psi, step_size, steps, stream)
-            self.members[b] = walkers
+            self.members[b], self.counts[b] = walkers, counts
             if measure:
                 energies[b] = local_energies(self.system.terms, walkers, psi)
             rows.append(self.row.make(energies.get(b), counts, stop, hash64))

@@ -11,8 +11,8 @@ from vmcnet.statistics.format import with_error
 def evaluation_result(content: dict) -> EvaluationResult:
     """Recompute an evaluation from what the run file keeps of it."""
     names = content["attributes"]["names"].split(",")
-    series = {k: v for k, v in content.items() if k not in ("walker_mean", "walker_m2", "attributes") and not k.startswith("blocking/")}
-    return summarize(series, content["walker_mean"], content["walker_m2"], names)
+    series = {k: v for k, v in content.items() if not k.startswith(("walker_", "blocking/")) and k != "attributes"}
+    return summarize(series, content["walker_mean"], content["walker_m2"], content["walker_acceptance"], names)
 
 
 def report_lines(file, system, wavefunction) -> list[str]:
@@ -31,7 +31,8 @@ def report_lines(file, system, wavefunction) -> list[str]:
             blocking = f"blocking {estimate.blocking:.2g}" if np.isfinite(estimate.blocking) else "no plateau"
             lines.append(f"    {name:<{width}}  {estimate!s:<20} ({blocking})")
         lines.append(f"    variance {result.variance:.3g}  autocorrelation time {result.autocorrelation:.1f}  "
-                     f"R-hat {result.rhat:.4f}  acceptance {result.acceptance:.2f}")
+                     f"R-hat {result.rhat:.4f}  acceptance {result.acceptance:.2f} "
+                     f"(walkers {result.walker_acceptance[0]:.2f} to {result.walker_acceptance[1]:.2f}, {result.stuck} stuck)")
         if system.reference:
             energy, source = system.reference
             sigmas = f", {(result.energy - energy) / result.error:+.1f} sigma" if result.error > 0 else ""

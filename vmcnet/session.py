@@ -213,12 +213,12 @@ class Session:
                                   poll=self.stop.poll, checkpoint_every=self.job.run.checkpoint_every)
         if flag:
             return flag
-        mean, m2 = finish(self.population, state)
+        mean, m2, acceptance = finish(self.population, state)
 
         def write():
             curve = blocking_curve(state.series["energy"])
             self.file.evaluations[state.number] = {
-                **{k: np.asarray(v) for k, v in state.series.items()}, "walker_mean": mean, "walker_m2": m2,
+                **{k: np.asarray(v) for k, v in state.series.items()}, "walker_mean": mean, "walker_m2": m2, "walker_acceptance": acceptance,
                 **{f"blocking/{k}": v for k, v in vars(curve).items()},
                 "attributes": {"names": ",".join(self.population.row.names), "iteration": self.state.iteration, **plan},
             }
@@ -231,12 +231,12 @@ class Session:
 
     def _save_evaluation(self, path, state, plan):
         r, s = self.population.collect()
-        mean, m2 = (self.comm.gather(x, self.population.blocks) for x in (state.mean, state.m2))
+        mean, m2, accepted = (self.comm.gather(x, self.population.blocks) for x in (state.mean, state.m2, state.accepted))
 
         def write():
-            arrays = {"theta": self.state.theta, "r": r, "s": s, "mean": mean, "m2": m2}
+            arrays = {"theta": self.state.theta, "r": r, "s": s, "mean": mean, "m2": m2, "accepted": accepted}
             arrays.update({f"series/{k}": np.asarray(v) for k, v in state.series.items()})
-            numbers = {"run": self.file.attributes["run"], "number": state.number, "step_size": state.step_size, "warmed": state.warmed, "done": state.done, **plan}
+            numbers = {"run": self.file.attributes["run"], "number": state.number, "step_size": state.step_size, "warmed": state.warmed, "done": state.done, "tried": state.tried, **plan}
             write_checkpoint(path, Checkpoint(arrays, numbers))
 
         on_root(self.comm, write)
@@ -251,4 +251,4 @@ class Session:
         own = self.population.own
         series = {k.removeprefix("series/"): v.tolist() for k, v in a.items() if k.startswith("series/")}
         return EvaluationState(int(n["number"]), float(n["step_size"]), a["mean"][own.start: own.stop].copy(),
-                               a["m2"][own.start: own.stop].copy(), int(n["warmed"]), int(n["done"]), series)
+                               a["m2"][own.start: own.stop].copy(), a["accepted"][own.start: own.stop].copy(), int(n["tried"]), int(n["warmed"]), int(n["done"]), series)

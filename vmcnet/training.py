@@ -76,6 +76,7 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
             "variance": summary.variance,
             **{f"terms/{name}": value for name, value in summary.terms.items()},
             "acceptance": summary.accepted / summary.tried,
+            "stuck": summary.stuck,
             "step_size": state.step_size,
             "gradient_norm": float(np.sqrt(np.dot(gradient, gradient))),
             "learning_rate": optimizer.learning_rate,

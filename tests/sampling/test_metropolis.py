@@ -20,8 +20,8 @@ SIGMA = 1 / np.sqrt(2.8)
 class Pushed(Gaussian):
     """Moves to the right more often than to the left, without saying so: not detailed balance."""
 
-    def propose(self, walkers, psi, step, noise):
-        return walkers.r + step * noise + 0.1, 0.0
+    def propose(self, r, guide, step, noise):
+        return r + step * noise + 0.1
 
 
 def sample(proposal, psi=PSI, count=8192, steps=60, step=0.8):
@@ -62,8 +62,8 @@ def test_acceptance_follows_the_ratio():
     """From one point to another fixed one, the accepted fraction is min(1, |psi'/psi|^2)."""
 
     class Jump(Gaussian):
-        def propose(self, walkers, psi, step, noise):
-            return np.full_like(walkers.r, 1.3), 0.0
+        def propose(self, r, guide, step, noise):
+            return np.full_like(r, 1.3)
 
     count = 200_000
     walkers = Walkers(np.full((count, 1, 1), 0.9), np.ones((count, 1), np.int8))

@@ -16,7 +16,8 @@ class SamplingTable(Table):
     block: int = Field(128, ge=1, le=1_000_000, description="walkers a block: unit of ownership, randomness and arithmetic")
     steps: int = Field(10, ge=1, le=1_000_000, description="Metropolis steps an iteration")
     warmup: int = Field(50, ge=0, le=10_000_000, description="warm-up iterations before training, the step size is tuned in them")
-    proposal: Literal["gaussian"] = Field("gaussian", description="how moves are proposed")
+    proposal: Literal["gaussian", "one_particle", "langevin"] = Field(
+        "gaussian", description="moves of all particles, of one at a time (n moves count as one step), or of all along the drift (importance sampling)")
     step_size: Positive = Field(1.0, description="first step size, in units of the system's length")
 
     @model_validator(mode="after")

@@ -31,10 +31,10 @@ class Row:
     """Layout of a block's row: what all ranks learn of a block in the one all-gather of an iteration.
 
     count, median and mean absolute deviation of E_L, accepted, tried, non-finite, stop flag, hash of theta (two exact halves),
-    then mean and M2 of E_L and of every term (real parts).
+    walkers that accepted no move, then mean and M2 of E_L and of every term (real parts).
     """
 
-    FIXED = ("count", "median", "deviation", "accepted", "tried", "nonfinite", "stop", "hash_high", "hash_low")
+    FIXED = ("count", "median", "deviation", "accepted", "tried", "nonfinite", "stop", "hash_high", "hash_low", "stuck")
 
     def __init__(self, terms):
         self.names = ["energy", *terms]
@@ -45,6 +45,7 @@ class Row:
         row[3:5] = counts.accepted, counts.tried
         row[5], row[6] = counts.nonfinite, stop
         row[7], row[8] = hash64 >> 32, hash64 & 0xFFFFFFFF
+        row[9] = counts.stuck
         if energies is not None:
             stacked = to_host(xp.stack([e.real for e in (energies.total, *energies.terms.values())]))
             finite = np.isfinite(stacked[0])
@@ -103,6 +104,10 @@ class Summary:
     @property
     def stop(self) -> int:
         return int(self.rows[:, 6].max())
+
+    @property
+    def stuck(self) -> int:
+        return int(self.rows[:, 9].sum())
 
     @property
     def same_theta(self) -> bool:

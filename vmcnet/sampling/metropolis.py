@@ -7,48 +7,80 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vmcnet.backend import namespace
+from vmcnet.backend import namespace, to_host
 from vmcnet.walkers import Walkers
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Accepted and tried moves, and proposals whose log psi was NaN."""
+    """Accepted and tried moves, proposals whose log psi was NaN, and the accepted moves of every walker (W,), on the host."""
 
     accepted: int
     tried: int
     nonfinite: int
+    walkers: np.ndarray | None = None
+
+    @property
+    def stuck(self) -> int:
+        """Walkers that accepted none of their moves."""
+        return 0 if self.walkers is None else int((self.walkers == 0).sum())
 
 
 class Metropolis:
     """Metropolis-Hastings with |psi|^2 as target; a subclass is a proposal of coordinates.
 
-    A subclass gives noise(stream, steps, shape) -> one array a move, propose(walkers, psi, step, noise) -> (r' (W, n, d),
-    log q(r|r')/q(r'|r)), and `target`, the acceptance that the step size is tuned to (None: there is no step size).
-    A move is accepted if u < |psi(r')/psi(r)|^2 q(r|r')/q(r'|r). psi = 0 at r' is a rejection; NaN is counted, and the caller stops.
+      propose(r, guide, step, noise) -> r' (W, n, d)
+      noise(stream, steps, shape) -> a sequence with the random numbers of one move each; standard normals (W, n, d) unless told otherwise
+      target      the acceptance that the step size is tuned to (None: there is no step size)
+
+    and, where the proposal is not symmetric,
+
+      log_ratio(r, guide, trial, trial_guide, step) -> log q(r|r')/q(r'|r) (W,)
+      guided = True and guide(psi, r, s) -> log psi (W,) and what the proposal must know at r, an array (W, ...)
+
+    The guide is evaluated once a proposal and kept with the walker until it moves. A move is accepted if
+    u < |psi(r')/psi(r)|^2 q(r|r')/q(r'|r). psi = 0 at r' is a rejection; NaN is counted, and the caller stops.
     Metropolis et al., J. Chem. Phys. 21, 1087 (1953); Hastings, Biometrika 57, 97 (1970).
     """
 
     target: float | None = 0.5
+    guided = False
+
+    def noise(self, stream, steps, shape):
+        return stream.normal((steps, *shape))
+
+    def propose(self, r, guide, step, noise):
+        raise TypeError(f"{type(self).__name__} defines no propose(r, guide, step, noise)")
+
+    def guide(self, psi, r, s):
+        return psi.log(r, s), None
+
+    def log_ratio(self, r, guide, trial, trial_guide, step):
+        return 0.0
 
     def sample(self, walkers: Walkers, psi, step: float, steps: int, stream) -> tuple[Walkers, Counts]:
         """`steps` moves of every walker; the walkers' log_psi must be that of psi."""
         xp = namespace(walkers.r)
         accepted = xp.zeros(walkers.r.shape[0], np.int64)
         bad = xp.zeros(walkers.r.shape[0], np.int64)
-        r, log = walkers.r, walkers.log_psi
-        noise = self.noise(stream, steps, r.shape)
-        thresholds = xp.log(xp.asarray(stream.uniform((steps, *log.shape))))
+        noise = self.noise(stream, steps, walkers.r.shape)
+        thresholds = xp.log(xp.asarray(stream.uniform((len(noise), len(accepted)))))
+        r, s, log = walkers.r, walkers.s, walkers.log_psi
+        guide = self.guide(psi, r, s)[1] if self.guided else None
         for move, threshold in zip(noise, thresholds, strict=True):
-            trial, log_ratio = self.propose(Walkers(r, walkers.s, log), psi, step, move)
-            trial_log = psi.log(trial, walkers.s)
-            exponent = 2.0 * (trial_log.real - log.real) + log_ratio
+            trial = self.propose(r, guide, step, move)
+            trial_log, trial_guide = self.guide(psi, trial, s)
+            exponent = 2.0 * (trial_log.real - log.real) + self.log_ratio(r, guide, trial, trial_guide, step)
+            exponent = xp.where(trial_log.real == -np.inf, -np.inf, exponent)
             accept = threshold < exponent
             bad += xp.isnan(exponent)
             accepted += accept
             r = xp.where(accept[:, None, None], trial, r)
             log = xp.where(accept, trial_log, log)
-        return Walkers(r, walkers.s, log), Counts(int(accepted.sum()), steps * len(log), int(bad.sum()))
+            if self.guided:
+                guide = xp.where(accept.reshape((-1,) + (1,) * (trial_guide.ndim - 1)), trial_guide, guide)
+        moved = to_host(accepted)
+        return Walkers(r, s, log), Counts(int(moved.sum()), len(noise) * len(moved), int(bad.sum()), moved)
 
 
 def tuned_step(step: float, accepted: int, tried: int, target: float | None, gain: float) -> float:

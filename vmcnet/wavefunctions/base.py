@@ -46,10 +46,12 @@ class Wavefunction:
       log_psi(ops, theta, walkers) -> (phase, log)    phase None, +-1 or unit complex (w,); log a handle of shape (w,)
       initial(stream) -> {name: array}                starting values
 
-    and no derivative: the interpreters of vmcnet.calculus make them.
+    and no derivative: the interpreters of vmcnet.calculus make them. `decays` says whether it makes |psi|^2 normalisable by itself
+    (an envelope does, a Jastrow factor does not); a product needs one factor that does.
     """
 
     name = "wavefunction"
+    decays = False
     particles: int
     dimensions: int
     layout: Layout
@@ -92,6 +94,7 @@ class Product(Wavefunction):
             self.names.append(label)
             self.layout.prefixed(label, factor.layout)
         self.name = " x ".join(self.names)
+        self.decays = any(factor.decays for factor in flat)
 
     def log_psi(self, ops, theta, walkers):
         phase, total = None, None
@@ -138,12 +141,16 @@ class Bound:
 
     def drift(self, r, s):
         """Re grad log psi (W, n, d), by one reverse pass."""
+        return self.log_and_drift(r, s)[1]
+
+    def log_and_drift(self, r, s):
+        """log psi (W,) and Re grad log psi (W, n, d), by one pass forward and one back."""
         xp = namespace(r)
         ops = Tape(xp, coordinates_wanted=True, parameters_wanted=False)
         _, log, _ = self._call(ops, r, s)
         leaf = next(node for node in ops.nodes if node.wanted and node.operation is None)
         adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype))
-        return adjoints[leaf.index].real
+        return log.data, adjoints[leaf.index].real
 
     def _log_derivatives(self, walkers, seed, per_walker):
         xp = namespace(walkers.r)

@@ -15,6 +15,7 @@ class GaussianEnvelope(Wavefunction):
     """
 
     name = "envelope"
+    decays = True
 
     def __init__(self, system, alpha: float | None = None):
         self.particles, self.dimensions = system.particles, system.dimensions

@@ -20,6 +20,7 @@ class GaussianRBM(Wavefunction):
     """
 
     name = "rbm"
+    decays = True
 
     def __init__(self, system, hidden: int, form: str = "F", spread: float = 0.01):
         if hidden < 1:
