@@ -14,6 +14,10 @@ SAMPLERS = {
     "one_particle": "vmcnet.sampling.one_particle:OneParticle",
     "langevin": "vmcnet.sampling.langevin:Langevin",
 }
+SPIN_SAMPLERS = {
+    "spin_flip": "vmcnet.sampling.spins:SpinFlip",
+    "exchange": "vmcnet.sampling.spins:Exchange",
+}
 
 
 def _load(path: str):
@@ -34,8 +38,32 @@ def _make(table, key, *first):
 def build(job: Job):
     """system, wavefunction, optimizer and sampler of a job; raises JobError where the parts do not fit."""
     system = _make(job.system, "system")
+    _fit(job, system)
     factors = [_make(table, f"wavefunction.{k}", system) for k, table in enumerate(job.wavefunction)]
     wavefunction = factors[0] if len(factors) == 1 else Product(factors)
-    if not wavefunction.decays:
+    if system.dimensions and not wavefunction.decays:
         raise JobError("wavefunction: no factor decays at large distance, psi is not normalisable: add a gaussian_envelope or another factor that decays")
-    return system, wavefunction, _make(job.optimizer, "optimizer"), _load(SAMPLERS[job.sampling.proposal])()
+    return system, wavefunction, _make(job.optimizer, "optimizer"), _sampler(job.sampling, system)
+
+
+def _fit(job, system):
+    """Refuse a proposal or a factor that moves or reads coordinates where the system has none, and the reverse."""
+    kind = "coordinates" if system.dimensions else "spins"
+    moved = "spins" if job.sampling.proposal in SPIN_SAMPLERS else "coordinates"
+    if moved != kind:
+        names = ", ".join(SAMPLERS if kind == "coordinates" else SPIN_SAMPLERS)
+        raise JobError(f"sampling.proposal: {job.sampling.proposal} moves {moved}, and what moves in {job.system.type} are {kind}: use one of {names}")
+    for k, table in enumerate(job.wavefunction):
+        reads = _load(table.builds).reads
+        if reads != kind:
+            raise JobError(f"wavefunction.{k}: {table.type} is a function of {reads}, and what moves in {job.system.type} are {kind}")
+
+
+def _sampler(table, system):
+    if table.proposal in SAMPLERS:
+        return _load(SAMPLERS[table.proposal])()
+    options = {k: v for k in ("scan", "acceptance") if (v := getattr(table, k)) is not None}
+    try:
+        return _load(SPIN_SAMPLERS[table.proposal])(system, **options)
+    except ValueError as error:
+        raise JobError(f"sampling.proposal: {error}") from error

@@ -13,6 +13,7 @@ from vmcnet.parallel import SerialCommunicator
 from vmcnet.population import PARAMETERS, TRAINING, WARMUP, Population
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.metropolis import tuned_step
+from vmcnet.sampling.spins import Exchange, SpinFlip
 
 CHECKPOINT, STOP = 1, 2                 # values of the flag that rides on the all-gather; STOP and above end the run
 WARMUP_GAIN, TRAINING_GAIN = 1.0, 0.1   # how fast the step size follows the acceptance
@@ -95,6 +96,13 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
     return 0
 
 
+def default_sampler(system):
+    """Gaussian moves where there are coordinates; for spins exchanges in a sector of fixed magnetisation, otherwise flips."""
+    if system.dimensions:
+        return Gaussian()
+    return SpinFlip(system) if system.magnetisation is None else Exchange(system)
+
+
 def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: int = 1024, block: int = 128, steps: int = 10,
           warmup: int = 50, step_size: float = 1.0, seed: int = 0, sampler=None, comm=None, threads: int = 1) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
@@ -104,7 +112,7 @@ def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: in
     fit, NonFiniteError when a local energy is NaN or infinite.
     """
     comm = comm or SerialCommunicator()
-    population = Population(system, wavefunction, sampler or Gaussian(), comm, seed, walkers, block)
+    population = Population(system, wavefunction, sampler or default_sampler(system), comm, seed, walkers, block)
     population.start()
     state, series = initial_state(wavefunction, optimizer, seed, step_size * system.length), {}
 

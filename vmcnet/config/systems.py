@@ -30,4 +30,42 @@ class TrappedBosonsTable(Table):
     omega: Positive = Field(1.0, description="trap frequency")
 
 
-SystemTable = Annotated[Union[QuantumDotTable, TrappedBosonsTable], Field(discriminator="type")]
+Length = Annotated[int, Field(ge=1, le=100_000)]
+Edge = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
+
+
+class LatticeTable(Table):
+    """Where the spins are: a hypercubic lattice by `extent`, or a graph by `sites` and `edges`."""
+
+    extent: Annotated[list[Length], Field(min_length=1, max_length=8)] | None = Field(None, description="lengths of a hypercubic lattice: [n] a chain, [x, y] a square")
+    periodic: bool = Field(True, description="periodic in all directions, or open; hypercubic lattices")
+    sites: Annotated[int, Field(ge=2, le=100_000)] | None = Field(None, description="vertices of a graph")
+    edges: list[Edge] | None = Field(None, description="bonds of a graph, pairs of vertices counted from 0")
+
+
+class TransverseIsingTable(LatticeTable):
+    """Ising model in a transverse field, Pauli matrices."""
+
+    builds = "vmcnet.systems:TransverseIsing"
+    type: Literal["transverse_ising"]
+    field: float = Field(1.0, description="transverse field h")
+    coupling: float = Field(1.0, description="coupling J; above 0 ferromagnetic")
+    longitudinal: float = Field(0.0, description="field along z")
+
+
+class HeisenbergTable(LatticeTable):
+    """Heisenberg, XXZ and J1-J2 model, spin 1/2."""
+
+    builds = "vmcnet.systems:Heisenberg"
+    type: Literal["heisenberg"]
+    coupling: float = Field(1.0, description="J between nearest neighbours; above 0 antiferromagnetic")
+    anisotropy: float = Field(1.0, description="Jz/J")
+    second: float = Field(0.0, description="J2 between second neighbours")
+    field: float = Field(0.0, description="field along z")
+    magnetisation: int = Field(0, description="sum of the spins +-1 of every walker")
+    full_space: bool = Field(False, description="all magnetisations instead of one")
+    marshall: bool = Field(True, description="basis turned on one sublattice, where the sign rule makes psi positive")
+    second_edges: list[Edge] = Field([], description="second-neighbour bonds of a graph")
+
+
+SystemTable = Annotated[Union[QuantumDotTable, TrappedBosonsTable, TransverseIsingTable, HeisenbergTable], Field(discriminator="type")]

@@ -49,4 +49,16 @@ class FeedForwardTable(Table):
     spread: Positive = Field(0.01, description="width of the last layer's random starting weights")
 
 
-WavefunctionTable = Annotated[Union[GaussianRBMTable, GaussianEnvelopeTable, FeedForwardTable, PadeJastrowTable], Field(discriminator="type")]
+class BinaryRBMTable(Table):
+    """Binary-binary restricted Boltzmann machine on spins."""
+
+    builds = "vmcnet.wavefunctions:BinaryRBM"
+    type: Literal["binary_rbm"]
+    alpha: Positive = Field(1.0, description="hidden units a visible one; with symmetric = true the number of filters")
+    weights: Literal["real", "complex"] = Field("real", description="real or complex parameters")
+    symmetric: bool = Field(False, description="translation-symmetric: filters shared by all sites")
+    units: Literal["spin", "binary"] = Field("spin", description="units +1 / -1, or 1 / 0")
+    spread: Positive = Field(0.02, description="width of the random starting parameters")
+
+
+WavefunctionTable = Annotated[Union[GaussianRBMTable, GaussianEnvelopeTable, FeedForwardTable, PadeJastrowTable, BinaryRBMTable], Field(discriminator="type")]

@@ -13,9 +13,12 @@ from vmcnet.calculus.values import Values
 from vmcnet.parameters import Layout
 
 
+TILE = 16           # connected configurations evaluated in one call
+
+
 @dataclass(frozen=True)
 class Configuration:
-    """What log_psi reads: r a handle (w, n, d), s the fixed spin labels (w, n) int8."""
+    """What log_psi reads: r a handle (w, n, d), s the spins (w, n) int8."""
 
     r: object
     s: object
@@ -55,6 +58,7 @@ class Wavefunction:
     particles: int
     dimensions: int
     layout: Layout
+    reads = "coordinates"           # or "spins": which of the walkers' r and s psi is a function of
 
     def log_psi(self, ops, theta, walkers):
         raise TypeError(f"{type(self).__name__} defines no log_psi(ops, theta, walkers)")
@@ -133,6 +137,25 @@ class Bound:
     def log(self, r, s):
         """log psi (W,), complex if the wavefunction is; the sign is not in it."""
         return self._call(Values(namespace(r)), r, s)[1].data
+
+    def connected(self, walkers, moves, elements):
+        """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act on s (W, n), (W,); elements (M,).
+
+        Configurations are made in tiles of TILE moves at most, so that the calls' shapes depend on sizes alone.
+        """
+        r, s, xp = walkers.r, walkers.s, namespace(walkers.r)
+        phase, log, _ = self._call(Values(xp), r, s)
+        total = xp.zeros(log.shape, log.data.dtype if phase is None else xp.result_type(phase, log.data))
+        for start in range(0, len(moves), TILE):
+            tile = slice(start, min(start + TILE, len(moves)))
+            to = moves.connected(s, tile)
+            count = to.shape[1]
+            new_phase, new_log, _ = self._call(Values(xp), xp.repeat(r, count, axis=0), to.reshape(-1, s.shape[1]))
+            ratios = xp.exp(new_log.data.reshape(-1, count) - log.data[:, None])
+            if phase is not None:
+                ratios = ratios * new_phase.reshape(-1, count) * xp.conj(phase)[:, None]
+            total += xp.where(moves.acts(s, tile), ratios, 0.0) @ xp.asarray(elements[tile])
+        return total
 
     def jet(self, walkers):
         """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,)."""

@@ -1,0 +1,48 @@
+"""Moves of spins: which sites a move turns over."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.backend import namespace
+
+
+class SpinMoves:
+    """A list of moves: single flips (M, 1), or exchanges of two spins (M, 2), which act only where the two differ.
+
+    sites (M, 1 or 2): the sites that move m turns over.
+    """
+
+    def __init__(self, sites):
+        self.sites = np.ascontiguousarray(sites, dtype=np.int64)
+        if self.sites.ndim != 2 or self.sites.shape[1] not in (1, 2):
+            raise ValueError(f"SpinMoves: sites have shape {self.sites.shape}; expected (moves, 1) flips or (moves, 2) exchanges")
+
+    @classmethod
+    def flips(cls, sites: int) -> SpinMoves:
+        """Every site's flip."""
+        return cls(np.arange(sites)[:, None])
+
+    def __len__(self):
+        return len(self.sites)
+
+    def acts(self, s, moves=slice(None)):
+        """Whether each of `moves` acts on s (W, n): (W, moves)."""
+        xp = namespace(s)
+        sites = xp.asarray(self.sites[moves])
+        if self.sites.shape[1] == 1:
+            return xp.ones((s.shape[0], sites.shape[0]), bool)
+        return s[:, sites[:, 0]] != s[:, sites[:, 1]]
+
+    def signs(self, moves, n: int) -> np.ndarray:
+        """(moves, n) int8: -1 at the sites that a move turns over."""
+        sites = self.sites[moves]
+        out = np.ones((len(sites), n), np.int8)
+        np.put_along_axis(out, sites, -1, axis=1)
+        return out
+
+    def connected(self, s, moves=slice(None)):
+        """The configurations that `moves` lead to from s (W, n): (W, moves, n). Where a move does not act, s itself."""
+        xp = namespace(s)
+        turned = s[:, None, :] * xp.asarray(self.signs(moves, s.shape[1]))
+        return xp.where(self.acts(s, moves)[:, :, None], turned, s[:, None, :]) if self.sites.shape[1] == 2 else turned

@@ -1,0 +1,62 @@
+"""Terms of spin Hamiltonians, in Pauli matrices: diagonal ones, and flips and exchanges as connected configurations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.backend import namespace
+from vmcnet.geometry.moves import SpinMoves
+
+
+class Diagonal:
+    """strength sum_bonds s_i s_j of every walker, (W,)."""
+
+    def __init__(self, strength: float, bonds):
+        self._strength, self._bonds = strength, np.asarray(bonds)
+
+    def local(self, walkers, psi):
+        xp = namespace(walkers.s)
+        i, j = xp.asarray(self._bonds[:, 0]), xp.asarray(self._bonds[:, 1])
+        s = walkers.s
+        return self._strength * (s[:, i] * s[:, j]).sum(axis=1, dtype=xp.float64)
+
+
+class LongitudinalField:
+    """strength sum_i s_i of every walker, (W,)."""
+
+    def __init__(self, strength: float):
+        self._strength = strength
+
+    def local(self, walkers, psi):
+        return self._strength * walkers.s.sum(axis=1, dtype=namespace(walkers.s).float64)
+
+
+class OffDiagonal:
+    """sum_m element_m psi(s^m)/psi(s) over the moves that act on s, (W,): real matrix elements <s| H |s^m> (M,), the same for all s."""
+
+    def __init__(self, moves: SpinMoves, elements):
+        self.moves = moves
+        self.elements = np.broadcast_to(np.asarray(elements, np.float64), (len(moves),)).copy()
+
+    def local(self, walkers, psi):
+        return psi.connected(walkers, self.moves, self.elements)
+
+
+class TransverseField(OffDiagonal):
+    """strength sum_i sigma^x_i."""
+
+    def __init__(self, strength: float, sites: int):
+        super().__init__(SpinMoves.flips(sites), strength)
+
+
+class Exchange(OffDiagonal):
+    """strength sum_bonds (sigma^x_i sigma^x_j + sigma^y_i sigma^y_j) = 2 strength sum_bonds (sigma^+_i sigma^-_j + h.c.).
+
+    With `sublattice` (n,) +-1 in the basis turned by pi about z on one sublattice (Marshall): the element changes sign on the bonds that
+    join the two.
+    """
+
+    def __init__(self, strength: float, bonds, sublattice=None):
+        bonds = np.asarray(bonds)
+        signs = 1.0 if sublattice is None else np.asarray(sublattice, float)[bonds].prod(axis=1)
+        super().__init__(SpinMoves(bonds), 2.0 * strength * signs)

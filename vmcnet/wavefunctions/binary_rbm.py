@@ -1,0 +1,68 @@
+"""Binary-binary restricted Boltzmann machine on spins, with the hidden units summed out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.parameters import Layout
+from vmcnet.wavefunctions.base import Wavefunction
+
+UNITS = ("spin", "binary")
+
+
+class BinaryRBM(Wavefunction):
+    """psi(s) = sum_{h = +-1} exp(a.s + b.h + s.W.h), that is log psi = sum_i a_i s_i + sum_j log 2 cosh(b_j + sum_i s_i W_ij), s_i = +-1.
+
+    a (n,), b (M,), W (n, M), M = alpha n hidden units. units = "binary": visible and hidden units are 0 and 1 instead, log psi = a.v +
+    sum_j log(1 + exp(b_j + v.W_j)), v = (1 + s)/2. weights = "complex": every parameter has a real and an imaginary part (two real views).
+    symmetric: one filter W_f (n,) a feature, alpha features, applied at all translations g of a periodic lattice, and one a and b_f:
+    log psi = a sum_i s_i + sum_{f, g} log 2 cosh(b_f + sum_i s_{g(i)} W_if). The constant log 2 of each unit is left out.
+    Carleo and Troyer, Science 355, 602 (2017), eq. 2 and its symmetric form. Raises ValueError for a system without spins, alpha n below 1
+    or no whole number, symmetric without translations.
+    """
+
+    name = "rbm"
+    reads = "spins"
+
+    def __init__(self, system, alpha: float = 1.0, weights: str = "real", symmetric: bool = False, units: str = "spin", spread: float = 0.02):
+        if units not in UNITS:
+            raise ValueError(f"BinaryRBM units {units!r}: expected one of {UNITS}")
+        if weights not in ("real", "complex"):
+            raise ValueError(f"BinaryRBM weights {weights!r}: expected 'real' or 'complex'")
+        if system.dimensions:
+            raise ValueError("BinaryRBM needs spins on a lattice; particles in space take a GaussianRBM")
+        n = system.particles
+        self.particles, self.dimensions, self.units, self.spread = n, system.dimensions, units, spread
+        self.complex, self._group = weights == "complex", None
+        features = alpha if symmetric else alpha * n
+        if features < 1 or abs(features - round(features)) > 1e-9:
+            raise ValueError(f"BinaryRBM alpha = {alpha}: {'features' if symmetric else f'alpha x {n} hidden units'} must be a whole number, at least 1")
+        self.hidden = round(features)
+        if symmetric:
+            self._group = np.asarray(system.lattice.translations)
+            if len(self._group) < 2:
+                raise ValueError("BinaryRBM symmetric = true needs a periodic lattice: this one has no translations")
+        self.layout = Layout()
+        for part in ("", "_imaginary")[: 1 + self.complex]:
+            self.layout.add(f"a{part}", () if symmetric else (n,)).add(f"b{part}", (self.hidden,)).add(f"weights{part}", (n, self.hidden))
+
+    def initial(self, stream):
+        return {e.name: self.spread * stream.normal(e.shape) for e in self.layout.entries.values()}
+
+    def log_psi(self, ops, theta, walkers):
+        s = walkers.s if self.units == "spin" else (1 + walkers.s) // 2
+        visible = ops.constant(s.astype(ops.real_dtype))
+        seen = visible if self._group is None else ops.constant(s[:, self._group].astype(ops.real_dtype))
+
+        def read(part):
+            bias = ops.sum(visible * theta[f"a{part}"], axis=-1)
+            return bias, ops.affine(seen, theta[f"weights{part}"], theta[f"b{part}"])
+
+        bias, hidden = read("")
+        if self.complex:
+            imaginary = read("_imaginary")
+            bias, hidden = ops.complex(bias, imaginary[0]), ops.complex(hidden, imaginary[1])
+        unit = ops.logcosh(hidden) if self.units == "spin" else ops.softplus(hidden)
+        for _ in unit.shape[1:]:
+            unit = ops.sum(unit, axis=-1)
+        return None, bias + unit
