@@ -63,19 +63,20 @@ def main(arguments=None) -> None:
 def _failure(error: BaseException, comm) -> int:
     """Print what happened; the exit status. A user's mistake is one line, said by rank 0 alone."""
     from vmcnet.config import JobError
+    from vmcnet.statistics.divergence import DivergedError
     from vmcnet.parallel import LaunchError
     from vmcnet.population import NonFiniteError, RanksDisagree
     from vmcnet.storage.atomic import FileProblem
 
     rank, size = (comm.rank, comm.size) if comm is not None else (0, 1)
-    if isinstance(error, JobError | FileProblem | LaunchError | NonFiniteError | RanksDisagree):
+    if isinstance(error, JobError | FileProblem | LaunchError | NonFiniteError | DivergedError | RanksDisagree):
         if rank == 0:
             print(f"vmcnet: {error}", file=sys.stderr, flush=True)
         elif size > 1:
             import time
 
             time.sleep(2.0)          # rank 0 has the same error and speaks first
-        return 1 if isinstance(error, NonFiniteError | RanksDisagree) else 2
+        return 1 if isinstance(error, NonFiniteError | DivergedError | RanksDisagree) else 2
     if isinstance(error, KeyboardInterrupt):
         print("vmcnet: interrupted; vmcnet resume goes on from the last checkpoint", file=sys.stderr, flush=True)
         return 130

@@ -76,6 +76,7 @@ def _within(session, work, comm) -> int:
     from threadpoolctl import threadpool_limits
 
     session.stop.listen()
+    session.watchdog.start()
     try:
         with threadpool_limits(session.job.run.threads):
             flag = work()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from contextlib import contextmanager
 from math import ceil, log2
 
 import numpy as np
@@ -34,7 +35,7 @@ def owned_blocks(rank: int, size: int, blocks: int) -> range:
 class SerialCommunicator:
     """One process: every collective returns its own argument."""
 
-    rank, size, local_rank = 0, 1, 0
+    rank, size, local_rank, waiting = 0, 1, 0, False
 
     def __init__(self):
         self.seconds = 0.0
@@ -62,7 +63,7 @@ class SerialCommunicator:
 
 
 class MPICommunicator:
-    """The same over MPI; `seconds` adds up the wall time spent inside collectives."""
+    """The same over MPI; `seconds` adds up the wall time spent inside collectives, `waiting` is true inside one."""
 
     def __init__(self):
         with warnings.catch_warnings():
@@ -74,7 +75,14 @@ class MPICommunicator:
         self.rank, self.size = self._comm.rank, self._comm.size
         self.local_rank = self._comm.Split_type(MPI.COMM_TYPE_SHARED).rank
         self.library = MPI.Get_library_version().split("\n")[0].strip()
-        self.seconds = 0.0
+        self.seconds, self.waiting = 0.0, False
+
+    @contextmanager
+    def _collective(self):
+        start, self.waiting = time.perf_counter(), True
+        yield
+        self.waiting = False
+        self.seconds += time.perf_counter() - start
 
     def _layout(self, rows, blocks):
         rows = np.ascontiguousarray(rows)
@@ -85,27 +93,24 @@ class MPICommunicator:
         return rows, [c * width for c in counts]
 
     def allgather(self, rows, blocks):
-        start = time.perf_counter()
         rows, sizes = self._layout(rows, blocks)
         out = np.empty((blocks,) + rows.shape[1:], rows.dtype)
-        self._comm.Allgatherv([rows, sizes[self.rank], self._mpi.BYTE], [out, sizes, None, self._mpi.BYTE])
-        self.seconds += time.perf_counter() - start
+        with self._collective():
+            self._comm.Allgatherv([rows, sizes[self.rank], self._mpi.BYTE], [out, sizes, None, self._mpi.BYTE])
         return out
 
     def gather(self, rows, blocks):
-        start = time.perf_counter()
         rows, sizes = self._layout(rows, blocks)
         out = np.empty((blocks,) + rows.shape[1:], rows.dtype) if self.rank == 0 else None
         receive = [out, sizes, None, self._mpi.BYTE] if self.rank == 0 else None
-        self._comm.Gatherv([rows, sizes[self.rank], self._mpi.BYTE], receive)
-        self.seconds += time.perf_counter() - start
+        with self._collective():
+            self._comm.Gatherv([rows, sizes[self.rank], self._mpi.BYTE], receive)
         return out
 
     def _reduce(self, integers, operation):
-        start = time.perf_counter()
         out = np.empty_like(integers)
-        self._comm.Allreduce(np.ascontiguousarray(integers), out, operation)
-        self.seconds += time.perf_counter() - start
+        with self._collective():
+            self._comm.Allreduce(np.ascontiguousarray(integers), out, operation)
         return out
 
     def reduce_max(self, integers):
@@ -115,10 +120,8 @@ class MPICommunicator:
         return self._reduce(integers, self._mpi.SUM)
 
     def broadcast(self, value):
-        start = time.perf_counter()
-        value = self._comm.bcast(value)
-        self.seconds += time.perf_counter() - start
-        return value
+        with self._collective():
+            return self._comm.bcast(value)
 
     def abort(self, code):
         self._comm.Abort(code)

@@ -12,7 +12,7 @@ from vmcnet.parameters import digest
 from vmcnet.sampling.metropolis import Counts
 from vmcnet.walkers import Walkers
 
-START, WARMUP, TRAINING, PARAMETERS, EVALUATION = 0, 1, 2, 3, 1000      # stages: no two use the same random words
+START, WARMUP, TRAINING, PARAMETERS, ROLLBACK, EVALUATION = 0, 1, 2, 3, 100, 1000      # stages: no two use the same random words
 
 
 class NonFiniteError(RuntimeError):
@@ -90,7 +90,7 @@ class Population:
         if summary.nonfinite:
             block = summary.first_nonfinite_block
             rank = next(k for k in range(self.comm.size) if block in owned_blocks(k, self.comm.size, self.blocks))
-            name = {WARMUP: "warm-up", TRAINING: "training"}.get(stage, "evaluation")
+            name = "warm-up" if stage == WARMUP else "training" if stage < EVALUATION else "evaluation"
             raise NonFiniteError(
                 f"{summary.nonfinite} local energies or log psi are NaN or infinite, first in block {block} (rank {rank}) at "
                 f"{name} iteration {iteration}: usually the learning rate is too high, or two particles coincide"

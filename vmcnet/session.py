@@ -12,11 +12,14 @@ from vmcnet.config import Job, job_text, parse_job
 from vmcnet.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
 from vmcnet.population import NonFiniteError, Population
 from vmcnet.statistics.blocking import blocking_curve
-from vmcnet.stopping import StopRequest
-from vmcnet.storage.atomic import FileProblem, RunLock
-from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, previous_path, read_checkpoint, write_checkpoint
+from vmcnet.statistics.divergence import DivergedError, Trend
+from vmcnet.stopping import StopRequest, Watchdog
+from vmcnet.storage.atomic import FileProblem, RunLock, keep, previous_path
+from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
 from vmcnet.storage.run_file import RunFile, conditions, writable
 from vmcnet.training import TrainingState, initial_state, run_training
+
+KINDS = ("checkpoint", "evaluation", "rollback")
 
 
 def on_root(comm, action):
@@ -48,6 +51,8 @@ class Session:
         self.lock: RunLock | None = None         # on rank 0
         stop_file = self.path.with_name(self.path.name + ".STOP")
         self.stop = StopRequest(comm.rank, stop_file, job.run.wall_time, 60.0 * job.run.checkpoint_minutes)
+        self.watchdog = Watchdog(comm, 60.0 * job.run.watchdog_minutes, f"vmcnet resume {path} goes on from the last checkpoint")
+        self._good = -1                          # iteration of the checkpoint on disk if training may go back to it, else -1
 
     @classmethod
     def new(cls, comm, job, path, progress, overwrite=False) -> Session:
@@ -59,10 +64,8 @@ class Session:
             self.lock = RunLock(self.path)
             if not overwrite and self.path.exists():
                 raise FileProblem(f"{self.path}: exists already; --overwrite replaces it, --continue goes on with it, --output chooses another")
-            self.path.unlink(missing_ok=True)    # before its checkpoint: a kill in between leaves nothing that could be mistaken for this run
-            for kind in ("checkpoint", "evaluation"):
-                main = checkpoint_path(self.path, kind)
-                for old in (main, previous_path(main)):
+            for main in (self.path, *(checkpoint_path(self.path, kind) for kind in KINDS)):      # the run file first: a kill in between
+                for old in (main, previous_path(main)):                                          # leaves nothing that looks like this run
                     old.unlink(missing_ok=True)
             self.file = RunFile.create(self.path, job_text(job), job.seed, comm.size, job.run.threads)
 
@@ -83,17 +86,20 @@ class Session:
         path, held = Path(path), {}
 
         def read():
-            file = RunFile.open(path)
+            file = RunFile.open(path, previous)
             held["lock"], held["file"] = RunLock(path), file
             main = checkpoint_path(path)
-            main = previous_path(main) if previous else main
-            checkpoint = read_checkpoint(main)
+            source = previous_path(main) if previous else main
+            checkpoint = read_checkpoint(source)
             iteration = int(checkpoint.numbers["iteration"])
             if checkpoint.numbers["run"] != file.attributes["run"]:
-                raise FileProblem(f"{main}: belongs to another run than {path}: restore the pair, or start anew with vmcnet run --overwrite")
+                raise FileProblem(f"{source}: belongs to another run than {path}: restore the pair, or start anew with vmcnet run --overwrite")
             job = parse_job(file.attributes["job"], (), str(path))
             job = adjust(job, iteration) if adjust else job
-            file.cut(iteration)
+            file.cut(iteration, int(checkpoint.numbers["rollbacks"]))
+            if previous:
+                keep(source, main)
+                file.write(keep_old=False)
             return job, checkpoint
 
         try:
@@ -107,15 +113,21 @@ class Session:
             self.lock, self.file = held["lock"], held["file"]
             self._compare_conditions()
             self.file.attributes.update(job=job_text(job), ranks=comm.size)
+        self._restore(checkpoint)
+        return self
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
         a, n = checkpoint.arrays, checkpoint.numbers
         self.state = TrainingState(
             a["theta"], {k.removeprefix("optimizer/"): v for k, v in a.items() if k.startswith("optimizer/")},
-            float(n["step_size"]), int(n["warmed"]), int(n["iteration"]),
+            float(n["step_size"]), int(n["warmed"]), int(n["iteration"]), int(n["rollbacks"]),
+            Trend(**{k.removeprefix("trend_"): float(v) for k, v in n.items() if k.startswith("trend_")}),
         )
+        self._good = self.state.iteration if n["good"] else -1
         self.population.load(a["r"], a["s"])
-        return self
 
     def close(self):
+        self.watchdog.stop()
         if self.lock:
             self.lock.release()
 
@@ -154,12 +166,47 @@ class Session:
                 self.file.write(force=False)
             self.progress(phase, done, total, row)
 
-        with self._walkers_saved():
-            return run_training(
-                self.population, self.optimizer, self.state, iterations=self.job.training.iterations, steps=self.job.sampling.steps,
-                warmup=self.job.sampling.warmup, record=record, save=self.save, poll=self.stop.poll,
-                checkpoint_every=self.job.run.checkpoint_every,
-            )
+        while True:
+            try:
+                with self._walkers_saved():
+                    return run_training(
+                        self.population, self.optimizer, self.state, iterations=self.job.training.iterations, steps=self.job.sampling.steps,
+                        warmup=self.job.sampling.warmup, record=record, save=self.save, poll=self._poll,
+                        checkpoint_every=self.job.run.checkpoint_every, divergence=self.job.training.divergence,
+                    )
+            except (NonFiniteError, DivergedError) as error:
+                self._roll_back(error)
+
+    def _poll(self) -> int:
+        self.watchdog.beat()
+        return self.stop.poll()
+
+    def _roll_back(self, error: RuntimeError) -> None:
+        """Back to the last good checkpoint with half the step and random words of its own; raises the error where that is not to be.
+
+        Good is a checkpoint at a whole multiple of checkpoint_every whose own energies were measured since, so that neither signals nor
+        kills nor the clock have a say in where a run goes back to.
+        """
+        reached, count, allowed = self.state.iteration, self.state.rollbacks + 1, self.job.training.rollbacks
+        if self.state.warmed < self.job.sampling.warmup:
+            raise error
+        if count > allowed:
+            raise type(error)(f"{error}; training.rollbacks = {allowed} are used up: lower optimizer.learning_rate") from error
+        main, kept = checkpoint_path(self.path), checkpoint_path(self.path, "rollback")
+        use_main = 0 <= self._good < reached
+        found = on_root(self.comm, lambda: read_checkpoint(main) if use_main else read_checkpoint(kept) if kept.exists() else None)
+        if found is None or int(found.numbers["iteration"]) >= reached:
+            raise type(error)(f"{error}; no good checkpoint before iteration {reached} to go back to: lower optimizer.learning_rate") from error
+        self._restore(found)
+        self.state.rollbacks = count
+        if self.file:
+            self.progress.close()
+            print(f"rollback {count} of {allowed}: {error}; back from iteration {reached} to {self.state.iteration}, "
+                  f"steps times {self.state.scale:g} from here on", flush=True)
+            self.file.cut(self.state.iteration, count - 1)
+            for name, value in (("reached", reached), ("back_to", self.state.iteration), ("scale", self.state.scale)):
+                self.file.rollbacks.setdefault(name, []).append(value)
+        self.save(self.state)
 
     def save(self, state) -> None:
         """Series first, then the checkpoint: a checkpoint never points past the series. Collective."""
@@ -169,13 +216,20 @@ class Session:
     def _checkpoint(self, state) -> None:
         r, s = self.population.collect()
 
+        good = state.warmed >= self.job.sampling.warmup and state.iteration % self.job.run.checkpoint_every == 0
+
         def write():
             arrays = {"theta": state.theta, "r": r, "s": s, **{f"optimizer/{k}": v for k, v in state.optimizer.items()}}
             numbers = {"run": self.file.attributes["run"], "step_size": state.step_size, "warmed": state.warmed, "iteration": state.iteration,
+                       "rollbacks": state.rollbacks, "good": int(good), **{f"trend_{k}": v for k, v in state.trend.numbers().items()},
                        "parameters": ",".join(self.wavefunction.layout.entries), "seed": self.job.seed}
-            write_checkpoint(checkpoint_path(self.path), Checkpoint(arrays, numbers))
+            main = checkpoint_path(self.path)
+            if 0 <= self._good < state.iteration:
+                keep(main, checkpoint_path(self.path, "rollback"))
+            write_checkpoint(main, Checkpoint(arrays, numbers))
 
         on_root(self.comm, write)
+        self._good = state.iteration if good else -1
         self.stop.saved()
 
     # evaluation
@@ -210,7 +264,7 @@ class Session:
 
         with self._walkers_saved():
             flag = run_evaluation(self.population, self.state.theta, state, **plan, record=self.progress, save=save,
-                                  poll=self.stop.poll, checkpoint_every=self.job.run.checkpoint_every)
+                                  poll=self._poll, checkpoint_every=self.job.run.checkpoint_every)
         if flag:
             return flag
         mean, m2, acceptance = finish(self.population, state)

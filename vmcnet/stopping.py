@@ -1,8 +1,10 @@
-"""Why a run should stop: signals, wall time, a STOP file. Polled once an iteration; the flag rides on the all-gather."""
+"""Why a run should stop: signals, wall time, a STOP file. Polled once an iteration; the flag rides on the all-gather. And a watchdog."""
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -45,3 +47,40 @@ class StopRequest:
             if self.file.exists():
                 return FILE
         return CHECKPOINT if now - self._saved > self._every else 0
+
+
+class Watchdog:
+    """A thread that ends its own process when no iteration finished for `limit` seconds; 0: never.
+
+    Handlers do not run inside a blocking MPI call, a thread does. A rank that is stuck in its own work speaks first; those that wait for it
+    in a collective give it GRACE seconds more, rank 0 less than the others, so that one line is printed.
+    """
+
+    GRACE = 4.0
+
+    def __init__(self, comm, limit: float, what_next: str):
+        self._comm, self._limit, self._next = comm, limit, what_next
+        self._beat = time.monotonic()
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        if self._limit:
+            self.beat()
+            threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def beat(self) -> None:
+        self._beat = time.monotonic()
+
+    def stop(self) -> None:
+        self._ended.set()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(min(1.0, self._limit / 10)):
+            waiting = self._comm.waiting
+            grace = self.GRACE * (1 + (self._comm.rank > 0)) if waiting else 0.0
+            if time.monotonic() - self._beat > self._limit + grace:
+                where = "waits for another rank" if waiting else "is stuck in its own work"
+                line = (f"vmcnet: no iteration finished within run.watchdog_minutes = {self._limit / 60:g}; rank {self._comm.rank} {where} "
+                        f"and ends; {self._next}\n")
+                os.write(2, line.encode())
+                os._exit(1)

@@ -10,10 +10,11 @@ from threadpoolctl import threadpool_limits
 
 from vmcnet.backend import Stream
 from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import PARAMETERS, TRAINING, WARMUP, Population
+from vmcnet.population import PARAMETERS, ROLLBACK, TRAINING, WARMUP, NonFiniteError, Population
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.metropolis import tuned_step
 from vmcnet.sampling.spins import Exchange, SpinFlip
+from vmcnet.statistics.divergence import Trend
 
 CHECKPOINT, STOP = 1, 2                 # values of the flag that rides on the all-gather; STOP and above end the run
 WARMUP_GAIN, TRAINING_GAIN = 1.0, 0.1   # how fast the step size follows the acceptance
@@ -28,6 +29,18 @@ class TrainingState:
     step_size: float
     warmed: int = 0                     # warm-up iterations done
     iteration: int = 0                  # training iterations done
+    rollbacks: int = 0                  # how often it went back; every attempt draws words of its own
+    trend: Trend = field(default_factory=Trend)
+
+    @property
+    def stage(self) -> int:
+        """The stage of training's random words."""
+        return TRAINING if self.rollbacks == 0 else ROLLBACK + self.rollbacks
+
+    @property
+    def scale(self) -> float:
+        """Factor of every step: halved at each rollback."""
+        return 0.5**self.rollbacks
 
 
 @dataclass
@@ -50,11 +63,14 @@ def initial_state(wavefunction, optimizer, seed: int, step_size: float) -> Train
     return TrainingState(theta, optimizer.start(len(theta)), step_size)
 
 
-def run_training(population, optimizer, state, *, iterations: int, steps: int, warmup: int, record, save, poll, checkpoint_every: int = 0):
+@np.errstate(all="ignore")                # what is not finite is found in the rows and in the step
+def run_training(population, optimizer, state, *, iterations: int, steps: int, warmup: int, record, save, poll,
+                 checkpoint_every: int = 0, divergence: float = 0.0):
     """Warm-up, then training iterations, from `state` on; returns the flag that stopped it, or 0 at the end.
 
     record(phase, done, total, row) is called on every rank after each iteration, save(state) where a checkpoint is due (a collective
-    call), poll() -> this rank's stop flag. Three collectives an iteration: one all-gather and the two of the exact sum.
+    call), poll() -> this rank's stop flag; save is also called at the end of the warm-up. Raises, on all ranks together, NonFiniteError
+    and, where the energy rises more than `divergence` standard deviations of E_L above its lowest, DivergedError; 0: never. Three collectives an iteration: one all-gather and the two of the exact sum.
     """
     target = population.sampler.target
     while state.warmed < warmup:
@@ -62,15 +78,19 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
         state.step_size = tuned_step(state.step_size, summary.accepted, summary.tried, target, WARMUP_GAIN)
         state.warmed += 1
         record("warmup", state.warmed, warmup, {"acceptance": summary.accepted / summary.tried, "step_size": state.step_size})
-        if summary.stop >= CHECKPOINT:
+        if summary.stop >= CHECKPOINT or state.warmed == warmup:
             save(state)
         if summary.stop >= STOP:
             return summary.stop
     while state.iteration < iterations:
         start, communication = time.perf_counter(), population.comm.seconds
-        summary, energies = population.advance(state.theta, TRAINING, state.iteration, steps, state.step_size, poll())
+        summary, energies = population.advance(state.theta, state.stage, state.iteration, steps, state.step_size, poll())
+        state.trend.check(summary.energy, summary.variance, divergence)
         gradient = population.gradient(state.theta, summary, energies)
         step, state.optimizer = optimizer.update(gradient, state.optimizer, state.iteration)
+        step = state.scale * step
+        if not np.isfinite(step).all():
+            raise NonFiniteError(f"the optimizer's step at training iteration {state.iteration} is NaN or infinite")
         row = {
             "energy": summary.energy,
             "error": float(np.sqrt(summary.variance / population.walkers)),
@@ -80,7 +100,7 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
             "stuck": summary.stuck,
             "step_size": state.step_size,
             "gradient_norm": float(np.sqrt(np.dot(gradient, gradient))),
-            "learning_rate": optimizer.learning_rate,
+            "learning_rate": state.scale * optimizer.learning_rate,
         }
         state.theta = state.theta + step
         state.step_size = tuned_step(state.step_size, summary.accepted, summary.tried, target, TRAINING_GAIN)
@@ -109,7 +129,7 @@ def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: in
 
     walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; threads BLAS
     threads a rank (another number gives other last digits). Under MPI give comm=vmcnet.connect(). Raises ValueError for sizes that do not
-    fit, NonFiniteError when a local energy is NaN or infinite.
+    fit, NonFiniteError when a local energy or the step is NaN or infinite.
     """
     comm = comm or SerialCommunicator()
     population = Population(system, wavefunction, sampler or default_sampler(system), comm, seed, walkers, block)

@@ -5,6 +5,7 @@ import pytest
 
 from tests.runs import JOB
 from vmcnet import cli
+from vmcnet.storage.sealed import write_sealed
 
 BASE = JOB
 CASES = {
@@ -114,8 +115,7 @@ def test_files_that_are_no_run_files(tmp_path, capsys, job):
     (tmp_path / "text.h5").write_text("hello")
     (tmp_path / "empty.h5").write_bytes(b"")
     h5py.File(tmp_path / "other.h5", "w").close()
-    with h5py.File(tmp_path / "later.h5", "w") as file:
-        file.attrs["schema"], file.attrs["job"] = 99, ""
+    write_sealed(tmp_path / "later.h5", "run file", lambda file: file.attrs.update(schema=99, job=""))
     for name, word in (("text", "damaged"), ("empty", "damaged"), ("other", "no run file of vmcnet"), ("later", "schema 99")):
         before = (tmp_path / f"{name}.h5").read_bytes()
         for command in ("resume", "report", "evaluate"):

@@ -5,8 +5,9 @@ import pytest
 
 from tests.runs import JOB
 from tests.config.test_malformed import call, refused
-from vmcnet.storage.atomic import FileProblem, RunLock, replace_file
-from vmcnet.storage.checkpoint import USERBLOCK, Checkpoint, checkpoint_path, previous_path, read_checkpoint, write_checkpoint
+from vmcnet.storage.atomic import FileProblem, RunLock, previous_path, replace_file
+from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
+from vmcnet.storage.sealed import USERBLOCK
 
 CONTENT = Checkpoint({"theta": np.linspace(0, 1, 26), "r": np.random.default_rng(0).normal(size=(2, 8, 2, 2)), "optimizer/m": np.zeros(3)},
                      {"iteration": 5, "step_size": 0.1 + 0.2, "run": "abc"})
@@ -56,18 +57,18 @@ def test_the_previous_one_is_the_one_before(path):
     assert previous_path(path).read_bytes() == first and read_checkpoint(path).numbers["iteration"] == 6
 
 
-def test_a_write_that_fails_leaves_the_last_file(tmp_path):
+def test_a_write_that_fails_leaves_the_last_file(tmp_path, monkeypatch):
     path = tmp_path / "a.h5"
-    replace_file(path, lambda file: file.create_dataset("x", data=1))
-    before = path.read_bytes()
+    replace_file(path, b"one", b" and two")
+    assert path.read_bytes() == b"one and two"
 
-    def broken(file):
-        file.create_dataset("x", data=2)
+    def full(handle):
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(FileProblem, match="No space left on device.*the file on disk is the last complete one"):
-        replace_file(path, broken)
-    assert path.read_bytes() == before
+        replace_file(path, b"three")
+    assert path.read_bytes() == b"one and two" and [p.name for p in tmp_path.iterdir()] == ["a.h5"]
 
 
 def test_lock(tmp_path):

@@ -33,7 +33,7 @@ class Job(Table):
     run: RunTable = Field(RunTable(), description="how the run is carried out")
 
 
-CHANGEABLE = ("training.iterations", "evaluation.", "run.checkpoint_every", "run.checkpoint_minutes", "run.wall_time")
+CHANGEABLE = ("training.iterations", "training.rollbacks", "evaluation.", "run.checkpoint_every", "run.checkpoint_minutes", "run.watchdog_minutes", "run.wall_time")
 
 
 def load_job(path: Path, settings: list[str] = ()) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -13,6 +14,9 @@ class TrainingTable(Table):
     """Training."""
 
     iterations: int = Field(300, ge=0, le=100_000_000, description="optimizer steps; may grow at resume")
+    rollbacks: int = Field(3, ge=0, le=800, description="how often it may go back to the last good checkpoint with half the step, at NaN or divergence")
+    divergence: Annotated[float, Field(ge=0)] = Field(
+        20.0, description="diverged: the energy this many standard deviations of E_L above its lowest; 0: only NaN counts")
 
 
 class EvaluationTable(Table):
@@ -36,6 +40,8 @@ class RunTable(Table):
     threads: int = Field(1, ge=1, le=4096, description="BLAS threads a rank; other values give other bits")
     checkpoint_every: int = Field(50, ge=1, le=100_000_000, description="iterations (measurements) between checkpoints")
     checkpoint_minutes: Positive = Field(10.0, description="and at the latest after so many minutes")
+    watchdog_minutes: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="a process ends itself when no iteration finished for so long; 0: never")
     wall_time: float | str | None = Field(None, description="stop with a checkpoint after seconds, or 'HH:MM:SS'")
 
     @field_validator("wall_time", mode="before")

@@ -1,14 +1,13 @@
-"""Files that are always whole: written aside, flushed to disk, renamed; and the lock of a run."""
+"""Files that are always whole: written aside, flushed to disk, renamed; the file before the last; and the lock of a run."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
-
-import h5py
 
 
 class FileProblem(RuntimeError):
@@ -23,26 +22,48 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def replace_file(path: Path, write, finish=None, userblock: int = 0) -> None:
-    """write(h5py.File) beside `path`, fsync, finish(temporary path), fsync, rename over it, fsync of the folder.
+def previous_path(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
 
-    The final name never holds a partial file. Raises FileProblem when the folder or disk refuses.
+
+def replace_file(path: Path, *parts: bytes) -> None:
+    """The parts, joined, beside `path`; fsync, rename over it, fsync of the folder.
+
+    The final name never holds a partial file, and what was there stays until the new one is on disk. Raises FileProblem when the folder
+    or disk refuses.
     """
     temporary = path.with_name(path.name + ".partial")
     try:
-        with h5py.File(temporary, "w", userblock_size=userblock, libver="v110") as file:
-            write(file)
-        if finish:
-            finish(temporary)
-        handle = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        with open(temporary, "wb") as handle:
+            for part in parts:
+                handle.write(part)
+            handle.flush()
+            os.fsync(handle.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
-        raise FileProblem(f"{path}: cannot be written ({error}); the file on disk is the last complete one") from error
+        try:
+            temporary.unlink(missing_ok=True)        # gives a full disk its space back
+        except OSError:
+            pass
+        raise FileProblem(f"{path}: cannot be written ({error.strerror}); the file on disk is the last complete one") from error
+
+
+def keep(path: Path, kept: Path) -> None:
+    """The file at `path` under a second name, by a hard link or, where the file system has none, by a copy; never a moment without either."""
+    aside = path.with_name(path.name + ".link")
+    try:
+        aside.unlink(missing_ok=True)
+        try:
+            os.link(path, aside)
+        except OSError:
+            shutil.copyfile(path, aside)
+            with open(aside, "rb") as handle:
+                os.fsync(handle.fileno())
+        os.replace(aside, kept)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise FileProblem(f"{kept}: the previous file cannot be kept ({error.strerror})") from error
 
 
 class RunLock:
@@ -53,7 +74,7 @@ class RunLock:
         try:
             self._handle = open(self.path, "a+")
         except OSError as error:
-            raise FileProblem(f"{self.path}: cannot be opened ({error}): choose a writable --output") from error
+            raise FileProblem(f"{self.path}: cannot be opened ({error.strerror}): choose a writable --output") from error
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -61,12 +82,18 @@ class RunLock:
             holder = self._handle.read().strip()
             self._handle.close()
             raise FileProblem(f"{run}: another run is writing it ({_holder(holder)}); wait for it or choose another --output") from None
-        self._handle.truncate(0)
-        self._handle.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "job": os.environ.get("SLURM_JOB_ID", "")}))
-        self._handle.flush()
+        try:
+            self._handle.truncate(0)
+            self._handle.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "job": os.environ.get("SLURM_JOB_ID", "")}))
+            self._handle.flush()
+        except OSError as error:
+            raise FileProblem(f"{self.path}: cannot be written ({error.strerror}): choose another --output") from error
 
     def release(self) -> None:
-        self._handle.close()
+        try:
+            self._handle.close()
+        except OSError:                              # a full disk: the name of the holder is lost, the lock is free all the same
+            pass
 
 
 def _holder(text: str) -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from vmcnet.storage.atomic import FileProblem, replace_file
+from vmcnet.storage.atomic import FileProblem, keep, previous_path
+from vmcnet.storage.sealed import check_schema, open_sealed, write_sealed
 from vmcnet.version import VERSION
 
 SCHEMA = 1
@@ -54,6 +55,7 @@ class RunFile:
     def __init__(self, path: Path, attributes: dict):
         self.path, self.attributes = Path(path), attributes
         self.training: dict[str, array] = {}
+        self.rollbacks: dict[str, list] = {}     # one entry each: iteration reached, iteration gone back to, factor of the step since then
         self.parameters: dict[str, np.ndarray] = {}
         self.evaluations: dict[int, dict] = {}
         self._last, self._cost = 0.0, 0.0
@@ -68,27 +70,31 @@ class RunFile:
         })
 
     @classmethod
-    def open(cls, path: Path) -> RunFile:
-        """Read a run file; raises FileProblem naming it when it is missing, damaged or of another schema."""
+    def open(cls, path: Path, or_previous=False) -> RunFile:
+        """Read a run file; raises FileProblem naming it when it is missing, damaged or of another schema.
+
+        With `or_previous` the previous one takes the place of one that is damaged.
+        """
         path = Path(path)
+        previous = previous_path(path)
+        if or_previous and previous.exists():
+            try:
+                return cls.open(path)
+            except FileProblem:
+                self = cls.open(previous)
+                self.path = path
+                return self
         if not path.exists():
             raise FileProblem(f"{path}: no such run file; vmcnet run job.toml makes one")
-        try:
-            with h5py.File(path, "r") as file:
-                if "schema" not in file.attrs or "job" not in file.attrs:
-                    raise FileProblem(f"{path}: an HDF5 file, but no run file of vmcnet")
-                if int(file.attrs["schema"]) != SCHEMA:
-                    raise FileProblem(f"{path}: run file schema {file.attrs['schema']}, this version reads {SCHEMA}")
-                self = cls(path, {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()})
-                series = _tree(file["training"]) if "training" in file else {}
-                self.training = {k: array("d", v) for k, v in series.items()}
-                self.parameters = _tree(file["parameters"]) if "parameters" in file else {}
-                for number, group in (file["evaluation"].items() if "evaluation" in file else ()):
-                    self.evaluations[int(number)] = {**_tree(group), "attributes": dict(group.attrs)}
-        except (OSError, KeyError, RuntimeError, ValueError) as error:
-            if isinstance(error, FileProblem):
-                raise
-            raise FileProblem(f"{path}: not a readable HDF5 run file ({error}); it may be damaged") from error
+        offer = f"; the previous one {previous} can be used with: vmcnet resume --previous" if previous.exists() else ""
+        with open_sealed(path, "run file", offer) as file:
+            check_schema(path, "run file", file, SCHEMA)
+            self = cls(path, {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()})
+            self.training = {k: array("d", v) for k, v in _tree(file["training"]).items()}
+            self.rollbacks = {k: v.tolist() for k, v in _tree(file["rollbacks"]).items()}
+            self.parameters = _tree(file["parameters"])
+            for number, group in (file["evaluation"].items() if "evaluation" in file else ()):
+                self.evaluations[int(number)] = {**_tree(group), "attributes": dict(group.attrs)}
         return self
 
     @property
@@ -99,17 +105,21 @@ class RunFile:
         for name, value in row.items():
             self.training.setdefault(name, array("d")).append(value)
 
-    def cut(self, rows: int) -> None:
-        """Drop rows beyond the checkpoint: they are computed again, to the same bits."""
+    def cut(self, rows: int, rollbacks: int) -> None:
+        """Drop what is beyond the checkpoint: it is computed again, to the same bits."""
         if self.rows < rows:
             raise FileProblem(f"{self.path}: {self.rows} training rows, but the checkpoint stands at {rows}: the two do not belong together")
         self.training = {name: values[:rows] for name, values in self.training.items()}
+        self.rollbacks = {name: values[:rollbacks] for name, values in self.rollbacks.items()}
 
-    def write(self, force: bool = True) -> None:
+    def write(self, force: bool = True, keep_old: bool = True) -> None:
+        """Rewrite the file, and keep the one before; without `force` only where that costs little, and without keeping, as without `keep_old`."""
         now = time.monotonic()
         if not force and now - self._last < max(INTERVAL, self._cost / SHARE):
             return
-        replace_file(self.path, self._write)
+        if force and keep_old and self.path.exists():
+            keep(self.path, previous_path(self.path))
+        write_sealed(self.path, "run file", self._write)
         self._last = time.monotonic()
         self._cost = self._last - now
 
@@ -119,6 +129,9 @@ class RunFile:
         training = file.create_group("training")
         for name, values in self.training.items():
             training.create_dataset(name, data=np.asarray(values))
+        rollbacks = file.create_group("rollbacks")
+        for name, values in self.rollbacks.items():
+            rollbacks.create_dataset(name, data=np.asarray(values))
         for name, value in self.parameters.items():
             file.create_dataset(f"parameters/{name}", data=value)
         for number, content in sorted(self.evaluations.items()):
