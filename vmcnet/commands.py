@@ -90,6 +90,8 @@ def _within(session, work, comm) -> int:
                 _print_report(session.file)
         return REQUEUE if flag > FILE else 0
     finally:
+        if comm.rank == 0:
+            session.progress.close()
         session.close()
 
 
