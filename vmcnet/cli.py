@@ -8,6 +8,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from vmcnet.statistics.blocking import METHODS
 from vmcnet.version import VERSION
 
 
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
         evaluate.add_argument(f"--{name}", type=int, help=f"{text}; default from the job")
     report = add("report", "the table of energies of run files")
     report.add_argument("file", type=Path, nargs="+", help="run file")
+    report.add_argument("--blocking", choices=METHODS, default="pyblock", help="criterion of the blocking error; default pyblock")
     for command in (resume, evaluate):
         command.add_argument("file", type=Path, help="run file")
     check = add("check", "validate a job file, print its sizes, memory and cost; runs a single block")

@@ -101,19 +101,19 @@ def _progress(comm):
     return Progress()
 
 
-def _print_report(file) -> None:
+def _print_report(file, blocking: str = "pyblock") -> None:
     from vmcnet.building import build
     from vmcnet.report import report_lines
 
     system, wavefunction, _, _ = build(parse_job(file.attributes["job"], (), str(file.path)))
-    print("\n".join(report_lines(file, system, wavefunction)))
+    print("\n".join(report_lines(file, system, wavefunction, blocking)))
 
 
 def report(options, comm) -> int:
     from vmcnet.storage.run_file import RunFile
 
     for path in options.file:
-        _print_report(RunFile.open(path))
+        _print_report(RunFile.open(path), options.blocking)
     return 0
 
 

@@ -122,11 +122,12 @@ class EvaluationResult:
         return (f"{self.estimates['energy']}  variance {self.variance:.2g}  autocorrelation time {self.autocorrelation:.1f}")
 
 
-def summarize(series: dict, walker_mean: np.ndarray, walker_m2: np.ndarray, walker_acceptance: np.ndarray, names: list) -> EvaluationResult:
+def summarize(series: dict, walker_mean: np.ndarray, walker_m2: np.ndarray, walker_acceptance: np.ndarray, names: list,
+              blocking: str = "pyblock") -> EvaluationResult:
     """The result from what the run file keeps: series (name -> (T,)), walker moments (2, 1 + terms, W) of both halves, acceptance (W,).
 
     mean: over walkers and steps. Error: sqrt(var_w(mean_w)/W), from independent walkers. Beside it the blocking error of the series of
-    step means, its integrated autocorrelation time in measurements, and split R-hat; what disagrees becomes a warning.
+    step means (criterion `blocking`), its integrated autocorrelation time in measurements, and split R-hat; what disagrees becomes a warning.
     """
     steps = len(series["energy"])
     half = steps // 2
@@ -135,7 +136,7 @@ def summarize(series: dict, walker_mean: np.ndarray, walker_m2: np.ndarray, walk
     walkers, estimates = mean.shape[1], {}
     for k, name in enumerate(names):
         key = "energy" if name == "energy" else f"terms/{name}"
-        block = blocking_error(np.asarray(series[key])).error if steps >= 2 else float("nan")
+        block = blocking_error(np.asarray(series[key]), blocking).error if steps >= 2 else float("nan")
         error = float(np.sqrt(mean[k].var(ddof=1) / walkers)) if walkers > 1 else float("nan")
         estimates[name] = Estimate(float(mean[k].mean()), error, block)
     spread = walker_m2[:, 0].sum() + (counts[:, 0] * (walker_mean[:, 0] - mean[0].mean()) ** 2).sum()

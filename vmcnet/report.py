@@ -8,14 +8,14 @@ from vmcnet.evaluation import EvaluationResult, summarize
 from vmcnet.statistics.format import with_error
 
 
-def evaluation_result(content: dict) -> EvaluationResult:
+def evaluation_result(content: dict, blocking: str = "pyblock") -> EvaluationResult:
     """Recompute an evaluation from what the run file keeps of it."""
     names = content["attributes"]["names"].split(",")
     series = {k: v for k, v in content.items() if not k.startswith(("walker_", "blocking/")) and k != "attributes"}
-    return summarize(series, content["walker_mean"], content["walker_m2"], content["walker_acceptance"], names)
+    return summarize(series, content["walker_mean"], content["walker_m2"], content["walker_acceptance"], names, blocking)
 
 
-def report_lines(file, system, wavefunction) -> list[str]:
+def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[str]:
     """The report of a RunFile as plain lines."""
     lines = [f"{file.path}", f"  {system.describe()}, energies in {system.units}", f"  psi = {wavefunction.describe()}"]
     if file.rows:
@@ -24,7 +24,7 @@ def report_lines(file, system, wavefunction) -> list[str]:
         lines.append(f"  training: {file.rows} iterations, {seconds:.1f} s, {100 * waiting / seconds:.1f} % in communication; "
                      f"last energy {with_error(last['energy'], last['error'])}, acceptance {last['acceptance']:.2f}")
     for number, content in sorted(file.evaluations.items()):
-        result = evaluation_result(content)
+        result = evaluation_result(content, blocking)
         lines.append(f"  evaluation {number}: {result.walkers} walkers x {result.steps} measurements at iteration {content['attributes']['iteration']}")
         width = max(map(len, result.estimates))
         for name, estimate in result.estimates.items():
