@@ -87,7 +87,7 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
         summary, energies = population.advance(state.theta, state.stage, state.iteration, steps, state.step_size, poll())
         state.trend.check(summary.energy, summary.variance, divergence)
         gradient = population.gradient(state.theta, summary, energies)
-        step, state.optimizer = optimizer.update(gradient, state.optimizer, state.iteration)
+        step, state.optimizer = optimizer.step(gradient, state.optimizer, state.iteration, state.theta)
         step = state.scale * step
         if not np.isfinite(step).all():
             raise NonFiniteError(f"the optimizer's step at training iteration {state.iteration} is NaN or infinite")
@@ -100,7 +100,8 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
             "stuck": summary.stuck,
             "step_size": state.step_size,
             "gradient_norm": float(np.sqrt(np.dot(gradient, gradient))),
-            "learning_rate": state.scale * optimizer.learning_rate,
+            "learning_rate": state.scale * optimizer.rate(state.iteration),
+            "step_norm": float(np.sqrt((step * step).sum())),
         }
         state.theta = state.theta + step
         state.step_size = tuned_step(state.step_size, summary.accepted, summary.tried, target, TRAINING_GAIN)

@@ -45,12 +45,21 @@ def variants(annotation) -> dict:
     return found
 
 
+def _tags(model) -> set:
+    """The types of all tables below a table."""
+    found = set()
+    for info in model.model_fields.values():
+        for tag, table in variants(info.annotation).items():
+            found |= {tag} | _tags(table)
+    return found
+
+
 def explain(error: ValidationError, root: type[BaseModel]) -> str:
     """The first problem, unknown keys first, in one line."""
     problems = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     problem = problems[0]
     location = problem["loc"]
-    names = {tag for info in root.model_fields.values() for tag in variants(info.annotation)}
+    names = _tags(root)
     key = ".".join(str(p) for k, p in enumerate(location) if not (p in names and k)) or "job"
     found = f", found {json.dumps(problem['input'], default=str)[:60]}" if problem["type"] != "missing" else ""
     if problem["type"] == "extra_forbidden":

@@ -94,7 +94,9 @@ def job_text(job: Job) -> str:
     for table, content in data.items():
         for entry in content if isinstance(content, list) else [content] if isinstance(content, dict) else []:
             lines += ["", f"[[{table}]]" if isinstance(content, list) else f"[{table}]"]
-            lines += [f"{k} = {json.dumps(v)}" for k, v in entry.items()]
+            lines += [f"{k} = {json.dumps(v)}" for k, v in entry.items() if not isinstance(v, dict)]
+            for inner, keys in ((k, v) for k, v in entry.items() if isinstance(v, dict)):
+                lines += [f"[{table}.{inner}]", *(f"{k} = {json.dumps(v)}" for k, v in keys.items())]
     return "\n".join(lines) + "\n"
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from vmcnet.optimizers.base import Optimizer, positive
+from vmcnet.optimizers.base import Optimizer
 
 
 class SGD(Optimizer):
-    """theta <- theta - learning_rate g."""
+    """theta <- theta - rate g."""
 
     name = "sgd"
 
-    def __init__(self, learning_rate: float = 0.01):
-        self.learning_rate = positive("SGD learning_rate", learning_rate)
+    def __init__(self, learning_rate: float = 0.01, schedule=None, max_norm: float | None = None):
+        super().__init__(learning_rate, schedule, max_norm)
 
-    def update(self, direction, state, iteration):
-        return -self.learning_rate * direction, state
+    def update(self, direction, state, iteration, theta):
+        return -self.rate(iteration) * direction, state
