@@ -14,6 +14,7 @@ _HOME = {
     "systems": None,
     "wavefunctions": None,
     "optimizers": None,
+    "sampling": None,
 }
 __all__ = ["__version__", *_HOME]
 

@@ -33,7 +33,7 @@ def measure(system, wavefunction, sampler, seed: int, block: int, step_size: flo
         marks.append(time.process_time())
         summary, energies = population.advance(theta, TRAINING, 0, 0, step_size)
         marks.append(time.process_time())
-        population.gradient(theta, summary, energies)
+        population.gradient(theta, population.weights(summary, energies))
         marks.append(time.process_time())
         return [b - a for a, b in zip(marks, marks[1:], strict=False)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vmcnet.backend import Stream, to_host
-from vmcnet.estimators.energy import Row, centred, local_energies
+from vmcnet.estimators.energy import Row, centred, clipped, local_energies
 from vmcnet.estimators.gradient import block_gradient
 from vmcnet.parallel import exact_sum, owned_blocks
 from vmcnet.parameters import digest
@@ -78,10 +78,24 @@ class Population:
             rows.append(self.row.make(energies.get(b), counts, stop, hash64))
         return rows, energies
 
-    def gradient(self, theta, summary, energies) -> np.ndarray:
-        """2 Re <(E_L - <E>)* O> over all walkers (P,), the same bits on any number of ranks: one exact sum."""
+    def weights(self, summary, energies, clip: float | None = None) -> dict:
+        """Own block -> conj(E_L - <E>) (W,), the weights of the gradient.
+
+        With `clip` E_L is first limited to the median +- clip times the mean absolute deviation, and <E> is the mean of what results:
+        otherwise <O E_L> - <O><E_L> would not be a covariance. That mean costs one more all-gather.
+        """
+        if clip is None:
+            return {b: centred(energies[b], summary.energy) for b in self.own}
+        limited = {b: clipped(energies[b], *summary.window(clip)) for b in self.own}
+        means = np.array([[complex(e.mean()).real, complex(e.mean()).imag] for e in limited.values()])
+        real, imaginary = self.comm.allgather(means, self.blocks).mean(axis=0)
+        mean = float(real) if not any(e.dtype.kind == "c" for e in limited.values()) else complex(real, imaginary)
+        return {b: (e - mean).conj() for b, e in limited.items()}
+
+    def gradient(self, theta, weights) -> np.ndarray:
+        """2 Re <(E_L - <E>)* O> over all walkers (P,) from the `weights`, the same bits on any number of ranks: one exact sum."""
         psi = self.wavefunction.bind(theta)
-        shares = [block_gradient(self.members[b], psi, centred(energies[b], summary.energy), self.walkers) for b in self.own]
+        shares = [block_gradient(self.members[b], psi, weights[b], self.walkers) for b in self.own]
         return exact_sum(self.comm, np.stack(shares), self.blocks)
 
     def _check(self, summary, stage, iteration):

@@ -65,12 +65,14 @@ def initial_state(wavefunction, optimizer, seed: int, step_size: float) -> Train
 
 @np.errstate(all="ignore")                # what is not finite is found in the rows and in the step
 def run_training(population, optimizer, state, *, iterations: int, steps: int, warmup: int, record, save, poll,
-                 checkpoint_every: int = 0, divergence: float = 0.0):
+                 checkpoint_every: int = 0, divergence: float = 0.0, clip: float | None = None):
     """Warm-up, then training iterations, from `state` on; returns the flag that stopped it, or 0 at the end.
 
     record(phase, done, total, row) is called on every rank after each iteration, save(state) where a checkpoint is due (a collective
     call), poll() -> this rank's stop flag; save is also called at the end of the warm-up. Raises, on all ranks together, NonFiniteError
-    and, where the energy rises more than `divergence` standard deviations of E_L above its lowest, DivergedError; 0: never. Three collectives an iteration: one all-gather and the two of the exact sum.
+    and, where the energy rises more than `divergence` standard deviations of E_L above its lowest, DivergedError; 0: never.
+    Three collectives an iteration: one all-gather and the two of the exact sum; one more all-gather with `clip`, which limits the local
+    energies in the gradient (never the reported ones).
     """
     target = population.sampler.target
     while state.warmed < warmup:
@@ -86,7 +88,7 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
         start, communication = time.perf_counter(), population.comm.seconds
         summary, energies = population.advance(state.theta, state.stage, state.iteration, steps, state.step_size, poll())
         state.trend.check(summary.energy, summary.variance, divergence)
-        gradient = population.gradient(state.theta, summary, energies)
+        gradient = population.gradient(state.theta, population.weights(summary, energies, clip))
         step, state.optimizer = optimizer.step(gradient, state.optimizer, state.iteration, state.theta)
         step = state.scale * step
         if not np.isfinite(step).all():
@@ -125,10 +127,12 @@ def default_sampler(system):
 
 
 def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: int = 1024, block: int = 128, steps: int = 10,
-          warmup: int = 50, step_size: float = 1.0, seed: int = 0, sampler=None, comm=None, threads: int = 1) -> TrainingResult:
+          warmup: int = 50, step_size: float = 1.0, seed: int = 0, sampler=None, clip: float | None = None, comm=None,
+          threads: int = 1) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
-    walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; threads BLAS
+    sampler: a Metropolis of vmcnet.sampling, Gaussian() unless told otherwise; clip: local energies in the gradient are limited to the
+    median +- clip mean absolute deviations. walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; threads BLAS
     threads a rank (another number gives other last digits). Under MPI give comm=vmcnet.connect(). Raises ValueError for sizes that do not
     fit, NonFiniteError when a local energy or the step is NaN or infinite.
     """
@@ -144,5 +148,5 @@ def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: in
 
     with threadpool_limits(threads):
         run_training(population, optimizer, state, iterations=iterations, steps=steps, warmup=warmup,
-                     record=record, save=lambda state: None, poll=lambda: 0)
+                     record=record, save=lambda state: None, poll=lambda: 0, clip=clip)
     return TrainingResult(state, population, {k: np.array(v) for k, v in series.items()})

@@ -124,7 +124,7 @@ def test_blocks_add_up_to_the_whole_gradient():
     population = Population(system, psi, Gaussian(), SerialCommunicator(), 1, 96, 16)
     population.start()
     summary, energies = population.advance(theta, 2, 0, 3, 0.5)
-    gradient = population.gradient(theta, summary, energies)
+    gradient = population.gradient(theta, population.weights(summary, energies))
     r = np.concatenate([w.r for w in population.members.values()])
     everyone = Walkers(r, system.labels(96))
     bound = psi.bind(theta)

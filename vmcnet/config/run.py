@@ -17,6 +17,8 @@ class TrainingTable(Table):
     rollbacks: int = Field(3, ge=0, le=800, description="how often it may go back to the last good checkpoint with half the step, at NaN or divergence")
     divergence: Annotated[float, Field(ge=0)] = Field(
         20.0, description="diverged: the energy this many standard deviations of E_L above its lowest; 0: only NaN counts")
+    clip: Positive | None = Field(
+        None, description="limit local energies in the gradient to median +- clip x mean absolute deviation; no limit when absent")
 
 
 class EvaluationTable(Table):

@@ -85,6 +85,10 @@ class Summary:
     def terms(self) -> dict:
         return {n: float(m) for n, m in zip(self.names[1:], self.moments.mean[1:], strict=True)}
 
+    def window(self, k: float) -> tuple[float, float]:
+        """Centre and half width of a clipping window: median of the blocks' medians, k times the mean of their mean absolute deviations."""
+        return float(np.median(self.rows[:, 1])), k * float(self.rows[:, 2].mean())
+
     @property
     def accepted(self) -> int:
         return int(self.rows[:, 3].sum())
@@ -112,6 +116,13 @@ class Summary:
     @property
     def same_theta(self) -> bool:
         return bool((self.rows[:, 7:9] == self.rows[0, 7:9]).all())
+
+
+def clipped(energies: LocalEnergies, centre: float, width: float):
+    """E_L with its real part limited to centre +- width, its imaginary part to +- width, (W,)."""
+    xp, total = namespace(energies.total), energies.total
+    real = xp.clip(total.real, centre - width, centre + width)
+    return real + 1j * xp.clip(total.imag, -width, width) if total.dtype.kind == "c" else real
 
 
 def centred(energies: LocalEnergies, mean: float):
