@@ -166,7 +166,6 @@ class Session:
                 self.file.write(force=False)
             self.progress(phase, done, total, row)
 
-<<<<<<< HEAD
         while True:
             try:
                 with self._walkers_saved():
@@ -174,6 +173,7 @@ class Session:
                         self.population, self.optimizer, self.state, iterations=self.job.training.iterations, steps=self.job.sampling.steps,
                         warmup=self.job.sampling.warmup, record=record, save=self.save, poll=self._poll,
                         checkpoint_every=self.job.run.checkpoint_every, divergence=self.job.training.divergence,
+                        clip=self.job.training.clip,
                     )
             except (NonFiniteError, DivergedError) as error:
                 self._roll_back(error)
@@ -208,14 +208,6 @@ class Session:
             for name, value in (("reached", reached), ("back_to", self.state.iteration), ("scale", self.state.scale)):
                 self.file.rollbacks.setdefault(name, []).append(value)
         self.save(self.state)
-=======
-        with self._walkers_saved():
-            return run_training(
-                self.population, self.optimizer, self.state, iterations=self.job.training.iterations, steps=self.job.sampling.steps,
-                warmup=self.job.sampling.warmup, record=record, save=self.save, poll=self.stop.poll,
-                checkpoint_every=self.job.run.checkpoint_every, clip=self.job.training.clip,
-            )
->>>>>>> d92e865 (Clipping of local energies in the gradient, centred again; optimizers against optax's sequences and published formulas)
 
     def save(self, state) -> None:
         """Series first, then the checkpoint: a checkpoint never points past the series. Collective."""

@@ -131,10 +131,10 @@ def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: in
           threads: int = 1) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
-    sampler: a Metropolis of vmcnet.sampling, Gaussian() unless told otherwise; clip: local energies in the gradient are limited to the
-    median +- clip mean absolute deviations. walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; threads BLAS
-    threads a rank (another number gives other last digits). Under MPI give comm=vmcnet.connect(). Raises ValueError for sizes that do not
-    fit, NonFiniteError when a local energy or the step is NaN or infinite.
+    walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; sampler: one of
+    vmcnet.sampling, the system's usual one unless given; clip: local energies in the gradient are limited to the median +- clip mean
+    absolute deviations; threads BLAS threads a rank (another number gives other last digits). Under MPI give comm=vmcnet.connect().
+    Raises ValueError for sizes that do not fit, NonFiniteError when a local energy or the step is NaN or infinite.
     """
     comm = comm or SerialCommunicator()
     population = Population(system, wavefunction, sampler or default_sampler(system), comm, seed, walkers, block)
