@@ -1,0 +1,28 @@
+"""Compilation by numba, with a cache on disk where that can be written."""
+
+from __future__ import annotations
+
+import sys
+
+from numba import njit
+
+_told = False
+
+
+def compiled(function):
+    """`function` compiled at its first call; IEEE arithmetic, in which only a b + c may be contracted to one rounding.
+
+    Compiled code is kept beside the source, or where NUMBA_CACHE_DIR says; where neither can be written every process compiles anew
+    (some seconds), which is said once.
+    """
+    global _told
+    options = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError as error:
+        if "cache" not in str(error):
+            raise
+        if not _told:
+            print("note: no folder for compiled kernels can be written, they are compiled anew at every start: set NUMBA_CACHE_DIR", file=sys.stderr, flush=True)
+            _told = True
+        return njit(**options)(function)
