@@ -67,7 +67,7 @@ class Population:
         psi, energies, rows, hash64 = self.wavefunction.bind(theta), {}, [], digest(theta) & (2**64 - 1)
         for b in self.own:
             old = self.members[b]
-            walkers = old.with_log(psi.log(old.r, old.s))
+            walkers = psi.renew(old)
             counts = Counts(0, 0, 0)
             if steps:
                 stream = Stream(self.seed, stage, iteration, b)

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Walkers:
-    """r (W, n, d) coordinates, s (W, n) int8 spin labels +1 / -1, log_psi (W,) of the current parameters."""
+    """r (W, n, d) coordinates, s (W, n) int8 spin labels +1 / -1, log_psi (W,) of the current parameters.
+
+    tables: what a fast local-update path keeps of these walkers at the current parameters (MachineTables), or None; log_psi may then be absent.
+    """
 
     r: object
     s: object
     log_psi: object = None
+    tables: object = None
 
     def with_log(self, log_psi) -> Walkers:
         return replace(self, log_psi=log_psi)

@@ -63,7 +63,7 @@ class MachineTables:
 
     def __init__(self, machine: Machine, s, tables: dict):
         """s (W, n) int8; `tables` keeps the machine's tables of moves, shared by the blocks of one theta."""
-        self.machine, self.size, self._tables = machine, machine.group_size(), tables
+        self.machine, self.size, self.walkers, self._tables = machine, machine.group_size(), len(s), tables
         self._fill(s)
 
     def _x(self, s):
@@ -71,10 +71,9 @@ class MachineTables:
         return np.exp(-2.0 * (s.astype(np.float64) @ self.machine.weights + self.machine.b))
 
     def _table(self, moves):
-        key = id(moves)
-        if key not in self._tables:
-            self._tables[key] = (moves, self._prepared(moves))          # keeps moves alive: its id is taken
-        return self._tables[key][1]
+        if moves not in self._tables:
+            self._tables[moves] = self._prepared(moves)
+        return self._tables[moves]
 
     def _prepared(self, moves):
         return self.machine.table(moves)
@@ -95,7 +94,7 @@ class MachineTables:
 
     def sweep(self, moves, sequence, limits):
         """Accepted moves and NaN ratios of every walker, (W,) each, after the moves `sequence` (K,) with thresholds (K, W)."""
-        accepted, bad = np.zeros(len(self.s), np.int64), np.zeros(len(self.s), np.int64)
+        accepted, bad = np.zeros(self.walkers, np.int64), np.zeros(self.walkers, np.int64)
         for start in range(0, len(sequence), self.RENEW * len(moves)):
             chunk = slice(start, start + self.RENEW * len(moves))
             if start:
@@ -115,7 +114,7 @@ class MachineTables:
 
     def connected(self, moves, elements):
         """sum_m elements_m psi(s^m)/psi(s) over the moves that act, (W,)."""
-        total = np.zeros(len(self.s), self.x.dtype)
+        total = np.zeros(self.walkers, self.x.dtype)
         for m, element in enumerate(elements):
             ratio, _, acts = self._ratios(moves, m)
             total += np.where(acts, element * ratio, 0.0)
@@ -162,8 +161,7 @@ class CompiledTables(MachineTables):
         self._kernels.sweep(self.x, self.groups, self.s, moves.sites, *self._table(moves), self.size, sequence, limits, accepted, bad)
 
     def connected(self, moves, elements):
-        walkers = self.s.shape[0] * self._width
-        total = np.zeros((2, walkers) if self.machine.is_complex else walkers)
+        total = np.zeros((2, self.walkers) if self.machine.is_complex else self.walkers)
         self._kernels.connected(self.x, self.groups, self.s, moves.sites, *self._table(moves), self.size, elements, total)
         return total[0] + 1j * total[1] if self.machine.is_complex else total
 

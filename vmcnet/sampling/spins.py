@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from vmcnet.backend import namespace, to_host
@@ -46,9 +48,14 @@ class SpinMetropolis:
         return sequence, u
 
     def sample(self, walkers: Walkers, psi, step: float, steps: int, stream) -> tuple[Walkers, Counts]:
-        """`steps` sweeps of every walker; the walkers' log_psi must be that of psi. `step` is not used: moves have no size."""
+        """`steps` sweeps of every walker, renewed for psi: through its tables where it has them, by log psi otherwise, with the same
+        proposals and thresholds. `step` is not used: moves have no size.
+        """
         xp = namespace(walkers.s)
         sequence, thresholds = self.plan(stream, steps, walkers.s.shape[0])
+        if walkers.tables is not None:
+            moved, bad = walkers.tables.sweep(self.moves, sequence, thresholds)
+            return replace(walkers, s=walkers.tables.spins()), Counts(int(moved.sum()), len(sequence) * len(moved), int(bad.sum()), moved)
         limits = xp.log(xp.asarray(thresholds))
         s, log = walkers.s, walkers.log_psi
         accepted, bad = xp.zeros(s.shape[0], np.int64), xp.zeros(s.shape[0], np.int64)

@@ -11,6 +11,7 @@ from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.tape import Tape
 from vmcnet.calculus.values import Values
 from vmcnet.parameters import Layout
+from vmcnet.walkers import Walkers
 
 
 TILE = 16           # connected configurations evaluated in one call
@@ -60,6 +61,10 @@ class Wavefunction:
     layout: Layout
     reads = "coordinates"           # or "spins": which of the walkers' r and s psi is a function of
 
+    def machine(self, values):
+        """The Machine that psi is at the parameters `values` (name -> array), for the fast local-update path, or None."""
+        return None
+
     def log_psi(self, ops, theta, walkers):
         raise TypeError(f"{type(self).__name__} defines no log_psi(ops, theta, walkers)")
 
@@ -108,6 +113,16 @@ class Product(Wavefunction):
             phase = p if phase is None else phase if p is None else phase * p
         return phase, total
 
+    def machine(self, values):
+        """The joined machine, where every factor is one."""
+        joined = None
+        for label, factor in zip(self.names, self.factors, strict=True):
+            machine = factor.machine({k.removeprefix(label + "."): v for k, v in values.items() if k.startswith(label + ".")})
+            if machine is None:
+                return None
+            joined = machine if joined is None else joined.joined(machine)
+        return joined
+
     def initial(self, stream):
         out = {}
         for label, factor in zip(self.names, self.factors, strict=True):
@@ -125,6 +140,7 @@ class Bound:
         self.wavefunction = wavefunction
         self._values = wavefunction.layout.values(theta)
         self._slopes = wavefunction.layout.slopes(theta)
+        self._machine, self._tables = None, {}
 
     def _call(self, ops, r, s):
         xp = namespace(r)
@@ -138,11 +154,24 @@ class Bound:
         """log psi (W,), complex if the wavefunction is; the sign is not in it."""
         return self._call(Values(namespace(r)), r, s)[1].data
 
+    def renew(self, walkers):
+        """The walkers with what sampling starts from: tables of the fast path where psi is a machine that fits it, log psi otherwise."""
+        if self._machine is None:
+            machine = self.wavefunction.machine(self._values)
+            self._machine = machine if machine is not None and machine.fits() else False
+        if self._machine is False or namespace(walkers.s) is not np:
+            return Walkers(walkers.r, walkers.s, self.log(walkers.r, walkers.s))
+        from vmcnet.kernels.machine import CompiledTables
+
+        return Walkers(walkers.r, walkers.s, None, CompiledTables(self._machine, walkers.s, self._tables))
+
     def connected(self, walkers, moves, elements):
         """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act on s (W, n), (W,); elements (M,).
 
         Configurations are made in tiles of TILE moves at most, so that the calls' shapes depend on sizes alone.
         """
+        if walkers.tables is not None:
+            return walkers.tables.connected(moves, elements)
         r, s, xp = walkers.r, walkers.s, namespace(walkers.r)
         phase, log, _ = self._call(Values(xp), r, s)
         total = xp.zeros(log.shape, log.data.dtype if phase is None else xp.result_type(phase, log.data))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.kernels.machine import Machine
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 
@@ -66,3 +67,15 @@ class BinaryRBM(Wavefunction):
         for _ in unit.shape[1:]:
             unit = ops.sum(unit, axis=-1)
         return None, bias + unit
+
+    def machine(self, values):
+        a, b, w = (values[k] + 1j * values[f"{k}_imaginary"] if self.complex else values[k] for k in ("a", "b", "weights"))
+        if self._group is not None:
+            n = self.particles
+            full = np.zeros((n, len(self._group), self.hidden), w.dtype)
+            for g, sites in enumerate(self._group):
+                full[sites, g] = w
+            a, b, w = np.full(n, a), np.tile(b, len(self._group)), full.reshape(n, -1)
+        if self.units == "binary":                   # log(1 + e^x) = x/2 + log 2 cosh(x/2), v = (1 + s)/2
+            a, b, w = a / 2 + w.sum(axis=1) / 4, b / 2 + w.sum(axis=0) / 4, w / 4
+        return Machine(a, b, w)

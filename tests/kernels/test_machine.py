@@ -1,0 +1,173 @@
+"""The compiled kernels, their plain NumPy twin and the generic path through log psi: the same on every step."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.spins import lattice_cases, walkers_of
+from vmcnet.backend import Stream
+from vmcnet.geometry.moves import SpinMoves
+from vmcnet.kernels.machine import CompiledTables, Machine, MachineTables
+from vmcnet.sampling.spins import Exchange, SpinFlip
+from vmcnet.systems import Heisenberg, TransverseIsing
+from vmcnet.wavefunctions import BinaryRBM
+
+SYSTEMS = {"flips": TransverseIsing([3, 4]), "exchanges": Heisenberg([3, 4], periodic=False)}
+VARIANTS = {"real": {}, "complex": {"weights": "complex"}, "symmetric": {"symmetric": True, "alpha": 2}, "binary": {"units": "binary"}}
+
+
+def machine_of(psi, theta):
+    return psi.machine(psi.layout.values(theta))
+
+
+def random_machine(n, hidden, width, is_complex, seed=0):
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape):
+        return rng.normal(0, width, shape) + (1j * rng.normal(0, width, shape) if is_complex else 0)
+
+    return Machine(draw(n), draw(hidden), draw(n, hidden))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_machine_is_psi(name, variant):
+    """log psi and the machine's differ by a constant."""
+    system = SYSTEMS[name]
+    if variant == "symmetric" and not system.lattice.periodic:
+        pytest.skip("an open lattice has no translations")
+    psi = BinaryRBM(system, **VARIANTS[variant], spread=0.3)
+    theta = psi.start(Stream(1, 0, 0, 0))
+    s = system.start(Stream(2, 0, 0, 0), 50).s
+    m = machine_of(psi, theta)
+    log = s @ m.a + np.log(2 * np.cosh(m.b + s @ m.weights)).sum(axis=1)
+    ratio = np.exp(psi.bind(theta).log(walkers_of(s).r, s) - log)
+    np.testing.assert_allclose(ratio / ratio[0], 1, rtol=1e-11)
+
+
+@pytest.mark.parametrize("is_complex", [False, True])
+@pytest.mark.parametrize("width", [0.02, 0.4])
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_kernels_equal_their_numpy_twin(name, width, is_complex):
+    system = SYSTEMS[name]
+    sampler = (SpinFlip if name == "flips" else Exchange)(system)
+    machine, s = random_machine(12, 29, width, is_complex), system.start(Stream(2, 0, 0, 0), 96).s
+    plain, fast = MachineTables(machine, s, {}), CompiledTables(machine, s, {})
+    for steps in (1, 3):
+        sequence, limits = sampler.plan(Stream(3, 2, steps, 0), steps, 96)
+        for a, b in zip(plain.sweep(sampler.moves, sequence, limits), fast.sweep(sampler.moves, sequence, limits), strict=True):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(plain.spins(), fast.spins())
+        np.testing.assert_allclose(fast.tanh(), plain.tanh(), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(fast.tanh(), np.tanh(machine.b + plain.spins() @ machine.weights), rtol=1e-9, atol=1e-11)
+    elements = np.random.default_rng(1).normal(size=len(sampler.moves))
+    np.testing.assert_allclose(fast.connected(sampler.moves, elements), plain.connected(sampler.moves, elements), rtol=1e-10)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", lattice_cases())
+def test_fast_and_generic_path_agree_on_every_step(name, variant):
+    system = lattice_cases()[name]
+    options = VARIANTS[variant]
+    if variant == "symmetric" and len(system.lattice.translations) < 2:
+        pytest.skip("no translations")
+    psi = BinaryRBM(system, **options, spread=0.25)
+    bound = psi.bind(psi.start(Stream(1, 0, 0, 0)))
+    sampler = SpinFlip(system, "systematic", "heat_bath") if system.magnetisation is None else Exchange(system)
+    generic = system.start(Stream(2, 0, 0, 0), 32)
+    fast = generic
+    for step in range(4):
+        generic, a = sampler.sample(generic.with_log(bound.log(generic.r, generic.s)), bound, 1.0, 1, Stream(3, 2, step, 0))
+        fast, b = sampler.sample(bound.renew(fast), bound, 1.0, 1, Stream(3, 2, step, 0))
+        assert fast.tables is not None and fast.log_psi is None
+        np.testing.assert_array_equal(fast.s, generic.s)
+        np.testing.assert_array_equal(a.walkers, b.walkers)
+        assert a.accepted == b.accepted > 0 and a.tried == b.tried
+        for term in system.terms.values():
+            np.testing.assert_allclose(term.local(fast, bound), term.local(generic, bound), rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_many_sweeps_do_not_drift(is_complex):
+    """300 sweeps in one call: tables are renewed on the way."""
+    system = TransverseIsing([12])
+    machine, moves = random_machine(12, 12, 0.2, is_complex), SpinMoves.flips(12)
+    tables = CompiledTables(machine, system.start(Stream(2, 0, 0, 0), 64).s, {})
+    tables.sweep(moves, *SpinFlip(system).plan(Stream(3, 2, 0, 0), 300, 64))
+    np.testing.assert_allclose(tables.tanh(), np.tanh(machine.b + tables.spins() @ machine.weights), rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_large_weights_neither_overflow_nor_lose_digits(is_complex):
+    """theta up to 100, where tanh theta is 1 to all digits."""
+    system = TransverseIsing([10])
+    machine, moves = random_machine(10, 40, 3.0, is_complex), SpinMoves.flips(10)
+    assert machine.fits() and machine.reach() > 20 and machine.group_size() < 40
+    s = system.start(Stream(2, 0, 0, 0), 64).s
+    tables = CompiledTables(machine, s, {})
+    elements = np.zeros(10)
+    for i in range(10):
+        elements[:] = np.eye(10)[i]
+        turned = np.where(np.arange(10) == i, -s, s)
+
+        def log(s):
+            x = (machine.b + s @ machine.weights).astype(complex)
+            x = np.where(x.real < 0, -x, x)
+            return s @ machine.a + (x + np.log1p(np.exp(-2 * x))).sum(axis=1)
+
+        np.testing.assert_allclose(tables.connected(moves, elements), np.exp(log(turned) - log(s)), rtol=1e-9)
+
+
+def test_machines_beyond_the_range_are_left_to_the_generic_path():
+    system = TransverseIsing([6])
+    psi = BinaryRBM(system, spread=40.0)
+    bound = psi.bind(psi.start(Stream(1, 0, 0, 0)))
+    assert not machine_of(psi, psi.start(Stream(1, 0, 0, 0))).fits()
+    walkers = bound.renew(system.start(Stream(2, 0, 0, 0), 16))
+    assert walkers.tables is None and np.isfinite(walkers.log_psi).all()
+
+
+def test_product_of_machines_is_a_machine():
+    system = TransverseIsing([6])
+    psi = BinaryRBM(system, spread=0.3) * BinaryRBM(system, symmetric=True, spread=0.3)
+    theta = psi.start(Stream(1, 0, 0, 0))
+    bound, walkers = psi.bind(theta), system.start(Stream(2, 0, 0, 0), 32)
+    fast = bound.renew(walkers)
+    assert machine_of(psi, theta).weights.shape == (6, 12)
+    generic = walkers.with_log(bound.log(walkers.r, walkers.s))
+    np.testing.assert_allclose(system.terms["field"].local(fast, bound), system.terms["field"].local(generic, bound), rtol=1e-12)
+
+
+def test_cache_that_cannot_be_written(tmp_path):
+    """One line, and the kernels still work."""
+    script = """
+import numpy as np
+import numba.core.caching as caching
+caching.CacheImpl._locator_classes = []
+from vmcnet.backend import Stream
+from vmcnet.systems import TransverseIsing
+from vmcnet.wavefunctions import BinaryRBM
+system = TransverseIsing([4])
+psi = BinaryRBM(system)
+bound = psi.bind(psi.start(Stream(1, 0, 0, 0)))
+walkers = bound.renew(system.start(Stream(2, 0, 0, 0), 8))
+print(np.isfinite(system.terms["field"].local(walkers, bound)).all())
+"""
+    environ = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environ)
+    assert done.returncode == 0 and done.stdout.strip() == "True", done.stderr
+    assert done.stderr.count("\n") == 1 and "NUMBA_CACHE_DIR" in done.stderr
+
+
+def test_many_ranks_start_on_an_empty_cache(tmp_path):
+    from tests.exact.test_spins import JOB
+    from tests.runs import same, vmcnet
+
+    (tmp_path / "job.toml").write_text(JOB.replace("iterations = 250", "iterations = 5").replace("steps = 100", "steps = 5"))
+    environ = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    vmcnet("run", tmp_path / "job.toml", "--output", tmp_path / "many.h5", ranks=4, env=environ)
+    vmcnet("run", tmp_path / "job.toml", "--output", tmp_path / "one.h5", env=environ)
+    same(tmp_path / "one.h5", tmp_path / "many.h5")
