@@ -204,10 +204,12 @@ class Session:
             self.progress.close()
             print(f"rollback {count} of {allowed}: {error}; back from iteration {reached} to {self.state.iteration}, "
                   f"steps times {self.state.scale:g} from here on", flush=True)
-            self.file.cut(self.state.iteration, count - 1)
             for name, value in (("reached", reached), ("back_to", self.state.iteration), ("scale", self.state.scale)):
                 self.file.rollbacks.setdefault(name, []).append(value)
         self.save(self.state)
+        if self.file:
+            self.file.cut(self.state.iteration, count)     # only now: the checkpoint that stood until here needs the rows
+        self._write_series()
 
     def save(self, state) -> None:
         """Series first, then the checkpoint: a checkpoint never points past the series. Collective."""

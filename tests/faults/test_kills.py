@@ -1,0 +1,207 @@
+"""200 kills: at every kind of write of a run with warm-up, training, rollbacks and an evaluation, and of any rank at any iteration.
+
+Whatever is killed, every file stays readable, the last checkpoint is the last that was finished, and the resumed run, in half of the cases on
+another number of ranks, ends with the bits of the undisturbed one. 20 of the cases run in `make test`, all in `make verify`.
+"""
+
+import os
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+import vmcnet.session
+from tests.faults.shim import HERE, Server, built
+from tests.runs import BIN, same, vmcnet as command
+from vmcnet import cli
+from vmcnet.storage.atomic import FileProblem, RunLock
+from vmcnet.storage.checkpoint import read_checkpoint
+from vmcnet.storage.run_file import RunFile
+
+JOB = """
+name = "killed"
+seed = 3
+[system]
+type = "quantum_dot"
+[[wavefunction]]
+type = "gaussian_rbm"
+hidden = 2
+[[wavefunction]]
+type = "pade_jastrow"
+[sampling]
+walkers = 16
+block = 4
+steps = 3
+warmup = 3
+[optimizer]
+type = "sgd"
+learning_rate = 0.3
+[training]
+iterations = 12
+rollbacks = 8
+divergence = 2.0
+[evaluation]
+steps = 10
+warmup = 2
+[run]
+checkpoint_every = 4
+"""
+KINDS = ("write", "fsync", "rename", "link", "unlink", "truncate")
+WRITES, RANKS, SHORT = 170, 30, 10
+
+
+class Undisturbed:
+    """The run that nothing happens to: its folder, the calls it makes to the disk, what each checkpoint that it writes holds."""
+
+    def __init__(self, folder, server):
+        self.folder = folder
+        self.job = folder / "job.toml"
+        self.job.write_text(JOB)
+        log = folder / "operations"
+        code, said = server.run("run", self.job, "--output", folder / "run" / "run.h5", log=folder / "log", SHIM_MATCH=folder / "run", SHIM_LOG=log)
+        assert code == 0, said
+        self.operations = log.read_text().splitlines()
+        self.checkpoints = []
+        write = vmcnet.session.write_checkpoint
+
+        def noted(path, checkpoint):
+            self.checkpoints.append(contents(path, checkpoint))
+            write(path, checkpoint)
+
+        vmcnet.session.write_checkpoint = noted
+        try:
+            with pytest.raises(SystemExit):
+                cli.main(["run", str(self.job), "--output", str(folder / "again.h5")])
+        finally:
+            vmcnet.session.write_checkpoint = write
+        same(folder / "run" / "run.h5", folder / "again.h5")
+
+
+def contents(path, checkpoint):
+    """(kind of the file, where it stands)."""
+    keys = ("iteration", "warmed", "rollbacks") if "iteration" in checkpoint.numbers else ("done", "warmed", "number")
+    return path.name.split(".")[-2], tuple(int(checkpoint.numbers[k]) for k in keys)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    made = Server(built(tmp_path_factory.mktemp("shim")))
+    made.library = tmp_path_factory.getbasetemp() / "shim0" / "shim.so"
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, server):
+    return Undisturbed(tmp_path_factory.mktemp("undisturbed"), server)
+
+
+def test_the_run_meets_every_kind_of_write_and_rolls_back(undisturbed):
+    assert {line.split()[0] for line in undisturbed.operations} == set(KINDS) and len(undisturbed.operations) >= WRITES
+    with h5py.File(undisturbed.folder / "run" / "run.h5") as file:
+        assert len(file["rollbacks/reached"]) == 3 and file["rollbacks/scale"][-1] == 0.125
+        assert file["training/learning_rate"][-1] == 0.3 / 8 and len(file["training/energy"]) == 12
+
+
+def place(case, undisturbed):
+    """Which call is the last, and how: the first cases take one of each kind, the others are spread over all calls."""
+    kinds = [line.split()[0] for line in undisturbed.operations]
+    if case < len(KINDS):
+        at = [k for k, kind in enumerate(kinds) if kind == KINDS[case]][-(1 + case) % kinds.count(KINDS[case])]
+    else:
+        at = case * 977 % len(kinds)
+    return at + 1, ("torn" if kinds[at] == "write" and case % 3 else ("before", "after")[case // 2 % 2])
+
+
+def check_files(run, undisturbed, log=None, at=0, mode=""):
+    """Every file is whole; with the log of a kill at a call, the checkpoint is the last that reached its name."""
+    for path in run.parent.glob("*.h5"):
+        with h5py.File(path) as file:
+            assert int(file.attrs["schema"]) == 1
+        if path.stem not in ("run", "run.previous"):
+            read_checkpoint(path)
+    if not run.exists():
+        return
+    found, file = read_checkpoint(run.with_name("run.checkpoint.h5")), RunFile.open(run)
+    assert file.rows >= found.numbers["iteration"] and len(file.rollbacks.get("reached", ())) >= found.numbers["rollbacks"]
+    if log is not None:
+        done = log.read_text().splitlines()[:at if mode == "after" else at - 1]
+        count = done.count(f"rename {run.with_name('run.checkpoint.h5')}")
+        expected = [c for c in undisturbed.checkpoints if c[0] == "checkpoint"]
+        assert contents(run.with_name("run.checkpoint.h5"), found) == expected[count - 1]
+
+
+def go_on(run, undisturbed, server, ranks, log):
+    if ranks == 1:
+        code, said = server.run("run", undisturbed.job, "--output", run, "--continue", log=log) if not run.exists() else server.run("resume", run, log=log)
+        assert code == 0, said
+    elif run.exists():
+        command("resume", run, ranks=ranks)
+    else:
+        command("run", undisturbed.job, "--output", run, "--continue", ranks=ranks)
+    check_files(run, undisturbed)
+    same(undisturbed.folder / "run" / "run.h5", run)
+
+
+def quick(count):
+    return [pytest.param(k, marks=[] if k < SHORT else pytest.mark.verify) for k in range(count)]
+
+
+@pytest.mark.parametrize("case", quick(WRITES))
+def test_killed_at_a_write(case, undisturbed, server, tmp_path):
+    at, mode = place(case, undisturbed)
+    run, log = tmp_path / "run" / "run.h5", tmp_path / "operations"
+    code, said = server.run("run", undisturbed.job, "--output", run, log=tmp_path / "log",
+                            SHIM_MATCH=tmp_path / "run", SHIM_LOG=log, SHIM_AT=at, SHIM_MODE=mode)
+    assert code == -9, said
+    assert [line.replace(str(tmp_path / "run"), "") for line in log.read_text().splitlines()] == \
+        [line.replace(str(undisturbed.folder / "run"), "") for line in undisturbed.operations[:at]]
+    check_files(run, undisturbed, log, at, mode)
+    go_on(run, undisturbed, server, 1 + case % 2 * (1 + case // 2 % 2), tmp_path / "log")
+
+
+def wait_until_free(run):
+    """Until the processes of a broken launch have let go of the run."""
+    for _ in range(200):
+        try:
+            RunLock(run).release()
+            return
+        except FileProblem:
+            time.sleep(0.05)
+    raise AssertionError(f"{run}: still locked 10 s after the launcher ended")
+
+
+@pytest.mark.parametrize("case", quick(RANKS))
+def test_a_rank_is_killed(case, undisturbed, server, tmp_path):
+    """Of three ranks: at a population step (two thirds of the cases), or rank 0 at a write."""
+    run, log = tmp_path / "run" / "run.h5", tmp_path / "operations"
+    run.parent.mkdir()
+    environ, at, mode = {**os.environ, "OMP_NUM_THREADS": "1"}, 0, ""
+    if case % 3 == 2:
+        at, mode = place(case + WRITES, undisturbed)
+        environ.update(LD_PRELOAD=str(server.library), SHIM_MATCH=str(run.parent), SHIM_LOG=str(log), SHIM_AT=str(at), SHIM_MODE=mode)
+        program = [str(BIN / "vmcnet")]
+    else:
+        program = [sys.executable, str(HERE / "killed_rank.py"), "kill", str(case // 3 % 3), str(1 + case * 7 % 36)]
+    begun = time.monotonic()
+    done = subprocess.run(["timeout", "-k", "5", "60", str(BIN / "mpiexec"), "-n", "3", *program, "run", str(undisturbed.job), "--output", str(run)],
+                          capture_output=True, text=True, env=environ)
+    assert done.returncode not in (0, 124) and time.monotonic() - begun < 20 and "Traceback" not in done.stderr, done.stdout + done.stderr
+    wait_until_free(run)
+    check_files(run, undisturbed, log if mode else None, at, mode)
+    go_on(run, undisturbed, server, 1 + case % 2, tmp_path / "log")
+
+
+def test_a_kill_is_noticed_by_this_test(undisturbed, server, tmp_path):
+    """What the comparison must catch: a checkpoint with another step size ends elsewhere."""
+    run = tmp_path / "run" / "run.h5"
+    code, _ = server.run("run", undisturbed.job, "--output", run, log=tmp_path / "log", SHIM_MATCH=tmp_path / "run", SHIM_AT=100, SHIM_MODE="before")
+    assert code == -9
+    found = read_checkpoint(run.with_name("run.checkpoint.h5"))
+    found.numbers["step_size"] = float(np.nextafter(found.numbers["step_size"], 2.0))
+    vmcnet.session.write_checkpoint(run.with_name("run.checkpoint.h5"), found)
+    with pytest.raises(AssertionError):
+        go_on(run, undisturbed, server, 1, tmp_path / "log")
