@@ -85,6 +85,10 @@ def _failure(error: BaseException, comm) -> int:
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
+    if isinstance(error, OSError):       # standard output on a full disk, for one
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print(f"vmcnet: {error}; if a run was under way, vmcnet resume goes on from its last checkpoint", file=sys.stderr, flush=True)
+        return 2
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     text = "".join(traceback.format_exception(error))
