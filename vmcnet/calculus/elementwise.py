@@ -6,37 +6,59 @@ All functions are holomorphic: a complex argument gives the complex derivative, 
 
 from __future__ import annotations
 
+from functools import partial
+
+from vmcnet import kernels
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR
 
 
 class Elementwise:
-    """value(xp, x); slope(xp, x, y) = f'; curvature(xp, x, y, slope) = f'', with y = f(x)."""
+    """value(xp, x); slope(xp, x, y) = f'; curvature(xp, x, y, slope) = f'', with y = f(x). These are the reference of the compiled passes."""
 
     name = ""
 
-    def jet(self, xp, x, **static):
+    def derivatives(self, xp, x, **static):
+        """f, f' and f'', in one compiled pass where there is one."""
+        compiled = kernels.of(xp, x.dtype)
+        if compiled and self.name in compiled.ACTIVATIONS:
+            return compiled.activation(self.name, x)
+        y = self.value(xp, x, **static)
+        slope = self.slope(xp, x, y, **static)
+        return y, slope, self.curvature(xp, x, y, slope, **static)
+
+    def jet(self, xp, x, overwrite=False, **static):
+        """overwrite: x is nobody else's, its slots may become the result."""
         v = x.slots[0]
-        y = self.value(xp, v, **static)
         if x.support == CONSTANT:
-            return x.like(y[None])
-        slope = self.slope(xp, v, y, **static)
-        curvature = self.curvature(xp, v, y, slope, **static)
+            return x.like(self.value(xp, v, **static)[None])
+        y, slope, curvature = self.derivatives(xp, v, **static)
+        compiled = kernels.of(xp, y.dtype) if x.slots.dtype == y.dtype else None
         if x.support == LINEAR:
-            jacobian = x.jacobian
-            out = xp.empty((jacobian.shape[0] + 2,) + y.shape, y.dtype)
-            xp.multiply(slope, jacobian, out=out[1:-1])
-            xp.multiply(curvature, (jacobian * jacobian).sum(axis=0), out=out[-1])
-            out[0] = y
-            return x.like(out, ALL)
-        derivatives = x.slots[1:-1]
-        out = xp.empty(x.slots.shape, y.dtype)
-        out[0] = y
-        xp.multiply(slope, x.slots[1:], out=out[1:])
-        out[-1] += curvature * (derivatives * derivatives).sum(axis=0)
-        return x.like(out)
+            return x.like((compiled.chain_linear if compiled and y.ndim == 2 else partial(_chain_linear, xp))(x.jacobian, y, slope, curvature), ALL)
+        if not (overwrite and y.dtype == x.slots.dtype and x.slots.flags.c_contiguous):
+            x = x.like(xp.array(x.slots, dtype=y.dtype, order="C"))
+        (compiled.chain if compiled else partial(_chain, xp))(x.slots, y, slope, curvature)
+        return x
 
     def reverse(self, xp, adjoint, out, x, per_walker=False, **static):
         return (adjoint * self.slope(xp, x, out, **static),)
+
+
+def _chain(xp, slots, y, slope, curvature):
+    """Overwrite the slots of x by those of f(x)."""
+    squares = (slots[1:-1] * slots[1:-1]).sum(axis=0)
+    slots *= slope
+    slots[0] = y
+    slots[-1] += curvature * squares
+
+
+def _chain_linear(xp, jacobian, y, slope, curvature):
+    """Slots of f(x) where x has the derivatives `jacobian` (C, 1, F) in all walkers and the Laplacian 0."""
+    out = xp.empty((jacobian.shape[0] + 2,) + y.shape, y.dtype)
+    xp.multiply(slope, jacobian, out=out[1:-1])
+    xp.multiply(curvature, (jacobian * jacobian).sum(axis=0), out=out[-1])
+    out[0] = y
+    return out
 
 
 class Tanh(Elementwise):
@@ -221,3 +243,4 @@ TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU = Tanh(), Logistic(), Softplus(), 
 EXP, LOG, SIN, COS, POWER = Exp(), Log(), Sin(), Cos(), Power()
 ACTIVATIONS = (TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU)
 FUNCTIONS = (*ACTIVATIONS, EXP, LOG, SIN, COS)
+BY_NAME = {f.name: f for f in FUNCTIONS}

@@ -135,6 +135,10 @@ class Interpreter:
         args = (x, weight) if bias is None else (x, weight, bias)
         return self.apply(linear.AFFINE, args)
 
+    def dense(self, x, weight, bias, activation: str):
+        """f(x W + b), the layer of a network; the same as the activation of an affine map, which it may overwrite."""
+        return getattr(self, activation)(self.affine(x, weight, bias))
+
     def sum(self, x, axis, keepdims=False):
         """Sum over one axis; axis is negative, or at least 1 (axis 0 is the walker)."""
         return self.apply(linear.SUM, (x,), axis=self._axis(x, axis), keepdims=keepdims)

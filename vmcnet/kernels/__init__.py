@@ -1,0 +1,20 @@
+"""Compiled hot loops: cpu (numba) and gpu (CUDA source), with one interface; `of` finds them, or says that there are none."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def of(xp, dtype):
+    """The compiled kernels for arrays of this namespace and type; None where plain array code serves (complex, extended precision)."""
+    if dtype not in (np.float32, np.float64):
+        return None
+    if xp is np:
+        from vmcnet.kernels import cpu
+
+        return cpu
+    if xp.__name__ == "cupy":
+        from vmcnet.kernels import gpu
+
+        return gpu
+    return None

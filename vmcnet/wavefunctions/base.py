@@ -133,6 +133,13 @@ class Product(Wavefunction):
         return " x ".join(f.describe() for f in self.factors)
 
 
+def jet_tile(walkers: int, n: int, d: int, itemsize: int) -> int:
+    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of 128 features of at most 1 MiB."""
+    while walkers % 2 == 0 and walkers * (n * d + 2) * 128 * itemsize > 2**20:
+        walkers //= 2
+    return walkers
+
+
 class Bound:
     """A wavefunction at one theta, read in three ways. All methods take Walkers of one block."""
 
@@ -141,14 +148,20 @@ class Bound:
         self._values = wavefunction.layout.values(theta)
         self._slopes = wavefunction.layout.slopes(theta)
         self._machine, self._tables = None, {}
+        self._arrays = {}
 
     def _call(self, ops, r, s):
-        xp = namespace(r)
-        handles = {n: ops.parameter(xp.asarray(v, dtype=r.dtype)) for n, v in self._values.items()}
+        handles = {n: ops.parameter(v) for n, v in self._parameters(namespace(r), r.dtype).items()}
         phase, log = self.wavefunction.log_psi(ops, Parameters(handles), Configuration(ops.coordinates(r), s))
         if log.shape != r.shape[:1]:
             raise ValueError(f"log_psi of {type(self.wavefunction).__name__} has shape {log.shape}; expected one number a walker, {r.shape[:1]}")
         return phase, log, handles
+
+    def _parameters(self, xp, dtype):
+        """Parameters as arrays of the walkers' kind: cast, and sent to a device, once."""
+        if (xp, dtype) not in self._arrays:
+            self._arrays[xp, dtype] = {n: xp.asarray(v, dtype=dtype) for n, v in self._values.items()}
+        return self._arrays[xp, dtype]
 
     def log(self, r, s):
         """log psi (W,), complex if the wavefunction is; the sign is not in it."""
@@ -187,9 +200,16 @@ class Bound:
         return total
 
     def jet(self, walkers):
-        """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,)."""
-        ops = Jets(namespace(walkers.r), *walkers.r.shape[1:])
-        return ops.read(self._call(ops, walkers.r, walkers.s)[1])
+        """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,).
+
+        On the host in tiles of walkers that keep a jet in the second-level cache; their size depends on shapes and dtype alone.
+        """
+        xp, (count, *shape) = namespace(walkers.r), walkers.r.shape
+        tile = jet_tile(count, *shape, walkers.r.dtype.itemsize) if xp is np else count
+        ops, parts = Jets(xp, *shape), []
+        for k in range(0, count, tile):
+            parts.append(ops.read(self._call(ops, walkers.r[k: k + tile], walkers.s[k: k + tile])[1]))
+        return parts[0] if len(parts) == 1 else tuple(xp.concatenate(p, axis=-1) for p in zip(*parts, strict=True))
 
     def drift(self, r, s):
         """Re grad log psi (W, n, d), by one reverse pass."""

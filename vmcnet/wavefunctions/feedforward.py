@@ -34,9 +34,8 @@ class Dense:
         return out
 
     def __call__(self, ops, theta, h):
-        f = getattr(ops, self.activation)
         for k, (fan, width) in enumerate(zip(self.widths, self.widths[1:], strict=False), 1):
-            new = f(ops.affine(h, theta[f"{self.prefix}weights{k}"], theta[f"{self.prefix}bias{k}"]))
+            new = ops.dense(h, theta[f"{self.prefix}weights{k}"], theta[f"{self.prefix}bias{k}"], self.activation)
             h = h + new if self.skip and fan == width else new
         return h
 

@@ -1,0 +1,48 @@
+"""Elementwise rules of jets and of the tape in one pass; flat arrays, any support.
+
+A tile of walkers' entries stays in the first-level cache while the slots stream through it once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.kernels.compile import compiled
+
+TILE = 512
+
+
+@compiled
+def chain(slots, y, slope, curvature):
+    """In place: slot 0 y, derivatives f' j_c, Laplacian f' j_L + f'' sum_c j_c^2; slots (S, M), the rest (M,)."""
+    last, size = slots.shape[0] - 1, slots.shape[1]
+    squares = np.empty(TILE, slots.dtype)
+    for start in range(0, size, TILE):
+        stop = min(start + TILE, size)
+        f1, f2 = slope[start:stop], curvature[start:stop]           # slices: indices from 0 are what the compiler vectorises
+        total = squares[: stop - start]
+        total[:] = 0
+        slots[0, start:stop] = y[start:stop]
+        for c in range(1, last):
+            row = slots[c, start:stop]
+            for m in range(len(f1)):
+                j = row[m]
+                total[m] += j * j
+                row[m] = f1[m] * j
+        row = slots[last, start:stop]
+        for m in range(len(f1)):
+            row[m] = f1[m] * row[m] + f2[m] * total[m]
+
+
+@compiled
+def chain_linear(jacobian, squares, y, slope, curvature, out):
+    """The same for derivatives J (C, F) that all W walkers share, Laplacian 0; squares (F,) = sum_c J_c^2; y ... (W, F), out (C + 2, W, F)."""
+    last = jacobian.shape[0] + 1
+    for w in range(y.shape[0]):
+        for f in range(y.shape[1]):
+            out[0, w, f] = y[w, f]
+            out[last, w, f] = curvature[w, f] * squares[f]
+    for c in range(last - 1):
+        for w in range(y.shape[0]):
+            for f in range(y.shape[1]):
+                out[c + 1, w, f] = slope[w, f] * jacobian[c, f]
