@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.backend import Stream, to_host
+from vmcnet.backend import Stream, keep_memory, to_host
 from vmcnet.estimators.energy import Row, centred, clipped, local_energies
 from vmcnet.estimators.gradient import block_gradient
 from vmcnet.parallel import exact_sum, owned_blocks
@@ -29,6 +29,7 @@ class Population:
     def __init__(self, system, wavefunction, sampler, comm, seed: int, walkers: int, block: int):
         if walkers % block:
             raise ValueError(f"{walkers} walkers do not fill blocks of {block}: use {block * max(1, round(walkers / block))}")
+        keep_memory()
         self.system, self.wavefunction, self.sampler, self.comm, self.seed = system, wavefunction, sampler, comm, seed
         self.walkers, self.block, self.blocks = walkers, block, walkers // block
         self.own = owned_blocks(comm.rank, comm.size, self.blocks)

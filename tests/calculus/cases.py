@@ -175,6 +175,8 @@ def structure():
     case("gather", "pairs of four particles", lambda ops, t, x: ops.norm(ops.pairs(x)[0] + 2.0 * ops.pairs(own(ops, t, x))[1]), 4)
     case("gather", "pairs of pairs of four", lambda ops, t, x: ops.pairs(pair(ops, t, x))[1] ** 2, 4)
     case("flatten", "flatten(coordinates)", lambda ops, t, x: ops.flatten(x) ** 3)
+    case("flatten", "flatten(scaled coordinates)", lambda ops, t, x: ops.flatten(1.7 * x) ** 3)
+    case("flatten", "flatten(complex scaled coordinates)", lambda ops, t, x: ops.flatten((1.7 - 0.4j) * (0.5 * x)) ** 3)
     case("flatten", "flatten(flatten)", lambda ops, t, x: ops.flatten(ops.flatten(x)) ** 3)
     case("concatenate", "one", lambda ops, t, x: ops.concatenate([ops.flatten(x)]) ** 3)
     case("concatenate", "three widths", lambda ops, t, x: ops.exp(ops.concatenate(

@@ -83,6 +83,8 @@ class Scale:
     def jet(self, xp, x, number):
         if x.support == LINEAR:
             return _linear(x, x.slots * number, x.jacobian * number)
+        if x.jacobian is not None:                           # the coordinates in another unit
+            return JetData(x.slots * number, x.support, x.frame, x.jacobian * number)
         return x.like(x.slots * number)
 
     def reverse(self, xp, adjoint, out, x, number, per_walker=False):

@@ -13,15 +13,12 @@ from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR
 
 
 class Elementwise:
-    """value(xp, x); slope(xp, x, y) = f'; curvature(xp, x, y, slope) = f'', with y = f(x). These are the reference of the compiled passes."""
+    """value(xp, x); slope(xp, x, y) = f'; curvature(xp, x, y, slope) = f'', with y = f(x)."""
 
     name = ""
 
     def derivatives(self, xp, x, **static):
-        """f, f' and f'', in one compiled pass where there is one."""
-        compiled = kernels.of(xp, x.dtype)
-        if compiled and self.name in compiled.ACTIVATIONS:
-            return compiled.activation(self.name, x)
+        """f, f' and f''."""
         y = self.value(xp, x, **static)
         slope = self.slope(xp, x, y, **static)
         return y, slope, self.curvature(xp, x, y, slope, **static)
@@ -61,10 +58,30 @@ def _chain_linear(xp, jacobian, y, slope, curvature):
     return out
 
 
-class Tanh(Elementwise):
+class Activation(Elementwise):
+    """A function with compiled passes; formula(xp, x), slope and curvature are their plain twin, and serve where there is none."""
+
+    def value(self, xp, x, overwrite=False):
+        compiled = kernels.of(xp, x.dtype)
+        return compiled.value(self.name, x, overwrite) if compiled else self.formula(xp, x)
+
+    def derivatives(self, xp, x):
+        compiled = kernels.of(xp, x.dtype)
+        if compiled:
+            return compiled.activation(self.name, x)
+        y = self.formula(xp, x)
+        slope = self.slope(xp, x, y)
+        return y, slope, self.curvature(xp, x, y, slope)
+
+    def reverse(self, xp, adjoint, out, x, per_walker=False):
+        compiled = kernels.of(xp, x.dtype) if adjoint.dtype == x.dtype else None
+        return (compiled.reverse(self.name, adjoint, x, out) if compiled else adjoint * self.slope(xp, x, out),)
+
+
+class Tanh(Activation):
     name = "tanh"
 
-    def value(self, xp, x):
+    def formula(self, xp, x):
         return xp.tanh(x)
 
     def slope(self, xp, x, y):
@@ -102,12 +119,12 @@ class Log(Elementwise):
         return -slope * slope
 
 
-class Softplus(Elementwise):
+class Softplus(Activation):
     """log(1 + e^x) without overflow: with s = sign Re x, max(s, 0) x + log(1 + e^(-s x)); f' = 1/(1 + e^-x)."""
 
     name = "softplus"
 
-    def value(self, xp, x):
+    def formula(self, xp, x):
         positive = x.real > 0
         return xp.where(positive, x, 0.0) + xp.log1p(xp.exp(xp.where(positive, -x, x)))
 
@@ -120,12 +137,12 @@ class Softplus(Elementwise):
         return slope * (1.0 - slope)
 
 
-class LogCosh(Elementwise):
+class LogCosh(Activation):
     """log cosh x = s x + log(1 + e^(-2 s x)) - log 2, s = sign Re x; f' = tanh x, f'' = 1 - tanh^2 x."""
 
     name = "logcosh"
 
-    def value(self, xp, x):
+    def formula(self, xp, x):
         folded = xp.where(x.real < 0, -x, x)
         return folded + xp.log1p(xp.exp(-2.0 * folded)) - 0.6931471805599453
 
@@ -136,12 +153,12 @@ class LogCosh(Elementwise):
         return 1.0 - slope * slope
 
 
-class Logistic(Elementwise):
+class Logistic(Activation):
     """1 / (1 + e^-x), by e^-|x|; f' = y (1 - y), f'' = f' (1 - 2 y)."""
 
     name = "logistic"
 
-    def value(self, xp, x):
+    def formula(self, xp, x):
         return SOFTPLUS.slope(xp, x, None)
 
     def slope(self, xp, x, y):
@@ -151,25 +168,25 @@ class Logistic(Elementwise):
         return slope * (1.0 - 2.0 * y)
 
 
-class Silu(Elementwise):
+class Silu(Activation):
     """x s(x), s the logistic function; f' = s + x s', f'' = 2 s' + x s''. Elfwing et al., Neural Networks 107, 3 (2018), eq. 5."""
 
     name = "silu"
 
-    def value(self, xp, x):
-        return x * LOGISTIC.value(xp, x)
+    def formula(self, xp, x):
+        return x * LOGISTIC.formula(xp, x)
 
     def slope(self, xp, x, y):
-        s = LOGISTIC.value(xp, x)
+        s = LOGISTIC.formula(xp, x)
         return s + x * LOGISTIC.slope(xp, x, s)
 
     def curvature(self, xp, x, y, slope):
-        s = LOGISTIC.value(xp, x)
+        s = LOGISTIC.formula(xp, x)
         ds = LOGISTIC.slope(xp, x, s)
         return ds * (2.0 + x * (1.0 - 2.0 * s))
 
 
-class Gelu(Elementwise):
+class Gelu(Activation):
     """x/2 (1 + tanh u), u = sqrt(2/pi) (x + c x^3), c = 0.044715: Hendrycks and Gimpel, arXiv:1606.08415, section 2.
 
     With t = tanh u, t' = (1 - t^2) u': f' = (1 + t)/2 + x t'/2, f'' = t' + x t''/2, t'' = (1 - t^2)(u'' - 2 t u'^2).
@@ -178,7 +195,7 @@ class Gelu(Elementwise):
     name = "gelu"
     SCALE, CUBIC = 0.7978845608028654, 0.044715
 
-    def value(self, xp, x):
+    def formula(self, xp, x):
         return 0.5 * x * (1.0 + xp.tanh(self.SCALE * (x + self.CUBIC * x * x * x)))
 
     def _inner(self, xp, x):

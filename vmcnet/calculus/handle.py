@@ -136,7 +136,7 @@ class Interpreter:
         return self.apply(linear.AFFINE, args)
 
     def dense(self, x, weight, bias, activation: str):
-        """f(x W + b), the layer of a network; the same as the activation of an affine map, which it may overwrite."""
+        """f(x W + b), the layer of a network: the activation, by name, of an affine map, which it may overwrite."""
         return getattr(self, activation)(self.affine(x, weight, bias))
 
     def sum(self, x, axis, keepdims=False):

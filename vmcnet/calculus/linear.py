@@ -13,9 +13,10 @@ def _matmul(x, weight):
 
 
 class Affine:
-    """x W + b. Jet: one product over all slots, the bias in slot 0. Reverse: adj W^T, x^T adj, sum adj."""
+    """x W + b. Jet: one product over all slots, the bias in slot 0. Reverse: adj W^T unless x is a fixed input, x^T adj, sum adj."""
 
     name = "affine"
+    selective = True
 
     def value(self, xp, x, weight, bias=None):
         out = _matmul(x, weight)
@@ -33,8 +34,11 @@ class Affine:
             return JetData(out, LINEAR, x.frame, _matmul(x.jacobian, w))
         return x.like(out)
 
-    def reverse(self, xp, adjoint, out, x, weight, bias=None, per_walker=False):
-        dx = _matmul(adjoint, weight.T)
+    def reverse(self, xp, adjoint, out, x, weight, bias=None, per_walker=False, wanted=True):
+        if not wanted:
+            dx = None
+        else:
+            dx = adjoint * weight[:, 0] if weight.shape[1] == 1 else _matmul(adjoint, weight.T)
         walkers, f, h = x.shape[0], x.shape[-1], adjoint.shape[-1]
         if per_walker:
             a, g = x.reshape(walkers, -1, f), adjoint.reshape(walkers, -1, h)

@@ -71,8 +71,9 @@ class Tape(Interpreter):
         for node in reversed(self.nodes[: output.index + 1]):
             if node.operation is None or not node.wanted or node.index not in adjoints:
                 continue
+            skip = {"wanted": False} if node.parents[0].wanted is False and hasattr(node.operation, "selective") else {}
             rule = node.operation.reverse(
-                self.xp, adjoints.pop(node.index), node.data, *[p.data for p in node.parents], per_walker=per_walker, **node.static
+                self.xp, adjoints.pop(node.index), node.data, *[p.data for p in node.parents], per_walker=per_walker, **node.static, **skip
             )
             for parent, adjoint in zip(node.parents, rule, strict=True):
                 if not parent.wanted:

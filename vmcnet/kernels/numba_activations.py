@@ -63,6 +63,12 @@ def tanh(x, y, slope, curvature, T):
 
 
 @compiled
+def tanh_reverse(adjoint, y, out, T):
+    for m in range(y.size):
+        out[m] = adjoint[m] * (T(1.0) - y[m] * y[m])
+
+
+@compiled
 def logistic(x, y, slope, curvature, T):
     """1/2 + tanh(x/2)/2 loses the small values: by e^-|x|."""
     wide = x.itemsize == 8

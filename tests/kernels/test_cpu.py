@@ -1,0 +1,110 @@
+"""Compiled passes against their plain twins: values, both derivatives, the jet rule, NaN and infinity, types; the cache and its absence."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from vmcnet.calculus import elementwise
+from vmcnet.calculus.elementwise import ACTIVATIONS
+from vmcnet.kernels import cpu, of
+
+TYPES = (np.float64, np.float32)
+each = pytest.mark.parametrize("function", ACTIVATIONS, ids=lambda f: f.name)
+each_type = pytest.mark.parametrize("dtype", TYPES, ids=["float64", "float32"])
+
+
+def plain(function, x):
+    y = function.formula(np, x)
+    slope = function.slope(np, x, y)
+    return y, slope, function.curvature(np, x, y, slope)
+
+
+def test_every_activation_is_compiled():
+    assert {f.name for f in ACTIVATIONS} == set(cpu.ACTIVATIONS)
+
+
+@each
+@each_type
+def test_function_and_derivatives(function, dtype):
+    """Within a few rounding errors of extended precision, from 1e-6 to where the function saturates."""
+    x = np.concatenate([np.linspace(-30, 30, 4001), [0.0, 1e-6, -1e-6, 1e-3, -1e-3]]).astype(dtype)
+    found, known = cpu.activation(function.name, x), plain(function, x.astype(np.longdouble))
+    for a, b, factor in zip(found, known, (1, 2, 4), strict=True):
+        assert a.dtype == dtype
+        size = np.maximum(np.abs(b), 1.0 if dtype == np.float64 else 0.5)
+        size = np.maximum(size, np.abs(x)) if function.name in ("gelu", "silu") else size      # the derivatives' terms grow with x
+        np.testing.assert_array_less(np.abs(a - b) / size, 16 * factor * np.finfo(dtype).eps)
+    relative = slice(1900, 2101)                            # |x| < 1.5: relative accuracy of tanh, also of the smallest x
+    if function.name == "tanh":
+        for part in (relative, slice(4002, None)):
+            np.testing.assert_allclose(found[0][part], known[0][part].astype(dtype), rtol=8 * np.finfo(dtype).eps)
+
+
+@each
+@each_type
+def test_limits(function, dtype):
+    """NaN passes; far out the function is what its limit says, without overflow."""
+    x = np.array([np.nan, 200.0, -200.0, 0.0], dtype)
+    y, slope, curvature = cpu.activation(function.name, x)
+    assert np.isnan([y[0], slope[0], curvature[0]]).all()
+    far = {"tanh": (1, -1), "logistic": (1, 0), "softplus": (200, 0), "logcosh": (200 - np.log(2), 200 - np.log(2)), "gelu": (200, 0), "silu": (200, 0)}
+    np.testing.assert_allclose(y[1:3], far[function.name], rtol=1e-6, atol=1e-30)
+    np.testing.assert_allclose(slope[1:3], {"tanh": (0, 0), "logistic": (0, 0), "logcosh": (1, -1)}.get(function.name, (1, 0)), atol=1e-30)
+    np.testing.assert_allclose(curvature[1:3], 0, atol=1e-30)
+    np.testing.assert_allclose((y[3:], slope[3:], curvature[3:]), plain(function, np.zeros(1, dtype)), atol=1e-7)
+
+
+@each
+@each_type
+def test_value_and_reverse(function, dtype):
+    x, adjoint = np.random.default_rng(1).normal(size=(2, 33, 5)).astype(dtype)
+    y, slope, _ = plain(function, x.astype(np.longdouble))
+    tolerance = 40 * np.finfo(dtype).eps
+    np.testing.assert_allclose(cpu.value(function.name, x.copy(), True), y.astype(dtype), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(cpu.value(function.name, x, False), y.astype(dtype), rtol=tolerance, atol=tolerance)
+    back = cpu.reverse(function.name, adjoint[:, ::2], x[:, ::2], function.value(np, x)[:, ::2])       # not contiguous
+    np.testing.assert_allclose(back, (adjoint * slope)[:, ::2].astype(dtype), rtol=4 * tolerance, atol=4 * tolerance)
+    assert back.dtype == dtype
+
+
+@each_type
+@pytest.mark.parametrize("slots", [2, 3, 4, 8, 14])
+def test_chain(slots, dtype):
+    """Any number of slots, more entries than a tile holds and not a multiple of it."""
+    rng = np.random.default_rng(2)
+    jet = rng.normal(size=(slots, 7, 190)).astype(dtype)
+    y, slope, curvature = rng.normal(size=(3, 7, 190)).astype(dtype)
+    twin = jet.copy()
+    elementwise._chain(np, twin, y, slope, curvature)
+    cpu.chain(jet, y, slope, curvature)
+    np.testing.assert_allclose(jet, twin, rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
+    if slots > 2:
+        jacobian = rng.normal(size=(slots - 2, 1, 190)).astype(dtype)
+        np.testing.assert_allclose(cpu.chain_linear(jacobian, y, slope, curvature), elementwise._chain_linear(np, jacobian, y, slope, curvature),
+                                   rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
+
+
+def test_nan_in_a_derivative_stays():
+    jet = np.ones((4, 1, 3))
+    jet[1, 0, 1] = np.nan
+    cpu.chain(jet, *np.ones((3, 1, 3)))
+    assert np.isnan(jet[[1, 3], 0, 1]).all() and np.isfinite(jet[:, 0, [0, 2]]).all() and np.isfinite(jet[[0, 2], 0, 1]).all()
+
+
+def test_other_types_have_no_kernels():
+    assert of(np, np.dtype(np.complex128)) is None and of(np, np.dtype(np.longdouble)) is None
+    assert of(np, np.dtype(np.float32)) is cpu
+
+
+def test_without_a_writable_cache(tmp_path):
+    """Where nothing can be cached the kernels still work, and one line says so."""
+    program = ("from numba.core import caching\n"
+               "caching._CacheLocator.from_function = classmethod(lambda cls, *a: None)\n"
+               "for c in caching.CacheImpl.__subclasses__() + [caching.CacheImpl]: c._locator_classes = []\n"
+               "import numpy as np\nfrom vmcnet.kernels import cpu\nprint(cpu.activation('gelu', np.ones(3))[0])\n")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "HOME": str(tmp_path)}, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "0.841" in done.stdout and done.stderr.count("not cached") == 1 and "NUMBA_CACHE_DIR" in done.stderr
