@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.kernels.compile import compiled
+from vmcnet.kernels.compiled import compiled
 
 HIGH, LOW = 0.693145751953125, 1.42860682030941723212e-6       # log 2 = HIGH + LOW; HIGH has 16 bits, so that k HIGH is exact
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.kernels.compile import compiled
+from vmcnet.kernels.compiled import compiled
 
 TILE = 512
 
