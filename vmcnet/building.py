@@ -17,6 +17,7 @@ SAMPLERS = {
 SPIN_SAMPLERS = {
     "spin_flip": "vmcnet.sampling.spins:SpinFlip",
     "exchange": "vmcnet.sampling.spins:Exchange",
+    "gibbs": "vmcnet.sampling.gibbs:Gibbs",
 }
 
 
@@ -43,7 +44,7 @@ def build(job: Job):
     wavefunction = factors[0] if len(factors) == 1 else Product(factors)
     if system.dimensions and not wavefunction.decays:
         raise JobError("wavefunction: no factor decays at large distance, psi is not normalisable: add a gaussian_envelope or another factor that decays")
-    return system, wavefunction, _make(job.optimizer, "optimizer"), _sampler(job.sampling, system)
+    return system, wavefunction, _make(job.optimizer, "optimizer"), _sampler(job.sampling, system, wavefunction)
 
 
 def _fit(job, system):
@@ -59,11 +60,13 @@ def _fit(job, system):
             raise JobError(f"wavefunction.{k}: {table.type} is a function of {reads}, and what moves in {job.system.type} are {kind}")
 
 
-def _sampler(table, system):
+def _sampler(table, system, wavefunction):
     if table.proposal in SAMPLERS:
         return _load(SAMPLERS[table.proposal])()
     options = {k: v for k in ("scan", "acceptance") if (v := getattr(table, k)) is not None}
     try:
-        return _load(SPIN_SAMPLERS[table.proposal])(system, **options)
+        sampler = _load(SPIN_SAMPLERS[table.proposal])(system, **options)
+        sampler.check(wavefunction)
+        return sampler
     except ValueError as error:
         raise JobError(f"sampling.proposal: {error}") from error

@@ -1,13 +1,17 @@
 """Spin samplers against enumerated |psi|^2, one state a walker; a wrong rule must be seen, also where psi is flat."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from tests.spins import amplitudes, chi_square, sector
 from vmcnet.backend import Stream
+from vmcnet.kernels.machine import Machine
+from vmcnet.sampling.gibbs import Gibbs
 from vmcnet.sampling.spins import Exchange, SpinFlip
 from vmcnet.systems import Heisenberg, TransverseIsing
-from vmcnet.wavefunctions import BinaryRBM
+from vmcnet.wavefunctions import BinaryRBM, SpinJastrow, SpinNetwork
 
 FREE, FIXED, RING = TransverseIsing([6]), Heisenberg([8]), Heisenberg([6])
 OPTIONS = [("random", "metropolis"), ("random", "heat_bath"), ("systematic", "heat_bath")]
@@ -64,6 +68,40 @@ def test_distribution(kind, scan, acceptance, spread, weights):
     if kind is Exchange and acceptance == "metropolis" and spread == 0:
         system, sweeps = RING, 200              # equal walkers part only by the one lazy proposal of a sweep
     found, limit = value(kind(system, scan, acceptance), system, *psi_of(system, spread, weights), sweeps=sweeps, fast=kind is Exchange or weights == "complex")
+    assert found < limit
+
+
+class Halved(Gibbs):
+    """Draws from the machine of half the weights: not |psi|^2."""
+
+    def sample(self, walkers, psi, step, steps, stream):
+        m = psi.machine
+        return super().sample(walkers, SimpleNamespace(machine=Machine(m.a / 2, m.b / 2, m.weights / 2), renew=psi.renew), step, steps, stream)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+@pytest.mark.parametrize("options", [{}, {"symmetric": True, "alpha": 2}, {"units": "binary"}], ids=str)
+def test_gibbs(spread, options):
+    psi = BinaryRBM(FREE, spread=max(spread, 1e-9), **options)
+    theta = psi.start(Stream(3, 0, 0, 0))
+    found, limit = value(Gibbs(FREE), FREE, psi, theta, sweeps=30)
+    assert found < limit
+    wrong, _ = value(Halved(FREE), FREE, psi, theta, sweeps=30)
+    assert spread == 0 or wrong > 3 * limit
+
+
+def test_gibbs_refuses_what_does_not_factorise():
+    with pytest.raises(ValueError, match="use exchange"):
+        Gibbs(FIXED)
+    for psi in (BinaryRBM(FREE, weights="complex"), SpinJastrow(FREE), BinaryRBM(FREE) * SpinJastrow(FREE)):
+        with pytest.raises(ValueError, match="real weights"):
+            Gibbs(FREE).check(psi)
+    Gibbs(FREE).check(BinaryRBM(FREE) * BinaryRBM(FREE, symmetric=True))
+
+
+@pytest.mark.parametrize("psi", [SpinJastrow(FREE, spread=0.3), SpinNetwork(FREE, [8], weights="complex", spread=0.6)], ids=["jastrow", "network"])
+def test_other_functions_of_spins(psi):
+    found, limit = value(SpinFlip(FREE), FREE, psi, psi.start(Stream(3, 0, 0, 0)))
     assert found < limit
 
 

@@ -61,4 +61,26 @@ class BinaryRBMTable(Table):
     spread: Positive = Field(0.02, description="width of the random starting parameters")
 
 
-WavefunctionTable = Annotated[Union[GaussianRBMTable, GaussianEnvelopeTable, FeedForwardTable, PadeJastrowTable, BinaryRBMTable], Field(discriminator="type")]
+class SpinJastrowTable(Table):
+    """exp sum J_ij s_i s_j over pairs of spins."""
+
+    builds = "vmcnet.wavefunctions:SpinJastrow"
+    type: Literal["spin_jastrow"]
+    symmetric: bool = Field(False, description="one number for every class of pairs under translations")
+    spread: Positive = Field(0.02, description="width of the random starting parameters")
+
+
+class SpinNetworkTable(Table):
+    """Feed-forward network of the spins."""
+
+    builds = "vmcnet.wavefunctions:SpinNetwork"
+    type: Literal["spin_network"]
+    layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field([16], min_length=1, description="units of the layers")
+    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field("tanh", description="nonlinear function")
+    skip: bool = Field(False, description="skip connections: a layer that keeps the width adds to its input")
+    weights: Literal["real", "complex"] = Field("real", description="logarithm alone, or logarithm and phase")
+    symmetric: bool = Field(False, description="summed over all translations")
+    spread: Positive = Field(0.02, description="width of the last layer's random starting weights")
+
+
+WavefunctionTable = Annotated[Union[GaussianRBMTable, GaussianEnvelopeTable, FeedForwardTable, PadeJastrowTable, BinaryRBMTable, SpinJastrowTable, SpinNetworkTable], Field(discriminator="type")]

@@ -25,7 +25,6 @@ class SpinMetropolis:
     """
 
     name = "spins"
-    moves_of = "spins"
     target = None
 
     def __init__(self, moves: SpinMoves, scan: str = "random", acceptance: str = "metropolis"):
@@ -34,6 +33,9 @@ class SpinMetropolis:
         if (scan, acceptance) == ("systematic", "metropolis"):
             raise ValueError("scan = 'systematic' with acceptance = 'metropolis' is deterministic where psi is flat: use acceptance = 'heat_bath'")
         self.moves, self.scan, self.acceptance = moves, scan, acceptance
+
+    def check(self, wavefunction) -> None:
+        """Any wavefunction can be sampled."""
 
     def plan(self, stream, steps: int, walkers: int):
         """The moves proposed, (K,), and thresholds (K, W): a proposal is accepted if its threshold is below p."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -147,8 +148,7 @@ class Bound:
         self.wavefunction = wavefunction
         self._values = wavefunction.layout.values(theta)
         self._slopes = wavefunction.layout.slopes(theta)
-        self._machine, self._tables = None, {}
-        self._arrays = {}
+        self._tables, self._arrays = {}, {}
 
     def _call(self, ops, r, s):
         handles = {n: ops.parameter(v) for n, v in self._parameters(namespace(r), r.dtype).items()}
@@ -167,16 +167,22 @@ class Bound:
         """log psi (W,), complex if the wavefunction is; the sign is not in it."""
         return self._call(Values(namespace(r)), r, s)[1].data
 
+    @cached_property
+    def machine(self):
+        """The Machine that psi is, or None."""
+        return self.wavefunction.machine(self._values)
+
+    @cached_property
+    def _fits(self):
+        return self.machine is not None and self.machine.fits()
+
     def renew(self, walkers):
         """The walkers with what sampling starts from: tables of the fast path where psi is a machine that fits it, log psi otherwise."""
-        if self._machine is None:
-            machine = self.wavefunction.machine(self._values)
-            self._machine = machine if machine is not None and machine.fits() else False
-        if self._machine is False or namespace(walkers.s) is not np:
+        if not self._fits or namespace(walkers.s) is not np:
             return Walkers(walkers.r, walkers.s, self.log(walkers.r, walkers.s))
         from vmcnet.kernels.machine import CompiledTables
 
-        return Walkers(walkers.r, walkers.s, None, CompiledTables(self._machine, walkers.s, self._tables))
+        return Walkers(walkers.r, walkers.s, None, CompiledTables(self.machine, walkers.s, self._tables))
 
     def connected(self, walkers, moves, elements):
         """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act on s (W, n), (W,); elements (M,).

@@ -1,0 +1,195 @@
+"""Transverse-field chain, real RBM: this engine against NetKet, the same parameters in both, one thread, CPU seconds.
+
+    python benchmarks/lattice_vs_netket.py --peer PYTHON_OF_NETKET [--sites 100] [--alpha 1] [--spread 0.01] [--walkers 1024] [--repeats 9] [--natural]
+
+Measures, in one run and in turns, the minimum of `repeats`: one sweep of N flips of all walkers, all local energies, a full Adam iteration
+(sweep, energies, gradient, step), and with --natural a full natural-gradient iteration with the same shift: here SR by conjugate gradients,
+SR and minSR, there SR by conjugate gradients and minSR, the best of each. `spread` is the width of the random parameters: 0.01 gives an
+acceptance near 0.98, 0.07 one near 0.5. The peer runs in its own process, with its own interpreter, and answers by a line a measurement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+ONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+       "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"}
+SHIFT, RATE = 0.01, 0.01
+
+
+def timed(action) -> float:
+    begun = time.process_time()
+    action()
+    return time.process_time() - begun
+
+
+def netket_side(options, parameters):
+    """What each measurement does in NetKet."""
+    import jax
+    import netket as nk
+    import optax
+
+    n, alpha, walkers = options.sites, options.alpha, options.walkers
+    hilbert = nk.hilbert.Spin(0.5, n)
+    graph = nk.graph.Chain(n)
+    hamiltonian = nk.operator.IsingJax(hilbert, graph, h=1.0, J=-1.0)
+
+    def state():
+        sampler = nk.sampler.MetropolisLocal(hilbert, n_chains=walkers, sweep_size=n)
+        vs = nk.vqs.MCState(sampler, nk.models.RBM(alpha=alpha, param_dtype=float), n_samples=walkers, n_discard_per_chain=0, seed=1)
+        vs.parameters = {"Dense": {"kernel": jax.numpy.asarray(parameters["weights"]), "bias": jax.numpy.asarray(parameters["b"])},
+                         "visible_bias": jax.numpy.asarray(parameters["a"])}
+        return vs
+
+    def iterate(driver):
+        """What one step of driver.run does, without its log."""
+        driver.reset_step()
+        _, step = driver.compute_loss_and_update()
+        driver.update_parameters(step)
+        jax.block_until_ready(driver.state.parameters)
+
+    vs = state()
+    actions = {"sweep": lambda: jax.block_until_ready(vs.sample())}
+    actions["local energies"] = lambda: jax.block_until_ready(vs.local_estimators(hamiltonian))
+    adam = nk.driver.VMC(hamiltonian, optax.adam(RATE), variational_state=state())
+    actions["Adam iteration"] = lambda: iterate(adam)
+    if options.natural:
+        sr = nk.optimizer.SR(diag_shift=SHIFT, solver=jax.scipy.sparse.linalg.cg)
+        first = nk.driver.VMC(hamiltonian, optax.sgd(RATE), variational_state=state(), preconditioner=sr)
+        actions["natural: conjugate gradients"] = lambda: iterate(first)
+        second = nk.driver.VMC_SR(hamiltonian, optax.sgd(RATE), variational_state=state(), diag_shift=SHIFT, use_ntk=True)
+        actions["natural: minSR"] = lambda: iterate(second)
+    versions = f"NetKet {nk.__version__}, jax {jax.__version__}"
+    return actions, (lambda: float(vs.sampler_state.acceptance)), versions
+
+
+def own_side(options, parameters):
+    """What each measurement does here."""
+    import numpy as np
+
+    import vmcnet
+    from vmcnet.optimizers import Adam
+    from vmcnet.parallel import SerialCommunicator
+    from vmcnet.population import TRAINING, Population
+    from vmcnet.systems import TransverseIsing
+    from vmcnet.training import default_sampler, initial_state, run_training
+    from vmcnet.wavefunctions import BinaryRBM
+
+    system = TransverseIsing([options.sites])
+    psi = BinaryRBM(system, alpha=options.alpha)
+    theta = psi.layout.pack({k: np.asarray(v) for k, v in parameters.items()})
+    accepted = []
+
+    def population():
+        made = Population(system, psi, default_sampler(system), SerialCommunicator(), 1, options.walkers, min(128, options.walkers))
+        made.start()
+        made.iteration = 0
+        return made
+
+    people = population()
+
+    def sweep():
+        summary, _ = people.advance(theta, TRAINING, people.iteration, 1, 1.0, measure=False)
+        people.iteration += 1
+        accepted.append(summary.accepted / summary.tried)
+
+    bound = psi.bind(theta)
+
+    def energies():
+        return [system.terms[name].local(walkers, bound) for walkers in people.members.values() for name in system.terms]
+
+    def iterations(optimizer, **rest):
+        trained = population()
+        state = initial_state(psi, optimizer, 1, 1.0, **rest)
+        state.theta = theta.copy()
+
+        def one():
+            run_training(trained, optimizer, state, iterations=state.iteration + 1, steps=1, warmup=0, record=lambda *a: None,
+                         save=lambda *a: None, poll=lambda: 0, **rest)
+
+        return one
+
+    actions = {"sweep": sweep, "local energies": energies, "Adam iteration": iterations(Adam(RATE))}
+    return actions, (lambda: float(np.mean(accepted))), f"vmcnet {vmcnet.__version__}, NumPy {np.__version__}"
+
+
+def serve(options) -> None:
+    """The peer's process: a name a line comes in, the CPU seconds of that measurement go out."""
+    with open(options.parameters) as file:
+        actions, acceptance, versions = netket_side(options, json.load(file))
+    for action in actions.values():
+        action()
+        action()
+    print(json.dumps({"names": list(actions), "versions": versions}), flush=True)
+    for line in sys.stdin:
+        name = line.strip()
+        print(acceptance() if name == "acceptance" else timed(actions[name]), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer")
+    for name, kind, default in (("sites", int, 100), ("alpha", int, 1), ("walkers", int, 1024), ("repeats", int, 9), ("spread", float, 0.01)):
+        parser.add_argument(f"--{name}", type=kind, default=default)
+    parser.add_argument("--natural", action="store_true")
+    parser.add_argument("--parameters", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.parameters:
+        serve(options)
+        return
+    if not options.peer:
+        parser.error("--peer: the Python interpreter of an environment with NetKet")
+    if "OMP_NUM_THREADS" not in os.environ:
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE})
+    import numpy as np
+
+    rng, n = np.random.default_rng(5), options.sites
+    draw = {"a": (n,), "b": (options.alpha * n,), "weights": (n, options.alpha * n)}
+    parameters = {k: (options.spread * rng.normal(size=shape)).tolist() for k, shape in draw.items()}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(parameters, file)
+        file.flush()
+        words = [options.peer, __file__, "--parameters", file.name, *(["--natural"] if options.natural else [])]
+        for name in ("sites", "alpha", "walkers"):
+            words += [f"--{name}", str(getattr(options, name))]
+        peer = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **ONE})
+        told = json.loads(peer.stdout.readline())
+
+        def ask(name):
+            peer.stdin.write(name + "\n")
+            peer.stdin.flush()
+            return float(peer.stdout.readline())
+
+        actions, acceptance, versions = own_side(options, parameters)
+        for action in actions.values():
+            action()
+            action()
+        ours, theirs = {k: [] for k in actions}, {k: [] for k in told["names"]}
+        for _ in range(options.repeats):
+            for name in dict.fromkeys([*actions, *told["names"]]):
+                if name in actions:
+                    ours[name].append(timed(actions[name]))
+                if name in theirs:
+                    theirs[name].append(ask(name))
+        print(f"{versions}; {told['versions']}; N = {n}, alpha = {options.alpha}, {options.walkers} walkers, spread {options.spread}; "
+              f"acceptance {acceptance():.3f} here, {ask('acceptance'):.3f} there; CPU milliseconds, minimum of {options.repeats}")
+        peer.stdin.close()
+        peer.wait()
+    for name in dict.fromkeys([*ours, *theirs]):
+        here = f"{1e3 * min(ours[name]):9.2f}" if name in ours else "        -"
+        there = f"{1e3 * min(theirs[name]):9.2f}" if name in theirs else "        -"
+        ratio = f"{min(theirs[name]) / min(ours[name]):7.1f} x" if name in ours and name in theirs else ""
+        print(f"  {name:<30}{here}{there}{ratio}")
+    natural = [min(min(v) for k, v in side.items() if k.startswith("natural")) for side in (ours, theirs) if any(k.startswith("natural") for k in side)]
+    if len(natural) == 2:
+        print(f"  best natural-gradient iteration {1e3 * natural[0]:.2f} {1e3 * natural[1]:.2f} {natural[1] / natural[0]:.1f} x")
+
+
+if __name__ == "__main__":
+    main()
