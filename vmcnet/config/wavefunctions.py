@@ -76,7 +76,7 @@ class SpinNetworkTable(Table):
     builds = "vmcnet.wavefunctions:SpinNetwork"
     type: Literal["spin_network"]
     layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field([16], min_length=1, description="units of the layers")
-    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field("tanh", description="nonlinear function")
+    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field("logcosh", description="nonlinear function")
     skip: bool = Field(False, description="skip connections: a layer that keeps the width adds to its input")
     weights: Literal["real", "complex"] = Field("real", description="logarithm alone, or logarithm and phase")
     symmetric: bool = Field(False, description="summed over all translations")

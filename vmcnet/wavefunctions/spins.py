@@ -70,7 +70,7 @@ class SpinNetwork(Wavefunction):
     name = "network"
     reads = "spins"
 
-    def __init__(self, system, layers=(16,), activation: str = "tanh", skip: bool = False, weights: str = "real", symmetric: bool = False, spread: float = 0.02):
+    def __init__(self, system, layers=(16,), activation: str = "logcosh", skip: bool = False, weights: str = "real", symmetric: bool = False, spread: float = 0.02):
         if system.dimensions:
             raise ValueError("SpinNetwork needs spins on a lattice; particles in space take a FeedForward")
         if weights not in ("real", "complex"):
