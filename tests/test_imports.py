@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1] / "vmcnet"
 # The floors, bottom to top. A module imports from its own floor's package and from lower floors only.
 FLOORS = [
     {"version"}, {"backend", "statistics"}, {"parallel", "parameters"}, {"kernels"}, {"calculus"}, {"geometry"}, {"walkers"},
-    {"wavefunctions", "hamiltonians"}, {"systems"}, {"sampling"}, {"estimators"}, {"optimizers"}, {"storage"},
+    {"wavefunctions", "hamiltonians"}, {"systems"}, {"sampling"}, {"estimators"}, {"optimizers"}, {"storage"}, {"tangents"},
     {"population"}, {"cost"}, {"training"}, {"evaluation"}, {"report", "progress", "stopping"}, {"config"}, {"building"}, {"session"}, {"commands"}, {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}

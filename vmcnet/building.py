@@ -37,14 +37,15 @@ def _make(table, key, *first):
 
 
 def build(job: Job):
-    """system, wavefunction, optimizer and sampler of a job; raises JobError where the parts do not fit."""
+    """system, wavefunction, optimizer, natural gradient (or None) and sampler of a job; raises JobError where the parts do not fit."""
     system = _make(job.system, "system")
     _fit(job, system)
     factors = [_make(table, f"wavefunction.{k}", system) for k, table in enumerate(job.wavefunction)]
     wavefunction = factors[0] if len(factors) == 1 else Product(factors)
     if system.dimensions and not wavefunction.decays:
         raise JobError("wavefunction: no factor decays at large distance, psi is not normalisable: add a gaussian_envelope or another factor that decays")
-    return system, wavefunction, _make(job.optimizer, "optimizer"), _sampler(job.sampling, system, wavefunction)
+    natural = _make(job.natural_gradient, "natural_gradient") if job.natural_gradient else None
+    return system, wavefunction, _make(job.optimizer, "optimizer"), natural, _sampler(job.sampling, system, wavefunction)
 
 
 def _fit(job, system):

@@ -105,7 +105,7 @@ def _print_report(file, blocking: str = "pyblock") -> None:
     from vmcnet.building import build
     from vmcnet.report import report_lines
 
-    system, wavefunction, _, _ = build(parse_job(file.attributes["job"], (), str(file.path)))
+    system, wavefunction, *_ = build(parse_job(file.attributes["job"], (), str(file.path)))
     print("\n".join(report_lines(file, system, wavefunction, blocking)))
 
 
@@ -126,10 +126,12 @@ def check(options, comm) -> int:
     from vmcnet.building import build
 
     job = load_job(options.job, options.settings)
-    system, wavefunction, _, sampler = build(job)
+    system, wavefunction, _, natural, sampler = build(job)
     print(f"{options.job}: valid")
     print(f"  {system.describe()}, reference {system.reference[0]:.7f} {system.units} ({system.reference[1]})" if system.reference else f"  {system.describe()}")
     print(f"  psi = {wavefunction.describe()}: {wavefunction.layout.size} parameters")
+    if natural:
+        print(f"  natural gradient: {natural.describe()}")
     print("\n".join(_cost_lines(job, system, wavefunction, sampler)))
     return 0
 

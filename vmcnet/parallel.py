@@ -169,20 +169,37 @@ def exact_sum(comm, block_sums: np.ndarray, blocks: int) -> np.ndarray:
     LIMB_BLOCKS blocks a second integer keeps the remainder. An element that is NaN or infinite in any block gives NaN.
     """
     finite = np.isfinite(block_sums)
-    safe = np.where(finite, block_sums, 0.0)
-    exponent = np.where(safe == 0.0, ZERO, np.frexp(safe)[1])
+    exponent = np.where(block_sums == 0.0, ZERO, np.frexp(np.where(finite, block_sums, 0.0))[1])
     exponent = np.where(finite, exponent, NONFINITE).max(axis=0).astype(np.int64)
-    exponent = comm.reduce_max(exponent)
-    valid = (exponent != ZERO) & (exponent != NONFINITE)
-    shift = np.where(valid, 62 - ceil(log2(max(blocks, 1))) - exponent, 0).astype(np.int32)
-    scaled = np.where(valid, np.ldexp(np.where(valid, safe, 0.0), shift), 0.0)
-    high = np.rint(scaled)
-    limbs = [high.astype(np.int64).sum(axis=0)]
+    return bounded_sum(comm, block_sums, comm.reduce_max(exponent), blocks, 1 if blocks <= LIMB_BLOCKS else 2)
+
+
+def exponents(bound: np.ndarray) -> np.ndarray:
+    """Exponents for `bounded_sum` of numbers that are below `bound` up to rounding; NaN or infinite: the sum will be NaN."""
+    finite = np.isfinite(bound)
+    exponent = np.where(bound == 0.0, ZERO, np.frexp(np.where(finite, bound, 0.0))[1] + 1)
+    return np.where(finite, exponent, NONFINITE).astype(np.int64)
+
+
+def bounded_sum(comm, shares, exponent: np.ndarray, blocks: int, limbs: int) -> np.ndarray:
+    """As exact_sum, with the exponents known beforehand, |share| < 2^exponent: one all-reduce, and shares (iterable) may come one by one.
+
+    With two limbs the exponents may be 2^40 too large and the sum still has all its digits. Raises ValueError for a share beyond its exponent.
+    """
     bits = 62 - ceil(log2(max(blocks, 1)))
-    if blocks > LIMB_BLOCKS:
-        limbs.append(np.rint(np.ldexp(scaled - high, bits)).astype(np.int64).sum(axis=0))
-    total = comm.reduce_sum(np.stack(limbs))
+    valid = (exponent != ZERO) & (exponent != NONFINITE)
+    shift = np.where(valid, bits - exponent, 0).astype(np.int32)
+    total = np.zeros((limbs, *exponent.shape), np.int64)
+    for share in shares:
+        scaled = np.ldexp(np.where(valid, share, 0.0), shift)
+        if not (np.abs(scaled) <= 2.0**bits).all():
+            raise ValueError("bounded_sum: a share lies beyond its exponent, or is NaN where its bound is not")
+        high = np.rint(scaled)
+        total[0] += high.astype(np.int64)
+        if limbs == 2:
+            total[1] += np.rint(np.ldexp(scaled - high, bits)).astype(np.int64)
+    total = comm.reduce_sum(total)
     value = np.ldexp(total[0].astype(np.float64), -shift)
-    if blocks > LIMB_BLOCKS:
+    if limbs == 2:
         value = value + np.ldexp(total[1].astype(np.float64), -shift - bits)
     return np.where(exponent == NONFINITE, np.nan, np.where(valid, value, 0.0))

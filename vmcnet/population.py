@@ -7,9 +7,11 @@ import numpy as np
 from vmcnet.backend import Stream, keep_memory, to_host
 from vmcnet.estimators.energy import Row, centred, clipped, local_energies
 from vmcnet.estimators.gradient import block_gradient
+from vmcnet.estimators.log_derivatives import LogDerivatives
 from vmcnet.parallel import exact_sum, owned_blocks
 from vmcnet.parameters import digest
 from vmcnet.sampling.metropolis import Counts
+from vmcnet.tangents import Tangents
 from vmcnet.walkers import Walkers
 
 START, WARMUP, TRAINING, PARAMETERS, ROLLBACK, EVALUATION = 0, 1, 2, 3, 100, 1000      # stages: no two use the same random words
@@ -98,6 +100,12 @@ class Population:
         psi = self.wavefunction.bind(theta)
         shares = [block_gradient(self.members[b], psi, weights[b], self.walkers) for b in self.own]
         return exact_sum(self.comm, np.stack(shares), self.blocks)
+
+    def tangents(self, theta, weights) -> Tangents:
+        """The log-derivatives of all walkers with the gradient that belongs to them, for natural gradients: one exact sum."""
+        psi = self.wavefunction.bind(theta)
+        return Tangents(self.comm, self.own, self.blocks, self.walkers, lambda b: LogDerivatives.of(psi.log_derivative_pieces(self.members[b])),
+                        {b: to_host(w) for b, w in weights.items()})
 
     def _check(self, summary, stage, iteration):
         if not summary.same_theta:

@@ -44,7 +44,7 @@ class Session:
     def __init__(self, comm, job: Job, path: Path, progress):
         self.comm, self.job, self.path = comm, job, Path(path)
         self.progress = progress if comm.rank == 0 else (lambda *args: None)
-        self.system, self.wavefunction, self.optimizer, self.sampler = build(job)
+        self.system, self.wavefunction, self.optimizer, self.natural, self.sampler = build(job)
         self.population = Population(self.system, self.wavefunction, self.sampler, comm, job.seed, job.sampling.walkers, job.sampling.block)
         self.state: TrainingState | None = None
         self.file: RunFile | None = None         # on rank 0
@@ -75,7 +75,7 @@ class Session:
             self.close()
             raise
         self.population.start()
-        self.state = initial_state(self.wavefunction, self.optimizer, job.seed, job.sampling.step_size * self.system.length)
+        self.state = initial_state(self.wavefunction, self.optimizer, job.seed, job.sampling.step_size * self.system.length, self.natural)
         self._checkpoint(self.state)             # before the run file: where that exists, resume works
         self._write_series()
         return self
@@ -119,9 +119,9 @@ class Session:
     def _restore(self, checkpoint: Checkpoint) -> None:
         a, n = checkpoint.arrays, checkpoint.numbers
         self.state = TrainingState(
-            a["theta"], {k.removeprefix("optimizer/"): v for k, v in a.items() if k.startswith("optimizer/")},
+            a["theta"], checkpoint.group("optimizer"),
             float(n["step_size"]), int(n["warmed"]), int(n["iteration"]), int(n["rollbacks"]),
-            Trend(**{k.removeprefix("trend_"): float(v) for k, v in n.items() if k.startswith("trend_")}),
+            Trend(**{k.removeprefix("trend_"): float(v) for k, v in n.items() if k.startswith("trend_")}), checkpoint.group("natural"),
         )
         self._good = self.state.iteration if n["good"] else -1
         self.population.load(a["r"], a["s"])
@@ -173,7 +173,7 @@ class Session:
                         self.population, self.optimizer, self.state, iterations=self.job.training.iterations, steps=self.job.sampling.steps,
                         warmup=self.job.sampling.warmup, record=record, save=self.save, poll=self._poll,
                         checkpoint_every=self.job.run.checkpoint_every, divergence=self.job.training.divergence,
-                        clip=self.job.training.clip,
+                        clip=self.job.training.clip, natural=self.natural,
                     )
             except (NonFiniteError, DivergedError) as error:
                 self._roll_back(error)
@@ -222,7 +222,8 @@ class Session:
         good = state.warmed >= self.job.sampling.warmup and state.iteration % self.job.run.checkpoint_every == 0
 
         def write():
-            arrays = {"theta": state.theta, "r": r, "s": s, **{f"optimizer/{k}": v for k, v in state.optimizer.items()}}
+            arrays = {"theta": state.theta, "r": r, "s": s, **{f"optimizer/{k}": v for k, v in state.optimizer.items()},
+                      **{f"natural/{k}": v for k, v in state.natural.items()}}
             numbers = {"run": self.file.attributes["run"], "step_size": state.step_size, "warmed": state.warmed, "iteration": state.iteration,
                        "rollbacks": state.rollbacks, "good": int(good), **{f"trend_{k}": v for k, v in state.trend.numbers().items()},
                        "parameters": ",".join(self.wavefunction.layout.entries), "seed": self.job.seed}

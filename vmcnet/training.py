@@ -31,6 +31,7 @@ class TrainingState:
     iteration: int = 0                  # training iterations done
     rollbacks: int = 0                  # how often it went back; every attempt draws words of its own
     trend: Trend = field(default_factory=Trend)
+    natural: dict = field(default_factory=dict)      # state of the natural gradient
 
     @property
     def stage(self) -> int:
@@ -58,21 +59,21 @@ class TrainingResult:
         return self.population.wavefunction.layout.values(self.state.theta)
 
 
-def initial_state(wavefunction, optimizer, seed: int, step_size: float) -> TrainingState:
+def initial_state(wavefunction, optimizer, seed: int, step_size: float, natural=None) -> TrainingState:
     theta = wavefunction.start(Stream(seed, PARAMETERS, 0, 0))
-    return TrainingState(theta, optimizer.start(len(theta)), step_size)
+    return TrainingState(theta, optimizer.start(len(theta)), step_size, natural=natural.start(len(theta)) if natural else {})
 
 
 @np.errstate(all="ignore")                # what is not finite is found in the rows and in the step
 def run_training(population, optimizer, state, *, iterations: int, steps: int, warmup: int, record, save, poll,
-                 checkpoint_every: int = 0, divergence: float = 0.0, clip: float | None = None):
+                 checkpoint_every: int = 0, divergence: float = 0.0, clip: float | None = None, natural=None):
     """Warm-up, then training iterations, from `state` on; returns the flag that stopped it, or 0 at the end.
 
     record(phase, done, total, row) is called on every rank after each iteration, save(state) where a checkpoint is due (a collective
     call), poll() -> this rank's stop flag; save is also called at the end of the warm-up. Raises, on all ranks together, NonFiniteError
     and, where the energy rises more than `divergence` standard deviations of E_L above its lowest, DivergedError; 0: never.
     Three collectives an iteration: one all-gather and the two of the exact sum; one more all-gather with `clip`, which limits the local
-    energies in the gradient (never the reported ones).
+    energies in the gradient (never the reported ones); a natural gradient between gradient and optimizer adds its own.
     """
     target = population.sampler.target
     while state.warmed < warmup:
@@ -88,8 +89,15 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
         start, communication = time.perf_counter(), population.comm.seconds
         summary, energies = population.advance(state.theta, state.stage, state.iteration, steps, state.step_size, poll())
         state.trend.check(summary.energy, summary.variance, divergence)
-        gradient = population.gradient(state.theta, population.weights(summary, energies, clip))
-        step, state.optimizer = optimizer.step(gradient, state.optimizer, state.iteration, state.theta)
+        weights = population.weights(summary, energies, clip)
+        if natural is None:
+            direction = gradient = population.gradient(state.theta, weights)
+            solved = {}
+        else:
+            tangents = population.tangents(state.theta, weights)
+            gradient = tangents.gradient
+            direction, state.natural, solved = natural.direction(tangents, state.natural, state.iteration)
+        step, state.optimizer = optimizer.step(direction, state.optimizer, state.iteration, state.theta)
         step = state.scale * step
         if not np.isfinite(step).all():
             raise NonFiniteError(f"the optimizer's step at training iteration {state.iteration} is NaN or infinite")
@@ -104,6 +112,7 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
             "gradient_norm": float(np.sqrt(np.dot(gradient, gradient))),
             "learning_rate": state.scale * optimizer.rate(state.iteration),
             "step_norm": float(np.sqrt((step * step).sum())),
+            **solved,
         }
         state.theta = state.theta + step
         state.step_size = tuned_step(state.step_size, summary.accepted, summary.tried, target, TRAINING_GAIN)
@@ -126,11 +135,12 @@ def default_sampler(system):
     return SpinFlip(system) if system.magnetisation is None else Exchange(system)
 
 
-def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: int = 1024, block: int = 128, steps: int = 10,
-          warmup: int = 50, step_size: float = 1.0, seed: int = 0, sampler=None, clip: float | None = None, comm=None,
+def train(system, wavefunction, *, optimizer, natural_gradient=None, iterations: int = 300, walkers: int = 1024, block: int = 128,
+          steps: int = 10, warmup: int = 50, step_size: float = 1.0, seed: int = 0, sampler=None, clip: float | None = None, comm=None,
           threads: int = 1) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
+    natural_gradient, for example optimizers.MinSR(), turns the gradient before the optimizer takes it;
     walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; sampler: one of
     vmcnet.sampling, the system's usual one unless given; clip: local energies in the gradient are limited to the median +- clip mean
     absolute deviations; threads BLAS threads a rank (another number gives other last digits). Under MPI give comm=vmcnet.connect().
@@ -139,7 +149,7 @@ def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: in
     comm = comm or SerialCommunicator()
     population = Population(system, wavefunction, sampler or default_sampler(system), comm, seed, walkers, block)
     population.start()
-    state, series = initial_state(wavefunction, optimizer, seed, step_size * system.length), {}
+    state, series = initial_state(wavefunction, optimizer, seed, step_size * system.length, natural_gradient), {}
 
     def record(phase, done, total, row):
         if phase == "training":
@@ -148,5 +158,5 @@ def train(system, wavefunction, *, optimizer, iterations: int = 300, walkers: in
 
     with threadpool_limits(threads):
         run_training(population, optimizer, state, iterations=iterations, steps=steps, warmup=warmup,
-                     record=record, save=lambda state: None, poll=lambda: 0, clip=clip)
+                     record=record, save=lambda state: None, poll=lambda: 0, clip=clip, natural=natural_gradient)
     return TrainingResult(state, population, {k: np.array(v) for k, v in series.items()})

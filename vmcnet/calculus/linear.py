@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_indices, scatter_pairs, whole
+from vmcnet.calculus.outer import Outer
 
 
 def _matmul(x, weight):
@@ -13,7 +14,10 @@ def _matmul(x, weight):
 
 
 class Affine:
-    """x W + b. Jet: one product over all slots, the bias in slot 0. Reverse: adj W^T unless x is a fixed input, x^T adj, sum adj."""
+    """x W + b. Jet: one product over all slots, the bias in slot 0. Reverse: adj W^T unless x is a fixed input, x^T adj, sum adj.
+
+    Per walker the adjoint of W is an Outer where x is (w, f).
+    """
 
     name = "affine"
     selective = True
@@ -40,7 +44,9 @@ class Affine:
         else:
             dx = adjoint * weight[:, 0] if weight.shape[1] == 1 else _matmul(adjoint, weight.T)
         walkers, f, h = x.shape[0], x.shape[-1], adjoint.shape[-1]
-        if per_walker:
+        if per_walker and x.ndim == 2:
+            dw, db = Outer(x, adjoint), adjoint
+        elif per_walker:
             a, g = x.reshape(walkers, -1, f), adjoint.reshape(walkers, -1, h)
             dw = xp.matmul(a.transpose(0, 2, 1), g)
             db = g.sum(axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vmcnet.calculus.handle import Handle, Interpreter
+from vmcnet.calculus.outer import Outer
 
 
 class Node(Handle):
@@ -20,6 +21,10 @@ class Node(Handle):
     @property
     def shape(self):
         return self.data.shape
+
+
+def built(adjoint):
+    return adjoint.dense() if isinstance(adjoint, Outer) else adjoint
 
 
 def sum_to(array, shape, keep_first: bool):
@@ -61,11 +66,12 @@ class Tape(Interpreter):
         self.real_dtype, self._walkers = r.dtype, r.shape[0]
         return Node(self, r, wanted=self._coordinates_wanted)
 
-    def reverse(self, output: Node, seed, per_walker=False) -> dict[int, object]:
+    def reverse(self, output: Node, seed, per_walker=False, factored=False) -> dict[int, object]:
         """Adjoints of the leaves, by node index.
 
         seed (W,): weight of every walker's output. A parameter leaf of shape s gets sum_w seed_w d out_w / d p, shape s, or
-        with per_walker the terms of that sum, (W,) + s. A coordinate leaf gets (W, n, d).
+        with per_walker the terms of that sum, (W,) + s: as an Outer if `factored` and the leaf is the weight of one affine layer
+        without particle axis. A coordinate leaf gets (W, n, d).
         """
         adjoints: dict[int, object] = {output.index: seed}
         for node in reversed(self.nodes[: output.index + 1]):
@@ -78,7 +84,10 @@ class Tape(Interpreter):
             for parent, adjoint in zip(node.parents, rule, strict=True):
                 if not parent.wanted:
                     continue
-                adjoint = sum_to(adjoint, parent.shape, per_walker and parent.is_parameter)
                 known = adjoints.get(parent.index)
-                adjoints[parent.index] = adjoint if known is None else known + adjoint
+                if not factored or known is not None:
+                    adjoint = built(adjoint)
+                if not isinstance(adjoint, Outer):
+                    adjoint = sum_to(adjoint, parent.shape, per_walker and parent.is_parameter)
+                adjoints[parent.index] = adjoint if known is None else built(known) + adjoint
         return adjoints

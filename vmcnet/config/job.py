@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from vmcnet.config.explain import JobError, explain
 from vmcnet.config.optimizers import AdamTable, OptimizerTable
+from vmcnet.config.natural_gradient import NaturalGradientTable
 from vmcnet.config.run import EvaluationTable, RunTable, TrainingTable
 from vmcnet.config.sampling import SamplingTable
 from vmcnet.config.systems import SystemTable
@@ -28,6 +29,7 @@ class Job(Table):
     wavefunction: list[WavefunctionTable] = Field(min_length=1, description="factors of the trial wavefunction")
     sampling: SamplingTable = Field(SamplingTable(), description="Metropolis walkers")
     optimizer: OptimizerTable = Field(AdamTable(type="adam"), description="how parameters move")
+    natural_gradient: NaturalGradientTable | None = Field(None, description="metric by which the gradient is turned before the optimizer takes it")
     training: TrainingTable = Field(TrainingTable(), description="training")
     evaluation: EvaluationTable = Field(EvaluationTable(), description="evaluation after training")
     run: RunTable = Field(RunTable(), description="how the run is carried out")

@@ -21,6 +21,10 @@ class Checkpoint:
     arrays: dict
     numbers: dict
 
+    def group(self, name: str) -> dict:
+        """The arrays whose names begin with `name`/, without it."""
+        return {k.removeprefix(f"{name}/"): v for k, v in self.arrays.items() if k.startswith(f"{name}/")}
+
 
 def checkpoint_path(run: Path, kind: str = "checkpoint") -> Path:
     """run.h5 -> run.checkpoint.h5 (training) or run.evaluation.h5 (an evaluation that has not ended)."""

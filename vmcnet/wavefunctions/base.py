@@ -9,9 +9,9 @@ import numpy as np
 
 from vmcnet.backend import namespace
 from vmcnet.calculus.jets import Jets
-from vmcnet.calculus.tape import Tape
+from vmcnet.calculus.tape import Tape, built
 from vmcnet.calculus.values import Values
-from vmcnet.parameters import Layout
+from vmcnet.parameters import IDENTITY, Layout
 from vmcnet.walkers import Walkers
 
 
@@ -230,22 +230,25 @@ class Bound:
         adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype))
         return log.data, adjoints[leaf.index].real
 
-    def _log_derivatives(self, walkers, seed, per_walker):
+    def _adjoints(self, walkers, seed, per_walker, factored=False):
+        """d log psi / d t of every entry of the layout, in its order: (...) + shape, or an Outer."""
         xp = namespace(walkers.r)
         ops = Tape(xp)
         _, log, handles = self._call(ops, walkers.r, walkers.s)
-        adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype) if seed is None else seed, per_walker)
+        adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype) if seed is None else seed, per_walker, factored)
         lead = log.shape if per_walker else ()
-        parts = []
-        for name in self.wavefunction.layout.entries:
-            leaf = handles[name]
-            adjoint = adjoints.get(leaf.index)
+        for entry in self.wavefunction.layout.entries.values():
+            adjoint = adjoints.get(handles[entry.name].index)
             if adjoint is None:
-                adjoint = xp.zeros(lead + leaf.shape, log.data.dtype)
-            parts.append(adjoint.reshape(lead + (-1,)))
-        if not parts:
-            return xp.zeros(lead + (0,))
-        return xp.concatenate(parts, axis=-1) * xp.asarray(self._slopes)
+                adjoint = xp.zeros(lead + entry.shape, log.data.dtype)
+            if entry.map is not IDENTITY:
+                adjoint = built(adjoint) * xp.asarray(self._slopes[entry.slice].reshape(entry.shape))
+            yield adjoint
+
+    def _log_derivatives(self, walkers, seed, per_walker):
+        xp, width = namespace(walkers.r), (walkers.r.shape[0], -1) if per_walker else (-1,)
+        parts = [adjoint.reshape(width) for adjoint in self._adjoints(walkers, seed, per_walker)]
+        return xp.concatenate(parts, axis=-1) if parts else xp.zeros(walkers.r.shape[:1] * per_walker + (0,))
 
     def contracted(self, walkers, weights):
         """sum_w weights_w O_w (P,), O = d log psi / d theta, without ever building O."""
@@ -254,3 +257,7 @@ class Bound:
     def log_derivatives(self, walkers):
         """O (W, P) = d log psi / d theta of every walker."""
         return self._log_derivatives(walkers, None, True)
+
+    def log_derivative_pieces(self, walkers):
+        """O as one piece an entry of the layout: (W,) + shape, or an Outer for the weight of a dense layer met once."""
+        return list(self._adjoints(walkers, None, True, factored=True))

@@ -1,0 +1,20 @@
+"""Outer products of walkers that are not built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Outer:
+    """The array (W, f, h) of left_wf right_wh: what a dense layer used once adds to d log psi / d weight."""
+
+    left: object                   # (W, f)
+    right: object                  # (W, h)
+
+    @property
+    def shape(self):
+        return self.left.shape + self.right.shape[1:]
+
+    def dense(self):
+        return self.left[:, :, None] * self.right[:, None, :]
