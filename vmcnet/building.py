@@ -42,6 +42,8 @@ def build(job: Job):
     _fit(job, system)
     factors = [_make(table, f"wavefunction.{k}", system) for k, table in enumerate(job.wavefunction)]
     wavefunction = factors[0] if len(factors) == 1 else Product(factors)
+    if wavefunction.core < system.core:
+        raise JobError(f"wavefunction: no factor is 0 inside the hard cores (system.diameter = {system.core}): add a hard_core_jastrow")
     if system.dimensions and not wavefunction.decays:
         raise JobError("wavefunction: no factor decays at large distance, psi is not normalisable: add a gaussian_envelope or another factor that decays")
     natural = _make(job.natural_gradient, "natural_gradient") if job.natural_gradient else None

@@ -31,6 +31,9 @@ class Population:
     def __init__(self, system, wavefunction, sampler, comm, seed: int, walkers: int, block: int):
         if walkers % block:
             raise ValueError(f"{walkers} walkers do not fill blocks of {block}: use {block * max(1, round(walkers / block))}")
+        if wavefunction.core < system.core:
+            raise ValueError(f"hard cores of diameter {system.core}: psi must vanish inside them, but {wavefunction.name} does so below "
+                             f"{wavefunction.core} only: multiply by a HardCoreJastrow (hard_core_jastrow in a job file)")
         keep_memory()
         self.system, self.wavefunction, self.sampler, self.comm, self.seed = system, wavefunction, sampler, comm, seed
         self.walkers, self.block, self.blocks = walkers, block, walkers // block

@@ -87,6 +87,7 @@ def elementwise():
     functions = {name: (lambda ops, y, name=name: getattr(ops, name)(y)) for name in ("exp", "log", "sin", "cos")}
     functions |= {name: (lambda ops, y, name=name: getattr(ops, name)(1.5 * y - 1.0)) for name in ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")}
     functions |= {f"power{k}": (lambda ops, y, k=k: y**k) for k in (2, 3, -1, 0.5)}
+    functions["hard_core"] = lambda ops, y: ops.hard_core(y + 0.6, 0.3)
     for (name, f), (kind, source) in product(functions.items(), (UNARY | COMPLEX_UNARY).items()):
         case(name.rstrip("-.0123456789"), f"{name}({kind})", lambda ops, t, x, f=f, s=source: f(ops, s(ops, t, x)))
     case("power", "power0 and 1", lambda ops, t, x: own(ops, t, x) ** 0 + own(ops, t, x) ** 1)

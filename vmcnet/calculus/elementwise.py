@@ -256,8 +256,24 @@ class Power(Elementwise):
         return factor * self._power(x, exponent - 2.0) if factor else 0.0 * x
 
 
+class HardCore(Elementwise):
+    """log(1 - a/x) outside a core of radius a > 0, -inf inside (psi = 0); f' = a/(x (x - a)), f'' = -a (2x - a)/(x (x - a))^2."""
+
+    name = "hard_core"
+
+    def value(self, xp, x, radius):
+        outside = x.real > radius
+        return xp.where(outside, xp.log1p(-radius / xp.where(outside, x, 2.0 * radius)), -xp.inf)
+
+    def slope(self, xp, x, y, radius):
+        return radius / (x * (x - radius))
+
+    def curvature(self, xp, x, y, slope, radius):
+        return -slope * slope * (2.0 * x - radius) / radius
+
+
 TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU = Tanh(), Logistic(), Softplus(), LogCosh(), Gelu(), Silu()
-EXP, LOG, SIN, COS, POWER = Exp(), Log(), Sin(), Cos(), Power()
+EXP, LOG, SIN, COS, POWER, HARD_CORE = Exp(), Log(), Sin(), Cos(), Power(), HardCore()
 ACTIVATIONS = (TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU)
 FUNCTIONS = (*ACTIVATIONS, EXP, LOG, SIN, COS)
 BY_NAME = {f.name: f for f in FUNCTIONS}

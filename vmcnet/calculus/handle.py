@@ -123,6 +123,10 @@ class Interpreter:
             raise TypeError(f"power needs a fixed number as exponent, got {type(exponent).__name__}: write ops.exp(b * ops.log(a))")
         return self.apply(elementwise.POWER, (x,), exponent=plain(exponent))
 
+    def hard_core(self, x, radius):
+        """log(1 - radius/x) of distances x, -inf where x <= radius; radius a number above 0."""
+        return self.apply(elementwise.HARD_CORE, (x,), radius=plain(radius))
+
     def complex(self, a, b):
         """a + i b of two real quantities."""
         self._match(arithmetic.COMPLEX, a, b)

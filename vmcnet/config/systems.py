@@ -17,17 +17,32 @@ class QuantumDotTable(Table):
     particles: int = Field(2, ge=1, le=2, description="number of electrons; more than 2 need an antisymmetric wavefunction")
     dimensions: Literal[1, 2, 3] = Field(2, description="dimensions of space")
     omega: Positive = Field(1.0, description="trap frequency, hartree")
-    interaction: Literal["coulomb", "none"] = Field("coulomb", description="repulsion between the electrons")
+    interaction: Literal["coulomb", "soft_coulomb", "none"] = Field("coulomb", description="repulsion 1/r, 1/sqrt(r^2 + softening^2), or none")
+    softening: Positive = Field(1.0, description="length of the soft repulsion, bohr")
 
 
 class TrappedBosonsTable(Table):
-    """Ideal gas of bosons in a harmonic trap."""
+    """Bosons in a harmonic trap, ideal or as hard spheres."""
 
     builds = "vmcnet.systems:TrappedBosons"
     type: Literal["trapped_bosons"]
     particles: int = Field(ge=1, le=10_000, description="number of bosons")
     dimensions: Literal[1, 2, 3] = Field(3, description="dimensions of space")
     omega: Positive = Field(1.0, description="trap frequency")
+    omega_z: Positive | None = Field(None, description="frequency along the last axis; omega when absent")
+    diameter: Annotated[float, Field(ge=0)] = Field(0.0, description="diameter of hard spheres, in units of length; 0: ideal gas")
+
+
+class DoubleWellTable(Table):
+    """Particles without interaction in a double well."""
+
+    builds = "vmcnet.systems:DoubleWell"
+    type: Literal["double_well"]
+    particles: int = Field(1, ge=1, le=10_000, description="number of particles")
+    barrier: Positive = Field(3.0, description="height of the barrier, hartree")
+    half_distance: Positive = Field(1.5, description="minima at plus and minus this x, bohr")
+    dimensions: Literal[1, 2, 3] = Field(1, description="dimensions of space; harmonic along y and z")
+    omega: Positive = Field(1.0, description="trap frequency along y and z")
 
 
 Length = Annotated[int, Field(ge=1, le=100_000)]
@@ -68,4 +83,4 @@ class HeisenbergTable(LatticeTable):
     second_edges: list[Edge] = Field([], description="second-neighbour bonds of a graph")
 
 
-SystemTable = Annotated[Union[QuantumDotTable, TrappedBosonsTable, TransverseIsingTable, HeisenbergTable], Field(discriminator="type")]
+SystemTable = Annotated[Union[QuantumDotTable, TrappedBosonsTable, DoubleWellTable, TransverseIsingTable, HeisenbergTable], Field(discriminator="type")]

@@ -27,6 +27,22 @@ class GaussianEnvelopeTable(Table):
     alpha: Positive | None = Field(None, description="starting exponent; the oscillator's when absent")
 
 
+class EllipticalGaussianTable(Table):
+    """exp(-alpha sum (x^2 + y^2 + beta z^2))."""
+
+    builds = "vmcnet.wavefunctions:EllipticalGaussian"
+    type: Literal["elliptical_gaussian"]
+    alpha: Positive | None = Field(None, description="starting exponent; the ideal gas's when absent")
+    beta: Positive | None = Field(None, description="starting ratio of the exponents along z and across; the ideal gas's when absent")
+
+
+class HardCoreJastrowTable(Table):
+    """prod (1 - diameter/r) over pairs, zero inside the hard core."""
+
+    builds = "vmcnet.wavefunctions:HardCoreJastrow"
+    type: Literal["hard_core_jastrow"]
+
+
 class PadeJastrowTable(Table):
     """exp sum c r/(1 + beta r) over pairs, with the electron-electron cusp."""
 
@@ -83,4 +99,8 @@ class SpinNetworkTable(Table):
     spread: Positive = Field(0.02, description="width of the last layer's random starting weights")
 
 
-WavefunctionTable = Annotated[Union[GaussianRBMTable, GaussianEnvelopeTable, FeedForwardTable, PadeJastrowTable, BinaryRBMTable, SpinJastrowTable, SpinNetworkTable], Field(discriminator="type")]
+WavefunctionTable = Annotated[
+    Union[GaussianRBMTable, GaussianEnvelopeTable, EllipticalGaussianTable, FeedForwardTable, PadeJastrowTable, HardCoreJastrowTable, BinaryRBMTable,
+          SpinJastrowTable, SpinNetworkTable],
+    Field(discriminator="type"),
+]

@@ -7,15 +7,15 @@ from vmcnet.calculus.jet import pair_indices
 
 
 class Coulomb:
-    """strength sum_{i<j} 1/r_ij of every walker, (W,)."""
+    """strength sum_{i<j} 1/sqrt(r_ij^2 + softening^2) of every walker, (W,); softening 0 is the bare 1/r."""
 
     name = "coulomb"
 
-    def __init__(self, strength: float = 1.0):
-        self._strength = strength
+    def __init__(self, strength: float = 1.0, softening: float = 0.0):
+        self._strength, self._square = float(strength), float(softening) ** 2
 
     def local(self, walkers, psi):
         xp = namespace(walkers.r)
         i, j = (xp.asarray(k) for k in pair_indices(walkers.r.shape[1]))
         difference = walkers.r[:, i] - walkers.r[:, j]
-        return self._strength * (1.0 / xp.sqrt((difference * difference).sum(axis=-1))).sum(axis=-1)
+        return self._strength * (1.0 / xp.sqrt((difference * difference).sum(axis=-1) + self._square)).sum(axis=-1)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from vmcnet.backend import namespace
+
 
 class Harmonic:
-    """(1/2) omega^2 sum_i r_i^2 of every walker, (W,); mass 1."""
+    """(1/2) sum_i sum_k omega_k^2 x_ik^2 of every walker, (W,); mass 1; omega one number, or one for every axis."""
 
     name = "trap"
 
-    def __init__(self, omega: float):
-        self._factor = 0.5 * omega**2
+    def __init__(self, omega):
+        self._factor = 0.5 * np.square(omega, dtype=np.float64)
 
     def local(self, walkers, psi):
-        return self._factor * (walkers.r * walkers.r).sum(axis=(1, 2))
+        xp = namespace(walkers.r)
+        return (xp.asarray(self._factor, dtype=walkers.r.dtype) * walkers.r * walkers.r).sum(axis=(1, 2))

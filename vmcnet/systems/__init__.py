@@ -2,7 +2,8 @@
 
 from vmcnet.systems.base import System
 from vmcnet.systems.bosons import TrappedBosons
+from vmcnet.systems.external import DoubleWell, Particles
 from vmcnet.systems.quantum_dot import QuantumDot
 from vmcnet.systems.spin_lattice import Heisenberg, SpinLattice, TransverseIsing
 
-__all__ = ["Heisenberg", "QuantumDot", "SpinLattice", "System", "TransverseIsing", "TrappedBosons"]
+__all__ = ["DoubleWell", "Heisenberg", "Particles", "QuantumDot", "SpinLattice", "System", "TransverseIsing", "TrappedBosons"]

@@ -11,7 +11,8 @@ class System:
     """Particles in space: which Hamiltonian terms, which units, what is known exactly.
 
     A subclass sets particles, dimensions, spins (n,) int8, length (unit of the ground state's extent), units, `terms`
-    (name -> Term with local(walkers, psi) -> (W,)) and `reference` (energy, source) or None.
+    (name -> Term with local(walkers, psi) -> (W,)) and `reference` (energy, source) or None; `core` where psi must vanish: pairs of
+    particles closer than this.
     """
 
     particles: int
@@ -21,6 +22,8 @@ class System:
     units: str
     terms: dict
     reference: tuple[float, str] | None = None
+    core: float = 0.0
+    anisotropy: float = 1.0             # of the trap: omega_z/omega
 
     def start(self, stream, walkers: int) -> Walkers:
         """Walkers to start from: coordinates are independent normals of the trap's ground state."""

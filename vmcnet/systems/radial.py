@@ -1,4 +1,4 @@
-"""Exact energy of two electrons in a parabolic trap, from the radial equation of their relative motion."""
+"""Exact energies from equations in one variable: two electrons in a parabolic trap, one particle on a line."""
 
 from __future__ import annotations
 
@@ -14,22 +14,33 @@ def chebyshev(points: int):
     return x, matrix - np.diag(matrix.sum(axis=1))
 
 
-def two_electron_energy(omega: float, dimensions: int, coupling: float = 1.0, points: int = 120) -> float:
-    """Ground-state energy (hartree) of two electrons, singlet, in d = 2 or 3 dimensions: centre of mass d omega/2 plus relative.
+def two_electron_energy(omega: float, dimensions: int, coupling: float = 1.0, softening: float = 0.0, points: int = 120) -> float:
+    """Ground-state energy (hartree) of two electrons, singlet, in d dimensions: centre of mass d omega/2 plus relative.
 
-    Relative motion, mass 1/2: -(R'' + (d-1) R'/r) + (omega^2 r^2/4 + coupling/r) R = E R, times r, by Chebyshev collocation on
-    [0, r_max]; the row r = 0 is Kato's cusp condition. M. Taut, Phys. Rev. A 48, 3561 (1993), eq. 8.
+    Relative motion, mass 1/2: -(R'' + (d-1) R'/r) + (omega^2 r^2/4 + coupling/sqrt(r^2 + softening^2)) R = E R, times r, by
+    Chebyshev collocation on [0, r_max]; the row r = 0 is Kato's cusp condition, without slope for a soft repulsion. M. Taut, Phys. Rev. A 48, 3561 (1993), eq. 8.
     """
-    if dimensions < 2:
+    if dimensions < 2 and not softening:
         raise ValueError("two_electron_energy needs 2 or 3 dimensions: the bare 1/|x| is singular in 1")
     equilibrium = (2.0 * coupling / omega**2) ** (1.0 / 3.0)
     r_max = equilibrium + 10.0 / np.sqrt(omega)
     x, d1 = chebyshev(points)
     r, d1 = 0.5 * r_max * (x + 1.0), d1 * 2.0 / r_max
-    operator = -(np.diag(r) @ d1 @ d1 + (dimensions - 1) * d1) + np.diag(0.25 * omega**2 * r**3 + coupling)
+    operator = -(np.diag(r) @ d1 @ d1 + (dimensions - 1) * d1) + np.diag(0.25 * omega**2 * r**3 + coupling * (r / np.hypot(r, softening) if softening else 1.0))
+    if dimensions == 1:
+        operator[points] = d1[points]                          # the even solution
     inner = slice(1, points)                                   # without r_max (R = 0) and r = 0 (no energy in its row)
     contact = -operator[points, inner] / operator[points, points]
     reduced = (operator[inner, inner] + np.outer(operator[inner, points], contact)) / r[inner, None]
     levels = np.linalg.eigvals(reduced)
     real = levels[np.abs(levels.imag) < 1e-8 * np.abs(levels)].real
     return 0.5 * dimensions * omega + float(real[real > 0].min())
+
+
+def line_energy(potential, extent: float, points: int = 160) -> float:
+    """Lowest eigenvalue of -(1/2) d^2/dx^2 + potential(x) on [-extent, extent], psi = 0 at the ends, by Chebyshev collocation; atomic units."""
+    x, d1 = chebyshev(points)
+    inner = slice(1, points)
+    d2 = (d1 @ d1)[inner, inner] / extent**2
+    levels = np.linalg.eigvals(-0.5 * d2 + np.diag(potential(extent * x[inner])))
+    return float(levels[np.abs(levels.imag) < 1e-8 * np.abs(levels)].real.min())

@@ -2,10 +2,14 @@
 
 from vmcnet.wavefunctions.base import Product, Wavefunction
 from vmcnet.wavefunctions.binary_rbm import BinaryRBM
+from vmcnet.wavefunctions.elliptical_gaussian import EllipticalGaussian
 from vmcnet.wavefunctions.feedforward import FeedForward
 from vmcnet.wavefunctions.gaussian_envelope import GaussianEnvelope
 from vmcnet.wavefunctions.gaussian_rbm import GaussianRBM
-from vmcnet.wavefunctions.jastrow import PadeJastrow
+from vmcnet.wavefunctions.jastrow import HardCoreJastrow, PadeJastrow
 from vmcnet.wavefunctions.spins import SpinJastrow, SpinNetwork
 
-__all__ = ["BinaryRBM", "FeedForward", "GaussianEnvelope", "GaussianRBM", "PadeJastrow", "Product", "SpinJastrow", "SpinNetwork", "Wavefunction"]
+__all__ = [
+    "BinaryRBM", "EllipticalGaussian", "FeedForward", "GaussianEnvelope", "GaussianRBM", "HardCoreJastrow", "PadeJastrow", "Product", "SpinJastrow",
+    "SpinNetwork", "Wavefunction",
+]

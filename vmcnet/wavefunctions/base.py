@@ -57,6 +57,7 @@ class Wavefunction:
 
     name = "wavefunction"
     decays = False
+    core = 0.0                      # psi = 0 for pairs of particles closer than this
     particles: int
     dimensions: int
     layout: Layout
@@ -104,7 +105,7 @@ class Product(Wavefunction):
             self.names.append(label)
             self.layout.prefixed(label, factor.layout)
         self.name = " x ".join(self.names)
-        self.decays = any(factor.decays for factor in flat)
+        self.decays, self.core = any(factor.decays for factor in flat), max(factor.core for factor in flat)
 
     def log_psi(self, ops, theta, walkers):
         phase, total = None, None

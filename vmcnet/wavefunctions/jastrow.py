@@ -51,3 +51,26 @@ class PadeJastrow(Wavefunction):
                 term = term * ops.constant(mask.astype(ops.real_dtype))
             total = term if total is None else total + term
         return None, ops.sum(total, axis=-1)
+
+
+class HardCoreJastrow(Wavefunction):
+    """psi = prod_{i<j} (1 - a/r_ij), 0 where a pair is closer than a: the zero-energy s wave outside a hard sphere; no parameters.
+
+    a is the system's diameter of the spheres. DuBois and Glyde, Phys. Rev. A 63, 023602 (2001), eq. 11. Raises ValueError where the
+    system has no hard core.
+    """
+
+    name = "hard_core"
+
+    def __init__(self, system):
+        if not system.core > 0:
+            raise ValueError("HardCoreJastrow: this system has no hard core, set its diameter")
+        self.particles, self.dimensions, self.core = system.particles, system.dimensions, system.core
+        self.layout = Layout()
+
+    def initial(self, stream):
+        return {}
+
+    def log_psi(self, ops, theta, walkers):
+        first, second = ops.pairs(walkers.r)
+        return None, ops.sum(ops.hard_core(ops.norm(first - second), self.core), axis=-1)

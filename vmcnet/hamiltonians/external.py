@@ -1,0 +1,35 @@
+"""A potential given as a function."""
+
+from __future__ import annotations
+
+
+class Potential:
+    """V(r) of every walker, (W,): `function` takes coordinates r (W, n, d), numpy or cupy, and returns (W,).
+
+    Raises ValueError where the function returns another shape.
+    """
+
+    name = "potential"
+
+    def __init__(self, function):
+        self._function = function
+
+    def local(self, walkers, psi):
+        value = self._function(walkers.r)
+        if getattr(value, "shape", None) != walkers.r.shape[:1]:
+            raise ValueError(f"the potential returned shape {getattr(value, 'shape', type(value).__name__)}; expected one number a walker, "
+                             f"{walkers.r.shape[:1]}, from coordinates of shape {walkers.r.shape}")
+        return value
+
+
+class DoubleWell:
+    """barrier sum_i ((x_i/half_distance)^2 - 1)^2 of every walker, (W,), x the first axis: minima 0 at +- half_distance."""
+
+    name = "double_well"
+
+    def __init__(self, barrier: float, half_distance: float):
+        self._barrier, self._half = float(barrier), float(half_distance)
+
+    def local(self, walkers, psi):
+        x = walkers.r[:, :, 0] / self._half
+        return self._barrier * ((x * x - 1.0) ** 2).sum(axis=1)

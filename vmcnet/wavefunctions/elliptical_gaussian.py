@@ -1,0 +1,42 @@
+"""Elliptical Gaussian envelope."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.parameters import POSITIVE, Layout
+from vmcnet.wavefunctions.base import Wavefunction
+
+
+class EllipticalGaussian(Wavefunction):
+    """psi = exp(-alpha sum_i (x_i^2 + y_i^2 + beta z_i^2)), z the last axis; alpha > 0 (1/length^2) and beta > 0 trainable.
+
+    Without starting values those of the ideal gas: alpha = omega/2, beta = omega_z/omega. DuBois and Glyde, Phys. Rev. A 63, 023602 (2001), eq. 10.
+    Raises ValueError in one dimension and for values that are not above 0.
+    """
+
+    name = "elliptical_gaussian"
+    decays = True
+
+    def __init__(self, system, alpha: float | None = None, beta: float | None = None):
+        if system.dimensions < 2:
+            raise ValueError("EllipticalGaussian needs at least 2 dimensions: alpha and alpha beta would be one parameter; use a GaussianEnvelope")
+        self.particles, self.dimensions = system.particles, system.dimensions
+        self._start = {"alpha": 0.5 / system.length**2 if alpha is None else alpha, "beta": getattr(system, "anisotropy", 1.0) if beta is None else beta}
+        for name, value in self._start.items():
+            if not value > 0:
+                raise ValueError(f"EllipticalGaussian {name} must be above 0, got {value}")
+        self.layout = Layout().add("alpha", (), POSITIVE).add("beta", (), POSITIVE)
+
+    def initial(self, stream):
+        return {name: np.float64(value) for name, value in self._start.items()}
+
+    def log_psi(self, ops, theta, walkers):
+        squares = walkers.r * walkers.r
+        axial = np.zeros((1, 1, self.dimensions))
+        axial[..., -1] = 1.0
+
+        def total(weights):
+            return ops.sum(ops.sum(squares * ops.constant(ops.xp.asarray(weights, dtype=ops.real_dtype)), axis=-1), axis=-1)
+
+        return None, -((total(1.0 - axial) + total(axial) * theta["beta"]) * theta["alpha"])
