@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 
 import numpy as np
@@ -41,23 +42,31 @@ class Stream:
     Salmon, Moraes, Dror, Shaw, SC11 (2011), doi:10.1145/2063384.2063405.
     """
 
-    def __init__(self, seed: int, stage: int, iteration: int, block: int):
+    xp = np
+
+    def __init__(self, seed: int, stage: int, iteration: int, block: int, dtype=np.float64):
+        self.dtype = dtype
         self._bits = np.random.Philox(key=[seed, stage], counter=[0, 0, iteration, block])
 
-    def uniform(self, shape) -> np.ndarray:
-        """Uniform in (0, 1): (word >> 11 + 1/2) 2^-53, never 0 or 1."""
-        n = int(np.prod(shape))
-        words = self._bits.random_raw(n) if n else np.empty(0, np.uint64)
-        return (((words >> np.uint64(11)) + 0.5) * 2.0**-53).reshape(shape)
+    def words(self, n: int):
+        """The next n words, uint64."""
+        return self._bits.random_raw(n) if n else np.empty(0, np.uint64)
 
-    def normal(self, shape) -> np.ndarray:
-        """Standard normals by Box and Muller: sqrt(-2 log u) (cos 2 pi v, sin 2 pi v)."""
-        n = int(np.prod(shape))
+    def _uniform(self, n: int):
+        return ((self.words(n) >> np.uint64(11)) + 0.5) * 2.0**-53
+
+    def uniform(self, shape):
+        """Uniform in (0, 1): (word >> 11 + 1/2) 2^-53, never 0; never 1 in float64."""
+        return self._uniform(math.prod(shape)).reshape(shape).astype(self.dtype, copy=False)
+
+    def normal(self, shape):
+        """Standard normals by Box and Muller: sqrt(-2 log u) (cos 2 pi v, sin 2 pi v), in float64, then cast."""
+        xp, n = self.xp, math.prod(shape)
         half = (n + 1) // 2
-        u = self.uniform((2, half))
-        radius = np.sqrt(-2.0 * np.log(u[0]))
-        angle = 2.0 * np.pi * u[1]
-        out = np.empty(2 * half)
-        np.multiply(radius, np.cos(angle), out=out[:half])
-        np.multiply(radius, np.sin(angle), out=out[half:])
-        return out[:n].reshape(shape)
+        u = self._uniform(2 * half)
+        radius = xp.sqrt(-2.0 * xp.log(u[:half]))
+        angle = 2.0 * np.pi * u[half:]
+        out = xp.empty(2 * half)
+        xp.multiply(radius, xp.cos(angle), out=out[:half])
+        xp.multiply(radius, xp.sin(angle), out=out[half:])
+        return out[:n].reshape(shape).astype(self.dtype, copy=False)

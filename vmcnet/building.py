@@ -6,6 +6,7 @@ from importlib import import_module
 
 from vmcnet.config import Job, JobError
 from vmcnet.config.table import Table
+from vmcnet.device import choose
 from vmcnet.wavefunctions import Product
 
 
@@ -73,3 +74,17 @@ def _sampler(table, system, wavefunction):
         return sampler
     except ValueError as error:
         raise JobError(f"sampling.proposal: {error}") from error
+
+
+def device_of(job: Job, system, local_rank: int = 0):
+    """The device of a rank; raises JobError where the job asks for one that is not there. Spins live on the host, in float64."""
+    kind = job.run.device
+    if not system.dimensions:
+        for key, only in (("device", "cpu"), ("precision", "float64")):
+            if getattr(job.run, key) not in (only, "auto"):
+                raise JobError(f"run.{key}: {job.system.type} has no coordinates, its compiled kernels are of the host and of float64: use {only}")
+        kind = "cpu"
+    try:
+        return choose(kind, job.run.precision, local_rank)
+    except ValueError as error:
+        raise JobError(f"run.device: {error}") from error

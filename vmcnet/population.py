@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vmcnet.backend import Stream, keep_memory, to_host
+from vmcnet.device import Device
 from vmcnet.estimators.energy import Row, centred, clipped, local_energies
 from vmcnet.estimators.gradient import block_gradient
 from vmcnet.estimators.log_derivatives import LogDerivatives
@@ -28,7 +29,7 @@ class RanksDisagree(RuntimeError):
 class Population:
     """The blocks that this rank owns. Every number depends on (seed, stage, iteration, block) alone, never on the rank."""
 
-    def __init__(self, system, wavefunction, sampler, comm, seed: int, walkers: int, block: int):
+    def __init__(self, system, wavefunction, sampler, comm, seed: int, walkers: int, block: int, device: Device | None = None):
         if walkers % block:
             raise ValueError(f"{walkers} walkers do not fill blocks of {block}: use {block * max(1, round(walkers / block))}")
         if wavefunction.core < system.core:
@@ -36,6 +37,7 @@ class Population:
                              f"{wavefunction.core} only: multiply by a HardCoreJastrow (hard_core_jastrow in a job file)")
         keep_memory()
         self.system, self.wavefunction, self.sampler, self.comm, self.seed = system, wavefunction, sampler, comm, seed
+        self.device = device or Device()
         self.walkers, self.block, self.blocks = walkers, block, walkers // block
         self.own = owned_blocks(comm.rank, comm.size, self.blocks)
         self.row = Row(system.terms)
@@ -45,12 +47,13 @@ class Population:
     def start(self) -> None:
         """Fresh walkers from the system's starting distribution."""
         for b in self.own:
-            self.members[b] = self.system.start(Stream(self.seed, START, 0, b), self.block)
+            fresh = self.system.start(Stream(self.seed, START, 0, b), self.block)
+            self.members[b] = Walkers(*self.device.place(fresh.r, fresh.s))
 
     def load(self, r: np.ndarray, s: np.ndarray) -> None:
         """Walkers of all blocks (B, W, n, d), (B, W, n): this rank takes its own."""
         for b in self.own:
-            self.members[b] = Walkers(np.array(r[b]), np.array(s[b]))
+            self.members[b] = Walkers(*self.device.place(np.array(r[b]), np.array(s[b])))
 
     def collect(self):
         """Walkers of all blocks on rank 0, (B, W, n, d) and (B, W, n); None elsewhere. Two collectives."""
@@ -76,7 +79,7 @@ class Population:
             walkers = psi.renew(old)
             counts = Counts(0, 0, 0)
             if steps:
-                stream = Stream(self.seed, stage, iteration, b)
+                stream = self.device.stream(self.seed, stage, iteration, b)
                 walkers, counts = self.sampler.sample(walkers, psi, step_size, steps, stream)
             self.members[b], self.counts[b] = walkers, counts
             if measure:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vmcnet.building import build
+from vmcnet.building import build, device_of
 from vmcnet.config import Job, job_text, parse_job
 from vmcnet.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
 from vmcnet.population import NonFiniteError, Population
@@ -45,7 +45,8 @@ class Session:
         self.comm, self.job, self.path = comm, job, Path(path)
         self.progress = progress if comm.rank == 0 else (lambda *args: None)
         self.system, self.wavefunction, self.optimizer, self.natural, self.sampler = build(job)
-        self.population = Population(self.system, self.wavefunction, self.sampler, comm, job.seed, job.sampling.walkers, job.sampling.block)
+        self.population = Population(self.system, self.wavefunction, self.sampler, comm, job.seed, job.sampling.walkers, job.sampling.block,
+                                     device_of(job, self.system, comm.local_rank))
         self.state: TrainingState | None = None
         self.file: RunFile | None = None         # on rank 0
         self.lock: RunLock | None = None         # on rank 0

@@ -9,6 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from vmcnet.backend import Stream
+from vmcnet.device import choose
 from vmcnet.parallel import SerialCommunicator
 from vmcnet.population import PARAMETERS, ROLLBACK, TRAINING, WARMUP, NonFiniteError, Population
 from vmcnet.sampling.gaussian import Gaussian
@@ -137,17 +138,19 @@ def default_sampler(system):
 
 def train(system, wavefunction, *, optimizer, natural_gradient=None, iterations: int = 300, walkers: int = 1024, block: int = 128,
           steps: int = 10, warmup: int = 50, step_size: float = 1.0, seed: int = 0, sampler=None, clip: float | None = None, comm=None,
-          threads: int = 1) -> TrainingResult:
+          threads: int = 1, device: str = "cpu", precision: str = "float64") -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
     natural_gradient, for example optimizers.MinSR(), turns the gradient before the optimizer takes it;
     walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; sampler: one of
     vmcnet.sampling, the system's usual one unless given; clip: local energies in the gradient are limited to the median +- clip mean
-    absolute deviations; threads BLAS threads a rank (another number gives other last digits). Under MPI give comm=vmcnet.connect().
+    absolute deviations; threads BLAS threads a rank (another number gives other last digits);
+    device cpu, gpu or auto, precision float64 or float32 of the walkers (parameters and sums are float64). Under MPI give comm=vmcnet.connect().
     Raises ValueError for sizes that do not fit, NonFiniteError when a local energy or the step is NaN or infinite.
     """
     comm = comm or SerialCommunicator()
-    population = Population(system, wavefunction, sampler or default_sampler(system), comm, seed, walkers, block)
+    population = Population(system, wavefunction, sampler or default_sampler(system), comm, seed, walkers, block,
+                            choose(device, precision, comm.local_rank))
     population.start()
     state, series = initial_state(wavefunction, optimizer, seed, step_size * system.length, natural_gradient), {}
 

@@ -27,7 +27,7 @@ def coordinates(n=3, walkers=5, dtype=np.float64):
 def fixed(ops, shape, key=0):
     """A constant of fixed random numbers."""
     numbers = np.random.default_rng([key, *shape]).uniform(0.5, 1.3, shape)
-    return ops.constant(numbers.astype(ops.real_dtype))
+    return ops.constant(ops.xp.asarray(numbers.astype(ops.real_dtype)))
 
 
 def own(ops, t, x, p="p2"):

@@ -29,6 +29,12 @@ def pair_indices(n: int):
     return tuple(i.tolist()), tuple(j.tolist())
 
 
+@lru_cache(maxsize=64)
+def pair_arrays(xp, n: int):
+    """pair_indices as two integer arrays of the namespace xp, made (and sent to a device) once."""
+    return tuple(xp.asarray(k, dtype=np.int64) for k in pair_indices(n))
+
+
 @dataclass(frozen=True)
 class Frame:
     """Number of particles and dimensions that the slots refer to."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_indices, scatter_pairs, whole
+from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_arrays, scatter_pairs, whole
 from vmcnet.calculus.outer import Outer
 
 
@@ -153,12 +153,12 @@ class Gather:
     name = "gather"
 
     def value(self, xp, x, side):
-        return x[:, xp.asarray(pair_indices(x.shape[1])[side])]
+        return x[:, pair_arrays(xp, x.shape[1])[side]]
 
     def jet(self, xp, x, side):
         if x.support == PAIR:                   # pairs of pairs depend on up to four particles
             x = embed(xp, x, ALL)
-        index = xp.asarray(pair_indices(x.shape[1])[side])
+        index = pair_arrays(xp, x.shape[1])[side]
         s = x.slots[:, :, index]
         if x.support != OWN:
             return x.like(s)

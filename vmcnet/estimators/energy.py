@@ -40,14 +40,15 @@ class Row:
         self.names = ["energy", *terms]
         self.length = len(self.FIXED) + 2 * len(self.names)
 
-    def make(self, energies: LocalEnergies | None, counts, stop: int, hash64: int, xp=np) -> np.ndarray:
+    def make(self, energies: LocalEnergies | None, counts, stop: int, hash64: int) -> np.ndarray:
         row = np.zeros(self.length)
         row[3:5] = counts.accepted, counts.tried
         row[5], row[6] = counts.nonfinite, stop
         row[7], row[8] = hash64 >> 32, hash64 & 0xFFFFFFFF
         row[9] = counts.stuck
         if energies is not None:
-            stacked = to_host(xp.stack([e.real for e in (energies.total, *energies.terms.values())]))
+            xp = namespace(energies.total)
+            stacked = to_host(xp.stack([e.real for e in (energies.total, *energies.terms.values())])).astype(np.float64, copy=False)
             finite = np.isfinite(stacked[0])
             row[0] = stacked.shape[1]
             row[1] = np.median(stacked[0])

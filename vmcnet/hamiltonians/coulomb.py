@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vmcnet.backend import namespace
-from vmcnet.calculus.jet import pair_indices
+from vmcnet.calculus.jet import pair_arrays
 
 
 class Coulomb:
@@ -16,6 +16,6 @@ class Coulomb:
 
     def local(self, walkers, psi):
         xp = namespace(walkers.r)
-        i, j = (xp.asarray(k) for k in pair_indices(walkers.r.shape[1]))
+        i, j = pair_arrays(xp, walkers.r.shape[1])
         difference = walkers.r[:, i] - walkers.r[:, j]
         return self._strength * (1.0 / xp.sqrt((difference * difference).sum(axis=-1) + self._square)).sum(axis=-1)

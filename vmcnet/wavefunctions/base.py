@@ -164,6 +164,11 @@ class Bound:
             self._arrays[xp, dtype] = {n: xp.asarray(v, dtype=dtype) for n, v in self._values.items()}
         return self._arrays[xp, dtype]
 
+    def _device_slopes(self, xp, entry):
+        if (xp, entry.name) not in self._arrays:
+            self._arrays[xp, entry.name] = xp.asarray(self._slopes[entry.slice].reshape(entry.shape))
+        return self._arrays[xp, entry.name]
+
     def log(self, r, s):
         """log psi (W,), complex if the wavefunction is; the sign is not in it."""
         return self._call(Values(namespace(r)), r, s)[1].data
@@ -243,7 +248,7 @@ class Bound:
             if adjoint is None:
                 adjoint = xp.zeros(lead + entry.shape, log.data.dtype)
             if entry.map is not IDENTITY:
-                adjoint = built(adjoint) * xp.asarray(self._slopes[entry.slice].reshape(entry.shape))
+                adjoint = built(adjoint) * self._device_slopes(xp, entry)
             yield adjoint
 
     def _log_derivatives(self, walkers, seed, per_walker):

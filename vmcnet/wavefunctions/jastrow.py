@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.calculus.jet import pair_arrays
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
 
@@ -29,7 +30,7 @@ class PadeJastrow(Wavefunction):
         spins = np.asarray(system.spins)
         i, j = np.triu_indices(self.particles, 1)
         like = spins[i] == spins[j]
-        self._pairs, self.kinds, self.layout = (i, j), [], Layout()
+        self.kinds, self.layout = [], Layout()
         for kind, cusp, present in (("unlike", 1.0 / (system.dimensions - 1), ~like), ("like", 1.0 / (system.dimensions + 1), like)):
             if present.any():
                 self.kinds.append((kind, cusp))
@@ -45,7 +46,7 @@ class PadeJastrow(Wavefunction):
         for kind, cusp in self.kinds:
             term = cusp * (distance / (1.0 + distance * theta[f"beta_{kind}"]))
             if len(self.kinds) > 1:
-                i, j = self._pairs
+                i, j = pair_arrays(ops.xp, self.particles)
                 like = walkers.s[:, i] == walkers.s[:, j]
                 mask = like if kind == "like" else ~like
                 term = term * ops.constant(mask.astype(ops.real_dtype))

@@ -1,0 +1,208 @@
+"""Networks beside JAX, folx and NetKet: kinetic energy, forward, gradient, a training iteration; cost against particle number; profile.
+
+    python benchmarks/networks.py peers PYTHON      # PYTHON: an interpreter with jax, folx, netket, flax, optax
+    python benchmarks/networks.py support           # jets with support against dense jets, 14 particles in 3 dimensions
+    python benchmarks/networks.py scaling FIGURE.png
+    python benchmarks/networks.py profile           # where a training iteration spends its time
+
+CPU seconds of one thread, 1024 walkers in blocks of 128, alternating with the peer in one run, minimum of 9. The floor is the matrix products'
+flops over the rate measured in the same run for products of the same shape.
+"""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import cProfile  # noqa: E402
+import pstats  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import numpy as np  # noqa: E402
+
+import vmcnet as vmc  # noqa: E402
+from vmcnet.backend import Stream, keep_memory  # noqa: E402
+from vmcnet.calculus.jet import ALL, embed  # noqa: E402
+from vmcnet.calculus.jets import Jet, Jets  # noqa: E402
+from vmcnet.parallel import SerialCommunicator  # noqa: E402
+from vmcnet.population import Population  # noqa: E402
+from vmcnet.sampling.gaussian import Gaussian  # noqa: E402
+from vmcnet.training import initial_state, run_training  # noqa: E402
+from vmcnet.walkers import Walkers  # noqa: E402
+
+WALKERS, BLOCK, REPEATS, METROPOLIS = 1024, 128, 9, 20
+NETWORKS = {"60-128-128-1": (20, [128, 128]), "18-64-64-1": (6, [64, 64])}
+
+
+def seconds(function) -> float:
+    begun = time.process_time()
+    function()
+    return time.process_time() - begun
+
+
+def blocks(system, dtype):
+    rng = np.random.default_rng(1)
+    return [Walkers(rng.normal(size=(BLOCK, system.particles, 3)).astype(dtype), system.labels(BLOCK)) for _ in range(WALKERS // BLOCK)]
+
+
+def kinetic(psi, walkers):
+    _, gradient, laplacian = psi.jet(walkers)
+    return -0.5 * (laplacian + (gradient * gradient).sum(axis=0))
+
+
+def iteration(system, layers):
+    """A function that trains one iteration more; float64."""
+    psi = vmc.wavefunctions.GaussianEnvelope(system) * vmc.wavefunctions.FeedForward(system, layers)
+    optimizer, population = vmc.optimizers.Adam(0.001), Population(system, psi, Gaussian(), SerialCommunicator(), 1, WALKERS, BLOCK)
+    population.start()
+    state = initial_state(psi, optimizer, 1, 0.1)
+
+    def step():
+        run_training(population, optimizer, state, iterations=state.iteration + 1, steps=METROPOLIS, warmup=0,
+                     record=lambda *a: None, save=lambda s: None, poll=lambda: 0)
+
+    return step
+
+
+def measurements(widths: str, dtype) -> dict:
+    particles, layers = NETWORKS[widths]
+    system = vmc.systems.TrappedBosons(particles)
+    psi = vmc.wavefunctions.FeedForward(system, layers)
+    bound, members = psi.bind(psi.start(Stream(1, 0, 0, 0))), blocks(system, dtype)
+    weights = np.ones(BLOCK, dtype)
+    found = {"kinetic": lambda: [kinetic(bound, w) for w in members], "forward": lambda: [bound.log(w.r, w.s) for w in members],
+             "gradient": lambda: sum(bound.contracted(w, weights) for w in members)}
+    if dtype == np.float64:
+        found["iteration"] = iteration(system, layers)
+    return found
+
+
+def floors(widths: str, dtype) -> dict:
+    """Matrix products alone, at the rate of a product of the second layer's shape."""
+    sizes = [int(w) for w in widths.split("-")]
+    coordinates, width = sizes[0], sizes[1]
+
+    def rate(rows):
+        a, b = np.ones((rows, width), dtype), np.ones((width, width), dtype)
+        out = np.empty_like(a)
+        return 2 * rows * width * width / min(seconds(lambda: np.matmul(a, b, out=out)) for _ in range(50))
+
+    forward = 2 * WALKERS * (sizes[0] * width + width * sizes[2] + sizes[2])
+    jet = 2 * WALKERS * (coordinates + 2) * (width * sizes[2] + sizes[2]) + 2 * WALKERS * sizes[0] * width
+    backward = 2 * forward - 2 * WALKERS * sizes[0] * width
+    jet_rate, block_rate = rate(16 * (coordinates + 2)), rate(BLOCK)
+    return {"kinetic": jet / jet_rate, "forward": forward / block_rate, "gradient": (forward + backward) / block_rate,
+            "iteration": (METROPOLIS + 1) * forward / block_rate + jet / jet_rate + (forward + backward) / block_rate}
+
+
+def peers(python: str) -> None:
+    keep_memory()
+    peer = subprocess.Popen([python, str(Path(__file__).with_name("networks_jax.py"))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(*words) -> float:
+        print(*words, file=peer.stdin, flush=True)
+        return float(peer.stdout.readline())
+
+    print("network        type     what            vmcnet     peer      ratio  floor")
+    for widths in NETWORKS:
+        for dtype in (np.float64, np.float32):
+            bits, floor = np.dtype(dtype).itemsize * 8, floors(widths, dtype)
+            for what, function in measurements(widths, dtype).items():
+                rivals = {"kinetic": ["kinetic", "kinetic_blocks"]}.get(what, [what])
+                function()
+                rows = [(seconds(function), *(ask(r, widths, bits) for r in rivals)) for _ in range(REPEATS)]
+                best = np.min(rows, axis=0)
+                for rival, theirs in zip(rivals, best[1:], strict=True):
+                    print(f"{widths:14s} float{bits}  {rival:14s}  {best[0]:.5f}    {theirs:.5f}   {best[0] / theirs:.2f}   {floor[what]:.5f}", flush=True)
+    peer.stdin.close()
+    peer.wait()
+
+
+class DenseJets(Jets):
+    """Every coordinate's slot from the start."""
+
+    def coordinates(self, r):
+        data = super().coordinates(r).data
+        return Jet(self, embed(self.xp, data.like(data.slots), ALL))
+
+
+def pair_network(particles, layers=(32, 32)):
+    system = vmc.systems.TrappedBosons(particles)
+    psi = vmc.wavefunctions.FeedForward(system, list(layers), symmetric=True, pairs=True, head=[32])
+    return psi.bind(psi.start(Stream(1, 0, 0, 0))), system
+
+
+def support() -> None:
+    keep_memory()
+    bound, system = pair_network(14)
+    walkers = blocks(system, np.float64)[0]
+    tile = 16
+
+    def with_jets(kind):
+        for k in range(0, BLOCK, tile):
+            ops = kind(np, 14, 3)
+            ops.read(bound._call(ops, walkers.r[k: k + tile], walkers.s[k: k + tile])[1])
+
+    rows = [(seconds(lambda: with_jets(Jets)), seconds(lambda: with_jets(DenseJets))) for _ in range(REPEATS)]
+    narrow, dense = np.min(rows, axis=0)
+    print(f"14 particles in 3D, pair features and pooling, {BLOCK} walkers: with support {narrow:.4f} s, dense {dense:.4f} s, ratio {dense / narrow:.2f}")
+
+
+def scaling(figure: str) -> None:
+    keep_memory()
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    numbers, curves = [2, 3, 4, 6, 8, 10, 14, 20, 30], {"log psi": [], "kinetic energy": [], "parameter gradient": []}
+    for n in numbers:
+        bound, system = pair_network(n)
+        walkers, weights = blocks(system, np.float64)[0], np.ones(BLOCK)
+        for name, work in (("log psi", lambda: bound.log(walkers.r, walkers.s)), ("kinetic energy", lambda: kinetic(bound, walkers)),
+                           ("parameter gradient", lambda: bound.contracted(walkers, weights))):
+            work()
+            curves[name].append(min(seconds(work) for _ in range(5)) / BLOCK)
+    plt.figure(figsize=(5.2, 3.8))
+    for name, values in curves.items():
+        slope = np.polyfit(np.log(numbers[-5:]), np.log(values[-5:]), 1)[0]
+        print(f"{name:20s}", " ".join(f"{1e6 * v:.1f}" for v in values), f"us a walker; exponent from N = 8 on {slope:.2f}")
+        plt.loglog(numbers, 1e6 * np.array(values), "o-", label=f"{name}, N^{slope:.2f}")
+    plt.xlabel("particles N, 3 dimensions")
+    plt.ylabel("CPU time a walker (microseconds)")
+    plt.xticks(numbers, numbers)
+    plt.minorticks_off()
+    plt.legend()
+    plt.tight_layout()
+    plt.savefig(figure, dpi=150)
+
+
+def profile() -> None:
+    """Own time by function; matrix products, compiled activations and random numbers against the rest."""
+    step = iteration(vmc.systems.TrappedBosons(20), [128, 128])
+    step()
+    profiler = cProfile.Profile()
+    profiler.enable()
+    for _ in range(5):
+        step()
+    profiler.disable()
+    stats, groups = pstats.Stats(profiler).stats, {"matrix products": 0.0, "activations": 0.0, "random numbers": 0.0, "rest": 0.0}
+    places = {"_matmul": "matrix products", "cpu.py": "activations", "normal": "random numbers", "uniform": "random numbers", "random_raw": "random numbers"}
+    for (file, _, name), (_, _, own, _, _) in stats.items():
+        groups[next((group for key, group in places.items() if key in (Path(file).name, name) or key in name), "rest")] += own
+    total = sum(groups.values())
+    for name, value in groups.items():
+        print(f"{name:18s} {100 * value / total:5.1f} %   {value / 5:.4f} s an iteration")
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    work = {"peers": peers, "support": support, "scaling": scaling, "profile": profile}.get(words[0] if words else "")
+    if work is None:
+        sys.exit(__doc__)
+    work(*words[1:])

@@ -1,0 +1,159 @@
+"""A strict stand-in for CuPy on the host: arrays that never mix with NumPy's without an explicit, counted transfer.
+
+As in CuPy, arithmetic with a host array, indexing by one, np.asarray(device array), and NumPy functions of host and device arrays together raise
+TypeError; asarray, asnumpy and get are the bridges, and everything that waits for the device (float, int, bool, item, get) counts as a
+transfer to the host: `transfers`. Reductions give arrays without axes. Not modelled: streams, kernels, and which NumPy functions CuPy lacks
+beyond MISSING.
+"""
+
+import sys
+import types
+
+import numpy as np
+
+transfers = {"to_device": 0, "to_host": 0}
+MISSING = {"fromiter", "frompyfunc", "vectorize", "array2string", "apply_over_axes", "save", "savez", "load"}
+PLAIN = (bool, int, float, complex, str, bytes, slice, type, types.NoneType, types.EllipsisType, np.generic, np.dtype, np.ufunc)
+__name__ = "fakecupy"
+sys.modules["fakecupy"] = sys.modules["tests.device.fakecupy"]
+
+
+class DeviceMixingError(TypeError):
+    """A host array met the device without a transfer."""
+
+
+def lower(x):
+    """Device arrays in any nesting -> NumPy arrays; a host array is refused."""
+    if isinstance(x, ndarray):
+        return x._host
+    if isinstance(x, np.ndarray):
+        raise DeviceMixingError(f"a host array of shape {x.shape} where a device array is expected")
+    if isinstance(x, dict):
+        return {k: lower(v) for k, v in x.items()}
+    if isinstance(x, list | tuple):
+        return type(x)(lower(v) for v in x)
+    if isinstance(x, PLAIN) or callable(x):
+        return x
+    raise DeviceMixingError(f"unsupported type {type(x).__name__}")
+
+
+def lift(x):
+    """NumPy results in any nesting -> device arrays."""
+    if isinstance(x, np.ndarray | np.generic):
+        return ndarray(np.asarray(x))
+    if isinstance(x, tuple) and hasattr(x, "_fields"):
+        return type(x)(*(lift(v) for v in x))
+    return type(x)(lift(v) for v in x) if isinstance(x, list | tuple) else x
+
+
+def called(function, args, options):
+    out = options.get("out")
+    result = function(*lower(args), **lower(options))
+    return lift(result) if out is None else out[0] if isinstance(out, tuple) else out
+
+
+class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
+    __slots__ = ("_host",)
+    __hash__ = None
+
+    def __init__(self, host):
+        self._host = host
+
+    def __array__(self, *args, **options):
+        raise DeviceMixingError("implicit conversion of a device array to a NumPy array: use get() or asnumpy")
+
+    def __array_ufunc__(self, ufunc, method, *args, **options):
+        return called(getattr(ufunc, method), args, options)
+
+    def __array_function__(self, function, types, args, options):
+        if function.__name__ in MISSING:
+            raise AttributeError(f"module 'cupy' has no attribute {function.__name__!r}")
+        return called(function, args, options)
+
+    def __getitem__(self, index):
+        return lift(self._host[lower(index)])
+
+    def __setitem__(self, index, value):
+        self._host[lower(index)] = lower(value)
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        attribute = getattr(self._host, name)
+        if callable(attribute):
+            return lambda *args, **options: called(attribute, args, options)
+        return lift(attribute) if isinstance(attribute, np.ndarray) else attribute
+
+    def _waited(self):
+        transfers["to_host"] += 1
+        return self._host
+
+    def get(self):
+        return self._waited().copy()
+
+    def item(self, *args):
+        return self._waited().item(*args)
+
+    def __float__(self):
+        return float(self._waited())
+
+    def __int__(self):
+        return int(self._waited())
+
+    def __bool__(self):
+        return bool(self._waited())
+
+    def __complex__(self):
+        return complex(self._waited())
+
+    def __len__(self):
+        return len(self._host)
+
+    def __iter__(self):
+        return (self[k] for k in range(len(self)))
+
+    def __repr__(self):
+        return f"device {self._host!r}"
+
+
+ndarray.__module__ = "fakecupy"
+
+
+def asarray(x, dtype=None, order=None):
+    if isinstance(x, ndarray):
+        return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+    transfers["to_device"] += 1
+    return ndarray(np.array(x, dtype=dtype, order=order))
+
+
+def array(x, dtype=None, order="K"):
+    return ndarray(np.array(x._host, dtype=dtype, order=order)) if isinstance(x, ndarray) else asarray(x, dtype, order)
+
+
+def asnumpy(x):
+    return x.get()
+
+
+class Module:
+    """linalg, fft: the functions of a NumPy module for device arrays."""
+
+    def __init__(self, module):
+        self._module = module
+
+    def __getattr__(self, name):
+        return of(self._module, name)
+
+
+def of(module, name):
+    if name in MISSING or name.startswith("__"):
+        raise AttributeError(f"module 'cupy' has no attribute {name!r}")
+    thing = getattr(module, name)
+    if isinstance(thing, types.ModuleType):
+        return Module(thing)
+    if isinstance(thing, type) or not callable(thing):
+        return thing
+    return lambda *args, **options: called(thing, args, options)
+
+
+def __getattr__(name):
+    return of(np, name)

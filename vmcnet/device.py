@@ -1,0 +1,69 @@
+"""Where blocks live: host or GPU, in which precision, and the random numbers made there."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.backend import Stream
+from vmcnet.kernels import of, philox
+
+KINDS, PRECISIONS = ("cpu", "gpu", "auto"), ("float64", "float32")
+
+
+class DeviceStream(Stream):
+    """The words of Stream, made on the device: the same moves, up to the rounding of the device's log, cos and sin."""
+
+    def __init__(self, xp, seed, stage, iteration, block, dtype):
+        self.xp, self.dtype = xp, dtype
+        self._key, self._counter, self._drawn = (seed, stage), (0, 0, iteration, block), 0
+
+    def words(self, n: int):
+        compiled = of(self.xp, np.dtype(np.float64))
+        make = compiled.philox_words if compiled else philox.words
+        first, self._drawn = self._drawn, self._drawn + n
+        return make(self.xp, self._key, self._counter, first, n)
+
+
+class Device:
+    """Array namespace and floating type of the walkers; theta, optimizers and reductions are float64 on the host."""
+
+    def __init__(self, xp=np, precision: str = "float64"):
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision {precision!r}: expected one of {PRECISIONS}")
+        self.xp, self.dtype = xp, np.dtype(precision)
+
+    def stream(self, seed: int, stage: int, iteration: int, block: int) -> Stream:
+        if self.xp is np:
+            return Stream(seed, stage, iteration, block, self.dtype)
+        return DeviceStream(self.xp, seed, stage, iteration, block, self.dtype)
+
+    def place(self, r, s):
+        """Coordinates and spin labels, from the host, as the device keeps them."""
+        return self.xp.asarray(r, dtype=self.dtype), self.xp.asarray(s)
+
+    def describe(self) -> str:
+        return f"{'cpu' if self.xp is np else self.xp.__name__}, {self.dtype}"
+
+
+def choose(kind: str, precision: str = "float64", local_rank: int = 0) -> Device:
+    """The device of this rank: cpu, gpu (number local_rank modulo the GPUs of this machine), or auto: a GPU where there is one.
+
+    Raises ValueError for gpu where CuPy or a GPU is missing.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"device {kind!r}: expected one of {KINDS}")
+    if kind == "cpu":
+        return Device(np, precision)
+    try:
+        import cupy
+    except ImportError:
+        problem, count = "CuPy is not installed: pip install 'vmcnet[cuda12]'", 0
+    else:
+        count = cupy.cuda.runtime.getDeviceCount() if cupy.cuda.is_available() else 0
+        problem = f"CuPy {cupy.__version__} finds no CUDA device"
+    if count:
+        cupy.cuda.Device(local_rank % count).use()
+        return Device(cupy, precision)
+    if kind == "gpu":
+        raise ValueError(f"device = \"gpu\", but {problem}; device = \"auto\" takes the CPU where there is no GPU")
+    return Device(np, precision)
