@@ -28,8 +28,8 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
         lines.append(f"  evaluation {number}: {result.walkers} walkers x {result.steps} measurements at iteration {content['attributes']['iteration']}")
         width = max(map(len, result.estimates))
         for name, estimate in result.estimates.items():
-            blocking = f"blocking {estimate.blocking:.2g}" if np.isfinite(estimate.blocking) else "no plateau"
-            lines.append(f"    {name:<{width}}  {estimate!s:<20} ({blocking})")
+            beside = f"blocking {estimate.blocking:.2g}" if np.isfinite(estimate.blocking) else "no plateau"
+            lines.append(f"    {name:<{width}}  {estimate!s:<20} ({beside})")
         lines.append(f"    variance {result.variance:.3g}  autocorrelation time {result.autocorrelation:.1f}  "
                      f"R-hat {result.rhat:.4f}  acceptance {result.acceptance:.2f} "
                      f"(walkers {result.walker_acceptance[0]:.2f} to {result.walker_acceptance[1]:.2f}, {result.stuck} stuck)")

@@ -132,8 +132,9 @@ class RunFile:
         rollbacks = file.create_group("rollbacks")
         for name, values in self.rollbacks.items():
             rollbacks.create_dataset(name, data=np.asarray(values))
+        parameters = file.create_group("parameters")
         for name, value in self.parameters.items():
-            file.create_dataset(f"parameters/{name}", data=value)
+            parameters.create_dataset(name, data=value)
         for number, content in sorted(self.evaluations.items()):
             group = file.create_group(f"evaluation/{number}")
             for name, value in content.items():
