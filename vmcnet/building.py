@@ -19,6 +19,7 @@ SPIN_SAMPLERS = {
     "spin_flip": "vmcnet.sampling.spins:SpinFlip",
     "exchange": "vmcnet.sampling.spins:Exchange",
     "gibbs": "vmcnet.sampling.gibbs:Gibbs",
+    "thermal": "vmcnet.sampling.thermal:Thermal",
 }
 
 
@@ -53,15 +54,15 @@ def build(job: Job):
 
 def _fit(job, system):
     """Refuse a proposal or a factor that moves or reads coordinates where the system has none, and the reverse."""
-    kind = "coordinates" if system.dimensions else "spins"
-    moved = "spins" if job.sampling.proposal in SPIN_SAMPLERS else "coordinates"
-    if moved != kind:
-        names = ", ".join(SAMPLERS if kind == "coordinates" else SPIN_SAMPLERS)
+    kind, proposal = system.moves, job.sampling.proposal
+    names = {"coordinates": list(SAMPLERS), "spins": list(SPIN_SAMPLERS), "colours": ["thermal"]}
+    if proposal not in names[kind]:
+        moved, names = next(k for k in names if proposal in names[k]), ", ".join(names[kind])
         raise JobError(f"sampling.proposal: {job.sampling.proposal} moves {moved}, and what moves in {job.system.type} are {kind}: use one of {names}")
     for k, table in enumerate(job.wavefunction):
         reads = _load(table.builds).reads
-        if reads != kind:
-            raise JobError(f"wavefunction.{k}: {table.type} is a function of {reads}, and what moves in {job.system.type} are {kind}")
+        if kind not in ([reads] if isinstance(reads, str) else reads):
+            raise JobError(f"wavefunction.{k}: {table.type} is a function of {reads if isinstance(reads, str) else ' or '.join(reads)}, and what moves in {job.system.type} are {kind}")
 
 
 def _sampler(table, system, wavefunction):

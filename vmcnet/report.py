@@ -15,6 +15,17 @@ def evaluation_result(content: dict, blocking: str = "pyblock") -> EvaluationRes
     return summarize(series, content["walker_mean"], content["walker_m2"], content["walker_acceptance"], names, blocking)
 
 
+def derived_quantities(content: dict, system) -> dict:
+    """name -> (value, jackknife error between walkers) of what the system derives from an evaluation: heat capacity, Binder cumulant."""
+    names, steps = content["attributes"]["names"].split(","), len(content["energy"])
+    counts = np.array([steps // 2, steps - steps // 2], float)[:, None, None]
+    means, m2 = np.asarray(content["walker_mean"]), np.asarray(content["walker_m2"])
+    average = (means * counts).sum(axis=0) / steps                                        # (1 + terms, W)
+    centre = average.mean(axis=1)[:, None]
+    square = (m2 + counts * (means - centre) ** 2).sum(axis=0) / steps
+    return system.derived(dict(zip(names, average, strict=True)), dict(zip(names, square, strict=True)))
+
+
 def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[str]:
     """The report of a RunFile as plain lines."""
     lines = [f"{file.path}", f"  {system.describe()}, energies in {system.units}", f"  psi = {wavefunction.describe()}"]
@@ -33,6 +44,8 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
         lines.append(f"    variance {result.variance:.3g}  autocorrelation time {result.autocorrelation:.1f}  "
                      f"R-hat {result.rhat:.4f}  acceptance {result.acceptance:.2f} "
                      f"(walkers {result.walker_acceptance[0]:.2f} to {result.walker_acceptance[1]:.2f}, {result.stuck} stuck)")
+        for name, (value, error) in derived_quantities(content, system).items():
+            lines.append(f"    {name}  {with_error(value, error)}")
         if system.reference:
             energy, source = system.reference
             sigmas = f", {(result.energy - energy) / result.error:+.1f} sigma" if result.error > 0 else ""

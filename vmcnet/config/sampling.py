@@ -18,9 +18,9 @@ class SamplingTable(Table):
     block: int = Field(128, ge=1, le=1_000_000, description="walkers a block: unit of ownership, randomness and arithmetic")
     steps: int = Field(10, ge=1, le=1_000_000, description="Metropolis steps an iteration")
     warmup: int = Field(50, ge=0, le=10_000_000, description="warm-up iterations before training, the step size is tuned in them")
-    proposal: Literal["gaussian", "one_particle", "langevin", "spin_flip", "exchange", "gibbs"] = Field(
+    proposal: Literal["gaussian", "one_particle", "langevin", "spin_flip", "exchange", "gibbs", "thermal"] = Field(
         "gaussian", description="moves of all particles, of one at a time (n moves count as one step), or of all along the drift (importance "
-        "sampling); on lattices flips of single spins, exchanges of neighbours (a sweep counts as one step), or block Gibbs sampling of a real binary_rbm")
+        "sampling); on lattices flips of single spins, exchanges of neighbours (a sweep counts as one step), or block Gibbs sampling of a real binary_rbm; heat bath of a classical model with the wavefunction boltzmann")
     scan: Literal["random", "systematic"] | None = Field(None, description="order of the proposals that move spins; random when absent")
     acceptance: Literal["metropolis", "heat_bath"] | None = Field(None, description="acceptance of proposals that move spins; metropolis when absent")
     step_size: Positive = Field(1.0, description="first step size of proposals that move coordinates, in units of the system's length")

@@ -83,4 +83,25 @@ class HeisenbergTable(LatticeTable):
     second_edges: list[Edge] = Field([], description="second-neighbour bonds of a graph")
 
 
-SystemTable = Annotated[Union[QuantumDotTable, TrappedBosonsTable, DoubleWellTable, TransverseIsingTable, HeisenbergTable], Field(discriminator="type")]
+class ClassicalIsingTable(LatticeTable):
+    """Classical Ising model at a temperature."""
+
+    builds = "vmcnet.systems:ClassicalIsing"
+    type: Literal["classical_ising"]
+    temperature: Positive = Field(2.0, description="temperature, k_B = 1")
+    coupling: float = Field(1.0, description="J; above 0 ferromagnetic")
+    field: float = Field(0.0, description="magnetic field h")
+
+
+class PottsTable(LatticeTable):
+    """Classical Potts model at a temperature."""
+
+    builds = "vmcnet.systems:Potts"
+    type: Literal["potts"]
+    states: int = Field(3, ge=2, le=127, description="colours q of a site")
+    temperature: Positive = Field(1.0, description="temperature, k_B = 1")
+    coupling: float = Field(1.0, description="J; E = -J sum delta(s_i, s_j)")
+
+
+SystemTable = Annotated[Union[QuantumDotTable, TrappedBosonsTable, DoubleWellTable, TransverseIsingTable, HeisenbergTable, ClassicalIsingTable,
+                              PottsTable], Field(discriminator="type")]

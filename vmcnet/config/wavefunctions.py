@@ -99,8 +99,15 @@ class SpinNetworkTable(Table):
     spread: Positive = Field(0.02, description="width of the last layer's random starting weights")
 
 
+class BoltzmannTable(Table):
+    """exp(-E/2T) of a classical model: |psi|^2 is its Boltzmann distribution; no parameters."""
+
+    builds = "vmcnet.wavefunctions:Boltzmann"
+    type: Literal["boltzmann"]
+
+
 WavefunctionTable = Annotated[
     Union[GaussianRBMTable, GaussianEnvelopeTable, EllipticalGaussianTable, FeedForwardTable, PadeJastrowTable, HardCoreJastrowTable, BinaryRBMTable,
-          SpinJastrowTable, SpinNetworkTable],
+          SpinJastrowTable, SpinNetworkTable, BoltzmannTable],
     Field(discriminator="type"),
 ]

@@ -19,11 +19,12 @@ class LocalEnergies:
 
 
 def local_energies(terms: dict, walkers, psi) -> LocalEnergies:
-    """E_L = (H psi)/psi of every walker, term by term."""
+    """E_L = (H psi)/psi of every walker, term by term; a term whose `in_energy` is False is measured beside it."""
     parts = {name: term.local(walkers, psi) for name, term in terms.items()}
     total = None
-    for part in parts.values():
-        total = part if total is None else total + part
+    for name, part in parts.items():
+        if getattr(terms[name], "in_energy", True):
+            total = part if total is None else total + part
     return LocalEnergies(total, parts)
 
 

@@ -34,5 +34,16 @@ class System:
         """Spin labels (W, n) int8."""
         return np.broadcast_to(self.spins, (walkers, self.particles)).copy()
 
+    @property
+    def moves(self) -> str:
+        """What a walker moves: coordinates, spins (+-1) or colours (0 .. q-1)."""
+        return "coordinates" if self.dimensions else "spins"
+
+    def derived(self, mean: dict, square: dict) -> dict:
+        """Quantities that follow from an evaluation: name -> (value, error). mean, square: of every term, the time averages (W,) of each
+        walker, the square about the common mean.
+        """
+        return {}
+
     def describe(self) -> str:
         return f"{type(self).__name__}: {self.particles} particles in {self.dimensions} dimensions"

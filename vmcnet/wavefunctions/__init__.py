@@ -2,6 +2,7 @@
 
 from vmcnet.wavefunctions.base import Product, Wavefunction
 from vmcnet.wavefunctions.binary_rbm import BinaryRBM
+from vmcnet.wavefunctions.boltzmann import Boltzmann
 from vmcnet.wavefunctions.elliptical_gaussian import EllipticalGaussian
 from vmcnet.wavefunctions.feedforward import FeedForward
 from vmcnet.wavefunctions.gaussian_envelope import GaussianEnvelope
@@ -10,6 +11,6 @@ from vmcnet.wavefunctions.jastrow import HardCoreJastrow, PadeJastrow
 from vmcnet.wavefunctions.spins import SpinJastrow, SpinNetwork
 
 __all__ = [
-    "BinaryRBM", "EllipticalGaussian", "FeedForward", "GaussianEnvelope", "GaussianRBM", "HardCoreJastrow", "PadeJastrow", "Product", "SpinJastrow",
-    "SpinNetwork", "Wavefunction",
+    "BinaryRBM", "Boltzmann", "EllipticalGaussian", "FeedForward", "GaussianEnvelope", "GaussianRBM", "HardCoreJastrow", "PadeJastrow",
+    "Product", "SpinJastrow", "SpinNetwork", "Wavefunction",
 ]
