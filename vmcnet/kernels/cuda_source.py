@@ -1,0 +1,97 @@
+"""CUDA C of the device kernels, for T = float and double; compiled by nvrtc at first use, in CI also without a GPU.
+
+Sums run inside one thread in a fixed order: no atomics, no reductions across threads. Numbers agree with the plain rules to rounding.
+"""
+
+SOURCE = r"""
+typedef unsigned long long word;
+
+__device__ inline float  tanh_(float x)   { return tanhf(x); }
+__device__ inline double tanh_(double x)  { return tanh(x); }
+__device__ inline float  exp_(float x)    { return expf(x); }
+__device__ inline double exp_(double x)   { return exp(x); }
+__device__ inline float  log1p_(float x)  { return log1pf(x); }
+__device__ inline double log1p_(double x) { return log1p(x); }
+
+enum { TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU };
+
+// f(x), f'(x), f''(x); NaN passes through
+template <typename T, int KIND>
+__global__ void activation(const T* x, T* y, T* slope, T* curvature, long size)
+{
+    long m = blockIdx.x * (long)blockDim.x + threadIdx.x;
+    if (m >= size) return;
+    const T v = x[m], one = 1, two = 2, half = 0.5;
+    if (KIND == TANH) {
+        T t = tanh_(v), d = one - t * t;
+        y[m] = t; slope[m] = d; curvature[m] = -two * t * d;
+    } else if (KIND == LOGCOSH) {
+        T a = v < 0 ? -v : v, t = tanh_(v);
+        y[m] = (a - (T)0.6931471805599453) + log1p_(exp_(-two * a)); slope[m] = t; curvature[m] = one - t * t;
+    } else if (KIND == GELU) {
+        const T a = 0.7978845608028654, c = 0.044715;
+        T t = tanh_(a * (v + c * v * v * v)), du = a * (one + 3 * c * v * v), d = one - t * t;
+        y[m] = half * v * (one + t);
+        slope[m] = half * (one + t + v * d * du);
+        curvature[m] = d * (du + half * v * (6 * a * c * v - two * t * du * du));
+    } else {
+        T u = exp_(v < 0 ? v : -v), w = one / (one + u), f = v > 0 ? w : u * w, d = u * w * w;
+        if (KIND == LOGISTIC)      { y[m] = f; slope[m] = d; curvature[m] = d * (one - two * f); }
+        else if (KIND == SOFTPLUS) { y[m] = (v > 0 ? v : (T)0) + log1p_(u) + (v - v); slope[m] = f; curvature[m] = d; }
+        else                       { y[m] = v * f; slope[m] = f + v * d; curvature[m] = d * (two + v * (one - two * f)); }
+    }
+}
+
+// in place on slots (S, M): y; f' j_c; f' j_L + f'' sum_c j_c^2
+template <typename T>
+__global__ void chain(T* slots, const T* y, const T* slope, const T* curvature, long size, int count)
+{
+    long m = blockIdx.x * (long)blockDim.x + threadIdx.x;
+    if (m >= size) return;
+    T f1 = slope[m], squares = 0;
+    slots[m] = y[m];
+    for (int c = 1; c < count - 1; c++) {
+        T j = slots[c * size + m];
+        squares += j * j;
+        slots[c * size + m] = f1 * j;
+    }
+    slots[(count - 1) * size + m] = f1 * slots[(count - 1) * size + m] + curvature[m] * squares;
+}
+
+// derivatives jacobian (C, F) shared by all walkers, Laplacian 0; y, slope, curvature (W, F), out (C + 2, W, F)
+template <typename T>
+__global__ void chain_linear(const T* jacobian, const T* y, const T* slope, const T* curvature, T* out, long size, int features, int count)
+{
+    long m = blockIdx.x * (long)blockDim.x + threadIdx.x;
+    if (m >= size) return;
+    int f = (int)(m % features);
+    T f1 = slope[m], squares = 0;
+    out[m] = y[m];
+    for (int c = 0; c < count; c++) {
+        T j = jacobian[(long)c * features + f];
+        squares += j * j;
+        out[(c + 1) * size + m] = f1 * j;
+    }
+    out[(count + 1) * size + m] = curvature[m] * squares;
+}
+
+// Philox 4x64-10, word for word numpy.random.Philox: thread g makes words 4g .. 4g + 3 of counter (c0 + 1 + g, c1, c2, c3)
+extern "C" __global__ void philox_words(word* out, word k0, word k1, word c0, word c1, word c2, word c3, word first, long groups)
+{
+    long g = blockIdx.x * (long)blockDim.x + threadIdx.x;
+    if (g >= groups) return;
+    const word m0 = 0xD2E7470EE14C6C93ULL, m1 = 0xCA5A826395121157ULL;
+    word a = c0 + 1 + first + (word)g, b = c1, c = c2, d = c3;
+    for (int round = 0; round < 10; round++) {
+        word high_a = __umul64hi(m0, a), low_a = m0 * a, high_c = __umul64hi(m1, c), low_c = m1 * c;
+        a = high_c ^ b ^ k0; b = low_c; c = high_a ^ d ^ k1; d = low_a;
+        k0 += 0x9E3779B97F4A7C15ULL; k1 += 0xBB67AE8584CAA73BULL;
+    }
+    out[4 * g] = a; out[4 * g + 1] = b; out[4 * g + 2] = c; out[4 * g + 3] = d;
+}
+"""
+
+ACTIVATIONS = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")        # in the order of the source's enum
+TYPES = ("float", "double")
+NAMES = [f"{kernel}<{t}>" for kernel in ("chain", "chain_linear") for t in TYPES] + [
+    f"activation<{t}, {k}>" for t in TYPES for k in range(len(ACTIVATIONS))]

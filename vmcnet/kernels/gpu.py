@@ -1,0 +1,69 @@
+"""The device kernels, as the calculus calls them: the interface of vmcnet.kernels.cpu on CuPy arrays."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cupy
+import numpy as np
+
+from vmcnet.kernels import cuda_source
+
+ACTIVATIONS = cuda_source.ACTIVATIONS
+THREADS = 256
+
+
+@lru_cache(maxsize=1)
+def _module():
+    return cupy.RawModule(code=cuda_source.SOURCE, options=("--std=c++17",), name_expressions=cuda_source.NAMES)
+
+
+def _launch(kernel: str, size: int, *arguments) -> None:
+    if size:
+        _module().get_function(kernel)((-(-size // THREADS),), (THREADS,), arguments)
+
+
+def _type(array) -> str:
+    return {4: "float", 8: "double"}[array.dtype.itemsize]
+
+
+def activation(name: str, x):
+    """f(x), f'(x), f''(x), each of x's shape."""
+    x = cupy.ascontiguousarray(x)
+    y, slope, curvature = cupy.empty_like(x), cupy.empty_like(x), cupy.empty_like(x)
+    _launch(f"activation<{_type(x)}, {ACTIVATIONS.index(name)}>", x.size, x, y, slope, curvature, np.int64(x.size))
+    return y, slope, curvature
+
+
+def value(name: str, x, overwrite: bool):
+    """f(x)."""
+    if name == "tanh":
+        return cupy.tanh(x, out=x) if overwrite else cupy.tanh(x)
+    return activation(name, x)[0]
+
+
+def reverse(name: str, adjoint, x, y):
+    """adjoint f'(x), with y = f(x)."""
+    return adjoint * ((1.0 - y * y) if name == "tanh" else activation(name, x)[1])
+
+
+def chain(slots, y, slope, curvature) -> None:
+    """Overwrite contiguous jet slots (S, ...) by those of f: y, f' j, and f'' sum_c j_c^2 on top in the Laplacian."""
+    y, slope, curvature = (cupy.ascontiguousarray(a) for a in (y, slope, curvature))
+    _launch(f"chain<{_type(slots)}>", y.size, slots, y, slope, curvature, np.int64(y.size), np.int32(len(slots)))
+
+
+def chain_linear(jacobian, y, slope, curvature):
+    """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the Laplacian 0."""
+    jacobian, y, slope, curvature = (cupy.ascontiguousarray(a) for a in (jacobian, y, slope, curvature))
+    out = cupy.empty((len(jacobian) + 2, *y.shape), y.dtype)
+    _launch(f"chain_linear<{_type(y)}>", y.size, jacobian, y, slope, curvature, out, np.int64(y.size), np.int32(y.shape[1]), np.int32(len(jacobian)))
+    return out
+
+
+def philox_words(xp, key, counter, first: int, count: int):
+    """Words first .. first + count - 1 of numpy.random.Philox(key=key, counter=counter)."""
+    start, stop = first // 4, -(-(first + count) // 4)
+    out = cupy.empty(4 * (stop - start), cupy.uint64)
+    _launch("philox_words", stop - start, out, *(np.uint64(k) for k in (*key, *counter)), np.uint64(start), np.int64(stop - start))
+    return out[first - 4 * start: first - 4 * start + count]
