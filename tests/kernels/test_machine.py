@@ -9,6 +9,7 @@ import pytest
 
 from tests.spins import lattice_cases, walkers_of
 from vmcnet.backend import Stream
+from vmcnet.calculus.tape import built
 from vmcnet.geometry.moves import SpinMoves
 from vmcnet.kernels.machine import CompiledTables, Machine, MachineTables
 from vmcnet.sampling.spins import Exchange, SpinFlip
@@ -88,6 +89,22 @@ def test_fast_and_generic_path_agree_on_every_step(name, variant):
         assert a.accepted == b.accepted > 0 and a.tried == b.tried
         for term in system.terms.values():
             np.testing.assert_allclose(term.local(fast, bound), term.local(generic, bound), rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_log_derivatives_from_the_tables(variant):
+    """Per walker, contracted and in pieces: those of the reverse pass."""
+    system = SYSTEMS["flips"]
+    psi = BinaryRBM(system, **VARIANTS[variant], spread=0.3)
+    bound = psi.bind(psi.start(Stream(1, 0, 0, 0)))
+    generic = system.start(Stream(2, 0, 0, 0), 32)
+    fast = bound.renew(generic)
+    weights = np.random.default_rng(3).normal(size=32) + (1j * np.random.default_rng(4).normal(size=32) if psi.complex else 0)
+    np.testing.assert_allclose(bound.log_derivatives(fast), bound.log_derivatives(generic), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(bound.contracted(fast, weights), bound.contracted(generic, weights), rtol=1e-10, atol=1e-11)
+    for a, b in zip(bound.log_derivative_pieces(fast), bound.log_derivative_pieces(generic), strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(built(a), built(b), rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("is_complex", [False, True])

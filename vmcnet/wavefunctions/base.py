@@ -9,6 +9,7 @@ import numpy as np
 
 from vmcnet.backend import namespace
 from vmcnet.calculus.jets import Jets
+from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.tape import Tape, built
 from vmcnet.calculus.values import Values
 from vmcnet.parameters import IDENTITY, Layout
@@ -65,6 +66,13 @@ class Wavefunction:
 
     def machine(self, values):
         """The Machine that psi is at the parameters `values` (name -> array), for the fast local-update path, or None."""
+        return None
+
+    def machine_derivatives(self, s, tanh):
+        """d log psi / d p of every entry of the layout, in its order, from s (W, n) and the tanh (W, M) of the machine's hidden units.
+
+        Each (W,) + shape or an Outer; None where that is not offered, and the reverse pass does it.
+        """
         return None
 
     def log_psi(self, ops, theta, walkers):
@@ -140,6 +148,16 @@ def jet_tile(walkers: int, n: int, d: int, itemsize: int) -> int:
     while walkers % 2 == 0 and walkers * (n * d + 2) * 128 * itemsize > 2**20:
         walkers //= 2
     return walkers
+
+
+def _weighed(piece, seed, per_walker, factored):
+    """One entry's derivatives (W,) + shape or an Outer, as they are, weighed by seed (W,), or summed over walkers."""
+    if per_walker and seed is None:
+        return piece if factored else built(piece)
+    if isinstance(piece, Outer):
+        left = piece.left * seed[:, None]
+        return Outer(left, piece.right).dense() if per_walker else left.T @ piece.right
+    return piece * seed.reshape((-1,) + (1,) * (piece.ndim - 1)) if per_walker else np.tensordot(seed, piece, 1)
 
 
 class Bound:
@@ -238,6 +256,10 @@ class Bound:
 
     def _adjoints(self, walkers, seed, per_walker, factored=False):
         """d log psi / d t of every entry of the layout, in its order: (...) + shape, or an Outer."""
+        quick = None if walkers.tables is None else self.wavefunction.machine_derivatives(walkers.s, walkers.tables.tanh())
+        if quick is not None:
+            yield from (_weighed(piece, seed, per_walker, factored) for piece in quick)
+            return
         xp = namespace(walkers.r)
         ops = Tape(xp)
         _, log, handles = self._call(ops, walkers.r, walkers.s)

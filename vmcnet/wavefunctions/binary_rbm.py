@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.calculus.outer import Outer
 from vmcnet.kernels.machine import Machine
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
@@ -79,3 +80,15 @@ class BinaryRBM(Wavefunction):
         if self.units == "binary":                   # log(1 + e^x) = x/2 + log 2 cosh(x/2), v = (1 + s)/2
             a, b, w = a / 2 + w.sum(axis=1) / 4, b / 2 + w.sum(axis=0) / 4, w / 4
         return Machine(a, b, w)
+
+    def machine_derivatives(self, s, tanh):
+        """For units +-1: d/da_i = s_i, d/db_j = t_j, d/dW_ij = s_i t_j; sums over translations where filters are shared."""
+        if self.units == "binary":
+            return None
+        s, walkers = s.astype(np.float64), len(s)
+        if self._group is None:
+            pieces = [s, tanh, Outer(s, tanh)]
+            return pieces + [1j * s, 1j * tanh, Outer(s, 1j * tanh)] if self.complex else pieces
+        t = tanh.reshape(walkers, len(self._group), self.hidden)
+        pieces = [s.sum(axis=1), t.sum(axis=1), np.matmul(s[:, self._group].transpose(0, 2, 1), t)]
+        return pieces + [1j * piece for piece in pieces] if self.complex else pieces
