@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vmcnet.parameters import Layout
+from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
 
 
@@ -25,3 +25,21 @@ class Taut(Wavefunction):
         distance = ops.norm(first - second)
         trap = ops.sum(ops.flatten(walkers.r) ** 2, axis=-1)
         return None, ops.sum(ops.log(1.0 + distance * theta["slope"]), axis=-1) - 0.5 * self.omega * trap
+
+
+class Pair(Wavefunction):
+    """(1 + slope r12) exp(-alpha (r1^2 + r2^2)) with both parameters free: holds Taut's state at slope 1, alpha 1/2 (d = 2, omega = 1)."""
+
+    name, particles, dimensions, decays = "pair", 2, 2, True
+
+    def __init__(self):
+        self.layout = Layout().add("slope", (), POSITIVE).add("alpha", (), POSITIVE)
+
+    def initial(self, stream):
+        return {"slope": 0.4, "alpha": 0.65}
+
+    def log_psi(self, ops, theta, walkers):
+        first, second = ops.pairs(walkers.r)
+        distance = ops.norm(first - second)
+        square = ops.sum(ops.sum(walkers.r**2, axis=-1), axis=-1)
+        return None, ops.sum(ops.log(1.0 + distance * theta["slope"]), axis=-1) - square * theta["alpha"]

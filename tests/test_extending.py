@@ -1,0 +1,81 @@
+"""The code of docs/extending.md runs as it stands there, is short, and is right."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy.linalg import eigh
+from scipy.stats import chi2, norm
+
+from tests.runs import ROOT
+from vmcnet.backend import Stream
+from vmcnet.systems import TrappedBosons
+from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions import GaussianEnvelope
+
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(), re.S)
+
+
+@pytest.fixture(scope="module")
+def page():
+    names = {}
+    for block in BLOCKS:
+        exec(compile(block, "docs/extending.md", "exec"), names)      # noqa: S102
+    return names
+
+
+def test_classes_are_short():
+    for block in BLOCKS:
+        for text in re.findall(r"^class .*?(?=^\S|\Z)", block, re.S | re.M):
+            assert 5 <= len(text.strip().splitlines()) <= 20, text
+
+
+def lowest(points=30, extent=4.2):
+    """The ground state of the page's two particles on a line, in a sinc basis (Colbert and Miller, J. Chem. Phys. 96, 1982 (1992))."""
+    x, h = np.linspace(-extent, extent, points, retstep=True)
+    difference = np.subtract.outer(np.arange(points), np.arange(points))
+    kinetic = np.where(difference == 0, np.pi**2 / 3, 2.0 / np.where(difference == 0, 1, difference) ** 2) * (-1.0) ** difference / (2 * h * h)
+    one, unit = kinetic + np.diag(0.5 * x**2 + 0.1 * x**4), np.eye(points)
+    attraction = -0.5 * np.exp(-(np.subtract.outer(x, x) ** 2))
+    return eigh(np.kron(one, unit) + np.kron(unit, one) + np.diag(attraction.ravel()), eigvals_only=True, subset_by_index=[0, 0])[0]
+
+
+def test_own_potential(page):
+    found, exact = page["energy"], lowest()
+    assert abs(exact - lowest(26, 3.9)) < 1e-5
+    assert found.error < 2e-3 and exact - 4 * found.error < found.energy < exact + 5e-3
+
+
+def test_own_wavefunction(page):
+    values = page["trained"].parameters
+    assert values["slope"] == pytest.approx(1.0, abs=0.03) and values["alpha"] == pytest.approx(0.5, abs=0.01)
+    assert abs(page["wide"].energy - 3.0) < 2e-3 and page["wide"].stuck == 0
+
+
+def test_own_term(page):
+    assert page["radial"].error < 0.02 and abs(page["radial"].mean + 2.0) < 4 * page["radial"].error
+
+
+def test_own_optimizer(page):
+    assert page["signed"].parameters["slope"] == pytest.approx(1.0, abs=0.05)
+
+
+def chi_square(proposal):
+    system = TrappedBosons(1, 1.0, 1)
+    psi = GaussianEnvelope(system).bind(np.array([np.log(0.1)]))
+    start = np.random.default_rng(1).uniform(1.0, 2.0, (8192, 1, 1))
+    walkers = Walkers(start, np.ones((8192, 1), np.int8), psi.log(start, np.ones((8192, 1), np.int8)))
+    r = proposal.sample(walkers, psi, 0.9, 60, Stream(4, 2, 0, 0))[0].r.ravel()
+    counts = np.bincount(np.floor(norm.cdf(r * np.sqrt(0.4)) * 32).astype(int), minlength=32)
+    return ((counts - 256) ** 2 / 256).sum(), chi2.ppf(0.999, 31)
+
+
+def test_own_proposal(page):
+    value, limit = chi_square(page["WiderOutside"]())
+    assert value < limit
+
+    class WithoutRatio(page["WiderOutside"]):
+        def log_ratio(self, *arguments):
+            return 0.0
+
+    assert chi_square(WithoutRatio())[0] > 2 * limit
