@@ -68,7 +68,8 @@ def run_evaluation(population, theta, state, *, steps: int, interval: int, warmu
         state.tried += summary.tried // population.walkers
         row = {"energy": summary.energy, "variance": summary.variance,
                **{f"terms/{n}": v for n, v in summary.terms.items()}, "acceptance": summary.accepted / summary.tried}
-        for name, value in row.items():
+        observed = {f"observables/{name}": value for name, value in population.observe().items()}
+        for name, value in (row | observed).items():
             state.series.setdefault(name, []).append(value)
         state.done += 1
         record("evaluation", state.done, steps, row)

@@ -101,6 +101,15 @@ class Population:
         mean = float(real) if not any(e.dtype.kind == "c" for e in limited.values()) else complex(real, imaginary)
         return {b: (e - mean).conj() for b, e in limited.items()}
 
+    def observe(self) -> dict:
+        """name -> mean over all walkers (K,) of what the system measures of its spins, the same on every rank: one all-gather, or none."""
+        if self.system.observables is None:
+            return {}
+        measured = [{name: x.mean(axis=0) for name, x in self.system.observables.measure(to_host(self.members[b].s)).items()} for b in self.own]
+        rows = self.comm.allgather(np.stack([np.concatenate(list(m.values())) for m in measured]), self.blocks).mean(axis=0)
+        ends = np.cumsum([len(x) for x in measured[0].values()])[:-1]
+        return dict(zip(measured[0], np.split(rows, ends), strict=True))
+
     def gradient(self, theta, weights) -> np.ndarray:
         """2 Re <(E_L - <E>)* O> over all walkers (P,) from the `weights`, the same bits on any number of ranks: one exact sum."""
         psi = self.wavefunction.bind(theta)

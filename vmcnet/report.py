@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vmcnet.evaluation import EvaluationResult, summarize
+from vmcnet.statistics.blocking import blocking_error
 from vmcnet.statistics.format import with_error
 
 
@@ -24,6 +25,23 @@ def derived_quantities(content: dict, system) -> dict:
     centre = average.mean(axis=1)[:, None]
     square = (m2 + counts * (means - centre) ** 2).sum(axis=0) / steps
     return system.derived(dict(zip(names, average, strict=True)), dict(zip(names, square, strict=True)))
+
+
+SHOWN = {"magnetisation": ("m", "|m|", "m^2"), "staggered": ("m", "|m|", "m^2")}
+
+
+def observable_lines(content: dict) -> list[str]:
+    """Means of the series of observables, with blocking errors; of correlations and structure factors the largest, by its place."""
+    lines = []
+    for key in sorted(k for k in content if k.startswith("observables/")):
+        name, series = key.removeprefix("observables/"), np.asarray(content[key])
+        columns = dict(enumerate(SHOWN[name])) if name in SHOWN else {int(np.argmax(series.mean(axis=0)[1:])) + 1: "largest at {}"}
+        parts = []
+        for column, label in columns.items():
+            found = blocking_error(series[:, column])
+            parts.append(f"{label.format(column)} = {with_error(found.mean, found.error)}")
+        lines.append(f"    {name}  {', '.join(parts)}")
+    return lines
 
 
 def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[str]:
@@ -46,6 +64,7 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
                      f"(walkers {result.walker_acceptance[0]:.2f} to {result.walker_acceptance[1]:.2f}, {result.stuck} stuck)")
         for name, (value, error) in derived_quantities(content, system).items():
             lines.append(f"    {name}  {with_error(value, error)}")
+        lines += observable_lines(content)
         if system.reference:
             energy, source = system.reference
             sigmas = f", {(result.energy - energy) / result.error:+.1f} sigma" if result.error > 0 else ""

@@ -22,6 +22,7 @@ class System:
     units: str
     terms: dict
     reference: tuple[float, str] | None = None
+    observables = None            # or an object with measure(s) -> {name: (W, K)}, for evaluations
     core: float = 0.0
     anisotropy: float = 1.0             # of the trap: omega_z/omega
 

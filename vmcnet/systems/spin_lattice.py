@@ -7,6 +7,7 @@ import numpy as np
 from vmcnet.geometry.lattice import Graph, Hypercubic
 from vmcnet.hamiltonians.spins import Diagonal, Exchange, LongitudinalField, TransverseField
 from vmcnet.systems.base import System
+from vmcnet.systems.spin_observables import SpinObservables
 from vmcnet.walkers import Walkers
 
 
@@ -47,6 +48,10 @@ class SpinLattice(System):
         u = stream.uniform((walkers, self.particles))
         s = np.where(u < 0.5, 1, -1).astype(np.int8) if self.magnetisation is None else self.spins[np.argsort(u, axis=1, kind="stable")]
         return Walkers(np.zeros((walkers, self.particles, 0)), s)
+
+    @property
+    def observables(self) -> SpinObservables:
+        return SpinObservables(self.lattice)
 
     def describe(self):
         sector = "" if self.magnetisation is None else f", sum of spins {self.magnetisation}"
