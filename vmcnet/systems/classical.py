@@ -24,6 +24,8 @@ class ClassicalLattice(SpinLattice):
     The terms magnetisation, m2 and m4 are measured, but are no energy.
     """
 
+    observables = None          # moments of the magnetisation are terms and derived quantities here
+
     units = "J"
 
     def _thermal(self, lattice, temperature, labels, energy_terms):
