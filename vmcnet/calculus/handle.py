@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numbers
 
-from vmcnet.calculus import arithmetic, elementwise, linear, norm
+from vmcnet.calculus import arithmetic, determinant, elementwise, linear, norm
 
 
 class Handle:
@@ -170,6 +170,36 @@ class Interpreter:
         if len(x.shape) != 3 or x.shape[1] < 2:
             raise ValueError(f"pairs needs shape (walkers, at least 2 particles, features), got {x.shape}")
         return self.apply(linear.GATHER, (x,), side=0), self.apply(linear.GATHER, (x,), side=1)
+
+    def collect(self, first, second):
+        """Messages of pairs summed onto particles: first, second (w, n(n-1)/2, f) -> (w, n, f); i gets first of (i, j), j gets second."""
+        if len(first.shape) != 3 or first.shape != second.shape:
+            raise ValueError(f"collect needs two quantities of one shape (walkers, pairs, features), got {first.shape} and {second.shape}")
+        return self.apply(linear.COLLECT, (first, second))
+
+    def logdet(self, x):
+        """sign (w,) without derivative, and log|det x| (w,), of x (w, m, m); of complex x None and the complex log det."""
+        if len(x.shape) != 3 or x.shape[1] != x.shape[2]:
+            raise ValueError(f"logdet needs shape (walkers, m, m), got {x.shape}")
+        numbers = self.peek(x)
+        sign = None if numbers.dtype.kind == "c" else determinant.slogdet(self.xp, numbers)[0]
+        return sign, self.apply(determinant.LOGDET, (x,))
+
+    def logsumexp(self, logs, phases=None, weights=None):
+        """phase (w,) without derivative, and log|sum_k phases_k weights_k exp(logs_k)| (w,): a sum of determinants.
+
+        logs (w, K); phases (w, K), signs as logdet gives them, or None; weights (K,) a parameter or None. Complex: phase None, log of the sum.
+        """
+        if len(logs.shape) != 2 or weights is not None and (not weights.is_parameter or weights.shape != logs.shape[1:]):
+            raise ValueError(f"logsumexp needs logs (walkers, K) and weights a parameter (K,), got {logs.shape} and {getattr(weights, 'shape', None)}")
+        args = (logs,) if weights is None else (logs, weights)
+        total = determinant.LOGSUMEXP.terms(self.xp, self.peek(logs), None if weights is None else self.peek(weights), phases)[1]
+        phase = None if total.dtype.kind == "c" else self.xp.sign(total)
+        return phase, self.apply(determinant.LOGSUMEXP, args, phases=phases)
+
+    def peek(self, x):
+        """The numbers of x, without derivatives."""
+        return x.data
 
     def norm(self, x):
         """Euclidean length over the last axis; it has no derivative at 0."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isqrt
+
 import numpy as np
 
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_arrays, scatter_pairs, whole
@@ -174,4 +176,29 @@ class Gather:
         return (xp.moveaxis(scatter_pairs(xp, first, second, x.shape[1]), 0, 1),)
 
 
-AFFINE, SUM, EXPAND, FLATTEN, CONCATENATE, GATHER = Affine(), Sum(), Expand(), Flatten(), Concatenate(), Gather()
+class Collect:
+    """Pairs onto particles: i gets `first` of its pairs (i, j), j gets `second`. The adjoint of Gather."""
+
+    name = "collect"
+
+    @staticmethod
+    def _onto(xp, first, second):
+        n = (1 + isqrt(1 + 8 * first.shape[-2])) // 2
+        return xp.moveaxis(scatter_pairs(xp, first, second, n), 0, -2)
+
+    def value(self, xp, first, second):
+        return self._onto(xp, first, second)
+
+    def jet(self, xp, first, second):
+        jets = [embed(xp, j, ALL) if j.support in (OWN, PAIR) else j for j in (first, second)]
+        support = ALL if ALL in (jets[0].support, jets[1].support) else jets[0].support
+        first, second = (embed(xp, j, support) for j in jets)
+        return first.like(self._onto(xp, first.slots, second.slots))
+
+    def reverse(self, xp, adjoint, out, first, second, per_walker=False):
+        i, j = pair_arrays(xp, adjoint.shape[1])
+        return adjoint[:, i], adjoint[:, j]
+
+
+AFFINE, SUM, EXPAND, FLATTEN, CONCATENATE = Affine(), Sum(), Expand(), Flatten(), Concatenate()
+GATHER, COLLECT = Gather(), Collect()
