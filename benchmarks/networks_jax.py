@@ -54,15 +54,14 @@ def netket_iteration(particles, hidden, dtype):
                 h = jnp.tanh(nn.Dense(width, param_dtype=dtype, dtype=dtype)(h))
             return -0.5 * OMEGA * (x * x).sum(-1) + nn.Dense(1, use_bias=False, param_dtype=dtype, dtype=dtype)(h)[..., 0]
 
-    space = nk.hilbert.Particle(N=particles, geometry=nk.geometry.FreeSpace(d=3)) if hasattr(nk, "geometry") and hasattr(nk.geometry, "FreeSpace") \
-        else nk.hilbert.Particle(N=particles, D=3)
+    space = nk.experimental.hilbert.Particle(N=particles, geometry=nk.experimental.geometry.FreeSpace(d=3))
     energy = nk.operator.KineticEnergy(space, mass=1.0, dtype=dtype) + nk.operator.PotentialEnergy(space, lambda x: 0.5 * (x * x).sum(-1), dtype=dtype)
     sampler = nk.sampler.MetropolisGaussian(space, sigma=0.1, n_chains=WALKERS, sweep_size=20, dtype=dtype)
     state = nk.vqs.MCState(sampler, Psi(), n_samples=WALKERS, n_discard_per_chain=0, seed=1, sampler_seed=2)
     driver = nk.driver.VMC(energy, optax.adam(0.001), variational_state=state)
 
     def step():
-        driver.advance(1)
+        driver.run(1, out=(), show_progress=False)
         return state.parameters
 
     return step

@@ -13,7 +13,7 @@ def activation(name: str, x):
     """f(x), f'(x), f''(x), each of x's shape."""
     x = np.ascontiguousarray(x)
     y, slope, curvature = np.empty_like(x), np.empty_like(x), np.empty_like(x)
-    ACTIVATIONS[name](x.reshape(-1), y.reshape(-1), slope.reshape(-1), curvature.reshape(-1), x.dtype.type)
+    ACTIVATIONS[name](x.reshape(-1), y.reshape(-1), slope.reshape(-1), curvature.reshape(-1))
     return y, slope, curvature
 
 
@@ -28,7 +28,7 @@ def reverse(name: str, adjoint, x, y):
     """adjoint f'(x), with y = f(x)."""
     if name == "tanh":
         out, adjoint, y = np.empty(y.shape, y.dtype), np.ascontiguousarray(adjoint), np.ascontiguousarray(y)
-        numba_activations.tanh_reverse(adjoint.reshape(-1), y.reshape(-1), out.reshape(-1), y.dtype.type)
+        numba_activations.tanh_reverse(adjoint.reshape(-1), y.reshape(-1), out.reshape(-1))
         return out
     return adjoint * activation(name, x)[1]
 

@@ -54,8 +54,8 @@ def _log1p(u, T):
 
 
 @compiled
-def tanh(x, y, slope, curvature, T):
-    wide = x.itemsize == 8
+def tanh(x, y, slope, curvature):
+    T, wide = x.dtype.type, x.itemsize == 8
     for m in range(x.size):
         t = _tanh(x[m], wide, T)
         d = T(1.0) - t * t
@@ -63,15 +63,16 @@ def tanh(x, y, slope, curvature, T):
 
 
 @compiled
-def tanh_reverse(adjoint, y, out, T):
+def tanh_reverse(adjoint, y, out):
+    T = y.dtype.type
     for m in range(y.size):
         out[m] = adjoint[m] * (T(1.0) - y[m] * y[m])
 
 
 @compiled
-def logistic(x, y, slope, curvature, T):
+def logistic(x, y, slope, curvature):
     """1/2 + tanh(x/2)/2 loses the small values: by e^-|x|."""
-    wide = x.itemsize == 8
+    T, wide = x.dtype.type, x.itemsize == 8
     for m in range(x.size):
         v = x[m]
         u = _exp(-abs(v), wide, T)
@@ -82,8 +83,8 @@ def logistic(x, y, slope, curvature, T):
 
 
 @compiled
-def softplus(x, y, slope, curvature, T):
-    wide = x.itemsize == 8
+def softplus(x, y, slope, curvature):
+    T, wide = x.dtype.type, x.itemsize == 8
     for m in range(x.size):
         v = x[m]
         u = _exp(-abs(v), wide, T)
@@ -95,8 +96,8 @@ def softplus(x, y, slope, curvature, T):
 
 
 @compiled
-def logcosh(x, y, slope, curvature, T):
-    wide = x.itemsize == 8
+def logcosh(x, y, slope, curvature):
+    T, wide = x.dtype.type, x.itemsize == 8
     for m in range(x.size):
         a = abs(x[m])
         t = _tanh(x[m], wide, T)
@@ -105,8 +106,8 @@ def logcosh(x, y, slope, curvature, T):
 
 
 @compiled
-def silu(x, y, slope, curvature, T):
-    wide = x.itemsize == 8
+def silu(x, y, slope, curvature):
+    T, wide = x.dtype.type, x.itemsize == 8
     for m in range(x.size):
         v = x[m]
         u = _exp(-abs(v), wide, T)
@@ -117,8 +118,9 @@ def silu(x, y, slope, curvature, T):
 
 
 @compiled
-def gelu(x, y, slope, curvature, T):
-    wide, a, c = x.itemsize == 8, T(0.7978845608028654), T(0.044715)
+def gelu(x, y, slope, curvature):
+    T, wide = x.dtype.type, x.itemsize == 8
+    a, c = T(0.7978845608028654), T(0.044715)
     for m in range(x.size):
         v = x[m]
         t = _tanh(a * (v + c * v * v * v), wide, T)
