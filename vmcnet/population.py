@@ -80,7 +80,7 @@ class Population:
             counts = Counts(0, 0, 0)
             if steps:
                 stream = self.device.stream(self.seed, stage, iteration, b)
-                walkers, counts = self.sampler.sample(walkers, psi, step_size, steps, stream)
+                walkers, counts = self.sampler.sample(walkers, psi, float(step_size), steps, stream)      # a NumPy scalar would promote float32
             self.members[b], self.counts[b] = walkers, counts
             if measure:
                 energies[b] = local_energies(self.system.terms, walkers, psi)

@@ -103,7 +103,7 @@ def trained(device, sampler, steps=3, iterations=3, precision="float64"):
     psi = GaussianEnvelope(system) * FeedForward(system, [6, 6], skip=True, pairs=True) * PadeJastrow(system)
     population, optimizer = Population(system, psi, sampler, SerialCommunicator(), 3, 32, 8, Device(device, precision)), Adam(0.01)
     population.start()
-    state, energies = initial_state(psi, optimizer, 3, 0.6), []
+    state, energies = initial_state(psi, optimizer, 3, np.float64(0.6)), []
     run_training(population, optimizer, state, iterations=iterations, steps=steps, warmup=1, save=lambda s: None, poll=lambda: 0,
                  record=lambda phase, done, total, row: energies.append(row["energy"]) if phase == "training" else None)
     return population, state, np.array(energies)
