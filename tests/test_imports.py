@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1] / "vmcnet"
 FLOORS = [
     {"version"}, {"backend", "statistics"}, {"parallel", "parameters"}, {"kernels"}, {"device"}, {"calculus"}, {"geometry"}, {"walkers"},
     {"wavefunctions", "hamiltonians"}, {"systems"}, {"sampling"}, {"estimators"}, {"optimizers"}, {"storage"}, {"tangents"},
-    {"population"}, {"cost"}, {"training"}, {"evaluation"}, {"report", "progress", "stopping"}, {"config"}, {"building"}, {"session"}, {"commands"}, {"cli"},
+    {"population"}, {"likelihood"}, {"cost"}, {"training"}, {"evaluation"}, {"report", "progress", "stopping"}, {"config"}, {"building"}, {"session"}, {"commands"}, {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 NUMERICS = {"kernels", "calculus", "geometry", "wavefunctions", "hamiltonians", "systems", "sampling", "estimators", "optimizers"}

@@ -42,6 +42,8 @@ def build(job: Job):
     """system, wavefunction, optimizer, natural gradient (or None) and sampler of a job; raises JobError where the parts do not fit."""
     system = _make(job.system, "system")
     _fit(job, system)
+    if job.data and (job.natural_gradient or job.training.clip is not None):
+        raise JobError("data: maximum likelihood has no local energies, leave out natural_gradient and training.clip")
     factors = [_make(table, f"wavefunction.{k}", system) for k, table in enumerate(job.wavefunction)]
     wavefunction = factors[0] if len(factors) == 1 else Product(factors)
     if wavefunction.core < system.core:

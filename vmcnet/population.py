@@ -15,7 +15,7 @@ from vmcnet.sampling.metropolis import Counts
 from vmcnet.tangents import Tangents
 from vmcnet.walkers import Walkers
 
-START, WARMUP, TRAINING, PARAMETERS, ROLLBACK, EVALUATION = 0, 1, 2, 3, 100, 1000      # stages: no two use the same random words
+START, WARMUP, TRAINING, PARAMETERS, DATA, ROLLBACK, EVALUATION = 0, 1, 2, 3, 4, 100, 1000      # stages: no two use the same random words
 
 
 class NonFiniteError(RuntimeError):

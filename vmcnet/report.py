@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from vmcnet.evaluation import EvaluationResult, summarize
+from vmcnet.likelihood import enumerated_divergence
 from vmcnet.statistics.blocking import blocking_error
 from vmcnet.statistics.format import with_error
+
+LARGEST_ENUMERATION = 2**18
 
 
 def evaluation_result(content: dict, blocking: str = "pyblock") -> EvaluationResult:
@@ -44,6 +47,14 @@ def observable_lines(content: dict) -> list[str]:
     return lines
 
 
+def divergence_line(file, system, wavefunction) -> str:
+    """How far |psi|^2 is from exp(-E/T), where a classical system is small enough to enumerate; "" otherwise."""
+    if not hasattr(system, "temperature") or not wavefunction.layout.size or len(system.labels_of_site) ** system.particles > LARGEST_ENUMERATION:
+        return ""
+    psi, (states, p) = wavefunction.bind(np.asarray(file.parameters["theta"])), system.enumerated()
+    return f"Kullback-Leibler divergence of |psi|^2 from exp(-E/T): {enumerated_divergence(psi, states, p):.4f} nats, by enumeration"
+
+
 def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[str]:
     """The report of a RunFile as plain lines."""
     lines = [f"{file.path}", f"  {system.describe()}, energies in {system.units}", f"  psi = {wavefunction.describe()}"]
@@ -65,6 +76,8 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
         for name, (value, error) in derived_quantities(content, system).items():
             lines.append(f"    {name}  {with_error(value, error)}")
         lines += observable_lines(content)
+        divergence = divergence_line(file, system, wavefunction)
+        lines += [f"    {divergence}"] if divergence else []
         if system.reference:
             energy, source = system.reference
             sigmas = f", {(result.energy - energy) / result.error:+.1f} sigma" if result.error > 0 else ""

@@ -10,6 +10,7 @@ import numpy as np
 from vmcnet.building import build, device_of
 from vmcnet.config import Job, job_text, parse_job
 from vmcnet.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
+from vmcnet.likelihood import DataPopulation
 from vmcnet.population import NonFiniteError, Population
 from vmcnet.statistics.blocking import blocking_curve
 from vmcnet.statistics.divergence import DivergedError, Trend
@@ -17,6 +18,7 @@ from vmcnet.stopping import StopRequest, Watchdog
 from vmcnet.storage.atomic import FileProblem, RunLock, keep, previous_path
 from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
 from vmcnet.storage.run_file import RunFile, conditions, writable
+from vmcnet.storage.samples import read_samples
 from vmcnet.training import TrainingState, initial_state, run_training
 
 KINDS = ("checkpoint", "evaluation", "rollback")
@@ -45,8 +47,13 @@ class Session:
         self.comm, self.job, self.path = comm, job, Path(path)
         self.progress = progress if comm.rank == 0 else (lambda *args: None)
         self.system, self.wavefunction, self.optimizer, self.natural, self.sampler = build(job)
-        self.population = Population(self.system, self.wavefunction, self.sampler, comm, job.seed, job.sampling.walkers, job.sampling.block,
-                                     device_of(job, self.system, comm.local_rank))
+        parts = (self.system, self.wavefunction, self.sampler, comm, job.seed, job.sampling.walkers, job.sampling.block,
+                 device_of(job, self.system, comm.local_rank))
+        if job.data:
+            samples, self.digest = on_root(comm, lambda: read_samples(job.data.file, self.system))
+            self.population = DataPopulation(samples, *parts)
+        else:
+            self.population, self.digest = Population(*parts), ""
         self.state: TrainingState | None = None
         self.file: RunFile | None = None         # on rank 0
         self.lock: RunLock | None = None         # on rank 0
@@ -69,6 +76,7 @@ class Session:
                 for old in (main, previous_path(main)):                                          # leaves nothing that looks like this run
                     old.unlink(missing_ok=True)
             self.file = RunFile.create(self.path, job_text(job), job.seed, comm.size, job.run.threads)
+            self.file.attributes["data"] = self.digest
 
         try:
             on_root(comm, prepare)
@@ -112,6 +120,12 @@ class Session:
             raise
         if comm.rank == 0:
             self.lock, self.file = held["lock"], held["file"]
+        try:
+            on_root(comm, self._compare_data)
+        except BaseException:
+            self.close()
+            raise
+        if comm.rank == 0:
             self._compare_conditions()
             self.file.attributes.update(job=job_text(job), ranks=comm.size)
         self._restore(checkpoint)
@@ -131,6 +145,10 @@ class Session:
         self.watchdog.stop()
         if self.lock:
             self.lock.release()
+
+    def _compare_data(self):
+        if self.file.attributes.get("data", "") != self.digest:
+            raise FileProblem(f"{self.job.data.file}: not the samples that this run began with (its SHA-256 differs): restore the file, or start a new run")
 
     def _compare_conditions(self):
         for key, value in conditions(self.job.run.threads).items():
@@ -173,7 +191,7 @@ class Session:
                     return run_training(
                         self.population, self.optimizer, self.state, iterations=self.job.training.iterations, steps=self.job.sampling.steps,
                         warmup=self.job.sampling.warmup, record=record, save=self.save, poll=self._poll,
-                        checkpoint_every=self.job.run.checkpoint_every, divergence=self.job.training.divergence,
+                        checkpoint_every=self.job.run.checkpoint_every, divergence=0.0 if self.job.data else self.job.training.divergence,
                         clip=self.job.training.clip, natural=self.natural,
                     )
             except (NonFiniteError, DivergedError) as error:

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from vmcnet.config.explain import JobError, explain
 from vmcnet.config.optimizers import AdamTable, OptimizerTable
 from vmcnet.config.natural_gradient import NaturalGradientTable
-from vmcnet.config.run import EvaluationTable, RunTable, TrainingTable
+from vmcnet.config.run import DataTable, EvaluationTable, RunTable, TrainingTable
 from vmcnet.config.sampling import SamplingTable
 from vmcnet.config.systems import SystemTable
 from vmcnet.config.table import Table
@@ -31,6 +31,7 @@ class Job(Table):
     optimizer: OptimizerTable = Field(AdamTable(type="adam"), description="how parameters move")
     natural_gradient: NaturalGradientTable | None = Field(None, description="metric by which the gradient is turned before the optimizer takes it")
     training: TrainingTable = Field(TrainingTable(), description="training")
+    data: DataTable | None = Field(None, description="samples to learn from by maximum likelihood, instead of an energy to lower")
     evaluation: EvaluationTable = Field(EvaluationTable(), description="evaluation after training")
     run: RunTable = Field(RunTable(), description="how the run is carried out")
 

@@ -21,6 +21,12 @@ class TrainingTable(Table):
         None, description="limit local energies in the gradient to median +- clip x mean absolute deviation; no limit when absent")
 
 
+class DataTable(Table):
+    """Training by maximum likelihood on data: |psi|^2 as a generative model, instead of an energy."""
+
+    file: str = Field(min_length=1, description="samples: .npy, .txt or .csv with one a row (spins 0 and 1, or -1 and 1), or the .checkpoint.h5 of a run")
+
+
 class EvaluationTable(Table):
     """Evaluation with frozen parameters after training."""
 
