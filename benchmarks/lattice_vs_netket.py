@@ -3,8 +3,8 @@
     python benchmarks/lattice_vs_netket.py --peer PYTHON_OF_NETKET [--sites 100] [--alpha 1] [--spread 0.01] [--walkers 1024] [--repeats 9] [--natural]
 
 Measures, in one run and in turns, the minimum of `repeats`: one sweep of N flips of all walkers, all local energies, a full Adam iteration
-(sweep, energies, gradient, step), and with --natural a full natural-gradient iteration with the same shift: here SR by conjugate gradients,
-SR and minSR, there SR by conjugate gradients and minSR, the best of each. `spread` is the width of the random parameters: 0.01 gives an
+(sweep, energies, gradient, step), and with --natural a full natural-gradient iteration with the same shift: SR by conjugate
+gradients and minSR, the best of each. `spread` is the width of the random parameters: 0.01 gives an
 acceptance near 0.98, 0.07 one near 0.5. The peer runs in its own process, with its own interpreter, and answers by a line a measurement.
 """
 
@@ -74,7 +74,7 @@ def own_side(options, parameters):
     import numpy as np
 
     import vmcnet
-    from vmcnet.optimizers import Adam
+    from vmcnet.optimizers import SGD, SRCG, Adam, MinSR
     from vmcnet.parallel import SerialCommunicator
     from vmcnet.population import TRAINING, Population
     from vmcnet.systems import TransverseIsing
@@ -116,20 +116,24 @@ def own_side(options, parameters):
         return one
 
     actions = {"sweep": sweep, "local energies": energies, "Adam iteration": iterations(Adam(RATE))}
+    if options.natural:
+        for name, natural in (("conjugate gradients", SRCG(shift=SHIFT)), ("minSR", MinSR(shift=SHIFT))):
+            actions[f"natural: {name}"] = iterations(SGD(RATE), natural=natural)
     return actions, (lambda: float(np.mean(accepted))), f"vmcnet {vmcnet.__version__}, NumPy {np.__version__}"
 
 
 def serve(options) -> None:
     """The peer's process: a name a line comes in, the CPU seconds of that measurement go out."""
+    answers, sys.stdout = sys.stdout, sys.stderr                  # what the peer prints is no answer
     with open(options.parameters) as file:
         actions, acceptance, versions = netket_side(options, json.load(file))
     for action in actions.values():
         action()
         action()
-    print(json.dumps({"names": list(actions), "versions": versions}), flush=True)
+    print(json.dumps({"names": list(actions), "versions": versions}), file=answers, flush=True)
     for line in sys.stdin:
         name = line.strip()
-        print(acceptance() if name == "acceptance" else timed(actions[name]), flush=True)
+        print(acceptance() if name == "acceptance" else timed(actions[name]), file=answers, flush=True)
 
 
 def main() -> None:
