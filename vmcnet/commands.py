@@ -140,12 +140,14 @@ def _cost_lines(job, system, wavefunction, sampler) -> list[str]:
     """Sizes, ranks, memory and time, from one block that is moved and measured."""
     from threadpoolctl import threadpool_limits
 
+    from vmcnet.building import device_of
     from vmcnet.cost import measure
 
+    device = device_of(job, system, 0)
     sampling, evaluation, iterations = job.sampling, job.evaluation, job.training.iterations
     blocks = sampling.walkers // sampling.block
     with threadpool_limits(job.run.threads):
-        cost = measure(system, wavefunction, sampler, job.seed, sampling.block, sampling.step_size * system.length)
+        cost = measure(system, wavefunction, sampler, job.seed, sampling.block, sampling.step_size * system.length, device)
     training = blocks * (iterations * (sampling.steps * cost.step + cost.energies + cost.gradient) + sampling.warmup * sampling.steps * cost.step)
     measuring = blocks * (evaluation.steps * (evaluation.interval * cost.step + cost.energies) + evaluation.warmup * evaluation.interval * cost.step)
     checkpoint = 8 * (sampling.walkers * system.particles * system.dimensions + 3 * wavefunction.layout.size)
@@ -154,7 +156,7 @@ def _cost_lines(job, system, wavefunction, sampler) -> list[str]:
         f"  a block here: {1e3 * cost.step:.3g} ms a Metropolis step, {1e3 * cost.energies:.3g} ms its local energies, {1e3 * cost.gradient:.3g} ms its gradient",
         f"  about {training + measuring:.3g} cpu-seconds: {iterations} iterations {training:.3g}, {evaluation.steps} measurements {measuring:.3g}",
         f"  memory of a rank about {(cost.memory + checkpoint) / 1e6:.3g} MB beside the libraries, checkpoint {checkpoint / 1e6:.2g} MB, "
-        f"{job.run.threads} BLAS thread(s)",
+        f"{job.run.threads} BLAS thread(s), device {device.describe()}",
     ]
 
 

@@ -21,9 +21,9 @@ class Cost:
     memory: int
 
 
-def measure(system, wavefunction, sampler, seed: int, block: int, step_size: float, steps: int = 4) -> Cost:
+def measure(system, wavefunction, sampler, seed: int, block: int, step_size: float, device=None, steps: int = 4) -> Cost:
     """Time one block, minimum of 3 after a first call that compiles and warms up."""
-    population = Population(system, wavefunction, sampler, SerialCommunicator(), seed, block, block)
+    population = Population(system, wavefunction, sampler, SerialCommunicator(), seed, block, block, device)
     population.start()
     theta = wavefunction.start(Stream(seed, PARAMETERS, 0, 0))
 
