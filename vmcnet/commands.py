@@ -123,27 +123,26 @@ def check(options, comm) -> int:
         return 0
     if options.job is None:
         raise JobError("check needs a job file, or --reference")
-    from vmcnet.building import build
+    from vmcnet.building import build, device_of
 
     job = load_job(options.job, options.settings)
     system, wavefunction, _, natural, sampler = build(job)
+    device = device_of(job, system, 0)
     print(f"{options.job}: valid")
     print(f"  {system.describe()}, reference {system.reference[0]:.7f} {system.units} ({system.reference[1]})" if system.reference else f"  {system.describe()}")
     print(f"  psi = {wavefunction.describe()}: {wavefunction.layout.size} parameters")
     if natural:
         print(f"  natural gradient: {natural.describe()}")
-    print("\n".join(_cost_lines(job, system, wavefunction, sampler)))
+    print("\n".join(_cost_lines(job, system, wavefunction, sampler, device)))
     return 0
 
 
-def _cost_lines(job, system, wavefunction, sampler) -> list[str]:
+def _cost_lines(job, system, wavefunction, sampler, device) -> list[str]:
     """Sizes, ranks, memory and time, from one block that is moved and measured."""
     from threadpoolctl import threadpool_limits
 
-    from vmcnet.building import device_of
     from vmcnet.cost import measure
 
-    device = device_of(job, system, 0)
     sampling, evaluation, iterations = job.sampling, job.evaluation, job.training.iterations
     blocks = sampling.walkers // sampling.block
     with threadpool_limits(job.run.threads):
