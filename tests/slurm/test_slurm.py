@@ -4,6 +4,8 @@ import time
 import warnings
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from tests.runs import BIN, JOB, ROOT, same, vmcnet
@@ -50,8 +52,8 @@ class Submitted:
     def said(self):
         return self.out.read_text() if self.out.exists() else ""
 
-    def until(self, text, count=1):
-        self.cluster.wait(lambda: self.said().count(text) >= count, f"{count} times {text!r} in {self.said()}")
+    def until(self, text, count=1, seconds=40.0):
+        self.cluster.wait(lambda: self.said().count(text) >= count, f"{count} times {text!r} in {self.said()}", seconds)
 
     def training(self):
         """Until it trains."""
@@ -67,12 +69,24 @@ class Submitted:
         same(whole / "long.h5", self.run)
 
 
+def rows(path):
+    with h5py.File(path) as file:
+        return file["training/energy"][()]
+
+
 def test_time_limit_with_a_signal_to_every_rank(cluster, whole, tmp_path):
-    """A time limit of a minute, the signal up to a minute before: at once."""
-    job = Submitted(cluster, whole, tmp_path, "cpu.sbatch", "--time=1", "--signal=USR1@58")
-    job.until("stopped by a signal")
+    """A time limit of a minute, the signal up to a minute before; SLURM looks every half minute, so the job is without end until a STOP file."""
+    job = Submitted(cluster, whole, tmp_path, "cpu.sbatch", "--time=1", "--signal=USR1@58", arguments=("--set", "training.iterations=1000000"))
+    job.until("stopped by a signal", seconds=90)
+    reached = len(rows(job.run))
     cluster.call("scontrol", "update", f"JobId={job.id}", "TimeLimit=10")
-    job.ends(whole, max(2, job.said().count("start ") + 1))
+    job.until("start 1 of job")
+    job.until("training ", count=job.said().count("training ") + 2)
+    (tmp_path / "run.h5.STOP").touch()
+    cluster.wait(lambda: cluster.field(job.id, "JobState") == "COMPLETED", f"end of {job.said()}", 60)
+    assert "stopped by the STOP file" in job.said() and "Traceback" not in job.said()
+    expected, found = rows(whole / "long.h5"), rows(job.run)
+    assert len(found) > reached > 0 and np.array_equal(found[: len(expected)], expected[: len(found)])
 
 
 def test_signal_to_the_batch_shell_is_handed_on(cluster, whole, tmp_path):
