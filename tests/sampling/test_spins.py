@@ -62,8 +62,6 @@ def value(sampler, system, psi, theta, **options):
 @pytest.mark.parametrize(("scan", "acceptance"), OPTIONS)
 @pytest.mark.parametrize("kind", [SpinFlip, Exchange])
 def test_distribution(kind, scan, acceptance, spread, weights):
-    if weights == "complex" and spread == 0:
-        pytest.skip("flat psi has no phases")
     system, sweeps = (FREE, 12) if kind is SpinFlip else (FIXED, 40)
     if kind is Exchange and acceptance == "metropolis" and spread == 0:
         system, sweeps = RING, 200              # equal walkers part only by the one lazy proposal of a sweep
