@@ -54,6 +54,14 @@ def _log1p(u, T):
 
 
 @compiled
+def _sides(v, wide, T):
+    """u = e^-|v|, f = 1/(1 + e^-v) and f' = f (1 - f), without overflow or lost digits on either side of 0."""
+    u = _exp(-abs(v), wide, T)
+    w = T(1.0) / (T(1.0) + u)
+    return u, w if v > T(0.0) else u * w, u * w * w
+
+
+@compiled
 def tanh(x, y, slope, curvature):
     T, wide = x.dtype.type, x.itemsize == 8
     for m in range(x.size):
@@ -75,10 +83,7 @@ def logistic(x, y, slope, curvature):
     T, wide = x.dtype.type, x.itemsize == 8
     for m in range(x.size):
         v = x[m]
-        u = _exp(-abs(v), wide, T)
-        w = T(1.0) / (T(1.0) + u)
-        f = w if v > T(0.0) else u * w
-        d = u * w * w
+        u, f, d = _sides(v, wide, T)
         y[m], slope[m], curvature[m] = f, d, d * (T(1.0) - T(2.0) * f)
 
 
@@ -87,12 +92,8 @@ def softplus(x, y, slope, curvature):
     T, wide = x.dtype.type, x.itemsize == 8
     for m in range(x.size):
         v = x[m]
-        u = _exp(-abs(v), wide, T)
-        w = T(1.0) / (T(1.0) + u)
-        positive = v > T(0.0)
-        y[m] = (v if positive else T(0.0)) + _log1p(u, T)
-        slope[m] = w if positive else u * w
-        curvature[m] = u * w * w
+        u, f, d = _sides(v, wide, T)
+        y[m], slope[m], curvature[m] = (v if v > T(0.0) else T(0.0)) + _log1p(u, T), f, d
 
 
 @compiled
@@ -110,10 +111,7 @@ def silu(x, y, slope, curvature):
     T, wide = x.dtype.type, x.itemsize == 8
     for m in range(x.size):
         v = x[m]
-        u = _exp(-abs(v), wide, T)
-        w = T(1.0) / (T(1.0) + u)
-        f = w if v > T(0.0) else u * w
-        d = u * w * w
+        u, f, d = _sides(v, wide, T)
         y[m], slope[m], curvature[m] = v * f, f + v * d, d * (T(2.0) + v * (T(1.0) - T(2.0) * f))
 
 
