@@ -12,8 +12,8 @@ import pytest
 from tests.runs import JOB, command, same, start, vmcnet
 from vmcnet.stopping import REQUEUE
 
-LONG = JOB.replace("iterations = 12", "iterations = 400").replace("steps = 20", "steps = 600").replace("warmup = 4\n[training]", "warmup = 300\n[training]")
-LONG = LONG.replace("checkpoint_every = 5", "checkpoint_every = 40").replace("steps = 600\nwarmup = 4", "steps = 600\nwarmup = 200")
+LONG = JOB.replace("iterations = 12", "iterations = 200").replace("steps = 20", "steps = 300").replace("warmup = 4\n[training]", "warmup = 150\n[training]")
+LONG = LONG.replace("checkpoint_every = 5", "checkpoint_every = 20").replace("steps = 300\nwarmup = 4", "steps = 300\nwarmup = 100")
 PHASES = ["warmup", "training", "equilibration", "evaluation"]
 
 
