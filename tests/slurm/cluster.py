@@ -38,6 +38,7 @@ MpiDefault=none
 ReturnToService=2
 SlurmdParameters=config_overrides
 SelectType=select/cons_tres
+GresTypes=gpu
 SelectTypeParameters=CR_CPU
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,sched_min_interval=0,bf_interval=1,batch_sched_delay=0
@@ -49,10 +50,11 @@ MinJobAge=300
 InactiveLimit=0
 Waittime=0
 OverTimeLimit=0
-NodeName=n[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{second}] CPUs=2 RealMemory=1000 State=UNKNOWN
+NodeName=n[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{second}] CPUs=2 Gres=gpu:2 RealMemory=1000 State=UNKNOWN
 PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=0 OverSubscribe=NO
 PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF OverSubscribe=NO
 """
+GPUS = "NodeName=n[1-2] Name=gpu File={folder}/gpu[0-1]\n"        # pretended: empty files that are counted and bound like devices
 NODE = 'hostname n{k}; mount --bind "{folder}/hosts" /etc/hosts; exec slurmd -f "{folder}/slurm.conf" -N n{k}'
 
 
@@ -83,6 +85,9 @@ class Cluster:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1] % 20000 + 20000
         (folder / "slurm.conf").write_text(CONFIGURATION.format(folder=folder, host=host, port=port, first=port + 1, second=port + 2))
+        (folder / "gres.conf").write_text(GPUS.format(folder=folder))
+        for gpu in ("gpu0", "gpu1"):
+            (folder / gpu).touch()
         (folder / "hosts").write_text(Path("/etc/hosts").read_text() + "127.0.0.1 n1\n127.0.0.1 n2\n")
         for command in (
             ["munged", "--force", f"--key-file={folder}/munge.key", f"--socket={folder}/munge.socket", f"--pid-file={folder}/munged.pid",
