@@ -155,6 +155,8 @@ def structure():
     for group, weight in ((deep, "small"), (flat, "square")):
         for kind, s in group.items():
             case("affine", f"affine({kind}, bias)", lambda ops, t, x, s=s, w=weight: ops.affine(s(ops, t, x), t[w], t["bias"]))
+            for name in ("tanh", "softplus", "gelu"):
+                case("dense", f"dense {name}({kind})", lambda ops, t, x, s=s, w=weight, f=name: ops.dense(s(ops, t, x), t[w], t["bias"], f))
             case("affine", f"affine({kind})", lambda ops, t, x, s=s, w=weight: ops.affine(s(ops, t, x), t[w]) ** 2)
             case("norm", f"norm({kind})", lambda ops, t, x, s=s: ops.norm(s(ops, t, x)))
             case("flatten", f"flatten({kind})", lambda ops, t, x, s=s: ops.flatten(s(ops, t, x)) ** 2)

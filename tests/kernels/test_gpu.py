@@ -64,8 +64,18 @@ def test_activations_on_a_gpu(function, dtype):
     from vmcnet.kernels import gpu
 
     x = np.append(np.linspace(-30, 30, 1001), np.nan).astype(dtype)
-    for a, b in zip(gpu.activation(function.name, cupy.asarray(x)), cpu.activation(function.name, x), strict=True):
+    there, here = gpu.activation(function.name, cupy.asarray(x)), cpu.activation(function.name, x)
+    for a, b in zip(there, here, strict=True):
         np.testing.assert_allclose(cupy.asnumpy(a), b, rtol=1e3 * np.finfo(dtype).eps, atol=1e2 * np.finfo(dtype).eps)
+    bias = np.linspace(-1, 1, 3).astype(dtype)
+    z, z2 = (cupy.asarray((x.reshape(-1, 3) - bias)) for _ in range(2))
+    gpu.layer(function.name, z, cupy.asarray(bias))
+    slope = gpu.layer_slope(function.name, z2, cupy.asarray(bias))
+    for a, b in ((z, here[0]), (z2, here[0]), (slope, here[1])):
+        np.testing.assert_allclose(cupy.asnumpy(a).ravel(), b, rtol=1e4 * np.finfo(dtype).eps, atol=1e3 * np.finfo(dtype).eps)
+    adjoint = np.cos(x).reshape(-1, 3)
+    for a, b in zip(gpu.layer_reverse(cupy.asarray(adjoint[:-1]), slope[:-1]), cpu.layer_reverse(adjoint[:-1], cupy.asnumpy(slope[:-1])), strict=True):
+        np.testing.assert_allclose(cupy.asnumpy(a), b, rtol=1e-4, atol=1e3 * np.finfo(dtype).eps)
 
 
 @pytest.mark.gpu

@@ -61,9 +61,9 @@ def _chain_linear(xp, jacobian, y, slope, curvature):
 class Activation(Elementwise):
     """A function with compiled passes; formula(xp, x), slope and curvature are their plain twin, and serve where there is none."""
 
-    def value(self, xp, x, overwrite=False):
+    def value(self, xp, x):
         compiled = kernels.of(xp, x.dtype)
-        return compiled.value(self.name, x, overwrite) if compiled else self.formula(xp, x)
+        return compiled.activation(self.name, x)[0] if compiled else self.formula(xp, x)
 
     def derivatives(self, xp, x):
         compiled = kernels.of(xp, x.dtype)
@@ -74,8 +74,25 @@ class Activation(Elementwise):
         return y, slope, self.curvature(xp, x, y, slope)
 
     def reverse(self, xp, adjoint, out, x, per_walker=False):
-        compiled = kernels.of(xp, x.dtype) if adjoint.dtype == x.dtype else None
-        return (compiled.reverse(self.name, adjoint, x, out) if compiled else adjoint * self.slope(xp, x, out),)
+        compiled = kernels.of(xp, x.dtype)
+        return (adjoint * (compiled.activation(self.name, x)[1] if compiled else self.slope(xp, x, out)),)
+
+    def layer(self, xp, z, bias):
+        """f(z + bias), the bias along the last axis; z may be overwritten."""
+        compiled = kernels.of(xp, z.dtype) if bias.dtype == z.dtype else None
+        if compiled is None:
+            return self.formula(xp, z + bias)
+        compiled.layer(self.name, z, bias)
+        return z
+
+    def layer_slope(self, xp, z, bias):
+        """f(z + bias) and f'(z + bias); z may be overwritten."""
+        compiled = kernels.of(xp, z.dtype) if bias.dtype == z.dtype else None
+        if compiled is None:
+            z = z + bias
+            y = self.formula(xp, z)
+            return y, self.slope(xp, z, y)
+        return z, compiled.layer_slope(self.name, z, bias)
 
 
 class Tanh(Activation):

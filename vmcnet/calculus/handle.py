@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numbers
 
-from vmcnet.calculus import arithmetic, determinant, elementwise, linear, norm
+from vmcnet.calculus import arithmetic, dense, determinant, elementwise, linear, norm
 
 
 class Handle:
@@ -134,14 +134,19 @@ class Interpreter:
 
     def affine(self, x, weight, bias=None):
         """x W + b: x (w, ..., f), weight (f, h) a parameter, bias (h,) a parameter or None -> (w, ..., h)."""
-        if not getattr(weight, "is_parameter", False) or len(weight.shape) != 2 or x.shape[-1] != weight.shape[0]:
-            raise ValueError(f"affine needs a parameter W of shape ({x.shape[-1]}, h); got shape {getattr(weight, 'shape', None)}")
+        self._fits_weight("affine", x, weight)
         args = (x, weight) if bias is None else (x, weight, bias)
         return self.apply(linear.AFFINE, args)
 
     def dense(self, x, weight, bias, activation: str):
-        """f(x W + b), the layer of a network: the activation, by name, of an affine map, which it may overwrite."""
-        return getattr(self, activation)(self.affine(x, weight, bias))
+        """f(x W + b), the layer of a network: x (w, ..., f), weight (f, h) and bias (h,) parameters, f an activation by name."""
+        self._fits_weight("dense", x, weight)
+        return self.apply(dense.DENSE, (x, weight, bias), activation=elementwise.BY_NAME[activation])
+
+    @staticmethod
+    def _fits_weight(name, x, weight):
+        if not getattr(weight, "is_parameter", False) or len(weight.shape) != 2 or x.shape[-1] != weight.shape[0]:
+            raise ValueError(f"{name} needs a parameter W of shape ({x.shape[-1]}, h); got shape {getattr(weight, 'shape', None)}")
 
     def sum(self, x, axis, keepdims=False):
         """Sum over one axis; axis is negative, or at least 1 (axis 0 is the walker)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vmcnet.calculus import elementwise
 from vmcnet.calculus.handle import Handle, Interpreter
 from vmcnet.calculus.jet import ALL, CONSTANT, OWN, Frame, JetData, embed
 
@@ -26,9 +25,6 @@ class Jets(Interpreter):
 
     def apply(self, operation, args, **static):
         return Jet(self, operation.jet(self.xp, *[a.data for a in args], **static))
-
-    def dense(self, x, weight, bias, activation):
-        return Jet(self, elementwise.BY_NAME[activation].jet(self.xp, self.affine(x, weight, bias).data, overwrite=True))
 
     def constant(self, array):
         return Jet(self, JetData(array[None], CONSTANT, self.frame))

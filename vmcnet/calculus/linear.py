@@ -10,22 +10,44 @@ from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, commo
 from vmcnet.calculus.outer import Outer
 
 
-def _matmul(x, weight):
+def matmul(x, weight):
     """(..., f) @ (f, h) as one matrix product."""
+    if x.ndim == 2:
+        return x @ weight
     return (x.reshape(-1, x.shape[-1]) @ weight).reshape(x.shape[:-1] + (weight.shape[1],))
 
 
-class Affine:
-    """x W + b. Jet: one product over all slots, the bias in slot 0. Reverse: adj W^T unless x is a fixed input, x^T adj, sum adj.
+def product_adjoints(xp, adjoint, x, weight, per_walker, wanted):
+    """Adjoints of x and W in x W, for the first two of `wanted`: adj W^T and x^T adj; per walker that of W is an Outer where x is (w, f)."""
+    dx = dw = None
+    if wanted[0]:
+        dx = adjoint * weight[:, 0] if weight.shape[1] == 1 else matmul(adjoint, weight.T)
+    if wanted[1]:
+        walkers, f, h = x.shape[0], x.shape[-1], adjoint.shape[-1]
+        if not per_walker:
+            dw = x.reshape(-1, f).T @ adjoint.reshape(-1, h)
+        elif x.ndim == 2:
+            dw = Outer(x, adjoint)
+        else:
+            dw = xp.matmul(x.reshape(walkers, -1, f).transpose(0, 2, 1), adjoint.reshape(walkers, -1, h))
+    return dx, dw
 
-    Per walker the adjoint of W is an Outer where x is (w, f).
-    """
+
+def rows_summed(adjoint, per_walker):
+    """The adjoint of a bias: the sum over all axes but the last, per walker over all but the first and the last."""
+    if per_walker:
+        return adjoint if adjoint.ndim == 2 else adjoint.reshape(adjoint.shape[0], -1, adjoint.shape[-1]).sum(axis=1)
+    return adjoint.reshape(-1, adjoint.shape[-1]).sum(axis=0)
+
+
+class Affine:
+    """x W + b. Jet: one product over all slots, the bias in slot 0. Reverse: adj W^T, x^T adj, sum adj."""
 
     name = "affine"
     selective = True
 
     def value(self, xp, x, weight, bias=None):
-        out = _matmul(x, weight)
+        out = matmul(x, weight)
         if bias is not None:
             out += bias
         return out
@@ -33,30 +55,16 @@ class Affine:
     def jet(self, xp, x, weight, bias=None):
         x = whole(xp, x)
         w = weight.slots[0]
-        out = _matmul(x.slots, w)
+        out = matmul(x.slots, w)
         if bias is not None:
             out[0] += bias.slots[0]
         if x.support == LINEAR:
-            return JetData(out, LINEAR, x.frame, _matmul(x.jacobian, w))
+            return JetData(out, LINEAR, x.frame, matmul(x.jacobian, w))
         return x.like(out)
 
-    def reverse(self, xp, adjoint, out, x, weight, bias=None, per_walker=False, wanted=True):
-        if not wanted:
-            dx = None
-        else:
-            dx = adjoint * weight[:, 0] if weight.shape[1] == 1 else _matmul(adjoint, weight.T)
-        walkers, f, h = x.shape[0], x.shape[-1], adjoint.shape[-1]
-        if per_walker and x.ndim == 2:
-            dw, db = Outer(x, adjoint), adjoint
-        elif per_walker:
-            a, g = x.reshape(walkers, -1, f), adjoint.reshape(walkers, -1, h)
-            dw = xp.matmul(a.transpose(0, 2, 1), g)
-            db = g.sum(axis=1)
-        else:
-            a, g = x.reshape(-1, f), adjoint.reshape(-1, h)
-            dw = a.T @ g
-            db = g.sum(axis=0)
-        return (dx, dw) if bias is None else (dx, dw, db)
+    def reverse(self, xp, adjoint, out, x, weight, bias=None, per_walker=False, wanted=(True, True, True)):
+        dx, dw = product_adjoints(xp, adjoint, x, weight, per_walker, wanted)
+        return (dx, dw) if bias is None else (dx, dw, rows_summed(adjoint, per_walker) if wanted[2] else None)
 
 
 class Sum:

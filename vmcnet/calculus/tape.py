@@ -52,7 +52,11 @@ class Tape(Interpreter):
         self._coordinates_wanted, self._parameters_wanted = coordinates_wanted, parameters_wanted
 
     def apply(self, operation, args, **static):
-        return Node(self, operation.value(self.xp, *[a.data for a in args], **static), operation, args, static)
+        data = [a.data for a in args]
+        if not hasattr(operation, "record"):
+            return Node(self, operation.value(self.xp, *data, **static), operation, args, static)
+        value, kept = operation.record(self.xp, *data, **static)
+        return Node(self, value, operation, args, {**static, "kept": kept})
 
     def constant(self, array):
         if array.shape[0] == 1:          # every walker its own copy, or the walkers' terms of a parameter's adjoint would be summed too early
@@ -77,7 +81,7 @@ class Tape(Interpreter):
         for node in reversed(self.nodes[: output.index + 1]):
             if node.operation is None or not node.wanted or node.index not in adjoints:
                 continue
-            skip = {"wanted": False} if node.parents[0].wanted is False and hasattr(node.operation, "selective") else {}
+            skip = {"wanted": [p.wanted for p in node.parents]} if hasattr(node.operation, "selective") else {}
             rule = node.operation.reverse(
                 self.xp, adjoints.pop(node.index), node.data, *[p.data for p in node.parents], per_walker=per_walker, **node.static, **skip
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vmcnet.calculus import elementwise
 from vmcnet.calculus.handle import Handle, Interpreter
 
 
@@ -25,9 +24,6 @@ class Values(Interpreter):
 
     def apply(self, operation, args, **static):
         return Value(self, operation.value(self.xp, *[a.data for a in args], **static))
-
-    def dense(self, x, weight, bias, activation):
-        return Value(self, elementwise.BY_NAME[activation].value(self.xp, self.affine(x, weight, bias).data, overwrite=True))
 
     def constant(self, array):
         """A fixed array with the walker axis first (or of length 1)."""

@@ -9,14 +9,19 @@ from numba import njit
 _told = False
 
 
-def compiled(function):
+def inlined(function):
+    """As `compiled`, for a function of numbers called in a loop: always inlined there, so that the loop can be vectorised."""
+    return compiled(function, forceinline=True)
+
+
+def compiled(function, **more):
     """`function` compiled at its first call; IEEE arithmetic, in which only a b + c may be contracted to one rounding.
 
     Compiled code is kept beside the source, or where NUMBA_CACHE_DIR says; where neither can be written every process compiles anew
     (some seconds), which is said once.
     """
     global _told
-    options = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+    options = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True, **more}
     try:
         return njit(cache=True, **options)(function)
     except RuntimeError as error:

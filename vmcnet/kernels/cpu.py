@@ -6,7 +6,8 @@ import numpy as np
 
 from vmcnet.kernels import numba_activations, numba_jets
 
-ACTIVATIONS = {name: getattr(numba_activations, name) for name in ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")}
+NAMES = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")
+ACTIVATIONS, LAYERS, LAYER_SLOPES = ({name: getattr(numba_activations, name + kind) for name in NAMES} for kind in ("", "_layer", "_layer_slope"))
 
 
 def activation(name: str, x):
@@ -17,20 +18,24 @@ def activation(name: str, x):
     return y, slope, curvature
 
 
-def value(name: str, x, overwrite: bool):
-    """f(x); NumPy's own tanh is as fast as a compiled one."""
-    if name == "tanh":
-        return np.tanh(x, out=x if overwrite else None)
-    return activation(name, x)[0]
+def layer(name: str, z, bias) -> None:
+    """z <- f(z + b), z (..., F) contiguous, b (F,)."""
+    LAYERS[name](z.reshape(-1, z.shape[-1]), bias)
 
 
-def reverse(name: str, adjoint, x, y):
-    """adjoint f'(x), with y = f(x)."""
-    if name == "tanh":
-        out, adjoint, y = np.empty(y.shape, y.dtype), np.ascontiguousarray(adjoint), np.ascontiguousarray(y)
-        numba_activations.tanh_reverse(adjoint.reshape(-1), y.reshape(-1), out.reshape(-1))
-        return out
-    return adjoint * activation(name, x)[1]
+def layer_slope(name: str, z, bias):
+    """The same, and f'(z + b) of z's shape."""
+    slope = np.empty_like(z)
+    LAYER_SLOPES[name](z.reshape(-1, z.shape[-1]), bias, slope.reshape(-1, z.shape[-1]))
+    return slope
+
+
+def layer_reverse(adjoint, slope):
+    """adjoint slope (..., F), and its sum over all axes but the last (F,)."""
+    width = slope.shape[-1]
+    out, bias = np.empty_like(slope), np.empty(width, slope.dtype)
+    numba_activations.layer_reverse(np.ascontiguousarray(adjoint).reshape(-1, width), slope.reshape(-1, width), out.reshape(-1, width), bias)
+    return out, bias
 
 
 def chain(slots, y, slope, curvature) -> None:

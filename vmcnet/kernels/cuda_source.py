@@ -15,31 +15,53 @@ __device__ inline double log1p_(double x) { return log1p(x); }
 
 enum { TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU };
 
-// f(x), f'(x), f''(x); NaN passes through
+// f(v), f'(v), f''(v); NaN passes through
+template <typename T, int KIND>
+__device__ inline void jet(const T v, T& y, T& slope, T& curvature)
+{
+    const T one = 1, two = 2, half = 0.5;
+    if (KIND == TANH) {
+        T t = tanh_(v), d = one - t * t;
+        y = t; slope = d; curvature = -two * t * d;
+    } else if (KIND == LOGCOSH) {
+        T a = v < 0 ? -v : v, t = tanh_(v);
+        y = (a - (T)0.6931471805599453) + log1p_(exp_(-two * a)); slope = t; curvature = one - t * t;
+    } else if (KIND == GELU) {
+        const T a = 0.7978845608028654, c = 0.044715;
+        T t = tanh_(a * (v + c * v * v * v)), du = a * (one + 3 * c * v * v), d = one - t * t;
+        y = half * v * (one + t);
+        slope = half * (one + t + v * d * du);
+        curvature = d * (du + half * v * (6 * a * c * v - two * t * du * du));
+    } else {
+        T u = exp_(v < 0 ? v : -v), w = one / (one + u), f = v > 0 ? w : u * w, d = u * w * w;
+        if (KIND == LOGISTIC)      { y = f; slope = d; curvature = d * (one - two * f); }
+        else if (KIND == SOFTPLUS) { y = (v > 0 ? v : (T)0) + log1p_(u) + (v - v); slope = f; curvature = d; }
+        else                       { y = v * f; slope = f + v * d; curvature = d * (two + v * (one - two * f)); }
+    }
+}
+
 template <typename T, int KIND>
 __global__ void activation(const T* x, T* y, T* slope, T* curvature, long size)
 {
     long m = blockIdx.x * (long)blockDim.x + threadIdx.x;
-    if (m >= size) return;
-    const T v = x[m], one = 1, two = 2, half = 0.5;
-    if (KIND == TANH) {
-        T t = tanh_(v), d = one - t * t;
-        y[m] = t; slope[m] = d; curvature[m] = -two * t * d;
-    } else if (KIND == LOGCOSH) {
-        T a = v < 0 ? -v : v, t = tanh_(v);
-        y[m] = (a - (T)0.6931471805599453) + log1p_(exp_(-two * a)); slope[m] = t; curvature[m] = one - t * t;
-    } else if (KIND == GELU) {
-        const T a = 0.7978845608028654, c = 0.044715;
-        T t = tanh_(a * (v + c * v * v * v)), du = a * (one + 3 * c * v * v), d = one - t * t;
-        y[m] = half * v * (one + t);
-        slope[m] = half * (one + t + v * d * du);
-        curvature[m] = d * (du + half * v * (6 * a * c * v - two * t * du * du));
-    } else {
-        T u = exp_(v < 0 ? v : -v), w = one / (one + u), f = v > 0 ? w : u * w, d = u * w * w;
-        if (KIND == LOGISTIC)      { y[m] = f; slope[m] = d; curvature[m] = d * (one - two * f); }
-        else if (KIND == SOFTPLUS) { y[m] = (v > 0 ? v : (T)0) + log1p_(u) + (v - v); slope[m] = f; curvature[m] = d; }
-        else                       { y[m] = v * f; slope[m] = f + v * d; curvature[m] = d * (two + v * (one - two * f)); }
-    }
+    if (m < size) jet<T, KIND>(x[m], y[m], slope[m], curvature[m]);
+}
+
+// z <- f(z + b), z (M, F), b (F); and f'(z + b)
+template <typename T, int KIND>
+__global__ void layer(T* z, const T* bias, long size, int features)
+{
+    long m = blockIdx.x * (long)blockDim.x + threadIdx.x;
+    T slope, curvature;
+    if (m < size) jet<T, KIND>(z[m] + bias[m % features], z[m], slope, curvature);
+}
+
+template <typename T, int KIND>
+__global__ void layer_slope(T* z, const T* bias, T* slope, long size, int features)
+{
+    long m = blockIdx.x * (long)blockDim.x + threadIdx.x;
+    T curvature;
+    if (m < size) jet<T, KIND>(z[m] + bias[m % features], z[m], slope[m], curvature);
 }
 
 // in place on slots (S, M): y; f' j_c; f' j_L + f'' sum_c j_c^2
@@ -94,4 +116,4 @@ extern "C" __global__ void philox_words(word* out, word k0, word k1, word c0, wo
 ACTIVATIONS = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")        # in the order of the source's enum
 TYPES = ("float", "double")
 NAMES = [f"{kernel}<{t}>" for kernel in ("chain", "chain_linear") for t in TYPES] + [
-    f"activation<{t}, {k}>" for t in TYPES for k in range(len(ACTIVATIONS))]
+    f"{kernel}<{t}, {k}>" for kernel in ("activation", "layer", "layer_slope") for t in TYPES for k in range(len(ACTIVATIONS))]

@@ -35,16 +35,22 @@ def activation(name: str, x):
     return y, slope, curvature
 
 
-def value(name: str, x, overwrite: bool):
-    """f(x)."""
-    if name == "tanh":
-        return cupy.tanh(x, out=x) if overwrite else cupy.tanh(x)
-    return activation(name, x)[0]
+def layer(name: str, z, bias) -> None:
+    """z <- f(z + b), z (..., F) contiguous, b (F,)."""
+    _launch(f"layer<{_type(z)}, {ACTIVATIONS.index(name)}>", z.size, z, bias, np.int64(z.size), np.int32(z.shape[-1]))
 
 
-def reverse(name: str, adjoint, x, y):
-    """adjoint f'(x), with y = f(x)."""
-    return adjoint * ((1.0 - y * y) if name == "tanh" else activation(name, x)[1])
+def layer_slope(name: str, z, bias):
+    """The same, and f'(z + b) of z's shape."""
+    slope = cupy.empty_like(z)
+    _launch(f"layer_slope<{_type(z)}, {ACTIVATIONS.index(name)}>", z.size, z, bias, slope, np.int64(z.size), np.int32(z.shape[-1]))
+    return slope
+
+
+def layer_reverse(adjoint, slope):
+    """adjoint slope (..., F), and its sum over all axes but the last (F,)."""
+    out = adjoint * slope
+    return out, out.reshape(-1, out.shape[-1]).sum(axis=0)
 
 
 def chain(slots, y, slope, curvature) -> None:
