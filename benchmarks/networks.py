@@ -1,12 +1,12 @@
 """Networks beside JAX, folx and NetKet: kinetic energy, forward, gradient, a training iteration; cost against particle number; profile.
 
-    python benchmarks/networks.py peers PYTHON      # PYTHON: an interpreter with jax, folx, netket, flax, optax
+    python benchmarks/networks.py peers PYTHON [WHAT ...]     # PYTHON: an interpreter with jax, folx, netket, flax, optax; WHAT: kinetic, forward ...
     python benchmarks/networks.py support           # jets with support against dense jets, 14 particles in 3 dimensions
     python benchmarks/networks.py scaling FIGURE.png
     python benchmarks/networks.py profile           # where a training iteration spends its time
 
-CPU seconds of one thread, 1024 walkers in blocks of 128, alternating with the peer in one run, minimum of 9. The floor is the matrix products'
-flops over the rate measured in the same run for products of the same shape.
+CPU seconds of one thread, 1024 walkers, alternating with the peer in one run, minimum of 9: in blocks of 128, the default, and as one block, as
+the peer has them. The floor is the matrix products' flops over the rate measured in the same run for products of the same shape.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ import os
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
+for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    os.environ.pop(_name, None)             # the matrix kernels that OpenBLAS chooses for this processor, as XLA chooses its own
 
 import cProfile  # noqa: E402
+import platform  # noqa: E402
 import pstats  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
@@ -24,11 +27,13 @@ import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
+from threadpoolctl import threadpool_info  # noqa: E402
 
 import vmcnet as vmc  # noqa: E402
 from vmcnet.backend import Stream, keep_memory  # noqa: E402
 from vmcnet.calculus.jet import ALL, embed  # noqa: E402
 from vmcnet.calculus.jets import Jet, Jets  # noqa: E402
+from vmcnet.device import Device  # noqa: E402
 from vmcnet.parallel import SerialCommunicator  # noqa: E402
 from vmcnet.population import Population  # noqa: E402
 from vmcnet.sampling.gaussian import Gaussian  # noqa: E402
@@ -36,7 +41,13 @@ from vmcnet.training import initial_state, run_training  # noqa: E402
 from vmcnet.walkers import Walkers  # noqa: E402
 
 WALKERS, BLOCK, REPEATS, METROPOLIS = 1024, 128, 9, 20
+BLOCKS = (BLOCK, WALKERS)
 NETWORKS = {"60-128-128-1": (20, [128, 128]), "18-64-64-1": (6, [64, 64])}
+
+
+def processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def seconds(function) -> float:
@@ -45,9 +56,9 @@ def seconds(function) -> float:
     return time.process_time() - begun
 
 
-def blocks(system, dtype):
+def blocks(system, dtype, size=BLOCK):
     rng = np.random.default_rng(1)
-    return [Walkers(rng.normal(size=(BLOCK, system.particles, 3)).astype(dtype), system.labels(BLOCK)) for _ in range(WALKERS // BLOCK)]
+    return [Walkers(rng.normal(size=(size, system.particles, 3)).astype(dtype), system.labels(size)) for _ in range(WALKERS // size)]
 
 
 def kinetic(psi, walkers):
@@ -55,10 +66,11 @@ def kinetic(psi, walkers):
     return -0.5 * (laplacian + (gradient * gradient).sum(axis=0))
 
 
-def iteration(system, layers):
-    """A function that trains one iteration more; float64."""
+def iteration(system, layers, dtype=np.float64, size=BLOCK):
+    """A function that trains one iteration more."""
     psi = vmc.wavefunctions.GaussianEnvelope(system) * vmc.wavefunctions.FeedForward(system, layers)
-    optimizer, population = vmc.optimizers.Adam(0.001), Population(system, psi, Gaussian(), SerialCommunicator(), 1, WALKERS, BLOCK)
+    optimizer = vmc.optimizers.Adam(0.001)
+    population = Population(system, psi, Gaussian(), SerialCommunicator(), 1, WALKERS, size, Device(np, np.dtype(dtype).name))
     population.start()
     state = initial_state(psi, optimizer, 1, 0.1)
 
@@ -69,17 +81,14 @@ def iteration(system, layers):
     return step
 
 
-def measurements(widths: str, dtype) -> dict:
+def measurements(widths: str, dtype, size: int) -> dict:
     particles, layers = NETWORKS[widths]
     system = vmc.systems.TrappedBosons(particles)
     psi = vmc.wavefunctions.FeedForward(system, layers)
-    bound, members = psi.bind(psi.start(Stream(1, 0, 0, 0))), blocks(system, dtype)
-    weights = np.ones(BLOCK, dtype)
-    found = {"kinetic": lambda: [kinetic(bound, w) for w in members], "forward": lambda: [bound.log(w.r, w.s) for w in members],
-             "gradient": lambda: sum(bound.contracted(w, weights) for w in members)}
-    if dtype == np.float64:
-        found["iteration"] = iteration(system, layers)
-    return found
+    bound, members = psi.bind(psi.start(Stream(1, 0, 0, 0))), blocks(system, dtype, size)
+    weights = np.ones(size, dtype)
+    return {"kinetic": lambda: [kinetic(bound, w) for w in members], "forward": lambda: [bound.log(w.r, w.s) for w in members],
+            "gradient": lambda: sum(bound.contracted(w, weights) for w in members), "iteration": iteration(system, layers, dtype, size)}
 
 
 def floors(widths: str, dtype) -> dict:
@@ -100,7 +109,7 @@ def floors(widths: str, dtype) -> dict:
             "iteration": (METROPOLIS + 1) * forward / block_rate + jet / jet_rate + (forward + backward) / block_rate}
 
 
-def peers(python: str) -> None:
+def peers(python: str, *chosen: str) -> None:
     keep_memory()
     peer = subprocess.Popen([python, str(Path(__file__).with_name("networks_jax.py"))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -108,17 +117,22 @@ def peers(python: str) -> None:
         print(*words, file=peer.stdin, flush=True)
         return float(peer.stdout.readline())
 
-    print("network        type     what            vmcnet     peer      ratio  floor")
+    print(f"{processor()}, OpenBLAS for {threadpool_info()[0]['architecture']}")
+    print("network        type     what            " + "  ".join(f"blocks of {size:4d}" for size in BLOCKS) + "   peer       ratios      floor")
     for widths in NETWORKS:
         for dtype in (np.float64, np.float32):
             bits, floor = np.dtype(dtype).itemsize * 8, floors(widths, dtype)
-            for what, function in measurements(widths, dtype).items():
-                rivals = {"kinetic": ["kinetic", "kinetic_blocks"]}.get(what, [what])
-                function()
-                rows = [(seconds(function), *(ask(r, widths, bits) for r in rivals)) for _ in range(REPEATS)]
+            ours = [measurements(widths, dtype, size) for size in BLOCKS]
+            for what in chosen or ours[0]:
+                rivals, functions = {"kinetic": ["kinetic", "kinetic_blocks"]}.get(what, [what]), [m[what] for m in ours]
+                for function in functions:
+                    function()
+                rows = [(*(seconds(f) for f in functions), *(ask(r, widths, bits) for r in rivals)) for _ in range(REPEATS)]
                 best = np.min(rows, axis=0)
-                for rival, theirs in zip(rivals, best[1:], strict=True):
-                    print(f"{widths:14s} float{bits}  {rival:14s}  {best[0]:.5f}    {theirs:.5f}   {best[0] / theirs:.2f}   {floor[what]:.5f}", flush=True)
+                own = best[: len(BLOCKS)]
+                for rival, theirs in zip(rivals, best[len(BLOCKS):], strict=True):
+                    print(f"{widths:14s} float{bits}  {rival:14s}  " + "         ".join(f"{t:.5f}" for t in own)
+                          + f"         {theirs:.5f}   {'  '.join(f'{t / theirs:.2f}' for t in own)}   {floor[what]:.5f}", flush=True)
     peer.stdin.close()
     peer.wait()
 

@@ -17,6 +17,7 @@ class Add:
     """a + b: slots add; a constant touches slot 0 only."""
 
     name = "add"
+    unit = 0
 
     def value(self, xp, a, b):
         return a + b
@@ -95,6 +96,7 @@ class Multiply:
     """a b: slot 0 p0 q0; above p0 q + q0 p; the Laplacian adds 2 sum_c p_c q_c."""
 
     name = "multiply"
+    unit = 1
 
     def value(self, xp, a, b):
         return a * b

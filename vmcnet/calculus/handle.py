@@ -79,7 +79,7 @@ class Interpreter:
     def _binary(self, operation, scalar, a, b):
         if not isinstance(b, Handle):
             if is_number(b):
-                return self.apply(scalar, (a,), number=plain(b))
+                return a if b == operation.unit else self.apply(scalar, (a,), number=plain(b))
             raise TypeError(
                 f"{operation.name} of a quantity inside log_psi and a {type(b).__name__}: wrap fixed arrays with ops.constant(...)"
             )
@@ -114,7 +114,7 @@ class Interpreter:
     def divide(self, a, b):
         """a / b."""
         if is_number(b):
-            return self.apply(arithmetic.SCALE, (a,), number=1.0 / plain(b))
+            return a if b == 1 else self.apply(arithmetic.SCALE, (a,), number=1.0 / plain(b))
         return self._binary(arithmetic.DIVIDE, None, a, b)
 
     def power(self, x, exponent):

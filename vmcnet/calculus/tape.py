@@ -7,16 +7,15 @@ from vmcnet.calculus.outer import Outer
 
 
 class Node(Handle):
-    """A value and where it came from."""
+    """A value and, where an adjoint is wanted, what it came from. The tape itself keeps no node: all memory goes with the last one."""
 
     __slots__ = ("data", "is_parameter", "index", "operation", "parents", "static", "wanted")
 
     def __init__(self, ops, data, operation=None, parents=(), static=None, is_parameter=False, wanted=False):
         self.ops, self.data, self.operation, self.parents = ops, data, operation, parents
-        self.static, self.is_parameter = static or {}, is_parameter
-        self.wanted = wanted or any(p.wanted for p in parents)
-        self.index = len(ops.nodes)
-        ops.nodes.append(self)
+        self.static, self.is_parameter, self.wanted = static, is_parameter, wanted
+        self.index = ops.count
+        ops.count += 1
 
     @property
     def shape(self):
@@ -48,15 +47,17 @@ class Tape(Interpreter):
     """Records the operations of one log_psi call; `reverse` may be called any number of times."""
 
     def __init__(self, xp, coordinates_wanted=False, parameters_wanted=True):
-        self.xp, self.nodes = xp, []
+        self.xp, self.count, self.position = xp, 0, None
         self._coordinates_wanted, self._parameters_wanted = coordinates_wanted, parameters_wanted
 
     def apply(self, operation, args, **static):
         data = [a.data for a in args]
+        if True not in [a.wanted for a in args]:
+            return Node(self, operation.value(self.xp, *data, **static))
         if not hasattr(operation, "record"):
-            return Node(self, operation.value(self.xp, *data, **static), operation, args, static)
+            return Node(self, operation.value(self.xp, *data, **static), operation, args, static, wanted=True)
         value, kept = operation.record(self.xp, *data, **static)
-        return Node(self, value, operation, args, {**static, "kept": kept})
+        return Node(self, value, operation, args, {**static, "kept": kept}, wanted=True)
 
     def constant(self, array):
         if array.shape[0] == 1:          # every walker its own copy, or the walkers' terms of a parameter's adjoint would be summed too early
@@ -67,27 +68,29 @@ class Tape(Interpreter):
         return Node(self, array, is_parameter=True, wanted=self._parameters_wanted)
 
     def coordinates(self, r):
-        self.real_dtype, self._walkers = r.dtype, r.shape[0]
+        self.real_dtype, self._walkers, self.position = r.dtype, r.shape[0], self.count
         return Node(self, r, wanted=self._coordinates_wanted)
 
     def reverse(self, output: Node, seed, per_walker=False, factored=False) -> dict[int, object]:
-        """Adjoints of the leaves, by node index.
+        """Adjoints of the leaves, by node index; that of the coordinates is `position`.
 
         seed (W,): weight of every walker's output. A parameter leaf of shape s gets sum_w seed_w d out_w / d p, shape s, or
         with per_walker the terms of that sum, (W,) + s: as an Outer if `factored` and the leaf is the weight of one affine layer
         without particle axis. A coordinate leaf gets (W, n, d).
         """
-        adjoints: dict[int, object] = {output.index: seed}
-        for node in reversed(self.nodes[: output.index + 1]):
-            if node.operation is None or not node.wanted or node.index not in adjoints:
+        adjoints, pending = {output.index: seed}, {output.index: output}
+        while pending:
+            node = pending.pop(max(pending))
+            if node.operation is None:
                 continue
-            skip = {"wanted": [p.wanted for p in node.parents]} if hasattr(node.operation, "selective") else {}
+            chosen = {"wanted": [p.wanted for p in node.parents]} if hasattr(node.operation, "selective") else {}
             rule = node.operation.reverse(
-                self.xp, adjoints.pop(node.index), node.data, *[p.data for p in node.parents], per_walker=per_walker, **node.static, **skip
+                self.xp, adjoints.pop(node.index), node.data, *[p.data for p in node.parents], per_walker=per_walker, **node.static, **chosen
             )
             for parent, adjoint in zip(node.parents, rule, strict=True):
                 if not parent.wanted:
                     continue
+                pending[parent.index] = parent
                 known = adjoints.get(parent.index)
                 if not factored or known is not None:
                     adjoint = built(adjoint)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 
+@lru_cache(maxsize=64)
 def of(xp, dtype):
     """The compiled kernels for arrays of this namespace and type; None where plain array code serves (complex, extended precision)."""
     if dtype not in (np.float32, np.float64):

@@ -167,14 +167,26 @@ class Bound:
         self.wavefunction = wavefunction
         self._values = wavefunction.layout.values(theta)
         self._slopes = wavefunction.layout.slopes(theta)
-        self._tables, self._arrays = {}, {}
+        self._tables, self._arrays, self._readers = {}, {}, {}
 
     def _call(self, ops, r, s):
         handles = {n: ops.parameter(v) for n, v in self._parameters(namespace(r), r.dtype).items()}
-        phase, log = self.wavefunction.log_psi(ops, Parameters(handles), Configuration(ops.coordinates(r), s))
+        return *self._read(ops, Parameters(handles), r, s), handles
+
+    def _read(self, ops, parameters, r, s):
+        phase, log = self.wavefunction.log_psi(ops, parameters, Configuration(ops.coordinates(r), s))
         if log.shape != r.shape[:1]:
             raise ValueError(f"log_psi of {type(self.wavefunction).__name__} has shape {log.shape}; expected one number a walker, {r.shape[:1]}")
-        return phase, log, handles
+        return phase, log
+
+    def _value(self, r, s):
+        """phase and log psi as numbers; the handles of the parameters are made once."""
+        key = namespace(r), r.dtype
+        if key not in self._readers:
+            ops = Values(key[0])
+            self._readers[key] = ops, Parameters({n: ops.parameter(v) for n, v in self._parameters(*key).items()})
+        phase, log = self._read(*self._readers[key], r, s)
+        return phase, log.data
 
     def _parameters(self, xp, dtype):
         """Parameters as arrays of the walkers' kind: cast, and sent to a device, once."""
@@ -189,7 +201,7 @@ class Bound:
 
     def log(self, r, s):
         """log psi (W,), complex if the wavefunction is; the sign is not in it."""
-        return self._call(Values(namespace(r)), r, s)[1].data
+        return self._value(r, s)[1]
 
     @cached_property
     def machine(self):
@@ -216,14 +228,14 @@ class Bound:
         if walkers.tables is not None:
             return walkers.tables.connected(moves, elements)
         r, s, xp = walkers.r, walkers.s, namespace(walkers.r)
-        phase, log, _ = self._call(Values(xp), r, s)
-        total = xp.zeros(log.shape, log.data.dtype if phase is None else xp.result_type(phase, log.data))
+        phase, log = self._value(r, s)
+        total = xp.zeros(log.shape, log.dtype if phase is None else xp.result_type(phase, log))
         for start in range(0, len(moves), TILE):
             tile = slice(start, min(start + TILE, len(moves)))
             to = moves.connected(s, tile)
             count = to.shape[1]
-            new_phase, new_log, _ = self._call(Values(xp), xp.repeat(r, count, axis=0), to.reshape(-1, s.shape[1]))
-            ratios = xp.exp(new_log.data.reshape(-1, count) - log.data[:, None])
+            new_phase, new_log = self._value(xp.repeat(r, count, axis=0), to.reshape(-1, s.shape[1]))
+            ratios = xp.exp(new_log.reshape(-1, count) - log[:, None])
             if phase is not None:
                 ratios = ratios * new_phase.reshape(-1, count) * xp.conj(phase)[:, None]
             total += xp.where(moves.acts(s, tile), ratios, 0.0) @ xp.asarray(elements[tile])
@@ -250,9 +262,8 @@ class Bound:
         xp = namespace(r)
         ops = Tape(xp, coordinates_wanted=True, parameters_wanted=False)
         _, log, _ = self._call(ops, r, s)
-        leaf = next(node for node in ops.nodes if node.wanted and node.operation is None)
         adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype))
-        return log.data, adjoints[leaf.index].real
+        return log.data, adjoints[ops.position].real
 
     def _adjoints(self, walkers, seed, per_walker, factored=False):
         """d log psi / d t of every entry of the layout, in its order: (...) + shape, or an Outer."""
