@@ -53,7 +53,11 @@ class Stream:
         return self._bits.random_raw(n) if n else np.empty(0, np.uint64)
 
     def _uniform(self, n: int):
-        return ((self.words(n) >> np.uint64(11)) + 0.5) * 2.0**-53
+        words = self.words(n)
+        words >>= np.uint64(11)
+        out = words + 0.5
+        out *= 2.0**-53
+        return out
 
     def uniform(self, shape):
         """Uniform in (0, 1): (word >> 11 + 1/2) 2^-53, never 0; never 1 in float64."""

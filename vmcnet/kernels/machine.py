@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WIDEST_TILE = 64         # walkers a tile: a tile of 100 hidden units stays in the first-level cache
+WIDEST_TILE = 128        # walkers a tile, the length of the innermost loops
 LARGEST = 600.0          # exponents that are left to exp; beyond, the machine offers no tables
 
 
@@ -40,17 +40,18 @@ class Machine:
                     and 4.0 * np.abs(self.slope().real).max() < LARGEST)
 
     def group_size(self) -> int:
-        """Units whose product of 1 + exp(-2 theta_j) stays below exp(LARGEST), of its square for complex weights."""
-        bound = np.log(2.0) + 2.0 * self.reach()
-        return int(min(len(self.b), max(1, LARGEST / (1 + self.is_complex) // bound)))
+        """Units whose product of 1 + exp(-2 theta_j) stays below exp(LARGEST), of its square for complex weights; groups are of equal size."""
+        bound, units = np.log(2.0) + 2.0 * self.reach(), len(self.b)
+        groups = -(-units // int(max(1, LARGEST / (1 + self.is_complex) // bound)))
+        return -(-units // groups)
 
     def table(self, moves):
-        """E for s = +1 and s = -1 (moves, M) each, and the factors (moves, 2), of SpinMoves."""
+        """E for s = +1 and s = -1 (moves, 2, M), and the factors (moves, 2), of SpinMoves."""
         sites = moves.sites
         weights, slope = self.weights[sites[:, 0]], self.slope()[sites[:, 0]]
         if sites.shape[1] == 2:
             weights, slope = weights - self.weights[sites[:, 1]], slope - self.slope()[sites[:, 1]]
-        return np.exp(4.0 * weights), np.exp(-4.0 * weights), np.stack([np.exp(-2.0 * slope), np.exp(2.0 * slope)], axis=1)
+        return np.stack([np.exp(4.0 * weights), np.exp(-4.0 * weights)], axis=1), np.stack([np.exp(-2.0 * slope), np.exp(2.0 * slope)], axis=1)
 
 
 class MachineTables:
@@ -82,10 +83,10 @@ class MachineTables:
         self.s, self.x = s.copy(), self._x(s)
 
     def _ratios(self, moves, m):
-        up, down, factor = self._table(moves)
+        table, factor = self._table(moves)
         sites = moves.sites[m]
         plus = self.s[:, sites[0]] > 0
-        e = np.where(plus[:, None], up[m], down[m])
+        e = np.where(plus[:, None], *table[m])
         ratio = np.where(plus, factor[m, 0], factor[m, 1])
         for lo in range(0, self.x.shape[1], self.size):
             hi = lo + self.size
@@ -140,36 +141,47 @@ class CompiledTables(MachineTables):
         self._width = next(t for t in range(min(walkers, WIDEST_TILE), 0, -1) if walkers % t == 0)
         super().__init__(machine, s, tables)
 
-    def _split(self, array):
-        array = np.ascontiguousarray(array)
+    def _parts(self, array):
+        """Real and imaginary part one after the other; a real array as it is."""
         return np.stack([array.real, array.imag]) if self.machine.is_complex else array
 
+    def _grouped(self, array, missing):
+        """(K, M, ...) -> (K, G, R, ...): the units by groups, `missing` where a group has no unit; R is the next multiple of 4."""
+        units, size = array.shape[1], self.size
+        groups, rows = -(-units // size), -(-size // 4) * 4
+        out = np.empty((array.shape[0], groups, rows, *array.shape[2:]), array.dtype)
+        for g in range(groups):
+            part = array[:, g * size: (g + 1) * size]
+            out[:, g, : part.shape[1]], out[:, g, part.shape[1]:] = part, missing
+        return out
+
     def _tiles(self, array):
-        return np.ascontiguousarray(array.reshape(-1, self._width, array.shape[-1]).transpose(0, 2, 1))
+        """(W, K) -> (tiles, K, T)."""
+        return array.reshape(-1, self._width, array.shape[1]).transpose(0, 2, 1)
 
     def _prepared(self, moves):
-        return tuple(self._split(part) for part in self.machine.table(moves))
+        table, factor = self.machine.table(moves)
+        grouped = self._grouped(table.reshape(-1, table.shape[2]), 1.0)
+        return self._parts(grouped.reshape(*table.shape[:2], *grouped.shape[1:])), self._parts(factor)
 
     def _fill(self, s):
-        self.s = self._tiles(s.astype(np.float64))
-        self.x = self._split(self._tiles(self._x(s)))
-        groups = -(-len(self.machine.b) // self.size)
-        self.groups = np.empty(self.x.shape[:-2] + (groups, self._width))
-        self._kernels.group_products(self.x, self.size, self.groups)
+        self.s = np.ascontiguousarray(self._tiles(s), np.float64)
+        self.x = self._parts(self._grouped(self._tiles(self._x(s)), 0.0))
+        self.products = np.empty(self.x.shape[:-2] + self.x.shape[-1:])
+        self._kernels.group_products(self.x, self.products)
 
     def _sweep(self, moves, sequence, limits, accepted, bad):
-        self._kernels.sweep(self.x, self.groups, self.s, moves.sites, *self._table(moves), self.size, sequence, limits, accepted, bad)
+        self._kernels.sweep(self.x, self.products, self.s, moves.sites, *self._table(moves), sequence, limits, accepted, bad)
 
     def connected(self, moves, elements):
         total = np.zeros((2, self.walkers) if self.machine.is_complex else self.walkers)
-        self._kernels.connected(self.x, self.groups, self.s, moves.sites, *self._table(moves), self.size, elements, total)
+        self._kernels.connected(self.x, self.products, self.s, moves.sites, *self._table(moves), elements, total)
         return total[0] + 1j * total[1] if self.machine.is_complex else total
 
-    def _rows(self, array):
-        return array.transpose(0, 2, 1).reshape(-1, array.shape[1])
-
     def spins(self):
-        return self._rows(self.s).astype(np.int8)
+        return self.s.astype(np.int8).transpose(0, 2, 1).reshape(self.walkers, -1)
 
     def tanh(self):
-        return self._rows(2.0 / (1.0 + (self.x[0] + 1j * self.x[1] if self.machine.is_complex else self.x)) - 1.0)
+        x = self.x[0] + 1j * self.x[1] if self.machine.is_complex else self.x            # (tiles, G, R, T)
+        rows = x[:, :, : self.size].transpose(0, 3, 1, 2).reshape(self.walkers, -1)
+        return 2.0 / (1.0 + rows[:, : len(self.machine.b)]) - 1.0

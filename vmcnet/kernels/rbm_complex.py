@@ -1,6 +1,6 @@
 """The kernels of rbm.py for complex weights: the same algebra, real and imaginary parts in separate arrays so that the loops vectorise.
 
-x, groups, up, down, factor carry a first axis (2,): real and imaginary part.
+x, products, table, factor carry a first axis (2,): real and imaginary part.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from vmcnet.kernels.compiled import compiled
 
 
 @compiled
-def _products(x, up, down, m, sign, size, out):
-    """out (2, G, T): the products over groups of `size` units of 1 + x_j E_j, E = up where sign > 0, else down."""
-    units, width = x.shape[1:]
-    for g in range(out.shape[1]):
+def _products(x, table, m, sign, out):
+    """out (2, G, T): the products over a group of 1 + x_j E_j, x (2, G, R, T), E = table[:, m, 0] where sign > 0, else table[:, m, 1]."""
+    _, groups, rows, width = x.shape
+    for g in range(groups):
         re, im = out[0, g], out[1, g]
         for w in range(width):
             re[w], im[w] = 1.0, 0.0
-        for j in range(g * size, min(units, (g + 1) * size)):
-            xr, xi = x[0, j], x[1, j]
-            ur, ui, dr, di = up[0, m, j], up[1, m, j], down[0, m, j], down[1, m, j]
+        for j in range(rows):
+            xr, xi = x[0, g, j], x[1, g, j]
+            ur, ui, dr, di = table[0, m, 0, g, j], table[1, m, 0, g, j], table[0, m, 1, g, j], table[1, m, 1, g, j]
             for w in range(width):
                 plus = sign[w] > 0.0
                 er, ei = ur if plus else dr, ui if plus else di
@@ -45,19 +45,19 @@ def _ratio(factor, m, sign, new, old, re, im):
 
 
 @compiled
-def sweep(x, groups, s, sites, up, down, factor, size, sequence, limits, accepted, bad):
+def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad):
     """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) < |psi'/psi|^2. All tiles (2, tiles, ...), in place."""
-    _, tiles, units, width = x.shape
-    new, re, im, take = np.empty((2, groups.shape[2], width)), np.empty(width), np.empty(width), np.empty(width)
+    _, tiles, groups, rows, width = x.shape
+    new, re, im, last = np.empty((2, groups, width)), np.empty(width), np.empty(width), np.empty(width)
     for tile in range(tiles):
-        xt, gt, st = x[:, tile], groups[:, tile], s[tile]
+        xt, pt, st = x[:, tile], products[:, tile], s[tile]
         lo = tile * width
         for k in range(len(sequence)):
             m = sequence[k]
             first, second = sites[m, 0], sites[m, -1]
             sign, other, pair = st[first], st[second], first != second
-            _products(xt, up, down, m, sign, size, new)
-            _ratio(factor, m, sign, new, gt, re, im)
+            _products(xt, table, m, sign, new)
+            _ratio(factor, m, sign, new, pt, re, im)
             any_taken = 0
             for w in range(width):
                 acts = (not pair) or sign[w] != other[w]
@@ -66,42 +66,42 @@ def sweep(x, groups, s, sites, up, down, factor, size, sequence, limits, accepte
                 bad[lo + w] += 1 if acts and p != p else 0
                 accepted[lo + w] += 1 if yes else 0
                 any_taken += 1 if yes else 0
-                take[w] = 1.0 if yes else 0.0
+                last[w] = sign[w] if yes else 0.0
             if any_taken == 0:
                 continue
             for c in range(2):
-                for g in range(new.shape[1]):
+                for g in range(groups):
                     for w in range(width):
-                        gt[c, g, w] = new[c, g, w] if take[w] > 0.0 else gt[c, g, w]
-            for j in range(units):
-                xr, xi = xt[0, j], xt[1, j]
-                ur, ui, dr, di = up[0, m, j], up[1, m, j], down[0, m, j], down[1, m, j]
-                for w in range(width):
-                    plus, yes = sign[w] > 0.0, take[w] > 0.0
-                    er, ei = ur if plus else dr, ui if plus else di
-                    er, ei = er if yes else 1.0, ei if yes else 0.0
-                    a, b = xr[w], xi[w]
-                    xr[w], xi[w] = a * er - b * ei, a * ei + b * er
+                        pt[c, g, w] = new[c, g, w] if last[w] != 0.0 else pt[c, g, w]
+            for g in range(groups):
+                for j in range(rows):
+                    xr, xi = xt[0, g, j], xt[1, g, j]
+                    ur, ui, dr, di = table[0, m, 0, g, j], table[1, m, 0, g, j], table[0, m, 1, g, j], table[1, m, 1, g, j]
+                    for w in range(width):
+                        plus, none = last[w] > 0.0, last[w] == 0.0
+                        er, ei = 1.0 if none else (ur if plus else dr), 0.0 if none else (ui if plus else di)
+                        a, b = xr[w], xi[w]
+                        xr[w], xi[w] = a * er - b * ei, a * ei + b * er
             for w in range(width):
-                sign[w] = -sign[w] if take[w] > 0.0 else sign[w]
+                sign[w] = -sign[w] if last[w] != 0.0 else sign[w]
             if pair:
                 for w in range(width):
-                    other[w] = -other[w] if take[w] > 0.0 else other[w]
+                    other[w] = -other[w] if last[w] != 0.0 else other[w]
 
 
 @compiled
-def connected(x, groups, s, sites, up, down, factor, size, elements, total):
+def connected(x, products, s, sites, table, factor, elements, total):
     """total (2, W) = sum_m elements_m psi(s^m)/psi(s) over the moves that act, real and imaginary part."""
-    _, tiles, units, width = x.shape
-    new, re, im = np.empty((2, groups.shape[2], width)), np.empty(width), np.empty(width)
+    _, tiles, groups, _, width = x.shape
+    new, re, im = np.empty((2, groups, width)), np.empty(width), np.empty(width)
     for tile in range(tiles):
         st = s[tile]
         lo, hi = tile * width, (tile + 1) * width
         for m in range(len(elements)):
             first, second = sites[m, 0], sites[m, -1]
             sign, other, pair = st[first], st[second], first != second
-            _products(x[:, tile], up, down, m, sign, size, new)
-            _ratio(factor, m, sign, new, groups[:, tile], re, im)
+            _products(x[:, tile], table, m, sign, new)
+            _ratio(factor, m, sign, new, products[:, tile], re, im)
             tr, ti = total[0, lo:hi], total[1, lo:hi]
             for w in range(width):
                 acts = (not pair) or sign[w] != other[w]
@@ -110,9 +110,9 @@ def connected(x, groups, s, sites, up, down, factor, size, elements, total):
 
 
 @compiled
-def group_products(x, size, groups):
-    """groups (2, tiles, G, T): the products of 1 + x_j."""
-    one, sign = np.zeros((2, 1, x.shape[2])), np.ones(x.shape[3])
+def group_products(x, products):
+    """products (2, tiles, G, T) of 1 + x_j."""
+    one, sign = np.zeros((2, 1, 2, x.shape[2], x.shape[3])), np.ones(x.shape[4])
     one[0] = 1.0
     for tile in range(x.shape[1]):
-        _products(x[:, tile], one, one, 0, sign, size, groups[:, tile])
+        _products(x[:, tile], one, 0, sign, products[:, tile])
