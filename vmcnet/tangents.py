@@ -94,9 +94,10 @@ class Tangents:
         """X D X^T (N, N) with D = diag(scale^2) or 1, on rank 0; None elsewhere.
 
         Block i is multiplied with the blocks i, i+1, ... i+B/2 (cyclic), whoever owns them, so that all ranks have the same work and every
-        product of blocks is made once. Weights of dense layers met once enter as elementwise products of two small Gram matrices.
+        product of blocks is made once. Dense layers met once enter as elementwise products of two small Gram matrices.
         """
-        outers = self._block(self.own[0]).outers if scale is None else []
+        first = self._block(self.own[0])
+        outers = first.joined if scale is None else []
         parts, width = (2 if self.dtype.kind == "c" else 1), self.walkers // self.blocks
         tiles = np.zeros((len(self.own), self.blocks // 2 + 1, parts * width, parts * width))
 
@@ -108,14 +109,13 @@ class Tangents:
                     tile[k] += product(*(x[b] for x in everyone), *(x[j] for x in everyone))
 
         for n in range(len(outers)):
-            pairs = [self._block(b).outers[n][1] for b in self.own]
+            pairs = [self._block(b).joined[n] for b in self.own]
             add(([p.left for p in pairs], [p.right for p in pairs]), outer_gram)
-        for start, stop in self._chunks(self._block(self.own[0]).columns.shape[1] if scale is None else self.size, parts):
+        for start, stop in self._chunks(len(first.rest) if scale is None else self.size, parts):
             local = []
             for b in self.own:
                 block = self._block(b) if scale is None else self._block(b).built()
-                x = stacked(block.columns[:, start:stop])
-                local.append(x if scale is None else x * scale[start:stop])
+                local.append(stacked(block.columns[:, block.rest[start:stop]]) if scale is None else stacked(block.columns[:, start:stop]) * scale[start:stop])
             add((local,), lambda x, y: x @ y.T)
         gathered = self.comm.gather(tiles, self.blocks)
         return None if gathered is None else self._assembled(gathered, parts, bool(outers))

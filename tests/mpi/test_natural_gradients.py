@@ -41,12 +41,12 @@ def sums(*shape, limbs=1):
 
 
 def test_collectives():
-    """population(): 4 blocks of 8 walkers, P = 2 + 4 + 8 + 1 + 1 parameters, 8 of them the weights of a dense layer met once."""
+    """population(): 4 blocks of 8 walkers, P = 2 + 4 + 8 + 1 + 1 parameters, 8 of them the weights of a dense layer met once, 2 its biases."""
     people, size = population(), 16
     assert people.wavefunction.layout.size == size
     blocks, walkers = 4, 8
     first = [ROW, *sums(2 * size + 2)]                                  # F, <O> and the two parts of <E_L - <E>>
-    gram = [("allgather", (blocks, walkers, 4)), ("allgather", (blocks, walkers, 2)), ("allgather", (blocks, walkers, 8)),
+    gram = [("allgather", (blocks, walkers, 5)), ("allgather", (blocks, walkers, 2)), ("allgather", (blocks, walkers, 6)),
             ("gather", (blocks, blocks // 2 + 1, walkers, walkers))]
     solved = [("gather", (blocks, walkers)), ("broadcast", None), *sums(size)]
     built = [("allgather", (blocks, walkers, size)), gram[-1]]

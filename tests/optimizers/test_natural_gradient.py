@@ -10,12 +10,11 @@ from vmcnet.optimizers.natural_gradient import SingularMetric
 from vmcnet.parallel import SerialCommunicator
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.population import Population
-from vmcnet.sampling.gaussian import Gaussian
-from vmcnet.systems import QuantumDot, TrappedBosons
+from vmcnet.systems import QuantumDot, TransverseIsing, TrappedBosons
 from vmcnet.tangents import Tangents
-from vmcnet.training import train
+from vmcnet.training import default_sampler, train
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions import GaussianEnvelope, GaussianRBM, PadeJastrow
+from vmcnet.wavefunctions import BinaryRBM, GaussianEnvelope, GaussianRBM, PadeJastrow
 from vmcnet.wavefunctions.base import Wavefunction
 
 
@@ -46,17 +45,19 @@ class Network(Wavefunction):
         return None, log
 
 
-DOT = QuantumDot(2)
+DOT, RING = QuantumDot(2), TransverseIsing([6])
 CASES = {
     "rbm x jastrow": (DOT, GaussianRBM(DOT, 3, spread=0.3) * PadeJastrow(DOT)),
     "network": (DOT, Network(DOT, False)),
     "complex network": (DOT, Network(DOT, True)),
+    "machine": (RING, BinaryRBM(RING, spread=0.3)),
+    "complex machine": (RING, BinaryRBM(RING, weights="complex", spread=0.3)),
 }
 
 
 def population(name, blocks=4, comm=None):
     system, psi = CASES[name]
-    made = Population(system, psi, Gaussian(), comm or SerialCommunicator(), 1, 8 * blocks, 8)
+    made = Population(system, psi, default_sampler(system), comm or SerialCommunicator(), 1, 8 * blocks, 8)
     made.start()
     theta = psi.start(Stream(9, 0, 0, 0))
     return made, theta
@@ -119,13 +120,20 @@ def test_pieces_of_the_metric(name):
 
 
 def test_only_dense_layers_met_once_stay_products():
-    for name, layers in (("rbm x jastrow", {"rbm.weights"}), ("network", {"first", "second"}), ("complex network", {"first", "second", "phase", "mixed"})):
+    """With their biases: what is left for the Gram matrix are the columns of the other parameters."""
+    expected = {"rbm x jastrow": ({"rbm.weights"}, {"rbm.a", "rbm.width", "jastrow.beta_unlike"}), "network": ({"first", "second"}, {"scale", "twice"}),
+                "complex network": ({"first", "second", "phase", "mixed"}, {"scale", "twice"}),
+                "machine": ({"weights"}, set()), "complex machine": ({"weights", "weights_imaginary"}, {"a_imaginary"})}
+    for name, (layers, rest) in expected.items():
         people, theta = population(name)
-        pieces = people.wavefunction.bind(theta).log_derivative_pieces(people.members[0])
+        psi = people.wavefunction.bind(theta)
+        walkers = psi.renew(people.members[0])
+        pieces = psi.log_derivative_pieces(walkers)
         entries = people.wavefunction.layout.entries.values()
         block = LogDerivatives.of(pieces)
         assert {e.name for e in entries for s, _, _ in block.outers if e.slice == s} == layers
-        np.testing.assert_allclose(block.built().columns, people.wavefunction.bind(theta).log_derivatives(people.members[0]), rtol=1e-14)
+        assert {e.name for e in entries for p in block.index[block.rest] if e.slice.start <= p < e.slice.stop} == rest
+        np.testing.assert_allclose(block.built().columns, psi.log_derivatives(walkers), rtol=1e-13)
 
 
 def test_product_of_outer_products():

@@ -12,40 +12,45 @@ class LogDerivatives:
     """dO (W, P) = O - mean of one block, kept as columns and as outer products; float64 or complex128 on the host.
 
     `columns` (W, p) holds the parameters `index` (p,), already centred; `outers` is a list of (slice of theta, Outer, mean (f, h)), not
-    centred. Made from the pieces of Bound.log_derivative_pieces; `centred(mean)` gives the centred ones.
+    centred. Made from the pieces of Bound.log_derivative_pieces; `centred(mean)` gives the centred ones. For Gram matrices, `joined` is a
+    list of Outers, not centred, that stand for all parameters but the columns `rest`.
     """
 
-    def __init__(self, columns, index, outers, size: int):
-        self.columns, self.index, self.outers, self.size = columns, index, outers, size
+    def __init__(self, columns, index, outers, size: int, joined, rest):
+        self.columns, self.index, self.outers, self.size, self.joined, self.rest = columns, index, outers, size, joined, rest
         self.walkers, self.dtype = columns.shape[0], columns.dtype
 
     @classmethod
     def of(cls, pieces) -> LogDerivatives:
         """Uncentred, from one piece an entry of the layout, in its order."""
-        start, index, columns, outers = 0, [], [], []
+        start, wide, index, columns, outers, joined, rest = 0, 0, [], [], [], [], []
         kind = complex if any(p.right.dtype.kind == "c" if isinstance(p, Outer) else p.dtype.kind == "c" for p in pieces) else float
+        alone, joins = _biases(pieces)
         for piece in pieces:
             stop = start + int(np.prod(piece.shape[1:]))
             if isinstance(piece, Outer):
-                left = to_host(piece.left)
+                left, right = to_host(piece.left), to_host(piece.right).astype(kind)
                 left = left.astype(complex if left.dtype.kind == "c" else float)
-                outers.append((slice(start, stop), Outer(left, to_host(piece.right).astype(kind)), 0.0))
+                outers.append((slice(start, stop), Outer(left, right), 0.0))
+                joined.append(Outer(*(_with_one(x) if join else x for x, join in zip((left, right), joins[id(piece)], strict=True))))
             else:
                 columns.append(to_host(piece).reshape(piece.shape[0], -1))
                 index.append(np.arange(start, stop))
+                if id(piece) in alone:
+                    rest.append(np.arange(wide, wide + stop - start))
+                wide += stop - start
             start = stop
-        walkers = pieces[0].shape[0]
-        wide = np.concatenate([np.empty((walkers, 0), kind), *columns], axis=1, dtype=kind)
-        return cls(wide, np.concatenate([np.empty(0, int), *index]), outers, start)
+        none, empty = np.empty(0, int), np.empty((pieces[0].shape[0], 0), kind)
+        return cls(np.concatenate([empty, *columns], axis=1, dtype=kind), np.concatenate([none, *index]), outers, start, joined, np.concatenate([none, *rest]))
 
     @property
     def nbytes(self) -> int:
-        return self.columns.nbytes + sum(o.left.nbytes + o.right.nbytes for _, o, _ in self.outers)
+        return self.columns.nbytes + sum(o.left.nbytes + o.right.nbytes for o in [*(o for _, o, _ in self.outers), *self.joined])
 
     def centred(self, mean) -> LogDerivatives:
         """The same minus mean (P,)."""
         outers = [(s, o, mean[s].reshape(o.shape[1:])) for s, o, _ in self.outers]
-        return LogDerivatives(self.columns - mean[self.index], self.index, outers, self.size)
+        return LogDerivatives(self.columns - mean[self.index], self.index, outers, self.size, self.joined, self.rest)
 
     def matrix(self) -> np.ndarray:
         """dO (W, P)."""
@@ -59,7 +64,8 @@ class LogDerivatives:
 
     def built(self) -> LogDerivatives:
         """All parameters as columns, no outer products."""
-        return LogDerivatives(self.matrix(), np.arange(self.size), [], self.size) if self.outers else self
+        every = np.arange(self.size)
+        return LogDerivatives(self.matrix(), every, [], self.size, [], every) if self.outers else self
 
     def dot(self, v) -> np.ndarray:
         """sum_p dO_wp v_p (W,), v (P,) real."""
@@ -86,6 +92,23 @@ class LogDerivatives:
         for place, outer, _ in self.outers:
             out[place] = ((np.abs(outer.left) ** 2).T @ np.abs(outer.right) ** 2).ravel()
         return out
+
+
+def _biases(pieces):
+    """The pieces (by identity) that are no Outer and no bias of one; for every Outer whether a bias joins its left and its right factor.
+
+    A bias has the derivatives `right` of the weight left x right that it belongs to: the two are ([left, 1]) x right. The visible bias of a
+    Boltzmann machine has its `left`: left x ([right, 1]). Where both join, 1 x 1 comes too, a constant that centring takes off.
+    """
+    alone, joins = {id(p) for p in pieces if not isinstance(p, Outer)}, {}
+    for outer in (p for p in pieces if isinstance(p, Outer)):
+        joins[id(outer)] = id(outer.right) in alone, id(outer.left) in alone
+        alone -= {id(outer.right), id(outer.left)}
+    return alone, joins
+
+
+def _with_one(x):
+    return np.concatenate([x, np.ones((len(x), 1), x.dtype)], axis=1)
 
 
 def stacked(x) -> np.ndarray:

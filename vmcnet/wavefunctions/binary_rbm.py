@@ -88,7 +88,8 @@ class BinaryRBM(Wavefunction):
         s, walkers = s.astype(np.float64), len(s)
         if self._group is None:
             pieces = [s, tanh, Outer(s, tanh)]
-            return pieces + [1j * s, 1j * tanh, Outer(s, 1j * tanh)] if self.complex else pieces
+            turned = 1j * tanh
+            return pieces + [1j * s, turned, Outer(s, turned)] if self.complex else pieces
         t = tanh.reshape(walkers, len(self._group), self.hidden)
         pieces = [s.sum(axis=1), t.sum(axis=1), np.matmul(s[:, self._group].transpose(0, 2, 1), t)]
         return pieces + [1j * piece for piece in pieces] if self.complex else pieces
