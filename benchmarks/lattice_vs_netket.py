@@ -33,6 +33,7 @@ def netket_side(options, parameters):
     """What each measurement does in NetKet."""
     import jax
     import netket as nk
+    import numpy as np
     import optax
 
     n, alpha, walkers = options.sites, options.alpha, options.walkers
@@ -60,13 +61,26 @@ def netket_side(options, parameters):
     adam = nk.driver.VMC(hamiltonian, optax.adam(RATE), variational_state=state())
     actions["Adam iteration"] = lambda: iterate(adam)
     if options.natural:
+        # NetKet divides by S what is twice F/2: half the rate is the same step
         sr = nk.optimizer.SR(diag_shift=SHIFT, solver=jax.scipy.sparse.linalg.cg)
-        first = nk.driver.VMC(hamiltonian, optax.sgd(RATE), variational_state=state(), preconditioner=sr)
+        first = nk.driver.VMC(hamiltonian, optax.sgd(RATE / 2), variational_state=state(), preconditioner=sr)
         actions["natural: conjugate gradients"] = lambda: iterate(first)
-        second = nk.driver.VMC_SR(hamiltonian, optax.sgd(RATE), variational_state=state(), diag_shift=SHIFT, use_ntk=True)
+        second = nk.driver.VMC_SR(hamiltonian, optax.sgd(RATE / 2), variational_state=state(), diag_shift=SHIFT, use_ntk=True)
         actions["natural: minSR"] = lambda: iterate(second)
+
+    def updates():
+        """name -> samples (W, n) at the starting parameters and the update made of them (P,)."""
+        out = {}
+        for name, driver in (("conjugate gradients", first), ("minSR", second)) if options.natural else ():
+            driver.state.parameters = state().parameters
+            driver.reset_step()
+            _, step = driver.compute_loss_and_update()
+            flat = [np.asarray(x).ravel() for x in (step["visible_bias"], step["Dense"]["bias"], step["Dense"]["kernel"])]
+            out[name] = {"samples": np.asarray(driver.state.samples).reshape(walkers, n).tolist(), "update": np.concatenate(flat).tolist()}
+        return out
+
     versions = f"NetKet {nk.__version__}, jax {jax.__version__}"
-    return actions, (lambda: float(vs.sampler_state.acceptance)), versions
+    return actions, {"acceptance": lambda: float(vs.sampler_state.acceptance), "updates": updates}, versions
 
 
 def own_side(options, parameters):
@@ -74,7 +88,7 @@ def own_side(options, parameters):
     import numpy as np
 
     import vmcnet
-    from vmcnet.optimizers import SGD, SRCG, Adam, MinSR
+    from vmcnet.optimizers import SGD, SRCG, Adam, MinSR, natural_gradient
     from vmcnet.parallel import SerialCommunicator
     from vmcnet.population import TRAINING, Population
     from vmcnet.systems import TransverseIsing
@@ -115,25 +129,43 @@ def own_side(options, parameters):
 
         return one
 
+    def update(samples):
+        """What minSR makes of given samples: the exact solution of (S + shift) d = F/2."""
+        there = population()
+        s = np.array(samples, np.int8).reshape(there.blocks, there.block, -1)
+        there.load(np.zeros((*s.shape, 0)), s)
+        summary, energies = there.advance(theta, TRAINING, 0, 0, 1.0)
+        return MinSR(shift=SHIFT).direction(there.tangents(theta, there.weights(summary, energies)), {}, 0)[0]
+
+    solving, solve = [0.0], natural_gradient.positive_solution
+
+    def timed_solution(*arguments):
+        begun = time.process_time()
+        found = solve(*arguments)
+        solving[0] += time.process_time() - begun
+        return found
+
+    natural_gradient.positive_solution = timed_solution
     actions = {"sweep": sweep, "local energies": energies, "Adam iteration": iterations(Adam(RATE))}
     if options.natural:
         for name, natural in (("conjugate gradients", SRCG(shift=SHIFT)), ("minSR", MinSR(shift=SHIFT))):
             actions[f"natural: {name}"] = iterations(SGD(RATE), natural=natural)
-    return actions, (lambda: float(np.mean(accepted))), f"vmcnet {vmcnet.__version__}, NumPy {np.__version__}"
+    rest = {"acceptance": lambda: float(np.mean(accepted)), "update": update, "solving": solving}
+    return actions, rest, f"vmcnet {vmcnet.__version__}, NumPy {np.__version__}"
 
 
 def serve(options) -> None:
     """The peer's process: a name a line comes in, the CPU seconds of that measurement go out."""
     answers, sys.stdout = sys.stdout, sys.stderr                  # what the peer prints is no answer
     with open(options.parameters) as file:
-        actions, acceptance, versions = netket_side(options, json.load(file))
+        actions, rest, versions = netket_side(options, json.load(file))
     for action in actions.values():
         action()
         action()
     print(json.dumps({"names": list(actions), "versions": versions}), file=answers, flush=True)
     for line in sys.stdin:
         name = line.strip()
-        print(acceptance() if name == "acceptance" else timed(actions[name]), file=answers, flush=True)
+        print(json.dumps(rest[name]() if name in rest else timed(actions[name])), file=answers, flush=True)
 
 
 def main() -> None:
@@ -168,28 +200,35 @@ def main() -> None:
         def ask(name):
             peer.stdin.write(name + "\n")
             peer.stdin.flush()
-            return float(peer.stdout.readline())
+            return json.loads(peer.stdout.readline())
 
-        actions, acceptance, versions = own_side(options, parameters)
+        actions, rest, versions = own_side(options, parameters)
         for action in actions.values():
             action()
             action()
-        ours, theirs = {k: [] for k in actions}, {k: [] for k in told["names"]}
+        ours, solved, theirs = ({k: [] for k in names} for names in (actions, actions, told["names"]))
         for _ in range(options.repeats):
             for name in dict.fromkeys([*actions, *told["names"]]):
                 if name in actions:
+                    before = rest["solving"][0]
                     ours[name].append(timed(actions[name]))
+                    solved[name].append(rest["solving"][0] - before)
                 if name in theirs:
                     theirs[name].append(ask(name))
         print(f"{versions}; {told['versions']}; N = {n}, alpha = {options.alpha}, {options.walkers} walkers, spread {options.spread}; "
-              f"acceptance {acceptance():.3f} here, {ask('acceptance'):.3f} there; CPU milliseconds, minimum of {options.repeats}")
+              f"acceptance {rest['acceptance']():.3f} here, {ask('acceptance'):.3f} there; CPU milliseconds, minimum of {options.repeats}")
+        for name, made in ask("updates").items():
+            own, other = rest["update"](made["samples"]), np.array(made["update"])
+            factor = (own @ other) / (own @ own)
+            print(f"  the peer's {name} on its own samples: {factor:.4f} times our update, the rest {np.linalg.norm(other - factor * own) / np.linalg.norm(other):.1e} of it")
         peer.stdin.close()
         peer.wait()
     for name in dict.fromkeys([*ours, *theirs]):
         here = f"{1e3 * min(ours[name]):9.2f}" if name in ours else "        -"
         there = f"{1e3 * min(theirs[name]):9.2f}" if name in theirs else "        -"
         ratio = f"{min(theirs[name]) / min(ours[name]):7.1f} x" if name in ours and name in theirs else ""
-        print(f"  {name:<30}{here}{there}{ratio}")
+        share = f"   solve {100 * min(solved[name]) / min(ours[name]):.0f} %" if min(solved.get(name, [0.0])) else ""
+        print(f"  {name:<30}{here}{there}{ratio}{share}")
     natural = [min(min(v) for k, v in side.items() if k.startswith("natural")) for side in (ours, theirs) if any(k.startswith("natural") for k in side)]
     if len(natural) == 2:
         print(f"  best natural-gradient iteration {1e3 * natural[0]:.2f} {1e3 * natural[1]:.2f} {natural[1] / natural[0]:.1f} x")
