@@ -1,4 +1,4 @@
-"""Every optimizer, schedule, sampler and wavefunction of particles: the same bits on 1, 2, 3, 4 ranks and across a stop half way."""
+"""Every optimizer, natural gradient, schedule, sampler and wavefunction: the same bits on 1, 2, 3, 4 ranks and across a stop half way."""
 
 import json
 import subprocess
