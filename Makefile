@@ -5,6 +5,9 @@ STAMP  := $(VENV)/.installed
 BIN    := $(VENV)/bin
 RANKS  ?= 2
 
+# Some hundred processes start in the suite: byte code is kept, whatever the surroundings say.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: run test verify clean reference
 
 run: $(STAMP)
