@@ -1,9 +1,10 @@
 """Maximum likelihood on data: its gradient against differences of the exact likelihood, machines that learn a known model, data files, ranks."""
 
+import h5py
 import numpy as np
 import pytest
 
-from tests.runs import same, vmcnet
+from tests.runs import ROOT, same, vmcnet
 from vmcnet.backend import Stream
 from vmcnet.likelihood import DataPopulation, enumerated_divergence
 from vmcnet.optimizers import SGD, Cosine
@@ -12,7 +13,7 @@ from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.gibbs import Gibbs
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.samples import read_samples
-from vmcnet.systems import ClassicalIsing, Potts, TrappedBosons
+from vmcnet.systems import ClassicalIsing, DoubleWell, Potts, TrappedBosons
 from vmcnet.training import initial_state, run_training
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import BinaryRBM, GaussianRBM
@@ -175,3 +176,24 @@ def test_no_metric_for_data(tmp_path):
     (tmp_path / "job.toml").write_text(JOB + '[natural_gradient]\ntype = "minsr"\n')
     done = vmcnet("check", tmp_path / "job.toml", check=False)
     assert done.returncode == 2 and "data: maximum likelihood" in done.stderr
+
+
+def test_the_job_on_real_valued_data(tmp_path):
+    """A short form of jobs/rbm_double_well_data.toml: samples from the script, a machine near their density, compared by the script's own formulas."""
+    from analysis import double_well_samples as script
+
+    samples, path = tmp_path / "samples.npy", tmp_path / "run.h5"
+    script.make(samples, 20000, 1)
+    settings = {"data.file": samples, "sampling.walkers": 256, "training.iterations": 400, "optimizer.learning_rate": 0.05,
+                "optimizer.schedule.iterations": 400, "evaluation.steps": 2, "evaluation.warmup": 1}
+    vmcnet("run", "jobs/rbm_double_well_data.toml", "--output", path, *(x for k, v in settings.items() for x in ("--set", f"{k}={v}")), cwd=ROOT)
+    assert script.compare(path) < 0.1
+    with h5py.File(path) as file:
+        found = {name: file[f"parameters/{name}"][()] for name in ("a", "b", "weights", "width")}
+    system, x = DoubleWell(2), np.random.default_rng(1).normal(size=(50, 2, 1))
+    psi = GaussianRBM(system, 8, "sqrtF")
+    log = 2 * psi.bind(psi.layout.pack(found)).log(x, system.labels(50))
+    np.testing.assert_allclose(log - log[0], (full := script.log_density(found, x[:, :, 0])) - full[0], rtol=1e-10, atol=1e-12)
+    x, density = script.ground_state()
+    drawn = np.load(samples)
+    assert drawn.shape == (20000, 2) and (x**2 @ density) * (x[1] - x[0]) == pytest.approx((drawn**2).mean(), rel=0.02)
