@@ -19,14 +19,18 @@ def test_numbers_of_bonds(extent, periodic, counts):
         assert ((step**2).sum(axis=1) == square).all()
 
 
-def test_translations_keep_every_shell():
-    lattice = Hypercubic([4, 6], True, 2)
-    assert lattice.translations.shape == (24, 24)
+@pytest.mark.parametrize(("extent", "periodic", "translations", "elements"), [
+    ([4, 6], True, 24, 96), ([4, 4], True, 16, 128), ([5], True, 5, 10), ([4], False, 1, 2), ([3, 3], False, 1, 8), ([3, 3, 3], True, 27, 27 * 48),
+])
+def test_symmetries_keep_every_shell(extent, periodic, translations, elements):
+    lattice = Hypercubic(extent, periodic, 2)
+    group = lattice.space_group
+    assert lattice.translations.shape == (translations, lattice.sites) and group.shape == (elements, lattice.sites)
+    known = set(map(tuple, group.tolist()))
+    assert len(known) == elements and set(map(tuple, lattice.translations.tolist())) <= known
+    assert {tuple(g[group[-1]].tolist()) for g in group} == known                     # closed under products with an element
     for bonds in lattice.shells:
-        known = set(map(tuple, bonds.tolist()))
-        for g in lattice.translations:
-            assert {tuple(sorted((int(g[i]), int(g[j])))) for i, j in bonds} == known
-    assert len(Hypercubic([4], False).translations) == 1
+        assert all((np.unique(np.sort(g[bonds], axis=1), axis=0) == np.unique(bonds, axis=0)).all() for g in group)
 
 
 def test_sublattices():

@@ -17,7 +17,8 @@ from vmcnet.systems import Heisenberg, TransverseIsing
 from vmcnet.wavefunctions import BinaryRBM
 
 SYSTEMS = {"flips": TransverseIsing([3, 4]), "exchanges": Heisenberg([3, 4], periodic=False)}
-VARIANTS = {"real": {}, "complex": {"weights": "complex"}, "symmetric": {"symmetric": True, "alpha": 2}, "binary": {"units": "binary"}}
+VARIANTS = {"real": {}, "complex": {"weights": "complex"}, "symmetric": {"symmetric": True, "alpha": 2},
+            "point group": {"symmetric": True, "point_group": True}, "binary": {"units": "binary"}}
 
 
 def fitting(systems):

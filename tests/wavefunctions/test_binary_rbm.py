@@ -14,19 +14,19 @@ from vmcnet.wavefunctions import BinaryRBM
 
 CHAIN = TransverseIsing([5])
 VARIANTS = {
-    "real": {}, "complex": {"weights": "complex"}, "symmetric": {"symmetric": True, "alpha": 2}, "binary": {"units": "binary"},
+    "real": {}, "complex": {"weights": "complex"}, "symmetric": {"symmetric": True, "alpha": 2}, "point group": {"symmetric": True, "point_group": True}, "binary": {"units": "binary"},
     "complex symmetric binary": {"weights": "complex", "symmetric": True, "alpha": 2, "units": "binary"},
 }
 
 
 def values_of(psi, theta):
-    """a, b, W (complex where they are), filters spread over the translations by hand."""
+    """a, b, W (complex where they are), filters spread over translations and reflections of the chain by hand."""
     v = psi.layout.values(theta)
     a, b, w = (v[k] + (1j * v[k + "_imaginary"] if psi.complex else 0) for k in ("a", "b", "weights"))
     if np.ndim(a) == 0:
         n = psi.particles
-        a, b = np.full(n, a), np.repeat(b, n)
-        w = np.stack([np.roll(filter_, g) for filter_ in w.T for g in range(n)], axis=1)
+        images = [np.roll(image, g) for filter_ in w.T for image in (filter_, filter_[::-1])[: len(psi._group) // n] for g in range(n)]
+        a, b, w = np.full(n, a), np.repeat(b, len(psi._group)), np.stack(images, axis=1)
     return a, b, w
 
 
@@ -58,12 +58,15 @@ def test_log_derivatives(name):
     np.testing.assert_allclose(bound.contracted(walkers_of(s), weights), weights @ o, atol=1e-12)
 
 
-def test_symmetric_is_invariant():
-    system = TransverseIsing([3, 4])
-    psi = BinaryRBM(system, alpha=3, symmetric=True, spread=0.5)
+@pytest.mark.parametrize(("extent", "point_group", "count"), [([3, 4], False, 12), ([3, 4], True, 48), ([4, 4], True, 128)])
+def test_symmetric_is_invariant(extent, point_group, count):
+    system = TransverseIsing(extent)
+    psi = BinaryRBM(system, alpha=3, symmetric=True, point_group=point_group, spread=0.5)
+    group = system.lattice.space_group if point_group else system.lattice.translations
+    assert len(group) == count
     theta, s = psi.start(Stream(1, 0, 0, 0)), system.start(Stream(2, 0, 0, 0), 20).s
     log = psi.bind(theta).log(walkers_of(s).r, s)
-    for g in system.lattice.translations:
+    for g in group:
         np.testing.assert_allclose(psi.bind(theta).log(walkers_of(s).r, s[:, g]), log, rtol=1e-12)
 
 

@@ -73,6 +73,7 @@ class BinaryRBMTable(Table):
     alpha: Positive = Field(1.0, description="hidden units a visible one; with symmetric = true the number of filters")
     weights: Literal["real", "complex"] = Field("real", description="real or complex parameters")
     symmetric: bool = Field(False, description="translation-symmetric: filters shared by all sites")
+    point_group: bool = Field(False, description="with symmetric = true: under reflections and rotations of the lattice as well")
     units: Literal["spin", "binary"] = Field("spin", description="units +1 / -1, or 1 / 0")
     spread: Positive = Field(0.02, description="width of the random starting parameters")
 

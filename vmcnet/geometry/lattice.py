@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 
@@ -11,13 +11,15 @@ class Lattice:
     """Sites and the bonds of each shell of neighbours.
 
     sites: number of sites n; shells: list of bond arrays (bonds, 2), i < j, the nearest neighbours first; sublattice (n,) int8 of +1 / -1
-    such that every nearest-neighbour bond joins both, or None; translations (G, n): site g maps i to translations[g, i].
+    such that every nearest-neighbour bond joins both, or None; translations (G, n): element g maps site i to translations[g, i];
+    space_group (G', n): translations, reflections, rotations and their products, each once.
     """
 
     sites: int
     shells: list
     sublattice: np.ndarray | None
     translations: np.ndarray
+    space_group: np.ndarray
 
     def describe(self) -> str:
         return f"{self.sites} sites, {len(self.shells[0])} bonds"
@@ -40,6 +42,7 @@ class Hypercubic(Lattice):
         self.shells = [self._bonds(square) for square in self._squares(shells)]
         self.sublattice = self._colour()
         self.translations = self._translate()
+        self.space_group = self._extend()
 
     def _index(self, positions):
         return np.ravel_multi_index(tuple(np.moveaxis(positions, -1, 0)), self.extent)
@@ -72,6 +75,16 @@ class Hypercubic(Lattice):
         shifts = self.positions if self.periodic else self.positions[:1]
         return self._index((self.positions[None] + shifts[:, None]) % self.extent)
 
+    def _extend(self):
+        """Exchanges of axes of equal length and reflections of axes, each followed by all translations."""
+        found = []
+        for axes in permutations(range(self.dimensions)):
+            if tuple(self.extent[k] for k in axes) == self.extent:
+                for mirrored in product((False, True), repeat=self.dimensions):
+                    turned = self.positions[:, axes]
+                    found.append(self.translations[:, self._index(np.where(mirrored, np.array(self.extent) - 1 - turned, turned))])
+        return np.unique(np.concatenate(found), axis=0)
+
     def describe(self):
         kind = {1: "chain", 2: "square lattice"}.get(self.dimensions, "hypercubic lattice")
         return f"{'periodic' if self.periodic else 'open'} {kind} of {' x '.join(map(str, self.extent))} sites"
@@ -84,7 +97,7 @@ class Graph(Lattice):
         self.sites = int(sites)
         self.shells = [self._checked(edges)] + ([self._checked(second)] if len(second) else [])
         self.sublattice = self._colour()
-        self.translations = np.arange(self.sites)[None]
+        self.translations = self.space_group = np.arange(self.sites)[None]
 
     def _checked(self, edges):
         bonds = np.sort(np.asarray(edges, np.int64).reshape(-1, 2), axis=1)

@@ -19,14 +19,16 @@ class BinaryRBM(Wavefunction):
     sum_j log(1 + exp(b_j + v.W_j)), v = (1 + s)/2. weights = "complex": every parameter has a real and an imaginary part (two real views).
     symmetric: one filter W_f (n,) a feature, alpha features, applied at all translations g of a periodic lattice, and one a and b_f:
     log psi = a sum_i s_i + sum_{f, g} log 2 cosh(b_f + sum_i s_{g(i)} W_if). The constant log 2 of each unit is left out.
+    point_group: g runs over reflections, rotations and their products with translations as well.
     Carleo and Troyer, Science 355, 602 (2017), eq. 2 and its symmetric form. Raises ValueError for a system without spins, alpha n below 1
-    or no whole number, symmetric without translations.
+    or no whole number, symmetric without translations, point_group without symmetric.
     """
 
     name = "rbm"
     reads = "spins"
 
-    def __init__(self, system, alpha: float = 1.0, weights: str = "real", symmetric: bool = False, units: str = "spin", spread: float = 0.02):
+    def __init__(self, system, alpha: float = 1.0, weights: str = "real", symmetric: bool = False, point_group: bool = False,
+                 units: str = "spin", spread: float = 0.02):
         if units not in UNITS:
             raise ValueError(f"BinaryRBM units {units!r}: expected one of {UNITS}")
         if weights not in ("real", "complex"):
@@ -41,9 +43,11 @@ class BinaryRBM(Wavefunction):
             raise ValueError(f"BinaryRBM alpha = {alpha}: {'features' if symmetric else f'alpha x {n} hidden units'} must be a whole number, at least 1")
         self.hidden = round(features)
         if symmetric:
-            self._group = np.asarray(system.lattice.translations)
-            if len(self._group) < 2:
+            if len(system.lattice.translations) < 2:
                 raise ValueError("BinaryRBM symmetric = true needs a periodic lattice: this one has no translations")
+            self._group = system.lattice.space_group if point_group else system.lattice.translations
+        elif point_group:
+            raise ValueError("BinaryRBM point_group = true belongs to symmetric = true")
         self.layout = Layout()
         for part in ("", "_imaginary")[: 1 + self.complex]:
             self.layout.add(f"a{part}", () if symmetric else (n,)).add(f"b{part}", (self.hidden,)).add(f"weights{part}", (n, self.hidden))
@@ -82,7 +86,7 @@ class BinaryRBM(Wavefunction):
         return Machine(a, b, w)
 
     def machine_derivatives(self, s, tanh):
-        """For units +-1: d/da_i = s_i, d/db_j = t_j, d/dW_ij = s_i t_j; sums over translations where filters are shared."""
+        """For units +-1: d/da_i = s_i, d/db_j = t_j, d/dW_ij = s_i t_j; sums over the group where filters are shared."""
         if self.units == "binary":
             return None
         s, walkers = s.astype(np.float64), len(s)
