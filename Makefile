@@ -8,16 +8,23 @@ RANKS  ?= 2
 # Some hundred processes start in the suite: byte code is kept, whatever the surroundings say.
 export PYTHONDONTWRITEBYTECODE =
 
+# The tests on SLURM wait for its timers most of the time: they run beside the others.
+define suite
+@$(BIN)/python -m pytest $(1) tests/slurm > $(VENV)/slurm.log 2>&1 & slurm=$$!; \
+$(BIN)/python -m pytest $(1) --ignore=tests/slurm; others=$$?; \
+wait $$slurm; beside=$$?; echo "tests/slurm:"; cat $(VENV)/slurm.log; exit $$((others + beside))
+endef
+
 .PHONY: run test verify clean reference
 
 run: $(STAMP)
 	$(BIN)/mpiexec -n $(RANKS) $(BIN)/vmcnet run jobs/quantum_dot_2.toml --overwrite
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(call suite,)
 
 verify: $(STAMP)
-	$(BIN)/python -m pytest -m "verify or not verify"
+	$(call suite,-m "verify or not verify")
 
 reference: $(STAMP)
 	$(BIN)/vmcnet check --reference > docs/job-keys.md
