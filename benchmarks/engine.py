@@ -3,7 +3,8 @@
     python benchmarks/engine.py cold | ranks | memory
 
 cold    seconds from process start to the first training row (minimum and median of 9), with cached kernels and with an empty kernel cache
-ranks   throughput of 2 ranks over that of 1 on one job of 4096 walkers, alternating, minimum of 9 medians of the seconds an iteration
+ranks   throughput of 2 ranks over that of 1 with 4096 walkers, in a trap and on a lattice (chain of 100 spins, three sweeps an iteration, Adam),
+        alternating: from the minimum of 9 medians of the seconds an iteration, and from the shortest iterations
 memory  resident memory of a run after 2000 and after 20000 iterations (KiB)
 """
 
@@ -22,12 +23,27 @@ import h5py
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 JOB = str(ROOT / "jobs" / "quantum_dot_2.toml")
+LATTICE = """
+name = "chain"
+seed = 1
+[system]
+type = "transverse_ising"
+extent = [100]
+[[wavefunction]]
+type = "binary_rbm"
+[sampling]
+proposal = "spin_flip"
+steps = 3
+[optimizer]
+type = "adam"
+learning_rate = 0.001
+"""
 
 
-def command(folder, *settings, ranks=1):
+def command(folder, *settings, ranks=1, job=JOB):
     launcher = [str(BIN / "mpiexec"), "-n", str(ranks)] if ranks > 1 else []
     words = [word for setting in settings for word in ("--set", setting)]
-    return [*launcher, str(BIN / "vmcnet"), "run", JOB, "--output", f"{folder}/run.h5", "--overwrite", *words]
+    return [*launcher, str(BIN / "vmcnet"), "run", job, "--output", f"{folder}/run.h5", "--overwrite", *words]
 
 
 def first_row(environ) -> float:
@@ -53,20 +69,28 @@ def cold() -> None:
     print(f"empty kernel cache: minimum {min(fresh):.2f} s, maximum {max(fresh):.2f} s")
 
 
-def median_seconds(ranks: int) -> float:
+def seconds(ranks: int, job: str):
+    """Median and minimum of the seconds of an iteration."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = ("sampling.walkers=4096", "sampling.warmup=2", "training.iterations=30", "evaluation.steps=0")
-        subprocess.run(command(folder, *settings, ranks=ranks), check=True, stdout=subprocess.DEVNULL)
+        settings = ("sampling.walkers=4096", "sampling.warmup=2", "training.iterations=50", "evaluation.steps=0")
+        subprocess.run(command(folder, *settings, ranks=ranks, job=job), check=True, stdout=subprocess.DEVNULL)
         with h5py.File(f"{folder}/run.h5") as file:
-            return statistics.median(file["training/seconds"][5:])
+            found = file["training/seconds"][5:]
+            return statistics.median(found), min(found)
 
 
 def ranks() -> None:
-    one, two = [], []
-    for _ in range(9):
-        one.append(median_seconds(1))
-        two.append(median_seconds(2))
-    print(f"seconds an iteration, 4096 walkers: 1 rank {min(one):.4f}, 2 ranks {min(two):.4f}: throughput x {min(one) / min(two):.3f}")
+    with tempfile.TemporaryDirectory() as folder:
+        lattice = Path(folder) / "chain.toml"
+        lattice.write_text(LATTICE)
+        for name, job in (("trap", JOB), ("lattice", str(lattice))):
+            found = {1: [], 2: []}
+            for _ in range(9):
+                for count in found:
+                    found[count].append(seconds(count, job))
+            for k, what in enumerate(("medians", "shortest")):
+                one, two = (min(x[k] for x in found[count]) for count in (1, 2))
+                print(f"{name}, 4096 walkers, seconds an iteration, {what}: 1 rank {one:.4f}, 2 ranks {two:.4f}: throughput x {one / two:.3f}")
 
 
 def memory() -> None:
