@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "vmcnet"
 # The floors, bottom to top. A module imports from its own floor's package and from lower floors only.
 FLOORS = [
-    {"version"}, {"backend", "statistics"}, {"parallel", "parameters"}, {"kernels"}, {"device"}, {"calculus"}, {"geometry"}, {"walkers"},
+    {"version"}, {"kernels"}, {"backend", "statistics"}, {"parallel", "parameters"}, {"device"}, {"calculus"}, {"geometry"}, {"walkers"},
     {"wavefunctions", "hamiltonians"}, {"systems"}, {"sampling"}, {"estimators"}, {"optimizers"}, {"storage"}, {"tangents"},
     {"population"}, {"likelihood"}, {"cost"}, {"training"}, {"evaluation"}, {"report", "progress", "stopping"}, {"config"}, {"building"}, {"session"}, {"commands"}, {"cli"},
 ]

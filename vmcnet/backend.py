@@ -8,6 +8,8 @@ import sys
 
 import numpy as np
 
+from vmcnet import kernels
+
 
 def namespace(array):
     """numpy or cupy (or a stand-in): the module that owns `array`."""
@@ -34,6 +36,19 @@ def keep_memory() -> bool:
     return bool(mallopt(trim, 1 << 30) and mallopt(mmap, 1 << 30))
 
 
+def uniforms(words):
+    """(word >> 11 + 1/2) 2^-53, in (0, 1)."""
+    return ((words >> np.uint64(11)) + 0.5) * 2.0**-53
+
+
+def normals(xp, words):
+    """Standard normals (2h,) of 2h words: the rule of the compiled pass, in array code."""
+    u = uniforms(words)
+    half = len(u) // 2
+    radius, angle = xp.sqrt(-2.0 * xp.log(u[:half])), 2.0 * np.pi * u[half:]
+    return xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])
+
+
 class Stream:
     """Random numbers of one block at one iteration: Philox with a counter, no state to save.
 
@@ -52,25 +67,16 @@ class Stream:
         """The next n words, uint64."""
         return self._bits.random_raw(n) if n else np.empty(0, np.uint64)
 
-    def _uniform(self, n: int):
-        words = self.words(n)
-        words >>= np.uint64(11)
-        out = words + 0.5
-        out *= 2.0**-53
-        return out
-
     def uniform(self, shape):
         """Uniform in (0, 1): (word >> 11 + 1/2) 2^-53, never 0; never 1 in float64."""
-        return self._uniform(math.prod(shape)).reshape(shape).astype(self.dtype, copy=False)
+        return uniforms(self.words(math.prod(shape))).reshape(shape).astype(self.dtype, copy=False)
 
     def normal(self, shape):
         """Standard normals by Box and Muller: sqrt(-2 log u) (cos 2 pi v, sin 2 pi v), in float64, then cast."""
-        xp, n = self.xp, math.prod(shape)
-        half = (n + 1) // 2
-        u = self._uniform(2 * half)
-        radius = xp.sqrt(-2.0 * xp.log(u[:half]))
-        angle = 2.0 * np.pi * u[half:]
-        out = xp.empty(2 * half)
-        xp.multiply(radius, xp.cos(angle), out=out[:half])
-        xp.multiply(radius, xp.sin(angle), out=out[half:])
-        return out[:n].reshape(shape).astype(self.dtype, copy=False)
+        n = math.prod(shape)
+        words = self.words(n + n % 2)
+        if self.xp is np and self.dtype in (np.float64, np.float32):
+            out = kernels.of(np, np.dtype(self.dtype)).normals(words, self.dtype)
+        else:
+            out = normals(self.xp, words).astype(self.dtype, copy=False)
+        return out[:n].reshape(shape)

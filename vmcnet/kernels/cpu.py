@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.kernels import numba_activations, numba_jets
+from vmcnet.kernels import numba_activations, numba_jets, numba_moves, numba_normals
 
 NAMES = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")
 ACTIVATIONS, LAYERS, LAYER_SLOPES = ({name: getattr(numba_activations, name + kind) for name in NAMES} for kind in ("", "_layer", "_layer_slope"))
+
+
+def normals(words, dtype):
+    """Standard normals (2h,) of 2h words, made in float64."""
+    out = np.empty(len(words), dtype)
+    numba_normals.normals(words, out)
+    return out
+
+
+def moved(thresholds, log, trial_log, ratio, r, trial, accepted, bad):
+    """Decide a Metropolis step: log (W,), real, and r (W, ...) become those of the trial where that is accepted (W,) bool; counts are added."""
+    accept = np.empty(len(log), np.bool_)
+    numba_moves.moved(thresholds, log, trial_log, ratio, r.reshape(len(r), -1), trial.reshape(len(r), -1), accepted, bad, accept)
+    return accept
 
 
 def activation(name: str, x):

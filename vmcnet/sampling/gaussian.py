@@ -11,4 +11,6 @@ class Gaussian(Metropolis):
     name = "gaussian"
 
     def propose(self, r, guide, step, noise):
-        return r + step * noise
+        noise *= step                   # its numbers are this move's alone
+        noise += r
+        return noise

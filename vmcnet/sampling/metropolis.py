@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vmcnet import kernels
 from vmcnet.backend import namespace, to_host
 from vmcnet.walkers import Walkers
 
@@ -24,6 +25,26 @@ class Counts:
     def stuck(self) -> int:
         """Walkers that accepted none of their moves."""
         return 0 if self.walkers is None else int((self.walkers == 0).sum())
+
+
+def plain_step(thresholds, r, log, trial, trial_log, ratio, accepted, bad):
+    """r, log psi and where the trial was accepted (W,); accepted and NaN proposals are added to `accepted` and `bad`."""
+    xp = namespace(r)
+    exponent = 2.0 * (trial_log.real - log.real) + ratio
+    exponent = xp.where(trial_log.real == -np.inf, -np.inf, exponent)
+    accept = thresholds < exponent
+    bad += xp.isnan(exponent)
+    accepted += accept
+    return xp.where(accept[:, None, None], trial, r), xp.where(accept, trial_log, log), accept
+
+
+def compiled_step(thresholds, r, log, trial, trial_log, ratio, accepted, bad):
+    """The same by one compiled pass, in place in r and log."""
+    real = log.dtype.kind != "c"
+    old, new = (log, trial_log) if real else (log.real.copy(), trial_log.real.copy())
+    ratio = np.full(len(log), ratio, old.dtype) if np.isscalar(ratio) else ratio
+    accept = kernels.of(np, r.dtype).moved(thresholds, old, new, ratio, r, trial, accepted, bad)
+    return r, log if real else np.where(accept, trial_log, log), accept
 
 
 class Metropolis:
@@ -61,22 +82,16 @@ class Metropolis:
     def sample(self, walkers: Walkers, psi, step: float, steps: int, stream) -> tuple[Walkers, Counts]:
         """`steps` moves of every walker; the walkers' log_psi must be that of psi."""
         xp = namespace(walkers.r)
-        accepted = xp.zeros(walkers.r.shape[0], np.int64)
-        bad = xp.zeros(walkers.r.shape[0], np.int64)
+        accepted, bad = xp.zeros(walkers.r.shape[0], np.int64), xp.zeros(walkers.r.shape[0], np.int64)
         noise = self.noise(stream, steps, walkers.r.shape)
         thresholds = xp.log(xp.asarray(stream.uniform((len(noise), len(accepted)))))
-        r, s, log = walkers.r, walkers.s, walkers.log_psi
+        r, s, log = walkers.r.copy(), walkers.s, walkers.log_psi.copy()
         guide = self.guide(psi, r, s)[1] if self.guided else None
+        decide = compiled_step if xp is np and kernels.of(np, r.dtype) else plain_step
         for move, threshold in zip(noise, thresholds, strict=True):
             trial = self.propose(r, guide, step, move)
             trial_log, trial_guide = self.guide(psi, trial, s)
-            exponent = 2.0 * (trial_log.real - log.real) + self.log_ratio(r, guide, trial, trial_guide, step)
-            exponent = xp.where(trial_log.real == -np.inf, -np.inf, exponent)
-            accept = threshold < exponent
-            bad += xp.isnan(exponent)
-            accepted += accept
-            r = xp.where(accept[:, None, None], trial, r)
-            log = xp.where(accept, trial_log, log)
+            r, log, accept = decide(threshold, r, log, trial, trial_log, self.log_ratio(r, guide, trial, trial_guide, step), accepted, bad)
             if self.guided:
                 guide = xp.where(accept.reshape((-1,) + (1,) * (trial_guide.ndim - 1)), trial_guide, guide)
         moved = to_host(accepted)
