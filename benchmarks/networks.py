@@ -160,7 +160,7 @@ def support() -> None:
     def with_jets(kind):
         for k in range(0, BLOCK, tile):
             ops = kind(np, 14, 3)
-            ops.read(bound._call(ops, walkers.r[k: k + tile], walkers.s[k: k + tile])[1])
+            ops.read(bound._read(ops, bound._handles(ops, np, walkers.r.dtype), walkers.r[k: k + tile], walkers.s[k: k + tile])[1])
 
     rows = [(seconds(lambda: with_jets(Jets)), seconds(lambda: with_jets(DenseJets))) for _ in range(REPEATS)]
     narrow, dense = np.min(rows, axis=0)

@@ -15,7 +15,7 @@ The forward Laplacian: Li et al., Nat. Mach. Intell. 6, 209 (2024), arXiv:2307.0
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -64,6 +64,36 @@ class JetData:
 
     def like(self, slots, support=None):
         return JetData(slots, support or self.support, self.frame)
+
+
+@lru_cache(maxsize=64)
+def _unit(xp, size: int, dtype):
+    return xp.eye(size, dtype=dtype)[:, None, :]
+
+
+class Coordinates(JetData):
+    """The jet of the coordinates r (W, n, d) themselves; its slots are made where something reads them."""
+
+    def __init__(self, xp, r, frame):
+        self._xp, self._r, self.support, self.frame = xp, r, OWN, frame
+        self.jacobian = _unit(xp, frame.n * frame.d, r.dtype)
+
+    @property
+    def value(self):
+        return self._r
+
+    @property
+    def shape(self):
+        return self._r.shape
+
+    @cached_property
+    def slots(self):
+        d = self.frame.d
+        slots = self._xp.zeros((d + 2,) + self.shape, self._r.dtype)
+        slots[0] = self._r
+        for k in range(d):
+            slots[1 + k, :, :, k] = 1.0
+        return slots
 
 
 def scatter_pairs(xp, first, second, n: int):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vmcnet.calculus.handle import Handle, Interpreter
-from vmcnet.calculus.jet import ALL, CONSTANT, OWN, Frame, JetData, embed
+from vmcnet.calculus.jet import ALL, CONSTANT, Coordinates, Frame, JetData, embed
 
 
 class Jet(Handle):
@@ -34,13 +34,7 @@ class Jets(Interpreter):
 
     def coordinates(self, r):
         self.real_dtype = r.dtype
-        xp, n, d = self.xp, self.frame.n, self.frame.d
-        slots = xp.zeros((d + 2,) + r.shape, r.dtype)
-        slots[0] = r
-        for k in range(d):
-            slots[1 + k, :, :, k] = 1.0
-        unit = xp.eye(n * d, dtype=r.dtype)[:, None, :]
-        return Jet(self, JetData(slots, OWN, self.frame, unit))
+        return Jet(self, Coordinates(self.xp, r, self.frame))
 
     def peek(self, x):
         return x.data.value

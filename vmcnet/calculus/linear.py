@@ -147,7 +147,7 @@ class Flatten:
 
     def jet(self, xp, x):
         if x.support == OWN and x.jacobian is not None:      # the coordinates: jacobian marks them
-            return JetData(x.slots[:1].reshape(1, x.shape[0], -1), LINEAR, x.frame, x.jacobian)
+            return JetData(x.value.reshape(1, x.shape[0], -1), LINEAR, x.frame, x.jacobian)
         if x.support not in (CONSTANT, ALL):
             x = embed(xp, x, ALL)
         return x.like(x.slots.reshape(x.slots.shape[:2] + (-1,)))

@@ -144,8 +144,8 @@ class Product(Wavefunction):
 
 
 def jet_tile(walkers: int, n: int, d: int, itemsize: int) -> int:
-    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of 128 features of at most 1 MiB."""
-    while walkers % 2 == 0 and walkers * (n * d + 2) * 128 * itemsize > 2**20:
+    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of 128 features of at most 2 MiB."""
+    while walkers % 2 == 0 and walkers * (n * d + 2) * 128 * itemsize > 2**21:
         walkers //= 2
     return walkers
 
@@ -169,9 +169,8 @@ class Bound:
         self._slopes = wavefunction.layout.slopes(theta)
         self._tables, self._arrays, self._readers = {}, {}, {}
 
-    def _call(self, ops, r, s):
-        handles = {n: ops.parameter(v) for n, v in self._parameters(namespace(r), r.dtype).items()}
-        return *self._read(ops, Parameters(handles), r, s), handles
+    def _handles(self, ops, xp, dtype) -> Parameters:
+        return Parameters({n: ops.parameter(v) for n, v in self._parameters(xp, dtype).items()})
 
     def _read(self, ops, parameters, r, s):
         phase, log = self.wavefunction.log_psi(ops, parameters, Configuration(ops.coordinates(r), s))
@@ -184,7 +183,7 @@ class Bound:
         key = namespace(r), r.dtype
         if key not in self._readers:
             ops = Values(key[0])
-            self._readers[key] = ops, Parameters({n: ops.parameter(v) for n, v in self._parameters(*key).items()})
+            self._readers[key] = ops, self._handles(ops, *key)
         phase, log = self._read(*self._readers[key], r, s)
         return phase, log.data
 
@@ -249,8 +248,9 @@ class Bound:
         xp, (count, *shape) = namespace(walkers.r), walkers.r.shape
         tile = jet_tile(count, *shape, walkers.r.dtype.itemsize) if xp is np else count
         ops, parts = Jets(xp, *shape), []
+        parameters = self._handles(ops, xp, walkers.r.dtype)
         for k in range(0, count, tile):
-            parts.append(ops.read(self._call(ops, walkers.r[k: k + tile], walkers.s[k: k + tile])[1]))
+            parts.append(ops.read(self._read(ops, parameters, walkers.r[k: k + tile], walkers.s[k: k + tile])[1]))
         return parts[0] if len(parts) == 1 else tuple(xp.concatenate(p, axis=-1) for p in zip(*parts, strict=True))
 
     def drift(self, r, s):
@@ -261,7 +261,7 @@ class Bound:
         """log psi (W,) and Re grad log psi (W, n, d), by one pass forward and one back."""
         xp = namespace(r)
         ops = Tape(xp, coordinates_wanted=True, parameters_wanted=False)
-        _, log, _ = self._call(ops, r, s)
+        _, log = self._read(ops, self._handles(ops, xp, r.dtype), r, s)
         adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype))
         return log.data, adjoints[ops.position].real
 
@@ -273,7 +273,8 @@ class Bound:
             return
         xp = namespace(walkers.r)
         ops = Tape(xp)
-        _, log, handles = self._call(ops, walkers.r, walkers.s)
+        handles = self._handles(ops, xp, walkers.r.dtype)
+        _, log = self._read(ops, handles, walkers.r, walkers.s)
         adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype) if seed is None else seed, per_walker, factored)
         lead = log.shape if per_walker else ()
         for entry in self.wavefunction.layout.entries.values():
