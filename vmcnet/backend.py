@@ -9,6 +9,7 @@ import sys
 import numpy as np
 
 from vmcnet import kernels
+from vmcnet.kernels import philox
 
 
 def namespace(array):
@@ -54,18 +55,19 @@ class Stream:
 
     key = (seed, stage), counter = (0, 0, iteration, block): any block's numbers can be made by any rank at any time.
     Uniforms and normals are own transforms of the raw 64-bit words, so that a new NumPy cannot change them.
+    On a device (xp) the words are made there, and the numbers are the same up to the rounding of its log, cos and sin.
     Salmon, Moraes, Dror, Shaw, SC11 (2011), doi:10.1145/2063384.2063405.
     """
 
-    xp = np
-
-    def __init__(self, seed: int, stage: int, iteration: int, block: int, dtype=np.float64):
-        self.dtype = dtype
-        self._bits = np.random.Philox(key=[seed, stage], counter=[0, 0, iteration, block])
+    def __init__(self, seed: int, stage: int, iteration: int, block: int, dtype=np.float64, xp=np):
+        self.xp, self.dtype = xp, np.dtype(dtype)
+        self._key, self._counter, self._drawn = (seed, stage), (0, 0, iteration, block), 0
 
     def words(self, n: int):
         """The next n words, uint64."""
-        return self._bits.random_raw(n) if n else np.empty(0, np.uint64)
+        compiled = kernels.of(self.xp, np.dtype(np.float64))
+        first, self._drawn = self._drawn, self._drawn + n
+        return (compiled or philox).philox_words(self.xp, self._key, self._counter, first, n)
 
     def uniform(self, shape):
         """Uniform in (0, 1): (word >> 11 + 1/2) 2^-53, never 0; never 1 in float64."""
@@ -76,7 +78,7 @@ class Stream:
         n = math.prod(shape)
         words = self.words(n + n % 2)
         if self.xp is np and self.dtype in (np.float64, np.float32):
-            out = kernels.of(np, np.dtype(self.dtype)).normals(words, self.dtype)
+            out = kernels.of(np, self.dtype).normals(words, self.dtype)
         else:
             out = normals(self.xp, words).astype(self.dtype, copy=False)
         return out[:n].reshape(shape)

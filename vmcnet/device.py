@@ -1,27 +1,12 @@
-"""Where blocks live: host or GPU, in which precision, and the random numbers made there."""
+"""Where blocks live: host or GPU, and in which precision."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from vmcnet.backend import Stream
-from vmcnet.kernels import of, philox
 
 KINDS, PRECISIONS = ("cpu", "gpu", "auto"), ("float64", "float32")
-
-
-class DeviceStream(Stream):
-    """The words of Stream, made on the device: the same moves, up to the rounding of the device's log, cos and sin."""
-
-    def __init__(self, xp, seed, stage, iteration, block, dtype):
-        self.xp, self.dtype = xp, dtype
-        self._key, self._counter, self._drawn = (seed, stage), (0, 0, iteration, block), 0
-
-    def words(self, n: int):
-        compiled = of(self.xp, np.dtype(np.float64))
-        make = compiled.philox_words if compiled else philox.words
-        first, self._drawn = self._drawn, self._drawn + n
-        return make(self.xp, self._key, self._counter, first, n)
 
 
 class Device:
@@ -33,9 +18,7 @@ class Device:
         self.xp, self.dtype = xp, np.dtype(precision)
 
     def stream(self, seed: int, stage: int, iteration: int, block: int) -> Stream:
-        if self.xp is np:
-            return Stream(seed, stage, iteration, block, self.dtype)
-        return DeviceStream(self.xp, seed, stage, iteration, block, self.dtype)
+        return Stream(seed, stage, iteration, block, self.dtype, self.xp)
 
     def place(self, r, s):
         """Coordinates and spin labels, from the host, as the device keeps them."""

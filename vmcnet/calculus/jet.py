@@ -67,7 +67,8 @@ class JetData:
 
 
 @lru_cache(maxsize=64)
-def _unit(xp, size: int, dtype):
+def unit(xp, size: int, dtype):
+    """The Jacobian of the coordinates with respect to themselves, (size, 1, size); always the same object."""
     return xp.eye(size, dtype=dtype)[:, None, :]
 
 
@@ -76,7 +77,7 @@ class Coordinates(JetData):
 
     def __init__(self, xp, r, frame):
         self._xp, self._r, self.support, self.frame = xp, r, OWN, frame
-        self.jacobian = _unit(xp, frame.n * frame.d, r.dtype)
+        self.jacobian = unit(xp, frame.n * frame.d, r.dtype)
 
     @property
     def value(self):

@@ -7,7 +7,7 @@ from math import isqrt
 
 import numpy as np
 
-from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_arrays, scatter_pairs, whole
+from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_arrays, scatter_pairs, unit, whole
 from vmcnet.calculus.outer import Outer
 
 
@@ -60,7 +60,8 @@ class Affine:
         if bias is not None:
             out[0] += bias.slots[0]
         if x.support == LINEAR:
-            return JetData(out, LINEAR, x.frame, matmul(x.jacobian, w))
+            itself = x.jacobian is unit(xp, x.frame.n * x.frame.d, x.jacobian.dtype)
+            return JetData(out, LINEAR, x.frame, w[:, None] if itself else matmul(x.jacobian, w))
         return x.like(out)
 
     def reverse(self, xp, adjoint, out, x, weight, bias=None, per_walker=False, wanted=(True, True, True)):

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.kernels import numba_activations, numba_jets, numba_moves, numba_normals
+from vmcnet.kernels import numba_activations, numba_jets, numba_moves, numba_normals, numba_philox
 
 NAMES = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")
 ACTIVATIONS, LAYERS, LAYER_SLOPES = ({name: getattr(numba_activations, name + kind) for name in NAMES} for kind in ("", "_layer", "_layer_slope"))
+
+
+def philox_words(xp, key, counter, first: int, count: int):
+    """Words first .. first + count - 1 of numpy.random.Philox(key=key, counter=counter)."""
+    start, stop = first // 4, -(-(first + count) // 4)
+    out = np.empty(4 * (stop - start), np.uint64)
+    numba_philox.words(np.array(key, np.uint64), np.array(counter, np.uint64), np.uint64(start), out)
+    return out[first - 4 * start: first - 4 * start + count]
 
 
 def normals(words, dtype):
@@ -61,5 +69,5 @@ def chain_linear(jacobian, y, slope, curvature):
     """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the Laplacian 0."""
     rows = jacobian[:, 0]
     out = np.empty((len(rows) + 2, *y.shape), y.dtype)
-    numba_jets.chain_linear(rows, (rows * rows).sum(axis=0), y, slope, curvature, out)
+    numba_jets.chain_linear(rows, y, slope, curvature, out)
     return out

@@ -35,9 +35,13 @@ def chain(slots, y, slope, curvature):
 
 
 @compiled
-def chain_linear(jacobian, squares, y, slope, curvature, out):
-    """The same for derivatives J (C, F) that all W walkers share, Laplacian 0; squares (F,) = sum_c J_c^2; y ... (W, F), out (C + 2, W, F)."""
+def chain_linear(jacobian, y, slope, curvature, out):
+    """The same for derivatives J (C, F) that all W walkers share, Laplacian 0; y ... (W, F), out (C + 2, W, F)."""
     last = jacobian.shape[0] + 1
+    squares = np.zeros(jacobian.shape[1], out.dtype)
+    for c in range(last - 1):
+        for f in range(len(squares)):
+            squares[f] += jacobian[c, f] * jacobian[c, f]
     for w in range(y.shape[0]):
         for f in range(y.shape[1]):
             out[0, w, f] = y[w, f]

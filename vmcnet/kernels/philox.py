@@ -22,7 +22,7 @@ def _product(a: int, x):
     return a1 * x1 + (middle >> shift) + (other >> shift), x * np.uint64(a)
 
 
-def words(xp, key, counter, first: int, count: int):
+def philox_words(xp, key, counter, first: int, count: int):
     """Words first .. first + count - 1 (uint64) of the stream with key (2,) and counter (4,), in array code of the namespace xp.
 
     NumPy counts before it draws: group g of four words belongs to counter + 1 + g; the lowest word of the counter may not overflow.
