@@ -15,6 +15,7 @@ import numpy as np
 from vmcnet.kernels.compiled import compiled, inlined
 
 HIGH, LOW = 0.693145751953125, 1.42860682030941723212e-6       # log 2 = HIGH + LOW; HIGH has 16 bits, so that k HIGH is exact
+SHIFT = 6755399441055744.0 + 1023.0                              # 1.5 2^52: adding it rounds to an integer
 TINY = 1e-300                                                   # T(TINY) > 0 tells float64 from float32, and the compiler knows it
 
 
@@ -25,15 +26,15 @@ def _tanh(v, T):
     a = abs(v)
     a = top if a > top else a
     if wide:
-        z = T(2.0) * a
-        k = np.floor(z * T(1.4426950408889634) + T(0.5))
-        r = (z - k * T(HIGH)) - k * T(LOW)
-        p = T(2.480152119021773e-05) + r * (T(2.7557268378684192e-06) + r * (T(2.7620138719734e-07) + r * T(2.5100424157005068e-08)))
-        p = T(0.00833333333333005) + r * (T(0.0013888888917281793) + r * (T(0.0001984126986310597) + r * p))
-        p = r + r * r * (T(0.5000000000000001) + r * (T(0.16666666666666669) + r * (T(0.04166666666662399) + r * p)))
-        power = T(np.int64((np.int64(k) + np.int64(1023)) << np.int64(52)).view(np.float64))
-        e = power * p + (power - T(1.0))
-        t = e / (e + T(2.0))
+        shifted = a * T(2.8853900817779268) + T(SHIFT)                  # its last bits are k + 1023
+        k = shifted - T(SHIFT)
+        r = (a - k * T(0.5 * HIGH)) - k * T(0.5 * LOW)
+        p = T(0.0031745947123478693) + r * (T(0.0007054660704943153) + r * (T(0.00014141511024503805) + r * T(2.570283433677319e-05)))
+        p = T(0.13333333333328082) + r * (T(0.04444444453530174) + r * (T(0.01269841271238782) + r * p))
+        p = r + r * r * (T(1.0000000000000002) + r * (T(0.6666666666666667) + r * (T(0.3333333333329919) + r * p)))
+        power = T(np.int64(np.float64(shifted).view(np.int64) << np.int64(52)).view(np.float64))
+        e = power * p + (T(0.5) * power - T(0.5))                       # (e^(2a) - 1)/2
+        t = e / (e + T(1.0))
     else:
         s = a * a
         n = a * (T(1.0) + s * (T(0.1337749783832989) + s * (T(0.0034912881304968942) + s * (T(2.0534054111221340e-05) + s * T(1.3242806858218509e-08)))))
