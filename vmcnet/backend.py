@@ -37,14 +37,14 @@ def keep_memory() -> bool:
     return bool(mallopt(trim, 1 << 30) and mallopt(mmap, 1 << 30))
 
 
-def uniforms(words):
+def uniforms(xp, words):
     """(word >> 11 + 1/2) 2^-53, in (0, 1)."""
     return ((words >> np.uint64(11)) + 0.5) * 2.0**-53
 
 
 def normals(xp, words):
     """Standard normals (2h,) of 2h words: the rule of the compiled pass, in array code."""
-    u = uniforms(words)
+    u = uniforms(xp, words)
     half = len(u) // 2
     radius, angle = xp.sqrt(-2.0 * xp.log(u[:half])), 2.0 * np.pi * u[half:]
     return xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])
@@ -71,14 +71,15 @@ class Stream:
 
     def uniform(self, shape):
         """Uniform in (0, 1): (word >> 11 + 1/2) 2^-53, never 0; never 1 in float64."""
-        return uniforms(self.words(math.prod(shape))).reshape(shape).astype(self.dtype, copy=False)
+        return self._transformed(uniforms, self.words(math.prod(shape))).reshape(shape)
 
     def normal(self, shape):
         """Standard normals by Box and Muller: sqrt(-2 log u) (cos 2 pi v, sin 2 pi v), in float64, then cast."""
         n = math.prod(shape)
-        words = self.words(n + n % 2)
+        return self._transformed(normals, self.words(n + n % 2))[:n].reshape(shape)
+
+    def _transformed(self, rule, words):
+        """By the compiled pass of the same name on the host, otherwise by the array code."""
         if self.xp is np and self.dtype in (np.float64, np.float32):
-            out = kernels.of(np, self.dtype).normals(words, self.dtype)
-        else:
-            out = normals(self.xp, words).astype(self.dtype, copy=False)
-        return out[:n].reshape(shape)
+            return getattr(kernels.of(np, self.dtype), rule.__name__)(words, self.dtype)
+        return rule(self.xp, words).astype(self.dtype, copy=False)

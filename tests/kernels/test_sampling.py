@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vmcnet.backend import normals
+from vmcnet.backend import normals, uniforms
 from vmcnet.kernels import cpu
 from vmcnet.sampling.metropolis import compiled_step, plain_step
 
@@ -15,7 +15,8 @@ def test_normals():
     words = np.concatenate([rng.integers(0, 2**64, 5000, np.uint64), np.repeat(ends, 8), rng.integers(0, 2**64, 5000, np.uint64), np.tile(ends, 8)])
     found, known = cpu.normals(words, np.float64), normals(np, words)
     np.testing.assert_allclose(found, known, rtol=2e-15, atol=2e-15)
-    u = ((words >> np.uint64(11)) + 0.5) * 2.0**-53
+    u = uniforms(np, words)
+    assert np.array_equal(cpu.uniforms(words, np.float64), u) and np.array_equal(cpu.uniforms(words, np.float32), u.astype(np.float32))
     radius, angle = np.sqrt(-2 * np.log(u[: len(u) // 2].astype(np.longdouble))), (2 * np.pi * u[len(u) // 2:]).astype(np.longdouble)
     exact = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
     assert (np.abs(found - exact) <= 4 * np.finfo(float).eps * np.maximum(np.abs(exact), 2.0**-60)).all()

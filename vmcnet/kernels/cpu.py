@@ -18,6 +18,13 @@ def philox_words(xp, key, counter, first: int, count: int):
     return out[first - 4 * start: first - 4 * start + count]
 
 
+def uniforms(words, dtype):
+    """(word >> 11 + 1/2) 2^-53 of words, made in float64."""
+    out = np.empty(len(words), dtype)
+    numba_normals.uniforms(words, out)
+    return out
+
+
 def normals(words, dtype):
     """Standard normals (2h,) of 2h words, made in float64."""
     out = np.empty(len(words), dtype)

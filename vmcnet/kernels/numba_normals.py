@@ -1,4 +1,4 @@
-"""Standard normals from random words, by Box and Muller; float64, without a call of a library: the same bits with any NumPy.
+"""Uniforms and standard normals from random words, the latter by Box and Muller; float64, without a call of a library: the same bits with any NumPy.
 
 log u = e log 2 + log m with 1/sqrt 2 <= m < sqrt 2, log m = 2 s + s^3 R(s^2), s = (m - 1)/(m + 1). sin and cos by their polynomials on |x| <= pi/4 after
 subtracting k pi/2. All within about a unit in the last place; R and the polynomials are Chebyshev fits below 1e-17.
@@ -44,13 +44,22 @@ def _cos_sin(x):
     return -cosine if k == 1.0 or k == 2.0 else cosine, -sine if k == 2.0 or k == 3.0 else sine
 
 
+@inlined
+def _uniform(word):
+    return (np.float64(np.int64(word >> np.uint64(11))) + 0.5) * 2.0**-53
+
+
+@compiled
+def uniforms(words, out):
+    for m in range(out.size):
+        out[m] = _uniform(words[m])
+
+
 @compiled
 def normals(words, out):
     """out (2h,): radius cos, then radius sin, of the 2h words: radius from the first half, angle from the second."""
     half = out.size // 2
     for m in range(half):
-        u = (np.float64(np.int64(words[m] >> np.uint64(11))) + 0.5) * 2.0**-53
-        v = (np.float64(np.int64(words[half + m] >> np.uint64(11))) + 0.5) * 2.0**-53
-        radius = np.sqrt(-2.0 * _log(u))
-        c, s = _cos_sin(6.283185307179586 * v)
+        radius = np.sqrt(-2.0 * _log(_uniform(words[m])))
+        c, s = _cos_sin(6.283185307179586 * _uniform(words[half + m]))
         out[m], out[half + m] = radius * c, radius * s
