@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from vmcnet.config import Job, JobError
+from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
 from vmcnet.device import choose
 from vmcnet.wavefunctions import Product
@@ -80,13 +81,16 @@ def _sampler(table, system, wavefunction):
 
 
 def device_of(job: Job, system, local_rank: int = 0):
-    """The device of a rank; raises JobError where the job asks for one that is not there. Spins live on the host, in float64."""
+    """The device of a rank; raises JobError where the job asks for one that is not there, or that has no kernels for its spins."""
     kind = job.run.device
     if not system.dimensions:
-        for key, only in (("device", "cpu"), ("precision", "float64")):
-            if getattr(job.run, key) not in (only, "auto"):
-                raise JobError(f"run.{key}: {job.system.type} has no coordinates, its compiled kernels are of the host and of float64: use {only}")
-        kind = "cpu"
+        if job.run.precision != "float64":
+            raise JobError(f"run.precision: the kernels of {job.system.type} are of float64: use float64")
+        machines = all(table.type == "binary_rbm" and table.weights == "real" for table in job.wavefunction)
+        if not (machines and job.sampling.proposal in MOVES_SPINS):
+            if kind == "gpu":
+                raise JobError(f"run.device: on a lattice a GPU serves real binary_rbm factors moved by {' or '.join(MOVES_SPINS)}: use cpu")
+            kind = "cpu"
     try:
         return choose(kind, job.run.precision, local_rank)
     except ValueError as error:

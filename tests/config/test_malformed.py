@@ -8,6 +8,7 @@ from vmcnet import cli
 from vmcnet.storage.sealed import write_sealed
 
 BASE = JOB
+SPINS = ["system={type='transverse_ising', extent=[6]}", "wavefunction=[{type='binary_rbm'}]", "sampling.proposal='spin_flip'"]
 CASES = {
     # broken text
     "not TOML": ("this is [not toml", [], "not valid TOML"),
@@ -61,6 +62,9 @@ CASES = {
     "Jastrow in one dimension": (BASE, ["system.dimensions=1", "system.interaction='none'"], "PadeJastrow in 1 dimension"),
     "nothing decays": (BASE.replace('[[wavefunction]]\ntype = "gaussian_rbm"\nhidden = 2\n', ""), [], "no factor decays at large distance"),
     "Jastrow of one particle": (BASE, ["system.particles=1"], "PadeJastrow needs at least 2 particles"),
+    "GPU for a sampler of the host": (BASE, [*SPINS, "sampling.proposal='gibbs'", "run.device='gpu'"], "run.device: on a lattice a GPU serves real binary_rbm"),
+    "GPU for complex machines": (BASE, [*SPINS, "wavefunction.0.weights='complex'", "run.device='gpu'"], "run.device: on a lattice a GPU serves real binary_rbm"),
+    "spins in float32": (BASE, [*SPINS, "run.precision='float32'"], "run.precision: the kernels of transverse_ising are of float64"),
     # --set
     "set without a value": (BASE, ["seed"], "--set seed: expected table.key=value"),
     "set without a key": (BASE, ["=4"], "expected table.key=value"),

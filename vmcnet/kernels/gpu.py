@@ -7,15 +7,16 @@ from functools import lru_cache
 import cupy
 import numpy as np
 
-from vmcnet.kernels import cuda_source
+from vmcnet.kernels import cuda_machine, cuda_source
 
 ACTIVATIONS = cuda_source.ACTIVATIONS
 THREADS = 256
+CONNECTIONS = 2**24         # ratios of walkers and moves that are held at a time
 
 
 @lru_cache(maxsize=1)
 def _module():
-    return cupy.RawModule(code=cuda_source.SOURCE, options=("--std=c++17",), name_expressions=cuda_source.NAMES)
+    return cupy.RawModule(code=cuda_source.SOURCE + cuda_machine.SOURCE, options=("--std=c++17",), name_expressions=[*cuda_source.NAMES, "philox_words", *cuda_machine.NAMES])
 
 
 def _launch(kernel: str, size: int, *arguments) -> None:
@@ -73,3 +74,36 @@ def philox_words(xp, key, counter, first: int, count: int):
     out = cupy.empty(4 * (stop - start), cupy.uint64)
     _launch("philox_words", stop - start, out, *(np.uint64(k) for k in (*key, *counter)), np.uint64(start), np.int64(stop - start))
     return out[first - 4 * start: first - 4 * start + count]
+
+
+def _sites(sites):
+    return sites, np.int32(sites.shape[1])
+
+
+def machine_sweep(x, s, sites, table, factor, size: int, sequence, limits, accepted, bad) -> None:
+    """Moves `sequence` (K,) proposed one after the other, thresholds limits (K, W); x (M, W), s (n, W) and the counts (W,) in place."""
+    units, walkers = x.shape
+    sequence, limits = cupy.ascontiguousarray(sequence), cupy.ascontiguousarray(limits)
+    _launch("machine_sweep", walkers, x, s, *_sites(sites), table, factor, sequence, np.int64(len(sequence)), limits, accepted, bad,
+            np.int64(walkers), np.int32(units), np.int32(size))
+
+
+def machine_connected(x, s, sites, table, factor, size: int, elements):
+    """sum_m elements_m psi(s^m)/psi(s) over the moves that act (W,), in the order of the moves."""
+    units, walkers = x.shape
+    total, step = cupy.zeros(walkers), max(1, CONNECTIONS // walkers)
+    for start in range(0, len(elements), step):
+        some = slice(start, start + step)
+        weights = elements[some]
+        part, count = cupy.empty((len(weights), walkers)), np.int64(len(weights))
+        _launch("machine_connected", part.size, x, s, *_sites(sites[some]), table[some], factor[some], weights, part, count, np.int64(walkers),
+                np.int32(units), np.int32(size))
+        _launch("machine_total", walkers, part, total, count, np.int64(walkers))
+    return total
+
+
+def machine_tanh(x):
+    """tanh theta (W, M) from x (M, W) = exp(-2 theta)."""
+    out = cupy.empty(x.shape[::-1])
+    _launch("machine_tanh", out.size, x, out, np.int64(x.shape[1]), np.int32(x.shape[0]))
+    return out

@@ -95,13 +95,19 @@ class MachineTables:
 
     def sweep(self, moves, sequence, limits):
         """Accepted moves and NaN ratios of every walker, (W,) each, after the moves `sequence` (K,) with thresholds (K, W)."""
-        accepted, bad = np.zeros(self.walkers, np.int64), np.zeros(self.walkers, np.int64)
+        accepted, bad = self._counts(), self._counts()
         for start in range(0, len(sequence), self.RENEW * len(moves)):
             chunk = slice(start, start + self.RENEW * len(moves))
             if start:
                 self._fill(self.spins())
             self._sweep(moves, sequence[chunk], limits[chunk], accepted, bad)
-        return accepted, bad
+        return self._host(accepted), self._host(bad)
+
+    def _counts(self):
+        return np.zeros(self.walkers, np.int64)
+
+    def _host(self, array):
+        return array
 
     def _sweep(self, moves, sequence, limits, accepted, bad):
         for m, limit in zip(sequence.tolist(), limits, strict=True):
@@ -185,3 +191,40 @@ class CompiledTables(MachineTables):
         x = self.x[0] + 1j * self.x[1] if self.machine.is_complex else self.x            # (tiles, G, R, T)
         rows = x[:, :, : self.size].transpose(0, 3, 1, 2).reshape(self.walkers, -1)
         return 2.0 / (1.0 + rows[:, : len(self.machine.b)]) - 1.0
+
+
+class DeviceTables(MachineTables):
+    """The same for real weights by the CUDA kernels of cuda_machine.py: arrays of the device, x (M, W) and s (n, W)."""
+
+    def __init__(self, machine, s, tables, xp, kernels):
+        self._xp, self._kernels = xp, kernels
+        super().__init__(machine, s, tables)
+
+    def _counts(self):
+        return self._xp.zeros(self.walkers, np.int64)
+
+    def _host(self, array):
+        return array.get()
+
+    def _prepared(self, moves):
+        return [self._xp.asarray(array) for array in (moves.sites, *self.machine.table(moves))]
+
+    def _fill(self, s):
+        if "machine" not in self._tables:
+            self._tables["machine"] = [self._xp.asarray(array) for array in (self.machine.weights, self.machine.b)]
+        weights, b = self._tables["machine"]
+        self.s = self._xp.ascontiguousarray(s.T)
+        self.x = self._xp.ascontiguousarray(self._xp.exp(-2.0 * (s.astype(np.float64) @ weights + b)).T)
+
+    def _sweep(self, moves, sequence, limits, accepted, bad):
+        self._kernels.machine_sweep(self.x, self.s, *self._table(moves), self.size, self._xp.asarray(sequence, dtype=np.int64),
+                                    self._xp.asarray(limits, dtype=np.float64), accepted, bad)
+
+    def connected(self, moves, elements):
+        return self._kernels.machine_connected(self.x, self.s, *self._table(moves), self.size, self._xp.asarray(elements))
+
+    def spins(self):
+        return self._xp.ascontiguousarray(self.s.T)
+
+    def tanh(self):
+        return self._kernels.machine_tanh(self.x)

@@ -12,6 +12,7 @@ from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.tape import Tape, built
 from vmcnet.calculus.values import Values
+from vmcnet.kernels import of
 from vmcnet.parameters import IDENTITY, Layout
 from vmcnet.walkers import Walkers
 
@@ -213,11 +214,18 @@ class Bound:
 
     def renew(self, walkers):
         """The walkers with what sampling starts from: tables of the fast path where psi is a machine that fits it, log psi otherwise."""
-        if not self._fits or namespace(walkers.s) is not np:
-            return Walkers(walkers.r, walkers.s, self.log(walkers.r, walkers.s))
-        from vmcnet.kernels.machine import CompiledTables
+        tables = self._machine_tables(walkers.s) if self._fits else None
+        return Walkers(walkers.r, walkers.s, self.log(walkers.r, walkers.s) if tables is None else None, tables)
 
-        return Walkers(walkers.r, walkers.s, None, CompiledTables(self.machine, walkers.s, self._tables))
+    def _machine_tables(self, s):
+        """By compiled loops on the host; on a device by its kernels, which know real weights. None where there are neither."""
+        from vmcnet.kernels.machine import CompiledTables, DeviceTables
+
+        xp = namespace(s)
+        if xp is np:
+            return CompiledTables(self.machine, s, self._tables)
+        kernels = None if self.machine.is_complex else of(xp, np.dtype(np.float64))
+        return DeviceTables(self.machine, s, self._tables, xp, kernels) if kernels else None
 
     def connected(self, walkers, moves, elements):
         """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act on s (W, n), (W,); elements (M,).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.backend import namespace
 from vmcnet.calculus.outer import Outer
 from vmcnet.kernels.machine import Machine
 from vmcnet.parameters import Layout
@@ -58,7 +59,7 @@ class BinaryRBM(Wavefunction):
     def log_psi(self, ops, theta, walkers):
         s = walkers.s if self.units == "spin" else (1 + walkers.s) // 2
         visible = ops.constant(s.astype(ops.real_dtype))
-        seen = visible if self._group is None else ops.constant(s[:, self._group].astype(ops.real_dtype))
+        seen = visible if self._group is None else ops.constant(self._translated(s).astype(ops.real_dtype))
 
         def read(part):
             bias = ops.sum(visible * theta[f"a{part}"], axis=-1)
@@ -72,6 +73,10 @@ class BinaryRBM(Wavefunction):
         for _ in unit.shape[1:]:
             unit = ops.sum(unit, axis=-1)
         return None, bias + unit
+
+    def _translated(self, s):
+        """s at all translations (W, translations, n)."""
+        return s[:, namespace(s).asarray(self._group)]
 
     def machine(self, values):
         a, b, w = (values[k] + 1j * values[f"{k}_imaginary"] if self.complex else values[k] for k in ("a", "b", "weights"))
@@ -95,5 +100,5 @@ class BinaryRBM(Wavefunction):
             turned = 1j * tanh
             return pieces + [1j * s, turned, Outer(s, turned)] if self.complex else pieces
         t = tanh.reshape(walkers, len(self._group), self.hidden)
-        pieces = [s.sum(axis=1), t.sum(axis=1), np.matmul(s[:, self._group].transpose(0, 2, 1), t)]
+        pieces = [s.sum(axis=1), t.sum(axis=1), np.matmul(self._translated(s).transpose(0, 2, 1), t)]
         return pieces + [1j * piece for piece in pieces] if self.complex else pieces
