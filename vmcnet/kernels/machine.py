@@ -147,9 +147,9 @@ class CompiledTables(MachineTables):
         self._width = next(t for t in range(min(walkers, WIDEST_TILE), 0, -1) if walkers % t == 0)
         super().__init__(machine, s, tables)
 
-    def _parts(self, array):
-        """Real and imaginary part one after the other; a real array as it is."""
-        return np.stack([array.real, array.imag]) if self.machine.is_complex else array
+    def _parts(self, array, axis=0):
+        """Real and imaginary part along a new axis; a real array as it is."""
+        return np.stack([array.real, array.imag], axis) if self.machine.is_complex else array
 
     def _grouped(self, array, missing):
         """(K, M, ...) -> (K, G, R, ...): the units by groups, `missing` where a group has no unit; R is the next multiple of 4."""
@@ -172,7 +172,7 @@ class CompiledTables(MachineTables):
 
     def _fill(self, s):
         self.s = np.ascontiguousarray(self._tiles(s), np.float64)
-        self.x = self._parts(self._grouped(self._tiles(self._x(s)), 0.0))
+        self.x = self._parts(self._grouped(self._tiles(self._x(s)), 0.0), 1)
         self.products = np.empty(self.x.shape[:-2] + self.x.shape[-1:])
         self._kernels.group_products(self.x, self.products)
 
@@ -188,7 +188,7 @@ class CompiledTables(MachineTables):
         return self.s.astype(np.int8).transpose(0, 2, 1).reshape(self.walkers, -1)
 
     def tanh(self):
-        x = self.x[0] + 1j * self.x[1] if self.machine.is_complex else self.x            # (tiles, G, R, T)
+        x = self.x[:, 0] + 1j * self.x[:, 1] if self.machine.is_complex else self.x            # (tiles, G, R, T)
         rows = x[:, :, : self.size].transpose(0, 3, 1, 2).reshape(self.walkers, -1)
         return 2.0 / (1.0 + rows[:, : len(self.machine.b)]) - 1.0
 

@@ -1,6 +1,7 @@
 """The kernels of rbm.py for complex weights: the same algebra, real and imaginary parts in separate arrays so that the loops vectorise.
 
-x, products, table, factor carry a first axis (2,): real and imaginary part.
+table and factor carry a first axis (2,), x and products of a tile too: real and imaginary part. Rows of a tile must be contiguous, also for the
+compiler, or the loops over walkers do not vectorise.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ def _ratio(factor, m, sign, new, old, re, im):
 
 @compiled
 def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad):
-    """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) < |psi'/psi|^2. All tiles (2, tiles, ...), in place."""
-    _, tiles, groups, rows, width = x.shape
+    """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) < |psi'/psi|^2. All tiles (tiles, ...), in place."""
+    tiles, _, groups, rows, width = x.shape
     new, re, im, last = np.empty((2, groups, width)), np.empty(width), np.empty(width), np.empty(width)
     for tile in range(tiles):
-        xt, pt, st = x[:, tile], products[:, tile], s[tile]
+        xt, pt, st = x[tile], products[tile], s[tile]
         lo = tile * width
         for k in range(len(sequence)):
             m = sequence[k]
@@ -92,7 +93,7 @@ def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad)
 @compiled
 def connected(x, products, s, sites, table, factor, elements, total):
     """total (2, W) = sum_m elements_m psi(s^m)/psi(s) over the moves that act, real and imaginary part."""
-    _, tiles, groups, _, width = x.shape
+    tiles, _, groups, _, width = x.shape
     new, re, im = np.empty((2, groups, width)), np.empty(width), np.empty(width)
     for tile in range(tiles):
         st = s[tile]
@@ -100,8 +101,8 @@ def connected(x, products, s, sites, table, factor, elements, total):
         for m in range(len(elements)):
             first, second = sites[m, 0], sites[m, -1]
             sign, other, pair = st[first], st[second], first != second
-            _products(x[:, tile], table, m, sign, new)
-            _ratio(factor, m, sign, new, products[:, tile], re, im)
+            _products(x[tile], table, m, sign, new)
+            _ratio(factor, m, sign, new, products[tile], re, im)
             tr, ti = total[0, lo:hi], total[1, lo:hi]
             for w in range(width):
                 acts = (not pair) or sign[w] != other[w]
@@ -111,8 +112,8 @@ def connected(x, products, s, sites, table, factor, elements, total):
 
 @compiled
 def group_products(x, products):
-    """products (2, tiles, G, T) of 1 + x_j."""
+    """products (tiles, 2, G, T) of 1 + x_j."""
     one, sign = np.zeros((2, 1, 2, x.shape[2], x.shape[3])), np.ones(x.shape[4])
     one[0] = 1.0
-    for tile in range(x.shape[1]):
-        _products(x[:, tile], one, 0, sign, products[:, tile])
+    for tile in range(x.shape[0]):
+        _products(x[tile], one, 0, sign, products[tile])
