@@ -75,8 +75,9 @@ class BinaryRBM(Wavefunction):
         return None, bias + unit
 
     def _translated(self, s):
-        """s at all translations (W, translations, n)."""
-        return s[:, namespace(s).asarray(self._group)]
+        """s at all translations (W, translations, n), contiguous, which fancy indexing would not give."""
+        xp = namespace(s)
+        return xp.take(s, xp.asarray(self._group), axis=1)
 
     def machine(self, values):
         a, b, w = (values[k] + 1j * values[f"{k}_imaginary"] if self.complex else values[k] for k in ("a", "b", "weights"))
@@ -100,5 +101,6 @@ class BinaryRBM(Wavefunction):
             turned = 1j * tanh
             return pieces + [1j * s, turned, Outer(s, turned)] if self.complex else pieces
         t = tanh.reshape(walkers, len(self._group), self.hidden)
-        pieces = [s.sum(axis=1), t.sum(axis=1), np.matmul(self._translated(s).transpose(0, 2, 1), t)]
+        filters = np.matmul(namespace(t).ascontiguousarray(t.transpose(0, 2, 1)), self._translated(s))
+        pieces = [s.sum(axis=1), t.sum(axis=1), filters.transpose(0, 2, 1)]
         return pieces + [1j * piece for piece in pieces] if self.complex else pieces
