@@ -68,7 +68,7 @@ def test_machine_kernels_equal_their_twin(device, name, width, monkeypatch):
     system = SYSTEMS[name]
     sampler = (SpinFlip if name == "flips" else Exchange)(system)
     machine, s = random_machine(12, 29, width, False), system.start(Stream(2, 0, 0, 0), 48).s
-    assert (machine.group_size() < 29) == (width == 3.0)
+    assert (machine.group_size < 29) == (width == 3.0)
     plain, there = MachineTables(machine, s, {}), DeviceTables(machine, xp.asarray(s), {}, xp, gpu)
     for steps in (1, 3, 70):                                          # 70: renewed on the way
         sequence, limits = sampler.plan(Stream(3, 2, steps, 0), steps, 48)

@@ -122,7 +122,7 @@ def test_large_weights_neither_overflow_nor_lose_digits(is_complex):
     """theta up to 100, where tanh theta is 1 to all digits."""
     system = TransverseIsing([10])
     machine, moves = random_machine(10, 40, 3.0, is_complex), SpinMoves.flips(10)
-    assert machine.fits() and machine.reach() > 20 and machine.group_size() < 40
+    assert machine.fits() and machine.reach > 20 and machine.group_size < 40
     s = system.start(Stream(2, 0, 0, 0), 64).s
     tables = CompiledTables(machine, s, {})
     elements = np.zeros(10)

@@ -17,6 +17,7 @@ class SpinMoves:
         self.sites = np.ascontiguousarray(sites, dtype=np.int64)
         if self.sites.ndim != 2 or self.sites.shape[1] not in (1, 2):
             raise ValueError(f"SpinMoves: sites have shape {self.sites.shape}; expected (moves, 1) flips or (moves, 2) exchanges")
+        self._key = self.sites.shape, self.sites.tobytes()
 
     @classmethod
     def flips(cls, sites: int) -> SpinMoves:
@@ -25,6 +26,13 @@ class SpinMoves:
 
     def __len__(self):
         return len(self.sites)
+
+    def __eq__(self, other):
+        """Equal sites in equal order: a sampler's and a Hamiltonian's moves share the tables of a machine."""
+        return isinstance(other, SpinMoves) and self._key == other._key
+
+    def __hash__(self):
+        return hash(self._key)
 
     def acts(self, s, moves=slice(None)):
         """Whether each of `moves` acts on s (W, n): (W, moves)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class Machine:
     b: np.ndarray
     weights: np.ndarray
 
-    @property
+    @cached_property
     def is_complex(self) -> bool:
         return bool(np.iscomplexobj(self.weights))
 
@@ -26,6 +27,7 @@ class Machine:
         """The product of two machines is a machine: visible biases add, hidden units stand side by side."""
         return Machine(self.a + other.a, np.concatenate([self.b, other.b]), np.concatenate([self.weights, other.weights], axis=1))
 
+    @cached_property
     def reach(self) -> float:
         """No |Re theta_j| is larger, whatever the spins."""
         return float((np.abs(self.b.real) + np.abs(self.weights.real).sum(axis=0)).max())
@@ -36,12 +38,13 @@ class Machine:
 
     def fits(self) -> bool:
         """Whether no factor or product of the kernels can overflow."""
-        return bool(np.isfinite(self.weights).all() and np.isfinite(self.b).all() and 2.0 * self.reach() < LARGEST / 2
+        return bool(np.isfinite(self.weights).all() and np.isfinite(self.b).all() and 2.0 * self.reach < LARGEST / 2
                     and 4.0 * np.abs(self.slope().real).max() < LARGEST)
 
+    @cached_property
     def group_size(self) -> int:
         """Units whose product of 1 + exp(-2 theta_j) stays below exp(LARGEST), of its square for complex weights; groups are of equal size."""
-        bound, units = np.log(2.0) + 2.0 * self.reach(), len(self.b)
+        bound, units = np.log(2.0) + 2.0 * self.reach, len(self.b)
         groups = -(-units // int(max(1, LARGEST / (1 + self.is_complex) // bound)))
         return -(-units // groups)
 
@@ -64,7 +67,7 @@ class MachineTables:
 
     def __init__(self, machine: Machine, s, tables: dict):
         """s (W, n) int8; `tables` keeps the machine's tables of moves, shared by the blocks of one theta."""
-        self.machine, self.size, self.walkers, self._tables = machine, machine.group_size(), len(s), tables
+        self.machine, self.size, self.walkers, self._tables = machine, machine.group_size, len(s), tables
         self._fill(s)
 
     def _x(self, s):
