@@ -91,6 +91,18 @@ def test_fast_and_generic_path_agree_on_every_step(name, variant):
             np.testing.assert_allclose(term.local(fast, bound), term.local(generic, bound), rtol=1e-10, atol=1e-11)
 
 
+@pytest.mark.parametrize(("name", "sampler"), [("flips", SpinFlip), ("exchanges", Exchange)])
+def test_sampler_and_hamiltonian_share_the_tables_of_their_moves(name, sampler):
+    system = SYSTEMS[name]
+    psi = BinaryRBM(system)
+    bound = psi.bind(psi.start(Stream(1, 0, 0, 0)))
+    walkers, _ = sampler(system).sample(bound.renew(system.start(Stream(2, 0, 0, 0), 16)), bound, 1.0, 1, Stream(3, 2, 0, 0))
+    for term in system.terms.values():
+        term.local(walkers, bound)
+    assert len(bound._tables) == 1
+    assert SpinMoves([[0], [1]]) != SpinMoves([[1], [0]]) and SpinMoves([[0, 1]]) != SpinMoves([[0], [1]])
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_log_derivatives_from_the_tables(variant):
     """Per walker, contracted and in pieces: those of the reverse pass."""
