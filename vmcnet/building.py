@@ -87,10 +87,9 @@ def device_of(job: Job, system, local_rank: int = 0):
         if job.run.precision != "float64":
             raise JobError(f"run.precision: the kernels of {job.system.type} are of float64: use float64")
         machines = all(table.type == "binary_rbm" and table.weights == "real" for table in job.wavefunction)
-        if not (machines and job.sampling.proposal in MOVES_SPINS):
-            if kind == "gpu":
-                raise JobError(f"run.device: on a lattice a GPU serves real binary_rbm factors moved by {' or '.join(MOVES_SPINS)}: use cpu")
-            kind = "cpu"
+        if kind == "gpu" and not (machines and job.sampling.proposal in MOVES_SPINS):
+            raise JobError(f"run.device: on a lattice a GPU serves real binary_rbm factors moved by {' or '.join(MOVES_SPINS)}: use cpu")
+        kind = "cpu" if kind == "auto" else kind
     try:
         return choose(kind, job.run.precision, local_rank)
     except ValueError as error:

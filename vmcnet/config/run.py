@@ -45,7 +45,7 @@ class EvaluationTable(Table):
 class RunTable(Table):
     """How the run is carried out; nothing here but `threads`, `device` and `precision` changes a number."""
 
-    device: Literal["cpu", "gpu", "auto"] = Field("cpu", description="where walkers live; gpu: one a rank, by its number on the machine; auto: a GPU if there is one")
+    device: Literal["cpu", "gpu", "auto"] = Field("cpu", description="where walkers live; gpu: one a rank, by its number on the machine; auto: a GPU if there is one, on lattices the CPU")
     precision: Literal["float64", "float32"] = Field("float64", description="of walkers, wavefunction and local energies; parameters and sums are float64")
     threads: int = Field(1, ge=1, le=4096, description="BLAS threads a rank; other values give other bits")
     checkpoint_every: int = Field(50, ge=1, le=100_000_000, description="iterations (measurements) between checkpoints")
