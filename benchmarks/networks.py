@@ -18,9 +18,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(_name, None)             # the matrix kernels that OpenBLAS chooses for this processor, as XLA chooses its own
 
-import cProfile  # noqa: E402
 import platform  # noqa: E402
-import pstats  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
@@ -31,9 +29,11 @@ from threadpoolctl import threadpool_info  # noqa: E402
 
 import vmcnet as vmc  # noqa: E402
 from vmcnet.backend import Stream, keep_memory  # noqa: E402
+from vmcnet.calculus import dense, linear  # noqa: E402
 from vmcnet.calculus.jet import ALL, embed  # noqa: E402
 from vmcnet.calculus.jets import Jet, Jets  # noqa: E402
 from vmcnet.device import Device  # noqa: E402
+from vmcnet.kernels import cpu  # noqa: E402
 from vmcnet.parallel import SerialCommunicator  # noqa: E402
 from vmcnet.population import Population  # noqa: E402
 from vmcnet.sampling.gaussian import Gaussian  # noqa: E402
@@ -196,22 +196,46 @@ def scaling(figure: str) -> None:
     plt.savefig(figure, dpi=150)
 
 
+class Clock:
+    """Wall time inside functions that are called through a module: `watch` replaces them there by timed ones."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def watch(self, module, *names):
+        for name in names:
+            setattr(module, name, self._timed(getattr(module, name)))
+
+    def _timed(self, function):
+        def timed(*args, **options):
+            begun = time.perf_counter()
+            out = function(*args, **options)
+            self.seconds += time.perf_counter() - begun
+            return out
+
+        return timed
+
+
 def profile() -> None:
-    """Own time by function; matrix products, compiled activations and random numbers against the rest."""
-    step = iteration(vmc.systems.TrappedBosons(20), [128, 128])
-    step()
-    profiler = cProfile.Profile()
-    profiler.enable()
-    for _ in range(5):
-        step()
-    profiler.disable()
-    stats, groups = pstats.Stats(profiler).stats, {"matrix products": 0.0, "activations": 0.0, "random numbers": 0.0, "rest": 0.0}
-    places = {"_matmul": "matrix products", "cpu.py": "activations", "normal": "random numbers", "uniform": "random numbers", "random_raw": "random numbers"}
-    for (file, _, name), (_, _, own, _, _) in stats.items():
-        groups[next((group for key, group in places.items() if key in (Path(file).name, name) or key in name), "rest")] += own
-    total = sum(groups.values())
-    for name, value in groups.items():
-        print(f"{name:18s} {100 * value / total:5.1f} %   {value / 5:.4f} s an iteration")
+    """Where an iteration spends its time: products, activations with their jet and reverse rules, random numbers; the rest is everything else."""
+    clocks = {name: Clock() for name in ("matrix products", "activations", "random numbers")}
+    for module in (linear, dense):
+        clocks["matrix products"].watch(module, "matmul")
+    clocks["activations"].watch(cpu, "activation", "layer", "layer_slope", "layer_reverse", "chain", "chain_linear")
+    clocks["random numbers"].watch(cpu, "philox_words", "normals", "uniforms")
+    for widths, (particles, layers) in NETWORKS.items():
+        for dtype in (np.float64, np.float32):
+            for size in BLOCKS:
+                step, rows = iteration(vmc.systems.TrappedBosons(particles), layers, dtype, size), []
+                step()
+                for _ in range(4 * REPEATS):
+                    before, begun = [c.seconds for c in clocks.values()], time.perf_counter()
+                    step()
+                    rows.append([*(c.seconds - b for c, b in zip(clocks.values(), before, strict=True)), time.perf_counter() - begun])
+                best = min(rows, key=lambda row: row[-1])
+                shares = [100 * part / best[-1] for part in best[:-1]]
+                print(f"{widths} {np.dtype(dtype)} blocks of {size}: " + ", ".join(f"{name} {share:.0f} %" for name, share in zip(clocks, shares, strict=True))
+                      + f"; together {sum(shares):.0f} % of {1e3 * best[-1]:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -158,6 +158,7 @@ def structure():
             for name in ("tanh", "softplus", "gelu"):
                 case("dense", f"dense {name}({kind})", lambda ops, t, x, s=s, w=weight, f=name: ops.dense(s(ops, t, x), t[w], t["bias"], f))
             case("affine", f"affine({kind})", lambda ops, t, x, s=s, w=weight: ops.affine(s(ops, t, x), t[w]) ** 2)
+            case("sum", f"total({kind})", lambda ops, t, x, s=s: ops.exp(0.2 * ops.total(s(ops, t, x))))
             case("norm", f"norm({kind})", lambda ops, t, x, s=s: ops.norm(s(ops, t, x)))
             case("flatten", f"flatten({kind})", lambda ops, t, x, s=s: ops.flatten(s(ops, t, x)) ** 2)
             for axis in (-1, -2, -3):

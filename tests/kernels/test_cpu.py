@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from vmcnet.calculus import elementwise
+from vmcnet.calculus import arithmetic, elementwise
 from vmcnet.calculus.elementwise import ACTIVATIONS
 from vmcnet.kernels import cpu, of
 
@@ -98,6 +98,9 @@ def test_chain(slots, dtype):
     elementwise._chain(np, twin, y, slope, curvature)
     cpu.chain(jet, y, slope, curvature)
     np.testing.assert_allclose(jet, twin, rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
+    other = rng.normal(size=(slots, 7, 190)).astype(dtype)
+    for left in (jet, jet[..., ::-1]):                      # contiguous or not
+        np.testing.assert_allclose(cpu.product(left, other), arithmetic._product(np, left, other), rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
     if slots > 2:
         jacobian = rng.normal(size=(slots - 2, 1, 190)).astype(dtype)
         np.testing.assert_allclose(cpu.chain_linear(jacobian, y, slope, curvature), elementwise._chain_linear(np, jacobian, y, slope, curvature),

@@ -92,6 +92,9 @@ def test_jet_rules_on_a_gpu(dtype):
         gpu.chain(there, *cupy.asarray(rest))
         cpu.chain(jet, *rest)
         np.testing.assert_allclose(cupy.asnumpy(there), jet, rtol=1e3 * np.finfo(dtype).eps, atol=1e3 * np.finfo(dtype).eps)
+        other = rng.normal(size=jet.shape).astype(dtype)
+        np.testing.assert_allclose(cupy.asnumpy(gpu.product(there, cupy.asarray(other))), cpu.product(cupy.asnumpy(there), other),
+                                   rtol=1e3 * np.finfo(dtype).eps, atol=1e3 * np.finfo(dtype).eps)
         if slots > 2:
             np.testing.assert_allclose(cupy.asnumpy(gpu.chain_linear(cupy.asarray(jacobian), *cupy.asarray(rest))), cpu.chain_linear(jacobian, *rest),
                                        rtol=1e3 * np.finfo(dtype).eps, atol=1e3 * np.finfo(dtype).eps)

@@ -60,13 +60,13 @@ class Handle:
 
 
 def is_number(x) -> bool:
-    return type(x) is float or type(x) is int or isinstance(x, numbers.Number)
+    return isinstance(x, int | float) or isinstance(x, numbers.Number)
 
 
 def plain(x):
     """A Python number: a NumPy scalar would promote float32 arrays to float64."""
-    if type(x) is float:
-        return x
+    if isinstance(x, int | float):
+        return float(x)
     return complex(x) if isinstance(x, numbers.Complex) and not isinstance(x, numbers.Real) else float(x)
 
 
@@ -151,6 +151,10 @@ class Interpreter:
     def sum(self, x, axis, keepdims=False):
         """Sum over one axis; axis is negative, or at least 1 (axis 0 is the walker)."""
         return self.apply(linear.SUM, (x,), axis=self._axis(x, axis), keepdims=keepdims)
+
+    def total(self, x):
+        """Sum over all axes but the walkers': (w, ...) -> (w,)."""
+        return self.sum(self.flatten(x) if len(x.shape) > 2 else x, axis=-1)
 
     def mean(self, x, axis, keepdims=False):
         """Mean over one axis: the sum over its length."""

@@ -26,6 +26,11 @@ class Jets(Interpreter):
     def apply(self, operation, args, **static):
         return Jet(self, operation.jet(self.xp, *[a.data for a in args], **static))
 
+    def total(self, x):
+        while len(x.shape) > 1:                    # the features first: flattening would widen the support of particles and pairs
+            x = self.sum(x, axis=-1)
+        return x
+
     def constant(self, array):
         return Jet(self, JetData(array[None], CONSTANT, self.frame))
 

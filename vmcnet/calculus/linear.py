@@ -26,7 +26,7 @@ def product_adjoints(xp, adjoint, x, weight, per_walker, wanted):
     if wanted[1]:
         walkers, f, h = x.shape[0], x.shape[-1], adjoint.shape[-1]
         if not per_walker:
-            dw = x.reshape(-1, f).T @ adjoint.reshape(-1, h)
+            dw = matmul(x.reshape(-1, f).T, adjoint.reshape(-1, h))
         elif x.ndim == 2:
             dw = Outer(x, adjoint)
         else:

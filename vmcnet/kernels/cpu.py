@@ -72,6 +72,14 @@ def chain(slots, y, slope, curvature) -> None:
     numba_jets.chain(slots.reshape(len(slots), -1), y.reshape(-1), slope.reshape(-1), curvature.reshape(-1))
 
 
+def product(p, q):
+    """Slots (S, ...) of the product of two jets: p0 q0, p0 q_c + q0 p_c, and 2 sum_c p_c q_c on top in the Laplacian."""
+    p, q = np.ascontiguousarray(p), np.ascontiguousarray(q)
+    out = np.empty_like(p)
+    numba_jets.product(p.reshape(len(p), -1), q.reshape(len(p), -1), out.reshape(len(p), -1))
+    return out
+
+
 def chain_linear(jacobian, y, slope, curvature):
     """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the Laplacian 0."""
     rows = jacobian[:, 0]

@@ -80,6 +80,23 @@ __global__ void chain(T* slots, const T* y, const T* slope, const T* curvature, 
     slots[(count - 1) * size + m] = f1 * slots[(count - 1) * size + m] + curvature[m] * squares;
 }
 
+// slots (S, M) of the product of two jets
+template <typename T>
+__global__ void product(const T* p, const T* q, T* out, long size, int count)
+{
+    long m = blockIdx.x * (long)blockDim.x + threadIdx.x;
+    if (m >= size) return;
+    const T p0 = p[m], q0 = q[m];
+    T total = 0;
+    out[m] = p0 * q0;
+    for (int c = 1; c < count - 1; c++) {
+        T a = p[c * size + m], b = q[c * size + m];
+        total += a * b;
+        out[c * size + m] = p0 * b + q0 * a;
+    }
+    out[(count - 1) * size + m] = p0 * q[(count - 1) * size + m] + q0 * p[(count - 1) * size + m] + 2 * total;
+}
+
 // derivatives jacobian (C, F) shared by all walkers, Laplacian 0; y, slope, curvature (W, F), out (C + 2, W, F)
 template <typename T>
 __global__ void chain_linear(const T* jacobian, const T* y, const T* slope, const T* curvature, T* out, long size, int features, int count)
@@ -115,5 +132,5 @@ extern "C" __global__ void philox_words(word* out, word k0, word k1, word c0, wo
 
 ACTIVATIONS = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")        # in the order of the source's enum
 TYPES = ("float", "double")
-NAMES = [f"{kernel}<{t}>" for kernel in ("chain", "chain_linear") for t in TYPES] + [
+NAMES = [f"{kernel}<{t}>" for kernel in ("chain", "product", "chain_linear") for t in TYPES] + [
     f"{kernel}<{t}, {k}>" for kernel in ("activation", "layer", "layer_slope") for t in TYPES for k in range(len(ACTIVATIONS))]

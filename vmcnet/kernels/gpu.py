@@ -60,6 +60,14 @@ def chain(slots, y, slope, curvature) -> None:
     _launch(f"chain<{_type(slots)}>", y.size, slots, y, slope, curvature, np.int64(y.size), np.int32(len(slots)))
 
 
+def product(p, q):
+    """Slots (S, ...) of the product of two jets: p0 q0, p0 q_c + q0 p_c, and 2 sum_c p_c q_c on top in the Laplacian."""
+    p, q = cupy.ascontiguousarray(p), cupy.ascontiguousarray(q)
+    out = cupy.empty_like(p)
+    _launch(f"product<{_type(p)}>", p[0].size, p, q, out, np.int64(p[0].size), np.int32(len(p)))
+    return out
+
+
 def chain_linear(jacobian, y, slope, curvature):
     """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the Laplacian 0."""
     jacobian, y, slope, curvature = (cupy.ascontiguousarray(a) for a in (jacobian, y, slope, curvature))

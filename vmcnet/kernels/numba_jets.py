@@ -35,6 +35,27 @@ def chain(slots, y, slope, curvature):
 
 
 @compiled
+def product(p, q, out):
+    """out = p q by the rule of jets; all (S, M)."""
+    last, size = p.shape[0] - 1, p.shape[1]
+    squares = np.empty(TILE, p.dtype)
+    two = p.dtype.type(2)
+    for start in range(0, size, TILE):
+        stop = min(start + TILE, size)
+        p0, q0, total = p[0, start:stop], q[0, start:stop], squares[: stop - start]
+        total[:] = 0
+        for c in range(1, last):
+            pc, qc, row = p[c, start:stop], q[c, start:stop], out[c, start:stop]
+            for m in range(len(p0)):
+                total[m] += pc[m] * qc[m]
+                row[m] = p0[m] * qc[m] + q0[m] * pc[m]
+        pc, qc, row, first = p[last, start:stop], q[last, start:stop], out[last, start:stop], out[0, start:stop]
+        for m in range(len(p0)):
+            row[m] = p0[m] * qc[m] + q0[m] * pc[m] + two * total[m]
+            first[m] = p0[m] * q0[m]
+
+
+@compiled
 def chain_linear(jacobian, y, slope, curvature, out):
     """The same for derivatives J (C, F) that all W walkers share, Laplacian 0; y ... (W, F), out (C + 2, W, F)."""
     last = jacobian.shape[0] + 1

@@ -37,6 +37,6 @@ class EllipticalGaussian(Wavefunction):
         axial[..., -1] = 1.0
 
         def total(weights):
-            return ops.sum(ops.sum(squares * ops.constant(ops.xp.asarray(weights, dtype=ops.real_dtype)), axis=-1), axis=-1)
+            return ops.total(squares * ops.constant(ops.xp.asarray(weights, dtype=ops.real_dtype)))
 
         return None, -((total(1.0 - axial) + total(axial) * theta["beta"]) * theta["alpha"])

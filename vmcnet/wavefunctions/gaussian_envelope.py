@@ -28,5 +28,5 @@ class GaussianEnvelope(Wavefunction):
         return {"alpha": np.float64(self._alpha)}
 
     def log_psi(self, ops, theta, walkers):
-        square = ops.sum(ops.sum(walkers.r * walkers.r, axis=-1), axis=-1)
+        square = ops.total(walkers.r * walkers.r)
         return None, -(square * theta["alpha"])
