@@ -197,7 +197,7 @@ def scaling(figure: str) -> None:
 
 
 class Clock:
-    """Wall time inside functions that are called through a module: `watch` replaces them there by timed ones."""
+    """CPU time inside functions that are called through a module: `watch` replaces them there by timed ones."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -208,9 +208,9 @@ class Clock:
 
     def _timed(self, function):
         def timed(*args, **options):
-            begun = time.perf_counter()
+            begun = time.process_time()
             out = function(*args, **options)
-            self.seconds += time.perf_counter() - begun
+            self.seconds += time.process_time() - begun
             return out
 
         return timed
@@ -229,9 +229,9 @@ def profile() -> None:
                 step, rows = iteration(vmc.systems.TrappedBosons(particles), layers, dtype, size), []
                 step()
                 for _ in range(4 * REPEATS):
-                    before, begun = [c.seconds for c in clocks.values()], time.perf_counter()
+                    before, begun = [c.seconds for c in clocks.values()], time.process_time()
                     step()
-                    rows.append([*(c.seconds - b for c, b in zip(clocks.values(), before, strict=True)), time.perf_counter() - begun])
+                    rows.append([*(c.seconds - b for c, b in zip(clocks.values(), before, strict=True)), time.process_time() - begun])
                 best = min(rows, key=lambda row: row[-1])
                 shares = [100 * part / best[-1] for part in best[:-1]]
                 print(f"{widths} {np.dtype(dtype)} blocks of {size}: " + ", ".join(f"{name} {share:.0f} %" for name, share in zip(clocks, shares, strict=True))

@@ -88,11 +88,14 @@ class Interpreter:
 
     @staticmethod
     def _match(operation, a, b):
-        if a.is_parameter and b.is_parameter:
-            raise TypeError(f"{operation.name} of two parameters: a parameter must meet a walker quantity directly "
-                            "(elementwise maps such as positivity belong into the Layout)")
         na, nb = len(a.shape), len(b.shape)
-        fits = na == nb if a.is_parameter == b.is_parameter else (na < nb if a.is_parameter else nb < na)
+        if a.is_parameter:
+            if b.is_parameter:
+                raise TypeError(f"{operation.name} of two parameters: a parameter must meet a walker quantity directly "
+                                "(elementwise maps such as positivity belong into the Layout)")
+            fits = na < nb
+        else:
+            fits = nb < na if b.is_parameter else na == nb
         if not fits:
             raise ValueError(f"{operation.name} of shapes {a.shape} and {b.shape}: walker quantities need the same number of "
                              "axes (walkers first), parameters fewer; use ops.expand")

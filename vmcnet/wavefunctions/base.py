@@ -32,7 +32,7 @@ class Parameters:
     """name -> handle, as log_psi sees them; `within` gives a factor of a product its own names."""
 
     def __init__(self, handles: dict, prefix: str = ""):
-        self._handles, self._prefix = handles, prefix
+        self._handles, self._prefix, self._within = handles, prefix, {}
 
     def __getitem__(self, name: str):
         key = self._prefix + name
@@ -42,7 +42,9 @@ class Parameters:
         return self._handles[key]
 
     def within(self, prefix: str) -> Parameters:
-        return Parameters(self._handles, f"{self._prefix}{prefix}.")
+        if prefix not in self._within:
+            self._within[prefix] = Parameters(self._handles, f"{self._prefix}{prefix}.")
+        return self._within[prefix]
 
 
 class Wavefunction:
@@ -59,6 +61,7 @@ class Wavefunction:
 
     name = "wavefunction"
     decays = False
+    features = 128                  # numbers a walker that a jet with all coordinates carries: sets the size of tiles, nothing else
     core = 0.0                      # psi = 0 for pairs of particles closer than this
     particles: int
     dimensions: int
@@ -115,6 +118,7 @@ class Product(Wavefunction):
             self.layout.prefixed(label, factor.layout)
         self.name = " x ".join(self.names)
         self.decays, self.core = any(factor.decays for factor in flat), max(factor.core for factor in flat)
+        self.features = max(factor.features for factor in flat)
 
     def log_psi(self, ops, theta, walkers):
         phase, total = None, None
@@ -144,9 +148,9 @@ class Product(Wavefunction):
         return " x ".join(f.describe() for f in self.factors)
 
 
-def jet_tile(walkers: int, n: int, d: int, itemsize: int) -> int:
-    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of 128 features of at most 2 MiB."""
-    while walkers % 2 == 0 and walkers * (n * d + 2) * 128 * itemsize > 2**21:
+def jet_tile(walkers: int, n: int, d: int, features: int, itemsize: int) -> int:
+    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of that many features of at most 2 MiB."""
+    while walkers % 2 == 0 and walkers * (n * d + 2) * features * itemsize > 2**21:
         walkers //= 2
     return walkers
 
@@ -254,7 +258,7 @@ class Bound:
         On the host in tiles of walkers that keep a jet in the second-level cache; their size depends on shapes and dtype alone.
         """
         xp, (count, *shape) = namespace(walkers.r), walkers.r.shape
-        tile = jet_tile(count, *shape, walkers.r.dtype.itemsize) if xp is np else count
+        tile = jet_tile(count, *shape, self.wavefunction.features, walkers.r.dtype.itemsize) if xp is np else count
         ops, parts = Jets(xp, *shape), []
         parameters = self._handles(ops, xp, walkers.r.dtype)
         for k in range(0, count, tile):

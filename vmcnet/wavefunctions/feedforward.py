@@ -19,8 +19,10 @@ class Dense:
 
     def __init__(self, layout: Layout, prefix: str, inputs: int, layers, activation: str, skip: bool):
         self.prefix, self.widths, self.activation, self.skip = prefix, [inputs, *layers], activation, skip
+        self._layers = []           # names of weights and bias, and whether the input is added
         for k, (fan, width) in enumerate(zip(self.widths, self.widths[1:], strict=False), 1):
             layout.add(f"{prefix}weights{k}", (fan, width)).add(f"{prefix}bias{k}", (width,))
+            self._layers.append((f"{prefix}weights{k}", f"{prefix}bias{k}", skip and fan == width))
 
     @property
     def outputs(self) -> int:
@@ -34,9 +36,9 @@ class Dense:
         return out
 
     def __call__(self, ops, theta, h):
-        for k, (fan, width) in enumerate(zip(self.widths, self.widths[1:], strict=False), 1):
-            new = ops.dense(h, theta[f"{self.prefix}weights{k}"], theta[f"{self.prefix}bias{k}"], self.activation)
-            h = h + new if self.skip and fan == width else new
+        for weights, bias, added in self._layers:
+            new = ops.dense(h, theta[weights], theta[bias], self.activation)
+            h = h + new if added else new
         return h
 
 
@@ -82,6 +84,8 @@ class FeedForward(Wavefunction):
         else:
             self._all = self._network("", n * d + (n * (n - 1) * d if pairs else 0), layers, activation, skip)
             last = self._all.outputs
+            if not pairs:
+                self.features = max(layers)
         if skip and not any(a == b for net in self.networks for a, b in zip(net.widths, net.widths[1:], strict=False)):
             raise ValueError(f"FeedForward skip = true, but no layer keeps the width of the one before it: layers = {list(layers)}, head = {head}")
         self.layout.add("last_weights", (last, 1))
