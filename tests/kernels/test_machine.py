@@ -54,15 +54,16 @@ def test_machine_is_psi(name, variant):
 
 
 @pytest.mark.parametrize("is_complex", [False, True])
-@pytest.mark.parametrize("width", [0.02, 0.4])
+@pytest.mark.parametrize(("width", "walkers"), [(0.02, 96), (0.4, 96), (0.4, 131), (0.4, 256)])
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_kernels_equal_their_numpy_twin(name, width, is_complex):
+def test_kernels_equal_their_numpy_twin(name, width, walkers, is_complex):
+    """131 walkers: one tile; 256: two."""
     system = SYSTEMS[name]
     sampler = (SpinFlip if name == "flips" else Exchange)(system)
-    machine, s = random_machine(12, 29, width, is_complex), system.start(Stream(2, 0, 0, 0), 96).s
+    machine, s = random_machine(12, 29, width, is_complex), system.start(Stream(2, 0, 0, 0), walkers).s
     plain, fast = MachineTables(machine, s, {}), CompiledTables(machine, s, {})
     for steps in (1, 3):
-        sequence, limits = sampler.plan(Stream(3, 2, steps, 0), steps, 96)
+        sequence, limits = sampler.plan(Stream(3, 2, steps, 0), steps, walkers)
         for a, b in zip(plain.sweep(sampler.moves, sequence, limits), fast.sweep(sampler.moves, sequence, limits), strict=True):
             np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(plain.spins(), fast.spins())

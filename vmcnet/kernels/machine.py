@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-WIDEST_TILE = 128        # walkers a tile, the length of the innermost loops
+WIDEST_TILE, NARROWEST_TILE = 128, 16        # walkers a tile, the length of the innermost loops
 LARGEST = 600.0          # exponents that are left to exp; beyond, the machine offers no tables
 
 
@@ -147,7 +147,8 @@ class CompiledTables(MachineTables):
 
         self._kernels = rbm_complex if machine.is_complex else rbm
         walkers = len(s)
-        self._width = next(t for t in range(min(walkers, WIDEST_TILE), 0, -1) if walkers % t == 0)
+        width = next(t for t in range(min(walkers, WIDEST_TILE), 0, -1) if walkers % t == 0)
+        self._width = width if width >= NARROWEST_TILE else walkers                # a block of 131 walkers is one tile, not 131
         super().__init__(machine, s, tables)
 
     def _parts(self, array, axis=0):
