@@ -25,6 +25,7 @@ def conditions(threads: int) -> dict:
     """What the bits of a run depend on besides the job: processor type, library versions, BLAS and its threads."""
     from importlib.metadata import version
 
+    import scipy.linalg  # noqa: F401  (numba and the natural gradients load its BLAS sooner or later; listed, it must be there from the start)
     from threadpoolctl import threadpool_info
 
     processor = platform.processor() or platform.machine()
