@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from vmcnet.parallel import SerialCommunicator, exact_sum, owned_blocks
+from vmcnet.kernels.numba_sum import add_share
+from vmcnet.parallel import SerialCommunicator, bounded_sum, exact_sum, exponents, owned_blocks
 
 
 class Ranks:
@@ -88,3 +89,27 @@ def test_denormals_zeros_and_the_largest_numbers():
     big = np.finfo(float).max / 4
     assert exact_sum(SerialCommunicator(), np.full((3, 1), big), 3)[0] == pytest.approx(3 * big, rel=1e-15)
     assert exact_sum(SerialCommunicator(), np.full((1000, 1), 1.0), 1000)[0] == 1000.0
+
+
+@pytest.mark.parametrize("limbs", [1, 2])
+def test_the_compiled_pass_is_its_plain_twin(limbs):
+    rng, bits = np.random.default_rng(limbs), 52
+    share = np.append(rng.normal(size=(3, 100)) * 10.0 ** rng.integers(-15, 1, size=(3, 100)), np.full((3, 1), 5e-324), axis=1)
+    shift = np.append(np.frexp(np.abs(share).max(axis=0))[1][:100] * -1 + bits, 1023)
+    factor, total, twin = np.ldexp(1.0, shift), np.zeros((limbs, 101), np.int64), np.zeros((limbs, 101), np.int64)
+    factor[7] = 0.0
+    for x in share:
+        assert add_share(x, factor, 2.0**bits, total)
+        scaled = np.ldexp(np.where(factor > 0, x, 0.0), shift)
+        high = np.rint(scaled)
+        for limb, part in zip(twin, (high, np.rint(np.ldexp(scaled - high, bits))), strict=False):
+            limb += part.astype(np.int64)
+    assert np.array_equal(total, twin) and total.any(axis=1).all() and not total[:, 7].any()
+    for bad in (np.nan, np.inf, 2.0**(bits + 1)):
+        assert not add_share(np.array([0.0, bad]), np.ones(2), 2.0**bits, np.zeros((limbs, 2), np.int64))
+
+
+def test_a_share_beyond_its_exponent_is_refused():
+    for bad in (5.0, np.nan):
+        with pytest.raises(ValueError, match="beyond its exponent"):
+            bounded_sum(SerialCommunicator(), [np.array([1.0, bad])], exponents(np.array([1.0, 1.0])), 1, 2)

@@ -16,6 +16,7 @@ import numpy as np
 
 ZERO, NONFINITE = -(2**30), 2**30        # exponents that stand for 0 and for NaN or infinity
 LIMB_BLOCKS = 1024                        # more blocks than this: two limbs
+LARGEST_POWER = 1023                      # of 2 in float64
 
 
 class LaunchError(RuntimeError):
@@ -186,18 +187,20 @@ def bounded_sum(comm, shares, exponent: np.ndarray, blocks: int, limbs: int) -> 
 
     With two limbs the exponents may be 2^40 too large and the sum still has all its digits. Raises ValueError for a share beyond its exponent.
     """
+    from vmcnet.kernels.numba_sum import add_share
+
     bits = 62 - ceil(log2(max(blocks, 1)))
     valid = (exponent != ZERO) & (exponent != NONFINITE)
     shift = np.where(valid, bits - exponent, 0).astype(np.int32)
-    total = np.zeros((limbs, *exponent.shape), np.int64)
+    once = np.minimum(shift, LARGEST_POWER)                       # denormal shares are scaled in two steps
+    twice = shift - once if (once < shift).any() else None
+    factor = np.where(valid, np.ldexp(1.0, once), 0.0).reshape(-1)
+    total = np.zeros((limbs, factor.size), np.int64)
     for share in shares:
-        scaled = np.ldexp(np.where(valid, share, 0.0), shift)
-        if not (np.abs(scaled) <= 2.0**bits).all():
+        share = share if twice is None else np.ldexp(share, twice)
+        if not add_share(np.ascontiguousarray(share, np.float64).reshape(-1), factor, 2.0**bits, total):
             raise ValueError("bounded_sum: a share lies beyond its exponent, or is NaN where its bound is not")
-        high = np.rint(scaled)
-        total[0] += high.astype(np.int64)
-        if limbs == 2:
-            total[1] += np.rint(np.ldexp(scaled - high, bits)).astype(np.int64)
+    total = total.reshape(limbs, *exponent.shape)
     total = comm.reduce_sum(total)
     value = np.ldexp(total[0].astype(np.float64), -shift)
     if limbs == 2:
