@@ -148,7 +148,7 @@ def own_side(options, parameters):
     natural_gradient.positive_solution = timed_solution
     actions = {"sweep": sweep, "local energies": energies, "Adam iteration": iterations(Adam(RATE))}
     if options.natural:
-        for name, natural in (("conjugate gradients", SRCG(shift=SHIFT)), ("minSR", MinSR(shift=SHIFT))):
+        for name, natural in (("conjugate gradients", SRCG(shift=SHIFT, tolerance=1e-5)), ("minSR", MinSR(shift=SHIFT))):
             actions[f"natural: {name}"] = iterations(SGD(RATE), natural=natural)
     rest = {"acceptance": lambda: float(np.mean(accepted)), "update": update, "solving": solving}
     return actions, rest, f"vmcnet {vmcnet.__version__}, NumPy {np.__version__}"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vmcnet.kernels.numba_sum import add_share
-from vmcnet.parallel import SerialCommunicator, bounded_sum, exact_sum, exponents, owned_blocks
+from vmcnet.kernels.numba_sum import add_share, largest_exponents
+from vmcnet.parallel import NONFINITE, ZERO, SerialCommunicator, bounded_sum, exact_sum, exponents, owned_blocks
 
 
 class Ranks:
@@ -107,6 +107,18 @@ def test_the_compiled_pass_is_its_plain_twin(limbs):
     assert np.array_equal(total, twin) and total.any(axis=1).all() and not total[:, 7].any()
     for bad in (np.nan, np.inf, 2.0**(bits + 1)):
         assert not add_share(np.array([0.0, bad]), np.ones(2), 2.0**bits, np.zeros((limbs, 2), np.int64))
+
+
+def test_exponents_are_those_of_frexp():
+    rng = np.random.default_rng(3)
+    sums = np.append(rng.normal(size=(4, 200)) * 2.0 ** rng.integers(-1060, 1020, size=(1, 200)), np.zeros((4, 3)), axis=1)
+    sums[:, 200] = 5e-324, -2.2250738585072014e-308, 0.0, 1e-310
+    sums[2, 201] = -np.inf
+    out = np.full(203, ZERO)
+    largest_exponents(sums, sums.view(np.int64), ZERO, NONFINITE, out)
+    twin = np.where(sums == 0.0, ZERO, np.frexp(np.where(np.isfinite(sums), sums, 0.0))[1])
+    assert np.array_equal(out, np.where(np.isfinite(sums), twin, NONFINITE).max(axis=0))
+    assert out[200] == -1021 and out[201] == NONFINITE and out[202] == ZERO and (np.abs(sums[:, :200]) < 2.0**-1022).any()
 
 
 def test_a_share_beyond_its_exponent_is_refused():

@@ -169,9 +169,10 @@ def exact_sum(comm, block_sums: np.ndarray, blocks: int) -> np.ndarray:
     x becomes the integer rint(x 2^(62 - h - e)), h = ceil(log2 blocks), and integers add without error. Above
     LIMB_BLOCKS blocks a second integer keeps the remainder. An element that is NaN or infinite in any block gives NaN.
     """
-    finite = np.isfinite(block_sums)
-    exponent = np.where(block_sums == 0.0, ZERO, np.frexp(np.where(finite, block_sums, 0.0))[1])
-    exponent = np.where(finite, exponent, NONFINITE).max(axis=0).astype(np.int64)
+    from vmcnet.kernels.numba_sum import largest_exponents
+
+    block_sums, exponent = np.ascontiguousarray(block_sums, np.float64), np.full(block_sums.shape[1], ZERO, np.int64)
+    largest_exponents(block_sums, block_sums.view(np.int64), ZERO, NONFINITE, exponent)
     return bounded_sum(comm, block_sums, comm.reduce_max(exponent), blocks, 1 if blocks <= LIMB_BLOCKS else 2)
 
 

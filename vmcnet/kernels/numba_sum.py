@@ -1,6 +1,8 @@
-"""Compiled pass of the exact sum of vmcnet.parallel over one share; its plain twin is in the tests."""
+"""Compiled passes of the exact sum of vmcnet.parallel; their plain twins are in the tests."""
 
 from __future__ import annotations
+
+from math import frexp
 
 import numpy as np
 
@@ -22,3 +24,18 @@ def add_share(share, factor, limit, total):
         if len(total) > 1:
             total[1, p] += np.int64(np.rint((scaled - high) * limit))
     return inside
+
+
+@compiled
+def largest_exponents(sums, words, zero, nonfinite, out):
+    """out (P,) = the largest exponent e, |x| < 2^e, of every column of sums (B, P), of which `words` are the bits; or one of the two marks."""
+    for b in range(sums.shape[0]):
+        for p in range(sums.shape[1]):
+            e = (words[b, p] >> 52) & 0x7FF
+            if e == 0x7FF:
+                k = nonfinite
+            elif e > 0:
+                k = e - 1022
+            else:
+                k = zero if sums[b, p] == 0.0 else frexp(sums[b, p])[1]
+            out[p] = max(out[p], k)
