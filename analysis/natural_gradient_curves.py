@@ -55,12 +55,12 @@ def draw(curves, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7.5, 4.8))
+    figure, axes = plt.subplots(figsize=(7.0, 4.8))
     for number, (name, errors) in enumerate(curves.items()):
         axes.semilogy(np.convolve(errors, np.ones(10) / 10, "valid"), label=f"{name}: {errors[-20:].mean():.1e}", color=f"C{number}",
                       linewidth=2.2 if number in (0, len(curves) - 2, len(curves) - 1) else 1.0)
     axes.set(xlabel="iteration", ylabel="relative error of the energy, mean of 10 iterations", title="Critical Ising chain of 100 spins")
-    axes.legend(fontsize=7, loc="upper right")
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.savefig(path, dpi=130, bbox_inches="tight")
 
 
