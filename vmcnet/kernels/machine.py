@@ -23,6 +23,11 @@ class Machine:
     def is_complex(self) -> bool:
         return bool(np.iscomplexobj(self.weights))
 
+    @cached_property
+    def parts(self):
+        """(weights, b) of the real and of the imaginary parts, contiguous."""
+        return [tuple(np.ascontiguousarray(x) for x in pair) for pair in ((self.weights.real, self.b.real), (self.weights.imag, self.b.imag))]
+
     def joined(self, other: Machine) -> Machine:
         """The product of two machines is a machine: visible biases add, hidden units stand side by side."""
         return Machine(self.a + other.a, np.concatenate([self.b, other.b]), np.concatenate([self.weights, other.weights], axis=1))
@@ -72,7 +77,15 @@ class MachineTables:
 
     def _x(self, s):
         """exp(-2 theta) (W, M)."""
-        return np.exp(-2.0 * (s.astype(np.float64) @ self.machine.weights + self.machine.b))
+        s, out = s.astype(np.float64), np.empty((len(s), len(self.machine.b)), self.machine.weights.dtype)
+        if not self.machine.is_complex:
+            return np.exp(-2.0 * (s @ self.machine.weights + self.machine.b), out=out)
+        real, imaginary = (s @ weights + b for weights, b in self.machine.parts)
+        t = np.tan(-imaginary)                   # e^i phi by tan(phi/2): NumPy's tan is eight times faster than its sine and cosine
+        square = t * t
+        size = np.exp(-2.0 * real) / (1.0 + square)
+        out.real, out.imag = size * (1.0 - square), size * (2.0 * t)
+        return out
 
     def _table(self, moves):
         if moves not in self._tables:
