@@ -3,9 +3,10 @@
     python benchmarks/lattice_vs_netket.py --peer PYTHON_OF_NETKET [--sites 100] [--alpha 1] [--spread 0.01] [--walkers 1024] [--repeats 9] [--natural]
 
 Measures, in one run and in turns, the minimum of `repeats`: one sweep of N flips of all walkers, all local energies, a full Adam iteration
-(sweep, energies, gradient, step), and with --natural a full natural-gradient iteration with the same shift: SR by conjugate
-gradients and minSR, the best of each. `spread` is the width of the random parameters: 0.01 gives an
-acceptance near 0.98, 0.07 one near 0.5. The peer runs in its own process, with its own interpreter, and answers by a line a measurement.
+(sweep, energies, gradient, step), and with --natural a full natural-gradient iteration with the same shift: SR by conjugate gradients
+(tolerance 1e-5 in both) and minSR, the best of each, the share of the linear solve in ours, and, from the peer's own samples, that the update
+is the same. `spread` is the width of the random parameters: 0.01 gives an acceptance near 0.98, 0.06 one near 0.5. The peer runs in its own
+process, with its own interpreter, and answers by a line a measurement.
 """
 
 from __future__ import annotations
