@@ -242,7 +242,8 @@ def silu_layer_slope(z, b, slope):
 @compiled
 def layer_reverse(adjoint, slope, out, b):
     """out = adjoint slope (M, F) and b (F,) its sum over rows, in their order."""
-    b[:] = 0
+    for f in range(b.size):
+        b[f] = 0
     for w in range(out.shape[0]):
         for f in range(out.shape[1]):
             d = adjoint[w, f] * slope[w, f]

@@ -19,10 +19,11 @@ def chain(slots, y, slope, curvature):
     squares = np.empty(TILE, slots.dtype)
     for start in range(0, size, TILE):
         stop = min(start + TILE, size)
-        f1, f2 = slope[start:stop], curvature[start:stop]           # slices: indices from 0 are what the compiler vectorises
-        total = squares[: stop - start]
-        total[:] = 0
-        slots[0, start:stop] = y[start:stop]
+        f1, f2, value = slope[start:stop], curvature[start:stop], y[start:stop]      # slices: indices from 0 are what the compiler vectorises
+        total, row = squares[: stop - start], slots[0, start:stop]
+        for m in range(len(f1)):
+            total[m] = 0
+            row[m] = value[m]
         for c in range(1, last):
             row = slots[c, start:stop]
             for m in range(len(f1)):
@@ -43,7 +44,8 @@ def product(p, q, out):
     for start in range(0, size, TILE):
         stop = min(start + TILE, size)
         p0, q0, total = p[0, start:stop], q[0, start:stop], squares[: stop - start]
-        total[:] = 0
+        for m in range(len(p0)):
+            total[m] = 0
         for c in range(1, last):
             pc, qc, row = p[c, start:stop], q[c, start:stop], out[c, start:stop]
             for m in range(len(p0)):
