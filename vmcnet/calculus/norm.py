@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, embed, whole
+from vmcnet.calculus.linear import summed
 
 
 class Norm:
@@ -11,7 +12,7 @@ class Norm:
     name = "norm"
 
     def value(self, xp, x):
-        return xp.sqrt((x * x).sum(axis=-1))
+        return xp.sqrt(summed(xp, x * x, x.ndim - 1))
 
     def jet(self, xp, x):
         if x.support == LINEAR:
@@ -21,9 +22,9 @@ class Norm:
         y = self.value(xp, s[0])
         if x.support == CONSTANT:
             return x.like(y[None])
-        out = (s * s[0]).sum(axis=-1) / y
+        out = summed(xp, s * s[0], s.ndim - 1) / y
         out[0] = y
-        out[-1] += ((s[1:-1] ** 2).sum(axis=(0, -1)) - (out[1:-1] ** 2).sum(axis=0)) / y
+        out[-1] += (summed(xp, s[1:-1] ** 2, s.ndim - 1) - out[1:-1] ** 2).sum(axis=0) / y
         return x.like(out)
 
     def reverse(self, xp, adjoint, out, x, per_walker=False):
