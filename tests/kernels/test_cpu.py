@@ -9,6 +9,7 @@ import pytest
 
 from vmcnet.calculus import arithmetic, elementwise
 from vmcnet.calculus.elementwise import ACTIVATIONS
+from vmcnet.calculus.jet import _scatter_pairs, scatter_pairs
 from vmcnet.kernels import cpu, of
 
 TYPES = (np.float64, np.float32)
@@ -105,6 +106,15 @@ def test_chain(slots, dtype):
         jacobian = rng.normal(size=(slots - 2, 1, 190)).astype(dtype)
         np.testing.assert_allclose(cpu.chain_linear(jacobian, y, slope, curvature), elementwise._chain_linear(np, jacobian, y, slope, curvature),
                                    rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
+
+
+@each_type
+def test_scatter_pairs(dtype):
+    for n in (2, 3, 6):
+        first, second = np.random.default_rng(n).normal(size=(2, 4, 3, n * (n - 1) // 2, 5)).astype(dtype)
+        found = scatter_pairs(np, first[..., ::2], second[..., ::2], n)                               # not contiguous
+        np.testing.assert_allclose(found, _scatter_pairs(np, first[..., ::2], second[..., ::2], n), rtol=20 * np.finfo(dtype).eps, atol=20 * np.finfo(dtype).eps)
+        assert found.dtype == dtype and found.shape == (n, 4, 3, 3)
 
 
 def test_nan_in_a_derivative_stays():

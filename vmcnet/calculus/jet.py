@@ -19,6 +19,8 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from vmcnet import kernels
+
 CONSTANT, OWN, PAIR, LINEAR, ALL = "constant", "own", "pair", "linear", "all"
 
 
@@ -102,6 +104,11 @@ def scatter_pairs(xp, first, second, n: int):
 
     Particle i collects `first` of the pairs (i, j > i) and `second` of the pairs (j < i, i).
     """
+    compiled = kernels.of(np, first.dtype) if xp is np and first.dtype == second.dtype else None
+    return compiled.scatter_pairs(first, second, *pair_arrays(np, n), n) if compiled else _scatter_pairs(xp, first, second, n)
+
+
+def _scatter_pairs(xp, first, second, n: int):
     i, j = (np.array(k) for k in pair_indices(n))
     out = []
     for particle in range(n):

@@ -80,6 +80,15 @@ def product(p, q):
     return out
 
 
+def scatter_pairs(first, second, i, j, n: int):
+    """Sum over pairs onto their particles: first, second (..., pairs, F), particles i, j (pairs,) -> (n, ..., F)."""
+    lead, (pairs, features) = first.shape[:-2], first.shape[-2:]
+    out = np.empty((n, *lead, features), first.dtype)
+    first, second = (np.ascontiguousarray(a).reshape(-1, pairs, features) for a in (first, second))
+    numba_jets.scatter_pairs(first, second, i, j, out.reshape(n, -1, features))
+    return out
+
+
 def chain_linear(jacobian, y, slope, curvature):
     """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the Laplacian 0."""
     rows = jacobian[:, 0]

@@ -36,6 +36,21 @@ def chain(slots, y, slope, curvature):
 
 
 @compiled
+def scatter_pairs(first, second, i, j, out):
+    """out (n, L, F): particle i[p] gets first[:, p], j[p] gets second[:, p], both (L, P, F), in the order of the pairs."""
+    for row in range(out.shape[1]):
+        for k in range(out.shape[0]):
+            for f in range(out.shape[2]):
+                out[k, row, f] = 0
+        for p in range(len(i)):
+            a, b = out[i[p], row], out[j[p], row]
+            for f in range(out.shape[2]):
+                a[f] += first[row, p, f]
+            for f in range(out.shape[2]):
+                b[f] += second[row, p, f]
+
+
+@compiled
 def product(p, q, out):
     """out = p q by the rule of jets; all (S, M)."""
     last, size = p.shape[0] - 1, p.shape[1]
