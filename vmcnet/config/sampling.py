@@ -15,7 +15,7 @@ class SamplingTable(Table):
     """Metropolis walkers."""
 
     walkers: int = Field(1024, ge=2, le=100_000_000, description="walkers on all ranks together, a multiple of block")
-    block: int = Field(128, ge=1, le=1_000_000, description="walkers a block: unit of ownership, randomness and arithmetic")
+    block: int = Field(128, ge=1, le=1_000_000, description="walkers a block: unit of ownership, randomness and arithmetic; small networks are faster in larger blocks, up to walkers over ranks")
     steps: int = Field(10, ge=1, le=1_000_000, description="Metropolis steps an iteration")
     warmup: int = Field(50, ge=0, le=10_000_000, description="warm-up iterations before training, the step size is tuned in them")
     proposal: Literal["gaussian", "one_particle", "langevin", "spin_flip", "exchange", "gibbs", "thermal"] = Field(
