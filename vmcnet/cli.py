@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -57,6 +58,8 @@ def main(arguments=None) -> None:
     except BaseException as error:
         code = _failure(error, comm)
         if comm is not None and comm.size > 1:
+            sys.stdout.flush()
+            time.sleep(0.5)          # launchers drop what they have not yet read of a process that aborts
             comm.abort(code)
     sys.stdout.flush()
     sys.exit(code)
@@ -70,14 +73,11 @@ def _failure(error: BaseException, comm) -> int:
     from vmcnet.population import NonFiniteError, RanksDisagree
     from vmcnet.storage.atomic import FileProblem
 
-    rank, size = (comm.rank, comm.size) if comm is not None else (0, 1)
+    rank = comm.rank if comm is not None else 0
     if isinstance(error, JobError | FileProblem | LaunchError | NonFiniteError | DivergedError | RanksDisagree):
-        if rank == 0:
-            print(f"vmcnet: {error}", file=sys.stderr, flush=True)
-        elif size > 1:
-            import time
-
-            time.sleep(2.0)          # rank 0 has the same error and speaks first
+        if rank:
+            time.sleep(12.0)          # rank 0 has the same error; when it has closed its files and spoken it ends this rank too
+        print(f"vmcnet: {error}", file=sys.stderr, flush=True)
         return 1 if isinstance(error, NonFiniteError | DivergedError | RanksDisagree) else 2
     if isinstance(error, KeyboardInterrupt):
         print("vmcnet: interrupted; vmcnet resume goes on from the last checkpoint", file=sys.stderr, flush=True)
