@@ -95,7 +95,7 @@ def ranks() -> None:
 
 def memory() -> None:
     peaks = []
-    for iterations in (2000, 20000):
+    for iterations in (2000, 20000, 60000):
         with tempfile.TemporaryDirectory() as folder:
             settings = ("sampling.walkers=64", "sampling.block=32", "sampling.steps=1", f"training.iterations={iterations}", "evaluation.steps=0",
                         "run.checkpoint_every=1000")
@@ -104,8 +104,8 @@ def memory() -> None:
             if status:
                 raise RuntimeError(f"the run ended with status {status}")
             peaks.append(usage.ru_maxrss)
-    grown = peaks[1] - peaks[0]
-    print(f"peak resident memory: {peaks[0]} KiB after 2000, {peaks[1]} KiB after 20000 iterations: {1024 * grown / 18000:.0f} bytes an iteration")
+    print(f"peak resident memory after 2000, 20000, 60000 iterations: {', '.join(map(str, peaks))} KiB: "
+          f"{1024 * (peaks[2] - peaks[1]) / 40000:.0f} bytes an iteration")
 
 
 if __name__ == "__main__":
