@@ -1,6 +1,6 @@
 """vmcnet whose rank RANK meets something at its N-th population step: killed_rank.py HOW RANK N arguments ...
 
-HOW: kill, stop (SIGSTOP), stall, raise, nan (its first block's energies, this once), nans (from then on).
+HOW: kill, stop (SIGSTOP), stall, raise, refuse (a FileProblem), nan (its first block's energies, this once), nans (from then on).
 """
 
 import os
@@ -12,6 +12,7 @@ import vmcnet.population
 from vmcnet import cli
 from vmcnet.estimators.energy import LocalEnergies
 from vmcnet.population import Population
+from vmcnet.storage.atomic import FileProblem
 
 how, rank, at = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 advance, calls = Population.advance, [0]
@@ -26,6 +27,8 @@ def broken(self, *arguments, **options):
     elif self.comm.rank == rank and calls[0] == at:
         if how == "raise":
             raise ZeroDivisionError("made by the test")
+        if how == "refuse":
+            raise FileProblem("made by the test")
         if how == "stall":
             time.sleep(1000)
         os.kill(os.getpid(), signal.SIGSTOP if how == "stop" else signal.SIGKILL)

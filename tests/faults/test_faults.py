@@ -243,6 +243,13 @@ def test_a_rank_that_raises(whole, tmp_path):
     same(whole / "small.h5", run)
 
 
+@pytest.mark.verify
+def test_a_rank_that_refuses_alone_speaks_when_rank_0_has_nothing_to_say(whole, tmp_path):
+    done, seconds = broken("refuse", 1, 10, "run", whole / "small.toml", "--output", tmp_path / "run.h5", ranks=2)
+    assert seconds < 20
+    one_line(done.returncode, done.stderr, "made by the test")
+
+
 # energies
 
 def test_nan_once_is_rolled_back_on_any_number_of_ranks(whole, tmp_path):

@@ -70,7 +70,7 @@ def test_symmetric_is_invariant(extent, point_group, count):
         np.testing.assert_allclose(psi.bind(theta).log(walkers_of(s).r, s[:, g]), log, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["real", "complex", "symmetric", "binary"])
+@pytest.mark.parametrize("name", ["real", "complex", "symmetric", "point group", "binary"])
 @pytest.mark.parametrize("system", [made(TransverseIsing, [5], field=0.8), made(Heisenberg, [6], second=0.4)])
 def test_gradient_is_that_of_the_exact_energy(name, system):
     """Every configuration once, weighted by |psi|^2 through copies of the estimator's own weights: F against central differences to 1e-7."""

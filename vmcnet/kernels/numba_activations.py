@@ -6,6 +6,7 @@ tanh, float64: e/(e + 2), e = e^(2|x|) - 1 = 2^k p(r) + (2^k - 1), p(r) = e^r - 
 place. float32: the minimax quotient of x P(x^2), Q(x^2), within 5. Both clamp the argument where tanh is 1 to the last digit.
 exp: 2^k times the polynomial of the remainder. log(1 + u), 0 <= u <= 1: 2 artanh(u/(2 + u)) by its series.
 Selections are written so that NaN passes through them.
+The eighteen loops are written out: numba's disk cache never finds a closure over another compiled function again, and would grow with every process.
 """
 
 from __future__ import annotations

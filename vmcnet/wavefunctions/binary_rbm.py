@@ -59,7 +59,7 @@ class BinaryRBM(Wavefunction):
     def log_psi(self, ops, theta, walkers):
         s = walkers.s if self.units == "spin" else (1 + walkers.s) // 2
         visible = ops.constant(s.astype(ops.real_dtype))
-        seen = visible if self._group is None else ops.constant(self._translated(s).astype(ops.real_dtype))
+        seen = visible if self._group is None else ops.constant(self._images(s).astype(ops.real_dtype))
 
         def read(part):
             bias = ops.sum(visible * theta[f"a{part}"], axis=-1)
@@ -74,8 +74,8 @@ class BinaryRBM(Wavefunction):
             unit = ops.sum(unit, axis=-1)
         return None, bias + unit
 
-    def _translated(self, s):
-        """s at all translations (W, translations, n), contiguous, which fancy indexing would not give."""
+    def _images(self, s):
+        """s under every element of the group (W, G, n), contiguous, which fancy indexing would not give."""
         xp = namespace(s)
         return xp.take(s, xp.asarray(self._group), axis=1)
 
@@ -101,6 +101,6 @@ class BinaryRBM(Wavefunction):
             turned = 1j * tanh
             return pieces + [1j * s, turned, Outer(s, turned)] if self.complex else pieces
         t = tanh.reshape(walkers, len(self._group), self.hidden)
-        filters = np.matmul(namespace(t).ascontiguousarray(t.transpose(0, 2, 1)), self._translated(s))
+        filters = np.matmul(namespace(t).ascontiguousarray(t.transpose(0, 2, 1)), self._images(s))
         pieces = [s.sum(axis=1), t.sum(axis=1), filters.transpose(0, 2, 1)]
         return pieces + [1j * piece for piece in pieces] if self.complex else pieces
