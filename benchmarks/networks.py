@@ -5,7 +5,7 @@
     python benchmarks/networks.py scaling FIGURE.png
     python benchmarks/networks.py profile           # where a training iteration spends its time
 
-CPU seconds of one thread, 1024 walkers, alternating with the peer in one run, minimum of 9: in blocks of 128, the default, and as one block, as
+CPU seconds on one core, 1024 walkers, alternating with the peer in one run, minimum of 9: in blocks of 128, the default, and as one block, as
 the peer has them. The floor is the matrix products' flops over the rate measured in the same run for products of the same shape.
 """
 
@@ -15,6 +15,8 @@ import os
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
+if hasattr(os, "sched_setaffinity"):        # one core: XLA works with several threads whatever its flags say, and a clock of the process misses part of them
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(_name, None)             # the matrix kernels that OpenBLAS chooses for this processor, as XLA chooses its own
 

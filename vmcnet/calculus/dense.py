@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vmcnet import kernels
-from vmcnet.calculus.linear import AFFINE, matmul, product_adjoints, rows_summed
+from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
+from vmcnet.calculus.products import matmul
 
 
 class Dense:

@@ -9,24 +9,18 @@ import numpy as np
 
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_arrays, scatter_pairs, unit, whole
 from vmcnet.calculus.outer import Outer
-
-
-def matmul(x, weight):
-    """(..., f) @ (f, h) as one matrix product."""
-    if x.ndim == 2:
-        return x @ weight
-    return (x.reshape(-1, x.shape[-1]) @ weight).reshape(x.shape[:-1] + (weight.shape[1],))
+from vmcnet.calculus.products import contract, matmul, matmul_transposed
 
 
 def product_adjoints(xp, adjoint, x, weight, per_walker, wanted):
     """Adjoints of x and W in x W, for the first two of `wanted`: adj W^T and x^T adj; per walker that of W is an Outer where x is (w, f)."""
     dx = dw = None
     if wanted[0]:
-        dx = adjoint * weight[:, 0] if weight.shape[1] == 1 else matmul(adjoint, weight.T)
+        dx = matmul_transposed(adjoint, weight)
     if wanted[1]:
         walkers, f, h = x.shape[0], x.shape[-1], adjoint.shape[-1]
         if not per_walker:
-            dw = matmul(x.reshape(-1, f).T, adjoint.reshape(-1, h))
+            dw = contract(x, adjoint)
         elif x.ndim == 2:
             dw = Outer(x, adjoint)
         else:

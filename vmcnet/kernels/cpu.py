@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.kernels import numba_activations, numba_jets, numba_moves, numba_normals, numba_philox
+from vmcnet.kernels import numba_activations, numba_jets, numba_moves, numba_normals, numba_philox, numba_product
 
 NAMES = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")
+LARGE = 2**17                              # elements of the smaller matrix of a product from which BLAS is as fast
 ACTIVATIONS, LAYERS, LAYER_SLOPES = ({name: getattr(numba_activations, name + kind) for name in NAMES} for kind in ("", "_layer", "_layer_slope"))
+
+
+def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
+    """a b, or of their transposes, all (rows, columns) of one type; None where BLAS serves: narrow, large or scattered matrices, other processors."""
+    (terms, m) = a.shape if transposed_a else a.shape[::-1]
+    n = b.shape[0] if transposed_b else b.shape[1]
+    if (numba_product.REGISTERS is None or m < numba_product.ROWS or n < numba_product.columns(a.dtype) or not 0 < terms * min(m, n) <= LARGE
+            or not (a.flags.c_contiguous and b.flags.c_contiguous)):
+        return None
+    out = np.empty((m, n), a.dtype)
+    numba_product.multiply(a, b, out, transposed_a, transposed_b)
+    return out
 
 
 def philox_words(xp, key, counter, first: int, count: int):

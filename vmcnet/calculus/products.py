@@ -1,0 +1,41 @@
+"""The matrix products of a layer: x W, adj W^T and the sum over all rows x^T adj. Compiled loops where they fit (kernels.cpu.matrix_product), BLAS otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet import kernels
+
+ROWS = 1024              # rows of one chain of sums in x^T adj
+
+
+def _product(a, b, transposed_a=False, transposed_b=False):
+    """a b of two matrices, or of their transposes."""
+    compiled = kernels.of(np, a.dtype) if isinstance(a, np.ndarray) and a.dtype == b.dtype else None
+    out = compiled.matrix_product(a, b, transposed_a, transposed_b) if compiled else None
+    return (a.T if transposed_a else a) @ (b.T if transposed_b else b) if out is None else out
+
+
+def matmul(x, weight):
+    """x W: (..., f) and (f, h) -> (..., h)."""
+    if x.ndim == 2:
+        return _product(x, weight)
+    return _product(x.reshape(-1, x.shape[-1]), weight).reshape(x.shape[:-1] + (weight.shape[1],))
+
+
+def matmul_transposed(adjoint, weight):
+    """adj W^T: (..., h) and (f, h) -> (..., f)."""
+    if weight.shape[1] == 1:
+        return adjoint * weight[:, 0]
+    if adjoint.ndim == 2:
+        return _product(adjoint, weight, transposed_b=True)
+    return _product(adjoint.reshape(-1, adjoint.shape[-1]), weight, transposed_b=True).reshape(adjoint.shape[:-1] + (weight.shape[0],))
+
+
+def contract(x, adjoint):
+    """x^T adj: the sum over all rows of (..., f) and (..., h) -> (f, h); by ROWS rows, whose sums are added."""
+    x, adjoint = x.reshape(-1, x.shape[-1]), adjoint.reshape(-1, adjoint.shape[-1])
+    out = _product(x[:ROWS], adjoint[:ROWS], transposed_a=True)
+    for first in range(ROWS, len(x), ROWS):
+        out += _product(x[first: first + ROWS], adjoint[first: first + ROWS], transposed_a=True)
+    return out
