@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from vmcnet import kernels
-from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR
+from vmcnet.calculus.jet import CONSTANT, LINEAR, Scaled
 
 
 class Elementwise:
@@ -29,13 +29,13 @@ class Elementwise:
         if x.support == CONSTANT:
             return x.like(self.value(xp, v, **static)[None])
         y, slope, curvature = self.derivatives(xp, v, **static)
-        compiled = kernels.of(xp, y.dtype) if x.slots.dtype == y.dtype else None
         if x.support == LINEAR:
-            return x.like((compiled.chain_linear if compiled and y.ndim == 2 else partial(_chain_linear, xp))(x.jacobian, y, slope, curvature), ALL)
+            return Scaled(xp, x.frame, y, slope, curvature, x.jacobian)
+        compiled = kernels.of(xp, y.dtype) if x.slots.dtype == y.dtype else None
         if not (overwrite and y.dtype == x.slots.dtype and x.slots.flags.c_contiguous):
             x = x.like(xp.array(x.slots, dtype=y.dtype, order="C"))
         (compiled.chain if compiled else partial(_chain, xp))(x.slots, y, slope, curvature)
-        return x
+        return x.like(x.slots)
 
     def reverse(self, xp, adjoint, out, x, per_walker=False, **static):
         return (adjoint * self.slope(xp, x, out, **static),)
@@ -47,15 +47,6 @@ def _chain(xp, slots, y, slope, curvature):
     slots *= slope
     slots[0] = y
     slots[-1] += curvature * squares
-
-
-def _chain_linear(xp, jacobian, y, slope, curvature):
-    """Slots of f(x) where x has the derivatives `jacobian` (C, 1, F) in all walkers and the Laplacian 0."""
-    out = xp.empty((jacobian.shape[0] + 2,) + y.shape, y.dtype)
-    xp.multiply(slope, jacobian, out=out[1:-1])
-    xp.multiply(curvature, (jacobian * jacobian).sum(axis=0), out=out[-1])
-    out[0] = y
-    return out
 
 
 class Activation(Elementwise):

@@ -15,7 +15,7 @@ The forward Laplacian: Li et al., Nat. Mach. Intell. 6, 209 (2024), arXiv:2307.0
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
@@ -97,6 +97,36 @@ class Coordinates(JetData):
         for k in range(d):
             slots[1 + k, :, :, k] = 1.0
         return slots
+
+
+class Scaled(JetData):
+    """The jet of f(z), z (W, ...) with derivatives J (C, 1, ...) that all walkers share and Laplacian 0; its slots are made where something reads them."""
+
+    def __init__(self, xp, frame, y, slope, curvature, jacobian):
+        self.support, self.frame, self.jacobian = ALL, frame, jacobian
+        self._xp, self._y, self.slope, self.curvature = xp, y, slope, curvature
+
+    @property
+    def value(self):
+        return self._y
+
+    @property
+    def shape(self):
+        return self._y.shape
+
+    @cached_property
+    def slots(self):
+        compiled = kernels.of(self._xp, self._y.dtype) if self._y.ndim == 2 else None
+        return (compiled.chain_linear if compiled else partial(_chain_linear, self._xp))(self.jacobian, self._y, self.slope, self.curvature)
+
+
+def _chain_linear(xp, jacobian, y, slope, curvature):
+    """f, f' J_c and f'' sum_c J_c^2."""
+    out = xp.empty((jacobian.shape[0] + 2,) + y.shape, y.dtype)
+    xp.multiply(slope, jacobian, out=out[1:-1])
+    xp.multiply(curvature, (jacobian * jacobian).sum(axis=0), out=out[-1])
+    out[0] = y
+    return out
 
 
 def scatter_pairs(xp, first, second, n: int):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from vmcnet.kernels import numba_activations, numba_jets, numba_moves, numba_normals, numba_philox, numba_product
@@ -21,6 +23,43 @@ def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
     out = np.empty((m, n), a.dtype)
     numba_product.multiply(a, b, out, transposed_a, transposed_b)
     return out
+
+
+def fits_layer(x, weight) -> bool:
+    """Whether layer_jets takes rows like those of x (..., F) and W (F, H): of one type, H a multiple of a block's columns."""
+    width = numba_product.columns(weight.dtype)
+    return (numba_product.REGISTERS is not None and x.dtype == weight.dtype and x.size >= numba_product.ROWS * x.shape[-1] > 0
+            and weight.shape[1] % width == 0 and 0 < weight.size <= LARGE)
+
+
+def layer_jets(x, weight, y, slope, curvature, column=None):
+    """Slots (S, ..., H) of y = f(x W + b), or (S, ..., 1) of its product with a column (H, 1), from f' and f'' (..., H).
+
+    x: the slots (S, ..., F); or (x', x'', J), where x has the derivatives x' J_c and the Laplacian x'' sum_c J_c^2, J (S - 2, 1, F).
+    """
+    terms, width = weight.shape
+    nothing = np.empty(0, y.dtype)
+    if isinstance(x, tuple):
+        x, second, jacobian = x[0], x[1], x[2][:, 0]
+        rows = np.concatenate([jacobian, (jacobian * jacobian).sum(axis=0)[None]])
+        slots = len(rows) + 1
+    else:
+        second, rows, slots = nothing, nothing.reshape(0, terms), len(x)
+    head = nothing if column is None else np.ascontiguousarray(column[:, 0])
+    out = aligned((slots, *y.shape[:-1], width if column is None else 1), y.dtype)
+    out[0] = y if column is None else y @ column
+    x, second, weight = np.ascontiguousarray(x), np.ascontiguousarray(second), np.ascontiguousarray(weight)
+    numba_product.layer_jets(x.reshape(-1), second.reshape(-1), rows, weight, slope.reshape(-1, width), curvature.reshape(-1, width), head,
+                             out.reshape(slots, -1, out.shape[-1]))
+    return out
+
+
+def aligned(shape, dtype):
+    """An empty array that begins at a line of the cache: vectors across two lines take twice as long."""
+    size = math.prod(shape) * dtype.itemsize
+    raw = np.empty(size + 64, np.uint8)
+    first = -raw.ctypes.data % 64
+    return raw[first: first + size].view(dtype).reshape(shape)
 
 
 def philox_words(xp, key, counter, first: int, count: int):

@@ -1,9 +1,9 @@
-"""Matrix products of many rows with a small matrix, float32 and float64, one thread.
+"""Matrix products of many rows with a small matrix, and the jets of a layer around them; float32 and float64, one thread.
 
 Every element is the chain fma(a_ik, b_kj, sum) over k = 0, 1, ...: its bits depend on its row and column alone, not on the shape around them, the
-width of the processor's vectors or a library's choice of loops. A block of ROWS x VECTORS vectors of the result stays in registers while a column of a
+width of the processor's vectors or a library's choice of loops. ROWS x VECTORS vectors of the result stay in registers while a column of a
 and a row of b go by; operands are read where they lie, and b is packed only where its rows are not contiguous or lie so far apart that
-they fall onto each other in the first-level cache (the order of the loops follows Goto and van de Geijn, ACM TOMS 34, 12 (2008)).
+they displace each other in the first-level cache (order of the loops: Goto and van de Geijn, ACM TOMS 34, 12 (2008)).
 """
 
 from __future__ import annotations
@@ -15,85 +15,157 @@ from numba.extending import intrinsic
 
 from vmcnet.kernels.compiled import compiled
 
-TILE = 240                                 # rows that meet all columns before the next ones come: they stay in the second-level cache
+TILE = 240                                 # rows of a product that meet all columns before the next ones come: they stay in the second-level cache
+JETS = 12288                               # elements of one slot of a jet that meet all slots before the next ones come
 FAR = 2048                                 # bytes between rows of b from which they are packed
+CHAIN = 64                                 # bytes of interleaved chains in a sum over columns
 
 
 def _registers():
-    """Bits of a vector, rows and vectors of a block: 24 sums in 32 registers, or 12 in 16; None without fused multiply and add."""
+    """Bits of a vector, rows and vectors of a block: 24 sums in 32 registers, 12 in 16; None without fused multiply and add."""
     has = binding.get_host_cpu_features().get
     if has("avx512f"):
         return 512, 12, 2
     if has("avx2") and has("fma"):
         return 256, 6, 2
-    return (128, 12, 2) if has("neon") else None
+    return (128, 6, 4) if has("neon") else None
+
+
+class _Emitter:
+    """Instructions of a block for one builder: vectors of `bits`, elements of the arrays' type."""
+
+    def __init__(self, context, builder, signature, args, bits):
+        self.context, self.builder, self._types, self._args = context, builder, signature.args, args
+        self.size = signature.args[0].dtype.bitwidth
+        self.lanes, self.integer = bits // self.size, ir.IntType(64)
+        self.vector = ir.VectorType(ir.FloatType() if self.size == 32 else ir.DoubleType(), self.lanes)
+        name = f"llvm.fma.v{self.lanes}f{self.size}"
+        self._fma = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(self.vector, [self.vector] * 3), name)
+
+    def start(self, array: int, offset: int):
+        """Pointer to an element of an argument."""
+        data = self.context.make_array(self._types[array])(self.context, self.builder, self._args[array]).data
+        return self.place(data, self._args[offset])
+
+    def place(self, pointer, *offsets):
+        for offset in offsets:
+            pointer = self.builder.gep(pointer, [ir.Constant(self.integer, offset) if isinstance(offset, int) else offset])
+        return pointer
+
+    def times(self, number: int, stride):
+        return self.builder.mul(ir.Constant(self.integer, number), stride)
+
+    def load(self, pointer):
+        loaded = self.builder.load(self.builder.bitcast(pointer, self.vector.as_pointer()))
+        loaded.align = self.size // 8
+        return loaded
+
+    def store(self, value, pointer):
+        self.builder.store(value, self.builder.bitcast(pointer, self.vector.as_pointer())).align = self.size // 8
+
+    def repeated(self, value):
+        nothing, index = ir.Constant(self.vector, ir.Undefined), ir.IntType(32)
+        one = self.builder.insert_element(nothing, value, ir.Constant(index, 0))
+        return self.builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(index, self.lanes), [0] * self.lanes))
+
+    def fma(self, a, b, c):
+        return self.builder.call(self._fma, [a, b, c])
+
+    def sums(self, rows: int, vectors: int):
+        """The block sum_k a[i, k] b[k, j], (i, vector) -> vector, of arguments a, at_a, down_a, along_a, b, at_b, down_b, terms."""
+        builder, (_, _, down_a, along_a, _, _, down_b, terms, *_) = self.builder, self._args
+        first_a, first_b = self.start(0, 1), self.start(4, 5)
+        blocks = [(i, j) for i in range(rows) for j in range(vectors)]
+        begin, loop, end = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        k, sums = builder.phi(self.integer), {ij: builder.phi(self.vector) for ij in blocks}
+        row, column = self.place(first_b, builder.mul(k, down_b)), self.place(first_a, builder.mul(k, along_a))
+        right = [self.load(self.place(row, j * self.lanes)) for j in range(vectors)]
+        left = [self.repeated(builder.load(self.place(column, self.times(i, down_a)))) for i in range(rows)]
+        added = {(i, j): self.fma(left[i], right[j], sums[i, j]) for i, j in blocks}
+        following = builder.add(k, ir.Constant(self.integer, 1))
+        for phi, first, later in [(k, ir.Constant(self.integer, 0), following), *((sums[ij], ir.Constant(self.vector, None), added[ij]) for ij in blocks)]:
+            phi.add_incoming(first, begin)
+            phi.add_incoming(later, loop)
+        builder.cbranch(builder.icmp_signed("<", following, terms), loop, end)
+        builder.position_at_end(end)
+        return added
 
 
 def block_product(bits: int, rows: int, vectors: int):
-    """A function block(a, at_a, down_a, along_a, b, at_b, down_b, c, at_c, down_c, terms) for compiled code.
+    """block(a, at_a, down_a, along_a, b, at_b, down_b, terms, c, at_c, down_c) for compiled code: c = a b, `rows` rows, `vectors` vectors of columns.
 
-    c[i, j] = sum_k a[i, k] b[k, j] for `rows` rows and `vectors` vectors of columns, k < terms, terms >= 1; a begins at element at_a of its array,
-    its rows are down_a and its columns along_a elements apart; b and c likewise, their columns side by side.
+    a begins at element at_a of its array, its rows are down_a and its columns along_a elements apart; b and c likewise, their columns side by side;
+    terms >= 1.
     """
 
     @intrinsic
-    def block(context, a, at_a, down_a, along_a, b, at_b, down_b, c, at_c, down_c, terms):
+    def block(context, a, at_a, down_a, along_a, b, at_b, down_b, terms, c, at_c, down_c):
         def generate(context, builder, signature, args):
-            pointers = {k: context.make_array(signature.args[k])(context, builder, args[k]).data for k in (0, 4, 7)}
-            _, at_a, down_a, along_a, _, at_b, down_b, _, at_c, down_c, terms = args
-            scalar, size = pointers[7].type.pointee, signature.args[7].dtype.bitwidth
-            lanes, integer, nothing = bits // size, ir.IntType(64), ir.Undefined
-            vector = ir.VectorType(scalar, lanes)
-            name = f"llvm.fma.v{lanes}f{size}"
-            fma = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(vector, [vector] * 3), name)
-            blocks = [(i, j) for i in range(rows) for j in range(vectors)]
-
-            def place(pointer, *offsets):
-                for offset in offsets:
-                    pointer = builder.gep(pointer, [ir.Constant(integer, offset) if isinstance(offset, int) else offset])
-                return pointer
-
-            def times(i, stride):
-                return builder.mul(ir.Constant(integer, i), stride)
-
-            def load(pointer):
-                loaded = builder.load(builder.bitcast(pointer, vector.as_pointer()))
-                loaded.align = size // 8
-                return loaded
-
-            def repeated(value):
-                one = builder.insert_element(ir.Constant(vector, nothing), value, ir.Constant(ir.IntType(32), 0))
-                return builder.shuffle_vector(one, ir.Constant(vector, nothing), ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
-
-            first_a, first_b, first_c = place(pointers[0], at_a), place(pointers[4], at_b), place(pointers[7], at_c)
-            begin, loop, end = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
-            builder.branch(loop)
-            builder.position_at_end(loop)
-            k, sums = builder.phi(integer), {ij: builder.phi(vector) for ij in blocks}
-            row, column = place(first_b, builder.mul(k, down_b)), place(first_a, builder.mul(k, along_a))
-            right = [load(place(row, j * lanes)) for j in range(vectors)]
-            left = [repeated(builder.load(place(column, times(i, down_a)))) for i in range(rows)]
-            added = {(i, j): builder.call(fma, [left[i], right[j], sums[i, j]]) for i, j in blocks}
-            following = builder.add(k, ir.Constant(integer, 1))
-            for phi, first, later in [(k, ir.Constant(integer, 0), following), *((sums[ij], ir.Constant(vector, None), added[ij]) for ij in blocks)]:
-                phi.add_incoming(first, begin)
-                phi.add_incoming(later, loop)
-            builder.cbranch(builder.icmp_signed("<", following, terms), loop, end)
-            builder.position_at_end(end)
-            for i, j in blocks:
-                pointer = place(first_c, times(i, down_c), j * lanes)
-                builder.store(added[i, j], builder.bitcast(pointer, vector.as_pointer())).align = size // 8
+            emit = _Emitter(context, builder, signature, args, bits)
+            sums, first = emit.sums(rows, vectors), emit.start(8, 9)
+            for (i, j), z in sums.items():
+                emit.store(z, emit.place(first, emit.times(i, args[10]), j * emit.lanes))
             return context.get_dummy_value()
 
         n = types.intp
-        return types.void(a, n, n, n, b, n, n, c, n, n, n), generate
+        return types.void(a, n, n, n, b, n, n, n, c, n, n), generate
 
     return block
 
 
+def block_chain(bits: int, rows: int, vectors: int, summed: bool):
+    """As block_product, with the factors f and the squares at f's stride: squares += z^2 for z = a b, and c = f z, or `summed` c += sum_j f z.
+
+    The sum over columns is left in interleaved chains of CHAIN bytes, in every row of c.
+    """
+
+    @intrinsic
+    def block(context, a, at_a, down_a, along_a, b, at_b, down_b, terms, c, at_c, down_c, f, at_f, squares, at_squares, down_f):
+        def generate(context, builder, signature, args):
+            emit = _Emitter(context, builder, signature, args, bits)
+            sums, first, factors, totals = emit.sums(rows, vectors), emit.start(8, 9), emit.start(11, 12), emit.start(13, 14)
+            chains = CHAIN * 8 // bits
+            for i in range(rows):
+                row = emit.place(first, emit.times(i, args[10]))
+                parts = [emit.load(emit.place(row, q * emit.lanes)) for q in range(chains)] if summed else None
+                for j in range(vectors):
+                    z, offset = sums[i, j], (emit.times(i, args[15]), j * emit.lanes)
+                    total, factor = emit.place(totals, *offset), emit.load(emit.place(factors, *offset))
+                    emit.store(emit.fma(z, z, emit.load(total)), total)
+                    if summed:
+                        parts[j % chains] = emit.fma(factor, z, parts[j % chains])
+                    else:
+                        emit.store(builder.fmul(factor, z), emit.place(row, j * emit.lanes))
+                for q, part in enumerate(parts or ()):
+                    emit.store(part, emit.place(row, q * emit.lanes))
+            return context.get_dummy_value()
+
+        n = types.intp
+        return types.void(a, n, n, n, b, n, n, n, c, n, n, f, n, squares, n, n), generate
+
+    return block
+
+
+@intrinsic
+def chained(context, array, at):
+    """The sum of CHAIN bytes of elements from `at` on, by halves."""
+    def generate(context, builder, signature, args):
+        emit = _Emitter(context, builder, signature, args, 8 * CHAIN)
+        total, lanes = emit.load(emit.start(0, 1)), emit.lanes
+        while lanes > 1:
+            lanes //= 2
+            low, high = (ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(first, first + lanes))) for first in (0, lanes))
+            total = builder.fadd(builder.shuffle_vector(total, total, low), builder.shuffle_vector(total, total, high))
+        return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
+
+    return array.dtype(array, types.intp), generate
+
+
 REGISTERS = _registers()
-BITS, ROWS, VECTORS = REGISTERS or (128, 1, 1)
-block = block_product(BITS, ROWS, VECTORS)
+BITS, ROWS, VECTORS = REGISTERS or (128, 1, 4)
+block, block_slots, block_sums = block_product(BITS, ROWS, VECTORS), *(block_chain(BITS, ROWS, VECTORS, summed) for summed in (False, True))
 
 
 def columns(dtype) -> int:
@@ -124,6 +196,74 @@ def multiply(a, b, out, transposed_a, transposed_b):
             for row in range(top, min(top + TILE, m), ROWS):
                 i = min(row, m - ROWS)
                 if packed:
-                    block(a, i * down_a, down_a, along_a, panel, 0, wide, out, i * n + j, n, terms)
+                    block(a, i * down_a, down_a, along_a, panel, 0, wide, terms, out, i * n + j, n)
                 else:
-                    block(a, i * down_a, down_a, along_a, b, j, n, out, i * n + j, n, terms)
+                    block(a, i * down_a, down_a, along_a, b, j, n, terms, out, i * n + j, n)
+
+
+@compiled
+def _aligned(size, like):
+    """An array of `size` elements that begins at a line of the cache: vectors across two lines take twice as long."""
+    array = np.empty(size + CHAIN // like.itemsize, like.dtype)
+    first = (-array.ctypes.data % CHAIN) // like.itemsize
+    return array[first: first + size]
+
+
+@compiled
+def layer_jets(x, second, jacobian, weight, slope, curvature, head, out):
+    """Slots 1 .. S-1 of f(x W + b), or of its product with a column `head`: f' (j_c W), and f' (j_L W) + f'' sum_c (j_c W)^2.
+
+    x (S M F,), the slots of x; or with jacobian (S - 1, F) not empty x and second (M F,): j_c = x jacobian_c, j_L = second jacobian_{S-1}. weight (F, H);
+    slope, curvature (M, H), f' and f''; out (S, M, H), or with head (H,) not empty (S, M, 1). M >= ROWS, H a multiple of a block's columns.
+    """
+    m, h = slope.shape
+    slots, terms, one, shared = out.shape[0], weight.shape[0], len(head) > 0, len(jacobian) > 0
+    wide, chain = VECTORS * BITS // (8 * out.itemsize), CHAIN // out.itemsize
+    most = max(1, JETS // (ROWS * h)) * ROWS
+    factors, seconds, squares, unused = _aligned(most * h, out), _aligned(most * h, out), _aligned(most * h, out), _aligned(most * h, out)
+    scaled, sums = _aligned(weight.size if shared else 0, out), _aligned(most * chain if one else 0, out)
+    unused[:] = 0
+    begin = 0
+    while begin < m:
+        top = min(begin, m - ROWS)                  # the last rows overlap those before them, and begin anew
+        rows = min(most, (m - top) // ROWS * ROWS)
+        begin = top + rows
+        for r in range(rows):
+            for e in range(h):
+                v = head[e] if one else out.dtype.type(1)
+                factors[r * h + e] = slope[top + r, e] * v
+                seconds[r * h + e] = curvature[top + r, e] * v
+                squares[r * h + e] = 0
+        for slot in range(1, slots):
+            derivative = slot < slots - 1
+            total = squares if derivative else unused
+            if shared:
+                for k in range(terms):
+                    value, row, to = jacobian[slot - 1, k], weight[k], scaled[k * h: (k + 1) * h]
+                    for e in range(h):
+                        to[e] = value * row[e]
+            left = second if shared and not derivative else x
+            sums[:] = 0
+            if one and not derivative:
+                for r in range(rows):
+                    for start in range(r * h, (r + 1) * h, chain):
+                        for q in range(chain):
+                            sums[r * chain + q] += seconds[start + q] * squares[start + q]
+            for j in range(0, h, wide):
+                for r in range(0, rows, ROWS):
+                    a, f = ((0 if shared else slot * m) + top + r) * terms, r * h + j
+                    if one and shared:
+                        block_sums(left, a, terms, 1, scaled, j, h, terms, sums, r * chain, chain, factors, f, total, f, h)
+                    elif one:
+                        block_sums(left, a, terms, 1, weight, j, h, terms, sums, r * chain, chain, factors, f, total, f, h)
+                    elif shared:
+                        block_slots(left, a, terms, 1, scaled, j, h, terms, out, (slot * m + top) * h + f, h, factors, f, total, f, h)
+                    else:
+                        block_slots(left, a, terms, 1, weight, j, h, terms, out, (slot * m + top) * h + f, h, factors, f, total, f, h)
+            if one:
+                for r in range(rows):
+                    out[slot, top + r, 0] = chained(sums, r * chain)
+            elif not derivative:
+                for r in range(rows):
+                    for e in range(h):
+                        out[slot, top + r, e] += seconds[r * h + e] * squares[r * h + e]

@@ -149,8 +149,8 @@ class Product(Wavefunction):
 
 
 def jet_tile(walkers: int, n: int, d: int, features: int, itemsize: int) -> int:
-    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of that many features of at most 4 MiB."""
-    while walkers % 2 == 0 and walkers * (n * d + 2) * features * itemsize > 2**22:
+    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of that many features of at most 16 MiB."""
+    while walkers % 2 == 0 and walkers * (n * d + 2) * features * itemsize > 2**24:
         walkers //= 2
     return walkers
 
