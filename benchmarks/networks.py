@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_info  # noqa: E402
 
 import vmcnet as vmc  # noqa: E402
 from vmcnet.backend import Stream, keep_memory  # noqa: E402
-from vmcnet.calculus import dense, linear  # noqa: E402
+from vmcnet.calculus import products  # noqa: E402
 from vmcnet.calculus.jet import ALL, embed  # noqa: E402
 from vmcnet.calculus.jets import Jet, Jets  # noqa: E402
 from vmcnet.device import Device  # noqa: E402
@@ -219,10 +219,10 @@ class Clock:
 
 
 def profile() -> None:
-    """Where an iteration spends its time: products, activations with their jet and reverse rules, random numbers; the rest is everything else."""
+    """Where an iteration spends its time: products (those of jets with their chain rule), activations, random numbers; the rest is everything else."""
     clocks = {name: Clock() for name in ("matrix products", "activations", "random numbers")}
-    for module in (linear, dense):
-        clocks["matrix products"].watch(module, "matmul")
+    clocks["matrix products"].watch(products, "_product")
+    clocks["matrix products"].watch(cpu, "layer_jets")
     clocks["activations"].watch(cpu, "activation", "layer", "layer_slope", "layer_reverse", "chain", "chain_linear")
     clocks["random numbers"].watch(cpu, "philox_words", "normals", "uniforms")
     for widths, (particles, layers) in NETWORKS.items():

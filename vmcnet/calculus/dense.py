@@ -37,7 +37,7 @@ class Layered(JetData):
 
     def _made(self, column=None):
         x, compiled = self._x, kernels.of(np, self._y.dtype)
-        parts = (x.slope, x.curvature, x.jacobian) if isinstance(x, Scaled) and "slots" not in x.__dict__ else x.slots
+        parts = (x.slope, x.curvature, x.shared) if isinstance(x, Scaled) and "slots" not in x.__dict__ else x.slots
         return compiled.layer_jets(parts, self._weight, self._y, self._slope, self._curvature, column)
 
 

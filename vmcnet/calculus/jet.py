@@ -103,7 +103,7 @@ class Scaled(JetData):
     """The jet of f(z), z (W, ...) with derivatives J (C, 1, ...) that all walkers share and Laplacian 0; its slots are made where something reads them."""
 
     def __init__(self, xp, frame, y, slope, curvature, jacobian):
-        self.support, self.frame, self.jacobian = ALL, frame, jacobian
+        self.support, self.frame, self.shared = ALL, frame, jacobian
         self._xp, self._y, self.slope, self.curvature = xp, y, slope, curvature
 
     @property
@@ -117,7 +117,7 @@ class Scaled(JetData):
     @cached_property
     def slots(self):
         compiled = kernels.of(self._xp, self._y.dtype) if self._y.ndim == 2 else None
-        return (compiled.chain_linear if compiled else partial(_chain_linear, self._xp))(self.jacobian, self._y, self.slope, self.curvature)
+        return (compiled.chain_linear if compiled else partial(_chain_linear, self._xp))(self.shared, self._y, self.slope, self.curvature)
 
 
 def _chain_linear(xp, jacobian, y, slope, curvature):
