@@ -1,4 +1,4 @@
-"""Compiled elementwise rules on the host, as the calculus calls them. The plain twins are the rules of vmcnet.calculus.elementwise."""
+"""Compiled rules on the host, as the calculus calls them. The plain twins are the rules of vmcnet.calculus."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from vmcnet.kernels import numba_activations, numba_jets, numba_moves, numba_normals, numba_philox, numba_product
 
 NAMES = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")
+LEAST = numba_product.ROWS if numba_product.REGISTERS else math.inf         # rows of a product
 LARGE = 2**17                              # elements of the smaller matrix of a product from which BLAS is as fast
 ACTIVATIONS, LAYERS, LAYER_SLOPES = ({name: getattr(numba_activations, name + kind) for name in NAMES} for kind in ("", "_layer", "_layer_slope"))
 
 
 def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
     """a b, or of their transposes, all (rows, columns) of one type; None where BLAS serves: narrow, large or scattered matrices, other processors."""
-    (terms, m) = a.shape if transposed_a else a.shape[::-1]
+    terms, m = a.shape if transposed_a else a.shape[::-1]
     n = b.shape[0] if transposed_b else b.shape[1]
-    if (numba_product.REGISTERS is None or m < numba_product.ROWS or n < numba_product.columns(a.dtype) or not 0 < terms * min(m, n) <= LARGE
-            or not (a.flags.c_contiguous and b.flags.c_contiguous)):
+    if not (m >= LEAST and n >= numba_product.COLUMNS[a.itemsize] and 0 < terms * min(m, n) <= LARGE and a.flags.c_contiguous and b.flags.c_contiguous):
         return None
     out = np.empty((m, n), a.dtype)
     numba_product.multiply(a, b, out, transposed_a, transposed_b)
@@ -27,9 +27,8 @@ def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
 
 def fits_layer(x, weight) -> bool:
     """Whether layer_jets takes rows like those of x (..., F) and W (F, H): of one type, H a multiple of a block's columns."""
-    width = numba_product.columns(weight.dtype)
-    return (numba_product.REGISTERS is not None and x.dtype == weight.dtype and x.size >= numba_product.ROWS * x.shape[-1] > 0
-            and weight.shape[1] % width == 0 and 0 < weight.size <= LARGE)
+    return (x.dtype == weight.dtype and x.size >= LEAST * x.shape[-1] > 0 and weight.shape[1] % numba_product.COLUMNS[weight.itemsize] == 0
+            and 0 < weight.size <= LARGE)
 
 
 def layer_jets(x, weight, y, slope, curvature, column=None):

@@ -168,9 +168,7 @@ BITS, ROWS, VECTORS = REGISTERS or (128, 1, 4)
 block, block_slots, block_sums = block_product(BITS, ROWS, VECTORS), *(block_chain(BITS, ROWS, VECTORS, summed) for summed in (False, True))
 
 
-def columns(dtype) -> int:
-    """Columns of a block."""
-    return VECTORS * BITS // (8 * dtype.itemsize)
+COLUMNS = {size: VECTORS * BITS // (8 * size) for size in (4, 8)}          # of a block, by bytes of an element
 
 
 @compiled

@@ -1,0 +1,167 @@
+"""Compiled matrix products and jets of layers: against plain twins, and the same bits whatever the shape and the width of vectors."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numba import njit
+
+from vmcnet.calculus import products
+from vmcnet.calculus.elementwise import _chain
+from vmcnet.calculus.jet import _chain_linear
+from vmcnet.calculus.jets import Jets
+from vmcnet.kernels import cpu, numba_product
+
+TYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
+SHAPES = [(12, 1, 32), (13, 5, 33), (128, 18, 64), (250, 64, 47), (241, 300, 32), (1025, 64, 300)]
+compiled_only = pytest.mark.skipif(numba_product.REGISTERS is None, reason="this processor has no fused multiply and add")
+
+
+def matrices(m, terms, n, dtype, seed=3):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(m, terms)).astype(dtype), rng.normal(size=(terms, n)).astype(dtype)
+
+
+@compiled_only
+@TYPES
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_products(shape, dtype):
+    """a b from a or a^T and b or b^T: one result to the last bit, within terms eps of extended precision."""
+    a, b = matrices(*shape, dtype)
+    found = cpu.matrix_product(a, b, False, False)
+    for x, y, flags in ((np.ascontiguousarray(a.T), b, (True, False)), (a, np.ascontiguousarray(b.T), (False, True)),
+                        (np.ascontiguousarray(a.T), np.ascontiguousarray(b.T), (True, True))):
+        np.testing.assert_array_equal(cpu.matrix_product(x, y, *flags), found)
+    exact, size = a.astype(np.longdouble) @ b, np.abs(a) @ np.abs(b)
+    assert found.dtype == dtype
+    assert (np.abs(found - exact) <= shape[1] * np.finfo(dtype).eps * size).all()
+
+
+@compiled_only
+@TYPES
+def test_bits_of_a_row_and_column_are_theirs_alone(dtype):
+    a, b = matrices(700, 64, 96, dtype)
+    whole = cpu.matrix_product(a, b, False, False)
+    for rows, columns in ((slice(0, 12), slice(0, 96)), (slice(3, 131), slice(0, 40)), (slice(500, 700), slice(55, 96))):
+        part = cpu.matrix_product(np.ascontiguousarray(a[rows]), np.ascontiguousarray(b[:, columns]), False, False)
+        np.testing.assert_array_equal(part, whole[rows, columns])
+
+
+@compiled_only
+def test_bits_are_those_of_a_chain_of_fused_additions():
+    """Correctly rounded a_k b_k + sum, k = 0, 1, ...: found with fractions."""
+    a, b = matrices(12, 7, 32, np.float64)
+    found = cpu.matrix_product(a, b, False, False)
+    for i in range(0, 12, 5):
+        for j in range(0, 32, 7):
+            total = 0.0
+            for k in range(7):
+                total = float(Fraction(a[i, k]) * Fraction(b[k, j]) + Fraction(total))
+            assert found[i, j] == total
+
+
+@compiled_only
+@TYPES
+def test_bits_do_not_depend_on_the_width_of_vectors(dtype):
+    """What a processor with vectors of 128, 256 or 512 bits computes; this one emulates the wider by several of its own."""
+    a, b = matrices(12, 64, 64, dtype)
+    factors, known = matrices(12, 1, 64, dtype, seed=4)[0] * np.ones(64, dtype), []
+    for bits, rows, vectors in ((512, 12, 2), (256, 6, 2), (128, 6, 4)):
+        block, summed = numba_product.block_product(bits, rows, vectors), numba_product.block_chain(bits, rows, vectors, True)
+        wide = vectors * bits // (8 * a.itemsize)
+
+        @njit
+        def product(a, b, c, factors, sums, squares, block=block, summed=summed, rows=rows, wide=wide):
+            for j in range(0, 64, wide):
+                for i in range(0, 12, rows):
+                    block(a, i * 64, 64, 1, b, j, 64, 64, c, i * 64 + j, 64)
+                    summed(a, i * 64, 64, 1, b, j, 64, 64, sums, i * sums.shape[1], sums.shape[1], factors, i * 64 + j, squares, i * 64 + j, 64)
+
+        c, squares = np.zeros((12, 64), dtype), np.zeros((12, 64), dtype)
+        sums = np.zeros((12, numba_product.CHAIN // a.itemsize), dtype)
+        product(a, b, c, factors, sums, squares)
+        known.append((c, sums, squares))
+    for other in known[1:]:
+        for mine, theirs in zip(known[0], other, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(known[0][0], cpu.matrix_product(a, b, False, False))
+    np.testing.assert_array_equal(known[0][2], known[0][0] ** 2)
+    np.testing.assert_allclose(known[0][1].sum(axis=1), (factors * known[0][0]).sum(axis=1), rtol=1e3 * np.finfo(dtype).eps, atol=1e3 * np.finfo(dtype).eps)
+
+
+@TYPES
+@pytest.mark.parametrize("shape", [(3, 5, 2), (40, 18, 8), (40, 18, 64), (3000, 40, 33), (600, 700, 400)], ids=str)
+def test_layer_products(shape, dtype):
+    """x W, adj W^T and x^T adj as the layers call them, compiled or by BLAS, also of arrays with a particle axis and of views."""
+    rows, f, h = shape
+    rng = np.random.default_rng(5)
+    w = rng.normal(size=(f, h)).astype(dtype)
+    wide = 4 * np.finfo(dtype).eps
+    for x, g in ((rng.normal(size=(rows, f)), rng.normal(size=(rows, h))), (rng.normal(size=(rows, 2, f)), rng.normal(size=(rows, 2, h))),
+                 (rng.normal(size=(f, rows)).T, rng.normal(size=(h, rows)).T)):
+        x, g = x.astype(dtype, order="K"), g.astype(dtype, order="K")
+        exact_x, exact_g = x.astype(np.longdouble), g.astype(np.longdouble)
+        for found, exact, terms in ((products.matmul(x, w), exact_x @ w, f), (products.matmul_transposed(g, w), exact_g @ w.T, h),
+                                    (products.contract(x, g), exact_x.reshape(-1, f).T @ exact_g.reshape(-1, h), g.size // h)):
+            assert found.dtype == dtype and found.shape == exact.shape
+            np.testing.assert_allclose(found.astype(float), exact.astype(float), rtol=0, atol=wide * terms * max(1.0, np.sqrt(terms)))
+
+
+def layer(rows, coordinates, f, h, dtype):
+    rng = np.random.default_rng(6)
+
+    def numbers(*shape):
+        return rng.normal(size=shape).astype(dtype)
+
+    return {"slope": numbers(rows, f), "curvature": numbers(rows, f), "jacobian": numbers(coordinates, 1, f), "weight": numbers(f, h),
+            "y": numbers(rows, h), "first": numbers(rows, h), "second": numbers(rows, h), "column": numbers(h, 1)}
+
+
+@compiled_only
+@TYPES
+@pytest.mark.parametrize("rows", [12, 13, 128, 420])
+@pytest.mark.parametrize("h", [32, 64, 160])
+def test_layer_jets(rows, h, dtype):
+    """All slots of f(x W + b) and of its product with a column, from the slots of x or from what all walkers share of them."""
+    c = layer(rows, 7, 18, h, dtype)
+    slots = _chain_linear(np, c["jacobian"], c["slope"], c["slope"], c["curvature"])
+    twin = (slots.reshape(-1, 18) @ c["weight"]).reshape(9, rows, h)
+    _chain(np, twin, c["y"], c["first"], c["second"])
+    close = {"rtol": 500 * np.finfo(dtype).eps, "atol": 5000 * np.finfo(dtype).eps}
+    for x in (slots, (c["slope"], c["curvature"], c["jacobian"])):
+        parts = x, c["weight"], c["y"], c["first"], c["second"]
+        np.testing.assert_allclose(cpu.layer_jets(*parts), twin, **close)
+        onto = cpu.layer_jets(*parts, c["column"])
+        assert onto.shape == (9, rows, 1)
+        np.testing.assert_allclose(onto, twin @ c["column"], rtol=close["rtol"], atol=h * close["atol"])
+
+
+@compiled_only
+@pytest.mark.parametrize("kept", ["shared", "skip", "particles"])
+def test_networks_with_and_without(kept, monkeypatch):
+    """Jets of three layers: the second from what walkers share, kept for a skip connection, or with a particle axis."""
+    rng = np.random.default_rng(7)
+    r, weights = rng.normal(size=(30, 2, 3)), [rng.normal(size=s) / 3 for s in ((3 if kept == "particles" else 6, 32), (32, 32), (32, 32), (32, 1))]
+
+    def read():
+        ops = Jets(np, 2, 3)
+        w = [ops.parameter(a) for a in weights]
+        bias = ops.parameter(np.linspace(-1, 1, 32))
+        x = ops.coordinates(r)
+        h = ops.dense(x if kept == "particles" else ops.flatten(x), w[0], bias, "tanh")
+        after = ops.dense(h, w[1], bias, "silu")
+        if kept == "skip":
+            after = after + h
+        return ops.read(ops.total(ops.affine(ops.dense(after, w[2], bias, "tanh"), w[3])))
+
+    found = read()
+    monkeypatch.setattr(cpu, "LEAST", np.inf)
+    for mine, plain in zip(found, read(), strict=True):
+        np.testing.assert_allclose(mine, plain, rtol=1e-11, atol=1e-11)
+
+
+def test_other_processors_use_blas(monkeypatch):
+    monkeypatch.setattr(cpu, "LEAST", np.inf)
+    a, b = matrices(128, 18, 64, np.float64)
+    assert cpu.matrix_product(a, b, False, False) is None and not cpu.fits_layer(a, b)
+    np.testing.assert_allclose(products.matmul(a, b), a @ b, rtol=1e-13, atol=1e-13)
