@@ -1,4 +1,4 @@
-"""Transverse-field chain, real RBM: this engine against NetKet, the same parameters in both, one thread, CPU seconds.
+"""Transverse-field chain, real RBM: this engine against NetKet, the same parameters in both, one core, CPU seconds.
 
     python benchmarks/lattice_vs_netket.py --peer PYTHON_OF_NETKET [--sites 100] [--alpha 1] [--spread 0.01] [--walkers 1024] [--repeats 9] [--natural]
 
@@ -18,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from one_core import keep_to_one_core
 
 ONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
        "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"}
@@ -170,6 +172,7 @@ def serve(options) -> None:
 
 
 def main() -> None:
+    keep_to_one_core()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer")
     for name, kind, default in (("sites", int, 100), ("alpha", int, 1), ("walkers", int, 1024), ("repeats", int, 9), ("spread", float, 0.01)):

@@ -15,8 +15,6 @@ import os
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
-if hasattr(os, "sched_setaffinity"):        # one core: XLA works with several threads whatever its flags say, and a clock of the process misses part of them
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(_name, None)             # the matrix kernels that OpenBLAS chooses for this processor, as XLA chooses its own
 
@@ -27,6 +25,7 @@ import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
+from one_core import keep_to_one_core  # noqa: E402
 from threadpoolctl import threadpool_info  # noqa: E402
 
 import vmcnet as vmc  # noqa: E402
@@ -113,6 +112,7 @@ def floors(widths: str, dtype) -> dict:
 
 def peers(python: str, *chosen: str) -> None:
     keep_memory()
+    keep_to_one_core()
     peer = subprocess.Popen([python, str(Path(__file__).with_name("networks_jax.py"))], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(*words) -> float:

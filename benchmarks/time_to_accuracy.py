@@ -5,7 +5,7 @@
 
 A Boltzmann machine with alpha = 1, 1024 walkers, natural gradients: the same walkers, sweeps, shift, step and starting width in both; in NetKet
 by SR with conjugate gradients and by minSR. Arrived is a run when the mean energy of its last WINDOW iterations is within the target of
-the exact energy. Every run is a process of its own with one thread, imports and compilation included.
+the exact energy. Every run is a process of its own on one core, imports and compilation included.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import os
 import subprocess
 import sys
 import time
+
+from one_core import keep_to_one_core
 
 SITES, WALKERS, WARMUP, SPREAD, WINDOW, EXACT = 40, 1024, 20, 0.01, 20, -50.9426741
 ONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
@@ -92,6 +94,7 @@ def netket_side(options, watch):
 
 
 def main() -> None:
+    keep_to_one_core()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer")
     for name, kind, default in (("seeds", int, 3), ("target", float, 3e-4), ("iterations", int, 1000), ("rate", float, 0.1),
