@@ -111,7 +111,7 @@ class Sum:
 
     def reverse(self, xp, adjoint, out, x, axis, keepdims, per_walker=False):
         if not keepdims:
-            adjoint = xp.expand_dims(adjoint, axis)
+            adjoint = adjoint.reshape(x.shape[:axis] + (1,) + x.shape[axis + 1:])
         return (adjoint if adjoint.shape == x.shape else xp.broadcast_to(adjoint, x.shape),)
 
 

@@ -25,8 +25,6 @@ def matmul(x, weight):
 
 def matmul_transposed(adjoint, weight):
     """adj W^T: (..., h) and (f, h) -> (..., f)."""
-    if weight.shape[1] == 1:
-        return adjoint * weight[:, 0]
     if adjoint.ndim == 2:
         return _product(adjoint, weight, transposed_b=True)
     return _product(adjoint.reshape(-1, adjoint.shape[-1]), weight, transposed_b=True).reshape(adjoint.shape[:-1] + (weight.shape[0],))
@@ -34,7 +32,10 @@ def matmul_transposed(adjoint, weight):
 
 def contract(x, adjoint):
     """x^T adj: the sum over all rows of (..., f) and (..., h) -> (f, h); by ROWS rows, whose sums are added."""
-    x, adjoint = x.reshape(-1, x.shape[-1]), adjoint.reshape(-1, adjoint.shape[-1])
+    if x.ndim > 2:
+        x, adjoint = x.reshape(-1, x.shape[-1]), adjoint.reshape(-1, adjoint.shape[-1])
+    if len(x) <= ROWS:
+        return _product(x, adjoint, transposed_a=True)
     out = _product(x[:ROWS], adjoint[:ROWS], transposed_a=True)
     for first in range(ROWS, len(x), ROWS):
         out += _product(x[first: first + ROWS], adjoint[first: first + ROWS], transposed_a=True)
