@@ -67,7 +67,7 @@ def test_bits_do_not_depend_on_the_width_of_vectors(dtype):
     a, b = matrices(12, 64, 64, dtype)
     factors, known = matrices(12, 1, 64, dtype, seed=4)[0] * np.ones(64, dtype), []
     for bits, rows, vectors in ((512, 12, 2), (256, 6, 2), (128, 6, 4)):
-        block, summed = numba_product.block_product(bits, rows, vectors), numba_product.block_chain(bits, rows, vectors, True)
+        block, summed = numba_product.block_product(bits, rows, vectors), numba_product.block_sums(bits, rows, vectors)
         wide = vectors * bits // (8 * a.itemsize)
 
         @njit
@@ -121,47 +121,85 @@ def layer(rows, coordinates, f, h, dtype):
 @TYPES
 @pytest.mark.parametrize("rows", [12, 13, 128, 420])
 @pytest.mark.parametrize("h", [32, 64, 160])
-def test_layer_jets(rows, h, dtype):
-    """All slots of f(x W + b) and of its product with a column, from the slots of x or from what all walkers share of them."""
+def test_layer_onto_a_column(rows, h, dtype):
+    """All slots of f(x W + b) v, from the slots of x or from what all walkers share of them."""
     c = layer(rows, 7, 18, h, dtype)
     slots = _chain_linear(np, c["jacobian"], c["slope"], c["slope"], c["curvature"])
     twin = (slots.reshape(-1, 18) @ c["weight"]).reshape(9, rows, h)
     _chain(np, twin, c["y"], c["first"], c["second"])
-    close = {"rtol": 500 * np.finfo(dtype).eps, "atol": 5000 * np.finfo(dtype).eps}
     for x in (slots, (c["slope"], c["curvature"], c["jacobian"])):
-        parts = x, c["weight"], c["y"], c["first"], c["second"]
-        np.testing.assert_allclose(cpu.layer_jets(*parts), twin, **close)
-        onto = cpu.layer_jets(*parts, c["column"])
-        assert onto.shape == (9, rows, 1)
-        np.testing.assert_allclose(onto, twin @ c["column"], rtol=close["rtol"], atol=h * close["atol"])
+        found = cpu.layer_onto(x, c["weight"], c["y"], c["first"], c["second"], c["column"])
+        assert found.shape == (9, rows, 1) and found.dtype == dtype
+        np.testing.assert_allclose(found, twin @ c["column"], rtol=500 * np.finfo(dtype).eps, atol=5000 * h * np.finfo(dtype).eps)
 
 
 @compiled_only
-@pytest.mark.parametrize("kept", ["shared", "skip", "particles"])
-def test_networks_with_and_without(kept, monkeypatch):
-    """Jets of three layers: the second from what walkers share, kept for a skip connection, or with a particle axis."""
+@TYPES
+@pytest.mark.parametrize("kind", ["two layers", "three layers", "skip", "particles", "pairs", "read twice"])
+def test_networks_with_and_without(kind, dtype, monkeypatch):
+    """Jets of networks whose last layer meets one column: unmade slots on the way, or made for a skip connection or a second reader."""
     rng = np.random.default_rng(7)
-    r, weights = rng.normal(size=(30, 2, 3)), [rng.normal(size=s) / 3 for s in ((3 if kept == "particles" else 6, 32), (32, 32), (32, 32), (32, 1))]
+    n, pooled = 3, kind in ("particles", "pairs")
+    inputs = 3 if pooled else 3 * n
+    r, weights = rng.normal(size=(30, n, 3)).astype(dtype), [(rng.normal(size=s) / 3).astype(dtype) for s in ((inputs, 32), (32, 32), (32, 32), (32, 1))]
 
     def read():
-        ops = Jets(np, 2, 3)
+        ops = Jets(np, n, 3)
         w = [ops.parameter(a) for a in weights]
-        bias = ops.parameter(np.linspace(-1, 1, 32))
+        bias = ops.parameter(np.linspace(-1, 1, 32).astype(dtype))
         x = ops.coordinates(r)
-        h = ops.dense(x if kept == "particles" else ops.flatten(x), w[0], bias, "tanh")
-        after = ops.dense(h, w[1], bias, "silu")
-        if kept == "skip":
-            after = after + h
-        return ops.read(ops.total(ops.affine(ops.dense(after, w[2], bias, "tanh"), w[3])))
+        if kind == "pairs":
+            first, second = ops.pairs(x)
+            x = first * second
+        h = ops.dense(x if pooled else ops.flatten(x), w[0], bias, "tanh")
+        if kind == "three layers" or pooled:
+            h = ops.dense(h, w[1], bias, "silu")
+        if pooled:
+            h = ops.mean(h, axis=1)
+        last = ops.dense(h, w[2], bias, "tanh")
+        if kind == "skip":
+            last = last + h
+        out = ops.affine(last, w[3])
+        if kind == "read twice":
+            out = out + ops.affine(last * last, w[3])
+        return ops.read(ops.total(out))
 
     found = read()
     monkeypatch.setattr(cpu, "LEAST", np.inf)
+    size = 1e3 * np.finfo(dtype).eps
     for mine, plain in zip(found, read(), strict=True):
-        np.testing.assert_allclose(mine, plain, rtol=1e-11, atol=1e-11)
+        assert mine.dtype == dtype
+        np.testing.assert_allclose(mine, plain, rtol=size, atol=size)
+
+
+@compiled_only
+def test_a_column_of_another_type():
+    """The layer's slots are made, and the product is that of mixed types: nothing is cast down without a word."""
+    rng = np.random.default_rng(8)
+    r, w, v = rng.normal(size=(20, 2, 3)), rng.normal(size=(6, 32)), rng.normal(size=(32, 1)) + 1j * rng.normal(size=(32, 1))
+
+    def read(column):
+        ops = Jets(np, 2, 3)
+        bias, square = ops.parameter(np.zeros(32)), ops.parameter(np.eye(32))
+        h = ops.dense(ops.dense(ops.flatten(ops.coordinates(r)), ops.parameter(w), bias, "tanh"), square, bias, "tanh")
+        return ops.read(ops.total(ops.affine(h, ops.parameter(column))))
+
+    for both, real, imaginary in zip(read(v), read(v.real.copy()), read(v.imag.copy()), strict=True):
+        np.testing.assert_allclose(both, real + 1j * imaginary, rtol=1e-12, atol=1e-12)
+
+
+def test_the_target_decides():
+    """Vectors and registers by the features that numba compiles for: part of the key of its cache, so that no other code is ever loaded."""
+    assert numba_product.registers("+sse2,+avx,+avx2,+fma,+avx512f") == (512, 12, 2)
+    assert numba_product.registers("+avx,+avx2,+fma,-avx512f") == (256, 6, 2)
+    assert numba_product.registers("+neon,+fp-armv8") == (128, 6, 4)
+    assert numba_product.registers("") is None and numba_product.registers("+avx2") is None
+    for _, rows, vectors in map(numba_product.registers, ("+avx512f", "+avx2,+fma", "+neon")):
+        assert numba_product.LEAST % rows == 0 and vectors
 
 
 def test_other_processors_use_blas(monkeypatch):
     monkeypatch.setattr(cpu, "LEAST", np.inf)
     a, b = matrices(128, 18, 64, np.float64)
-    assert cpu.matrix_product(a, b, False, False) is None and not cpu.fits_layer(a, b)
+    assert cpu.matrix_product(a, b, False, False) is None and not cpu.fits_layer(128, 18, 64, 8)
     np.testing.assert_allclose(products.matmul(a, b), a @ b, rtol=1e-13, atol=1e-13)

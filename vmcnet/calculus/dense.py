@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
 
 from vmcnet import kernels
-from vmcnet.calculus.jet import CONSTANT, LINEAR, JetData, Scaled, whole
+from vmcnet.calculus.jet import ALL, JetData, Scaled, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
 from vmcnet.calculus.products import matmul
 
 
 class Layered(JetData):
-    """The jet of f(x W + b) of a host, whose slots are made where something reads them: a sum over its features needs none of them."""
+    """The jet of f(x W + b), all coordinates; its slots are made where something reads them. An affine map onto one column needs none of them."""
 
     def __init__(self, x, weight, y, slope, curvature):
         self.support, self.frame = x.support, x.frame
-        self._x, self._weight, self._y, self._slope, self._curvature = x, weight, y, slope, curvature
+        self._y, self._parts = y, (x, weight, slope, curvature)
 
     @property
     def value(self):
@@ -29,16 +30,25 @@ class Layered(JetData):
 
     @cached_property
     def slots(self):
-        return self._made()
+        (x, weight, slope, curvature), self._parts = self._parts, None
+        out = matmul(x.slots, weight)
+        kernels.of(np, out.dtype).chain(out, self._y, slope, curvature)
+        return out
 
     def onto(self, column):
         """The slots of the product with a column (H, 1)."""
-        return matmul(self.slots, column) if "slots" in self.__dict__ else self._made(column)
+        if self._parts is None or column.dtype != self._y.dtype:
+            return matmul(self.slots, column)
+        x, weight, slope, curvature = self._parts
+        parts = (x.slope, x.curvature, x.shared) if isinstance(x, Scaled) and not x.made else x.slots
+        return kernels.of(np, self._y.dtype).layer_onto(parts, weight, self._y, slope, curvature, column)
 
-    def _made(self, column=None):
-        x, compiled = self._x, kernels.of(np, self._y.dtype)
-        parts = (x.slope, x.curvature, x.shared) if isinstance(x, Scaled) and "slots" not in x.__dict__ else x.slots
-        return compiled.layer_jets(parts, self._weight, self._y, self._slope, self._curvature, column)
+
+def carried(widths, itemsize: int) -> int:
+    """Numbers a walker in the widest jet that layers of `widths`, inputs first, make where one column follows them."""
+    compiled = kernels.of(np, np.dtype(f"f{itemsize}"))
+    fused = len(widths) > 2 and compiled.fits_layer(compiled.LEAST, *widths[-2:], itemsize)
+    return max(widths[2:-1], default=1) if fused else max(widths[1:])
 
 
 class Dense:
@@ -58,10 +68,13 @@ class Dense:
         return activation.layer_slope(xp, matmul(x, weight), bias)
 
     def jet(self, xp, x, weight, bias, activation):
-        x, w = whole(xp, x), weight.slots[0]
-        compiled = kernels.of(xp, w.dtype) if xp is np and x.support not in (CONSTANT, LINEAR) else None
-        if compiled and compiled.fits_layer(x.value, w):
-            return Layered(x, w, *activation.derivatives(xp, AFFINE.value(xp, x.value, w, bias.slots[0])))
+        x, w, b = whole(xp, x), weight.slots[0], bias.slots[0]
+        if isinstance(x, Layered):
+            x = x.like(x.slots)                       # one layer waits at a time, whatever the depth
+        if xp is np and x.support == ALL and x.value.dtype == w.dtype == b.dtype:
+            compiled = kernels.of(np, w.dtype)
+            if compiled and compiled.fits_layer(math.prod(x.shape[:-1]), *w.shape, w.itemsize):
+                return Layered(x, w, *activation.derivatives(np, AFFINE.value(np, x.value, w, b)))
         return activation.jet(xp, AFFINE.jet(xp, x, weight, bias), overwrite=True)
 
     def reverse(self, xp, adjoint, out, x, weight, bias, activation, kept, per_walker=False, wanted=(True, True, True)):

@@ -284,4 +284,4 @@ TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU = Tanh(), Logistic(), Softplus(), 
 EXP, LOG, SIN, COS, POWER, HARD_CORE = Exp(), Log(), Sin(), Cos(), Power(), HardCore()
 ACTIVATIONS = (TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU)
 FUNCTIONS = (*ACTIVATIONS, EXP, LOG, SIN, COS)
-BY_NAME = {f.name: f for f in FUNCTIONS}
+LAYERS = {f.name: f for f in ACTIVATIONS}

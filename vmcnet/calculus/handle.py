@@ -144,7 +144,9 @@ class Interpreter:
     def dense(self, x, weight, bias, activation: str):
         """f(x W + b), the layer of a network: x (w, ..., f), weight (f, h) and bias (h,) parameters, f an activation by name."""
         self._fits_weight("dense", x, weight)
-        return self.apply(dense.DENSE, (x, weight, bias), activation=elementwise.BY_NAME[activation])
+        if activation not in elementwise.LAYERS:
+            raise ValueError(f"dense has no activation {activation!r}: expected one of {', '.join(elementwise.LAYERS)}")
+        return self.apply(dense.DENSE, (x, weight, bias), activation=elementwise.LAYERS[activation])
 
     @staticmethod
     def _fits_weight(name, x, weight):

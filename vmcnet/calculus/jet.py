@@ -114,6 +114,10 @@ class Scaled(JetData):
     def shape(self):
         return self._y.shape
 
+    @property
+    def made(self) -> bool:
+        return "slots" in self.__dict__
+
     @cached_property
     def slots(self):
         compiled = kernels.of(self._xp, self._y.dtype) if self._y.ndim == 2 else None

@@ -9,7 +9,7 @@ import numpy as np
 from vmcnet.kernels import numba_activations, numba_jets, numba_moves, numba_normals, numba_philox, numba_product
 
 NAMES = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")
-LEAST = numba_product.ROWS if numba_product.REGISTERS else math.inf         # rows of a product
+LEAST = numba_product.LEAST if numba_product.REGISTERS else math.inf        # rows of a product
 LARGE = 2**17                              # elements of the smaller matrix of a product from which BLAS is as fast
 ACTIVATIONS, LAYERS, LAYER_SLOPES = ({name: getattr(numba_activations, name + kind) for name in NAMES} for kind in ("", "_layer", "_layer_slope"))
 
@@ -18,47 +18,35 @@ def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
     """a b, or of their transposes, all (rows, columns) of one type; None where BLAS serves: narrow, large or scattered matrices, other processors."""
     terms, m = a.shape if transposed_a else a.shape[::-1]
     n = b.shape[0] if transposed_b else b.shape[1]
-    if not (m >= LEAST and n >= numba_product.COLUMNS[a.itemsize] and 0 < terms * min(m, n) <= LARGE and a.flags.c_contiguous and b.flags.c_contiguous):
+    if not (m >= LEAST and n * a.itemsize >= numba_product.WIDTH and 0 < terms * min(m, n) <= LARGE and a.flags.c_contiguous and b.flags.c_contiguous):
         return None
     out = np.empty((m, n), a.dtype)
     numba_product.multiply(a, b, out, transposed_a, transposed_b)
     return out
 
 
-def fits_layer(x, weight) -> bool:
-    """Whether layer_jets takes rows like those of x (..., F) and W (F, H): of one type, H a multiple of a block's columns."""
-    return (x.dtype == weight.dtype and x.size >= LEAST * x.shape[-1] > 0 and weight.shape[1] % numba_product.COLUMNS[weight.itemsize] == 0
-            and 0 < weight.size <= LARGE)
+def fits_layer(rows: int, terms: int, width: int, itemsize: int) -> bool:
+    """Whether layer_onto takes x (rows, terms) and W (terms, width)."""
+    return rows >= LEAST and width * itemsize % numba_product.WIDTH == 0 and 0 < terms * width <= LARGE
 
 
-def layer_jets(x, weight, y, slope, curvature, column=None):
-    """Slots (S, ..., H) of y = f(x W + b), or (S, ..., 1) of its product with a column (H, 1), from f' and f'' (..., H).
+def layer_onto(x, weight, y, slope, curvature, column):
+    """Slots (S, ..., 1) of y v, y = f(x W + b) (..., H), v a column (H, 1), from f' and f'' (..., H), all of one type.
 
     x: the slots (S, ..., F); or (x', x'', J), where x has the derivatives x' J_c and the Laplacian x'' sum_c J_c^2, J (S - 2, 1, F).
     """
     terms, width = weight.shape
-    nothing = np.empty(0, y.dtype)
     if isinstance(x, tuple):
         x, second, jacobian = x[0], x[1], x[2][:, 0]
         rows = np.concatenate([jacobian, (jacobian * jacobian).sum(axis=0)[None]])
         slots = len(rows) + 1
     else:
-        second, rows, slots = nothing, nothing.reshape(0, terms), len(x)
-    head = nothing if column is None else np.ascontiguousarray(column[:, 0])
-    out = aligned((slots, *y.shape[:-1], width if column is None else 1), y.dtype)
-    out[0] = y if column is None else y @ column
-    x, second, weight = np.ascontiguousarray(x), np.ascontiguousarray(second), np.ascontiguousarray(weight)
-    numba_product.layer_jets(x.reshape(-1), second.reshape(-1), rows, weight, slope.reshape(-1, width), curvature.reshape(-1, width), head,
-                             out.reshape(slots, -1, out.shape[-1]))
-    return out
-
-
-def aligned(shape, dtype):
-    """An empty array that begins at a line of the cache: vectors across two lines take twice as long."""
-    size = math.prod(shape) * dtype.itemsize
-    raw = np.empty(size + 64, np.uint8)
-    first = -raw.ctypes.data % 64
-    return raw[first: first + size].view(dtype).reshape(shape)
+        second, rows, slots = np.empty(0, y.dtype), np.empty((0, terms), y.dtype), len(x)
+    out = np.empty((slots, y.size // width), y.dtype)
+    out[0] = y.reshape(-1, width) @ column[:, 0]
+    x, second, weight, column = (np.ascontiguousarray(a) for a in (x, second, weight, column))
+    numba_product.layer_onto(x.reshape(-1), second.reshape(-1), rows, weight, slope.reshape(-1, width), curvature.reshape(-1, width), column.reshape(-1), out)
+    return out.reshape(slots, *y.shape[:-1], 1)
 
 
 def philox_words(xp, key, counter, first: int, count: int):

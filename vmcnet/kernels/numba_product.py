@@ -1,16 +1,17 @@
-"""Matrix products of many rows with a small matrix, and the jets of a layer around them; float32 and float64, one thread.
+"""Matrix products of many rows with a small matrix, and the jet of a layer onto one column; float32 and float64, one thread.
 
-Every element is the chain fma(a_ik, b_kj, sum) over k = 0, 1, ...: its bits depend on its row and column alone, not on the shape around them, the
-width of the processor's vectors or a library's choice of loops. ROWS x VECTORS vectors of the result stay in registers while a column of a
-and a row of b go by; operands are read where they lie, and b is packed only where its rows are not contiguous or lie so far apart that
-they displace each other in the first-level cache (order of the loops: Goto and van de Geijn, ACM TOMS 34, 12 (2008)).
+Every element of a product here is the chain fma(a_ik, b_kj, sum) over k = 0, 1, ...: its bits depend on its row and column alone, not on the shape
+around them, the width of the processor's vectors or a library's choice of loops. ROWS x VECTORS vectors of the result stay in registers while a
+column of a and a row of b go by; operands are read where they lie, and b is packed only where its rows are not contiguous or lie so far apart
+that they displace each other in the first-level cache (order of the loops: Goto and van de Geijn, ACM TOMS 34, 12 (2008)).
 """
 
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from vmcnet.kernels.compiled import compiled
@@ -19,16 +20,20 @@ TILE = 240                                 # rows of a product that meet all col
 JETS = 12288                               # elements of one slot of a jet that meet all slots before the next ones come
 FAR = 2048                                 # bytes between rows of b from which they are packed
 CHAIN = 64                                 # bytes of interleaved chains in a sum over columns
+LEAST, WIDTH = 12, 128                     # rows of a product and bytes of its rows: what a block has at most, on any processor
 
 
-def _registers():
-    """Bits of a vector, rows and vectors of a block: 24 sums in 32 registers, 12 in 16; None without fused multiply and add."""
-    has = binding.get_host_cpu_features().get
-    if has("avx512f"):
+def registers(features: str):
+    """Bits of a vector, rows and vectors of a block, from the target's features, "+avx2,+fma,...": 24 sums in 32 registers, or 12 in 16.
+
+    None without fused multiply and add. The features are those that numba compiles for, which are part of the key of its cache.
+    """
+    known = set(features.split(","))
+    if "+avx512f" in known:
         return 512, 12, 2
-    if has("avx2") and has("fma"):
+    if {"+avx2", "+fma"} <= known:
         return 256, 6, 2
-    return (128, 6, 4) if has("neon") else None
+    return (128, 6, 4) if "+neon" in known else None
 
 
 class _Emitter:
@@ -115,10 +120,10 @@ def block_product(bits: int, rows: int, vectors: int):
     return block
 
 
-def block_chain(bits: int, rows: int, vectors: int, summed: bool):
-    """As block_product, with the factors f and the squares at f's stride: squares += z^2 for z = a b, and c = f z, or `summed` c += sum_j f z.
+def block_sums(bits: int, rows: int, vectors: int):
+    """As block_product, but with z = a b every row of c gets c += sum_j f z, left in interleaved chains of CHAIN bytes, and squares += z^2.
 
-    The sum over columns is left in interleaved chains of CHAIN bytes, in every row of c.
+    The factors f begin at element at_f, the squares at at_squares of their arrays; the rows of both are down_f elements apart.
     """
 
     @intrinsic
@@ -129,16 +134,13 @@ def block_chain(bits: int, rows: int, vectors: int, summed: bool):
             chains = CHAIN * 8 // bits
             for i in range(rows):
                 row = emit.place(first, emit.times(i, args[10]))
-                parts = [emit.load(emit.place(row, q * emit.lanes)) for q in range(chains)] if summed else None
+                parts = [emit.load(emit.place(row, q * emit.lanes)) for q in range(chains)]
                 for j in range(vectors):
                     z, offset = sums[i, j], (emit.times(i, args[15]), j * emit.lanes)
-                    total, factor = emit.place(totals, *offset), emit.load(emit.place(factors, *offset))
+                    total = emit.place(totals, *offset)
                     emit.store(emit.fma(z, z, emit.load(total)), total)
-                    if summed:
-                        parts[j % chains] = emit.fma(factor, z, parts[j % chains])
-                    else:
-                        emit.store(builder.fmul(factor, z), emit.place(row, j * emit.lanes))
-                for q, part in enumerate(parts or ()):
+                    parts[j % chains] = emit.fma(emit.load(emit.place(factors, *offset)), z, parts[j % chains])
+                for q, part in enumerate(parts):
                     emit.store(part, emit.place(row, q * emit.lanes))
             return context.get_dummy_value()
 
@@ -163,17 +165,17 @@ def chained(context, array, at):
     return array.dtype(array, types.intp), generate
 
 
-REGISTERS = _registers()
+REGISTERS = registers(cpu_target.target_context.codegen().magic_tuple()[2])
 BITS, ROWS, VECTORS = REGISTERS or (128, 1, 4)
-block, block_slots, block_sums = block_product(BITS, ROWS, VECTORS), *(block_chain(BITS, ROWS, VECTORS, summed) for summed in (False, True))
-
-
-COLUMNS = {size: VECTORS * BITS // (8 * size) for size in (4, 8)}          # of a block, by bytes of an element
+block, block_onto = block_product(BITS, ROWS, VECTORS), block_sums(BITS, ROWS, VECTORS)
 
 
 @compiled
 def multiply(a, b, out, transposed_a, transposed_b):
-    """out (M, N) = a b of C-contiguous arrays, a (M, K) or its transpose (K, M), b (K, N) or its transpose (N, K); K >= 1, M >= ROWS, N >= columns."""
+    """out (M, N) = a b of C-contiguous arrays, a (M, K) or its transpose (K, M), b (K, N) or its transpose (N, K).
+
+    K >= 1, M >= LEAST, and a row of `out` has at least WIDTH bytes.
+    """
     m, n = out.shape
     terms = a.size // m
     down_a, along_a = (1, m) if transposed_a else (terms, 1)
@@ -208,18 +210,19 @@ def _aligned(size, like):
 
 
 @compiled
-def layer_jets(x, second, jacobian, weight, slope, curvature, head, out):
-    """Slots 1 .. S-1 of f(x W + b), or of its product with a column `head`: f' (j_c W), and f' (j_L W) + f'' sum_c (j_c W)^2.
+def layer_onto(x, second, jacobian, weight, slope, curvature, column, out):
+    """Slots 1 .. S-1 of f(x W + b) v, without the slots of the layer: sum_h v f' (j_c W), and sum_h v (f' (j_L W) + f'' sum_c (j_c W)^2).
 
-    x (S M F,), the slots of x; or with jacobian (S - 1, F) not empty x and second (M F,): j_c = x jacobian_c, j_L = second jacobian_{S-1}. weight (F, H);
-    slope, curvature (M, H), f' and f''; out (S, M, H), or with head (H,) not empty (S, M, 1). M >= ROWS, H a multiple of a block's columns.
+    x (S M F,), the slots of x; or with jacobian (S - 1, F) not empty x and second (M F,): the derivatives j_c = x jacobian[c - 1], c = 1 .. S - 2, and
+    the Laplacian j_L = second jacobian[S - 2]. weight (F, H); slope, curvature (M, H), f' and f''; column (H,), v; out (S, M).
+    M >= LEAST, H a multiple of WIDTH bytes. For the Laplacian's own product, whose square nobody wants, `unused` takes the place of the squares.
     """
     m, h = slope.shape
-    slots, terms, one, shared = out.shape[0], weight.shape[0], len(head) > 0, len(jacobian) > 0
+    slots, terms, shared = out.shape[0], weight.shape[0], len(jacobian) > 0
     wide, chain = VECTORS * BITS // (8 * out.itemsize), CHAIN // out.itemsize
     most = max(1, JETS // (ROWS * h)) * ROWS
     factors, seconds, squares, unused = _aligned(most * h, out), _aligned(most * h, out), _aligned(most * h, out), _aligned(most * h, out)
-    scaled, sums = _aligned(weight.size if shared else 0, out), _aligned(most * chain if one else 0, out)
+    scaled, sums = _aligned(weight.size if shared else 0, out), _aligned(most * chain, out)
     unused[:] = 0
     begin = 0
     while begin < m:
@@ -228,21 +231,19 @@ def layer_jets(x, second, jacobian, weight, slope, curvature, head, out):
         begin = top + rows
         for r in range(rows):
             for e in range(h):
-                v = head[e] if one else out.dtype.type(1)
-                factors[r * h + e] = slope[top + r, e] * v
-                seconds[r * h + e] = curvature[top + r, e] * v
+                factors[r * h + e] = slope[top + r, e] * column[e]
+                seconds[r * h + e] = curvature[top + r, e] * column[e]
                 squares[r * h + e] = 0
         for slot in range(1, slots):
-            derivative = slot < slots - 1
-            total = squares if derivative else unused
+            last = slot == slots - 1
+            total, left = unused if last else squares, second if shared and last else x
             if shared:
                 for k in range(terms):
                     value, row, to = jacobian[slot - 1, k], weight[k], scaled[k * h: (k + 1) * h]
                     for e in range(h):
                         to[e] = value * row[e]
-            left = second if shared and not derivative else x
             sums[:] = 0
-            if one and not derivative:
+            if last:
                 for r in range(rows):
                     for start in range(r * h, (r + 1) * h, chain):
                         for q in range(chain):
@@ -250,18 +251,9 @@ def layer_jets(x, second, jacobian, weight, slope, curvature, head, out):
             for j in range(0, h, wide):
                 for r in range(0, rows, ROWS):
                     a, f = ((0 if shared else slot * m) + top + r) * terms, r * h + j
-                    if one and shared:
-                        block_sums(left, a, terms, 1, scaled, j, h, terms, sums, r * chain, chain, factors, f, total, f, h)
-                    elif one:
-                        block_sums(left, a, terms, 1, weight, j, h, terms, sums, r * chain, chain, factors, f, total, f, h)
-                    elif shared:
-                        block_slots(left, a, terms, 1, scaled, j, h, terms, out, (slot * m + top) * h + f, h, factors, f, total, f, h)
+                    if shared:
+                        block_onto(left, a, terms, 1, scaled, j, h, terms, sums, r * chain, chain, factors, f, total, f, h)
                     else:
-                        block_slots(left, a, terms, 1, weight, j, h, terms, out, (slot * m + top) * h + f, h, factors, f, total, f, h)
-            if one:
-                for r in range(rows):
-                    out[slot, top + r, 0] = chained(sums, r * chain)
-            elif not derivative:
-                for r in range(rows):
-                    for e in range(h):
-                        out[slot, top + r, e] += seconds[r * h + e] * squares[r * h + e]
+                        block_onto(left, a, terms, 1, weight, j, h, terms, sums, r * chain, chain, factors, f, total, f, h)
+            for r in range(rows):
+                out[slot, top + r] = chained(sums, r * chain)

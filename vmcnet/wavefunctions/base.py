@@ -149,8 +149,8 @@ class Product(Wavefunction):
 
 
 def jet_tile(walkers: int, n: int, d: int, features: int, itemsize: int) -> int:
-    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of that many features of at most 16 MiB."""
-    while walkers % 2 == 0 and walkers * (n * d + 2) * features * itemsize > 2**24:
+    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of that many features of at most 4 MiB."""
+    while walkers % 2 == 0 and walkers * (n * d + 2) * features * itemsize > 2**22:
         walkers //= 2
     return walkers
 
@@ -255,7 +255,7 @@ class Bound:
     def jet(self, walkers):
         """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,).
 
-        On the host in tiles of walkers that keep a jet in the second-level cache; their size depends on shapes and dtype alone.
+        On the host in tiles of walkers that keep a jet near the processor; their size depends on shapes and dtype alone.
         """
         xp, (count, *shape) = namespace(walkers.r), walkers.r.shape
         tile = jet_tile(count, *shape, self.wavefunction.features, walkers.r.dtype.itemsize) if xp is np else count

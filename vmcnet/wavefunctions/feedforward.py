@@ -6,6 +6,7 @@ from math import sqrt
 
 import numpy as np
 
+from vmcnet.calculus.dense import carried
 from vmcnet.calculus.elementwise import ACTIVATIONS
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
@@ -85,7 +86,7 @@ class FeedForward(Wavefunction):
             self._all = self._network("", n * d + (n * (n - 1) * d if pairs else 0), layers, activation, skip)
             last = self._all.outputs
             if not pairs:
-                self.features = max(layers)
+                self.features = max(layers) if skip else carried(self._all.widths, itemsize=4)
         if skip and not any(a == b for net in self.networks for a, b in zip(net.widths, net.widths[1:], strict=False)):
             raise ValueError(f"FeedForward skip = true, but no layer keeps the width of the one before it: layers = {list(layers)}, head = {head}")
         self.layout.add("last_weights", (last, 1))
