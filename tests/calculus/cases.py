@@ -9,15 +9,18 @@ from itertools import product
 
 import numpy as np
 
+from vmcnet.calculus.elementwise import LAYERS
+
 DIMENSIONS = 2
 SHAPES = {"p0": (), "p1": (1,), "p2": (2,), "q2": (2,), "p3": (3,), "q3": (3,), "p32": (3, 2), "small": (2, 3), "bias": (3,),
-          "first": (6, 3), "first_b": (3,), "square": (3, 3), "line": (1, 3), "wide": (4, 3)}
+          "first": (6, 3), "first_b": (3,), "square": (3, 3), "line": (1, 3), "wide": (4, 3),
+          "broad": (2, 32), "broader": (32, 32), "broad_b": (32,), "column": (32, 1)}
 
 
 def parameters(dtype=np.float64):
     rng = np.random.default_rng(11)
-    return {name: rng.uniform(0.5, 1.2, shape).astype(dtype) * (0.3 if len(shape) == 2 and name != "p32" else 1)
-            for name, shape in SHAPES.items()}
+    sizes = {"p32": 1, "broader": 0.03, "column": 0.03}                # products stay of order 1
+    return {name: rng.uniform(0.5, 1.2, shape).astype(dtype) * sizes.get(name, 0.3 if len(shape) == 2 else 1) for name, shape in SHAPES.items()}
 
 
 def coordinates(n=3, walkers=5, dtype=np.float64):
@@ -149,6 +152,12 @@ def arithmetic():
         case("power", f"number over {kind}", lambda ops, t, x, s=source: 2.0 / s(ops, t, x))
 
 
+def broad(ops, t, x, activation):
+    """Two layers that compiled products take, 15 rows for 5 walkers of 3 particles, (w, 3, 32)."""
+    first = ops.dense(everything(ops, t, x), t["broad"], t["broad_b"], activation)
+    return ops.dense(first, t["broader"], t["broad_b"], activation)
+
+
 def structure():
     deep = DEEP | {f"complex-{k}": joined(f) for k, f in DEEP.items()}
     flat = FLAT | {f"complex-{k}": joined(f) for k, f in FLAT.items()}
@@ -170,6 +179,11 @@ def structure():
                     case("sum", f"sum({kind}, {axis}, {keep})", lambda ops, t, x, s=s, a=axis, k=keep: ops.exp(ops.sum(s(ops, t, x), a, k)))
         for (left, a), (right, b) in product(group.items(), group.items()):
             case("concatenate", f"concatenate({left}, {right})", lambda ops, t, x, a=a, b=b: ops.concatenate([a(ops, t, x), b(ops, t, x)]))
+    for name in LAYERS:
+        case("dense", f"two broad layers, {name}, and a column", lambda ops, t, x, f=name: ops.affine(broad(ops, t, x, f), t["column"]))
+        case("dense", f"three broad layers, {name}, and a column",
+             lambda ops, t, x, f=name: ops.affine(ops.dense(broad(ops, t, x, f), t["broader"], t["broad_b"], f), t["column"]))
+    case("dense", "broad layers joined", lambda ops, t, x: ops.affine(broad(ops, t, x, "tanh") * (1.0 + broad(ops, t, x, "silu")), t["column"]))
     for kind, s in deep.items():
         for side in (0, 1):
             case("gather", f"gather({kind}, {side})", lambda ops, t, x, s=s, k=side: ops.exp(ops.pairs(s(ops, t, x))[k]))

@@ -15,17 +15,19 @@ skip = true
 symmetric = true
 pairs = true
 head = [5]""")
+BROAD = NETWORK[:NETWORK.index("layers")] + "layers = [32, 64]\n" + NETWORK[NETWORK.index("[sampling]"):].replace("block = 8", "block = 16")
 
 
-@pytest.fixture(scope="module", params=["float64", "float32"])
+@pytest.fixture(scope="module", params=[("float64", NETWORK), ("float32", NETWORK), ("float64", BROAD)], ids=["float64", "float32", "compiled products"])
 def reference(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    (folder / "job.toml").write_text(NETWORK.replace("[run]", f'[run]\nprecision = "{request.param}"'))
+    precision, job = request.param
+    folder = tmp_path_factory.mktemp(precision)
+    (folder / "job.toml").write_text(job.replace("[run]", f'[run]\nprecision = "{precision}"'))
     vmcnet("run", folder / "job.toml", "--output", folder / "one.h5")
     with h5py.File(folder / "one.checkpoint.h5") as file:
         found = {}
         file.visititems(lambda name, item: found.__setitem__(name.split("/")[-1], item.dtype) if isinstance(item, h5py.Dataset) else None)
-    assert found["r"] == np.dtype(request.param) and found["theta"] == np.float64
+    assert found["r"] == np.dtype(precision) and found["theta"] == np.float64
     return folder
 
 

@@ -22,9 +22,10 @@ INTERVAL, SHARE = 10.0, 0.01         # rewrite at most every 10 s, and at most 1
 
 
 def conditions(threads: int) -> dict:
-    """What the bits of a run depend on besides the job: processor type, library versions, BLAS and its threads."""
+    """What the bits of a run depend on besides the job: processor type, what numba compiles for, library versions, BLAS and its threads."""
     from importlib.metadata import version
 
+    import numba.core.registry
     import scipy.linalg  # noqa: F401  (numba and the natural gradients load its BLAS sooner or later; listed, it must be there from the start)
     from threadpoolctl import threadpool_info
 
@@ -35,8 +36,9 @@ def conditions(threads: int) -> dict:
     except (OSError, StopIteration):
         pass
     blas = sorted({f"{p['internal_api']} {p['version']} {p.get('architecture', '')}".strip() for p in threadpool_info() if p["user_api"] == "blas"})
+    target = numba.core.registry.cpu_target.target_context.codegen().magic_tuple()[1]
     return {
-        "processor": processor, "python": platform.python_version(), "numpy": np.__version__, "numba": version("numba"),
+        "processor": processor, "target": f"{target} {numba.config.CPU_FEATURES or ''}".strip(), "python": platform.python_version(), "numpy": np.__version__, "numba": version("numba"),
         "h5py": h5py.__version__, "blas": "; ".join(blas), "threads": threads,
     }
 
