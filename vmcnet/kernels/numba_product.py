@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from vmcnet.kernels.compiled import compiled
 
 TILE = 240                                 # rows of a product that meet all columns before the next ones come: they stay in the second-level cache
-JETS = 12288                               # elements of one slot of a jet that meet all slots before the next ones come
+JETS = 24576                               # elements of one slot of a jet that meet all slots before the next ones come
 FAR = 2048                                 # bytes between rows of b from which they are packed
 CHAIN = 64                                 # bytes of interleaved chains in a sum over columns
 LEAST, WIDTH = 12, 128                     # rows of a product and bytes of its rows: what a block has at most, on any processor
