@@ -73,6 +73,8 @@ def summed(xp, x, axis, keepdims=False):
     if x.shape[axis] == 1:
         return x if keepdims else x.reshape(x.shape[:axis] + x.shape[axis + 1:])
     if axis == x.ndim - 1 and x.dtype.char in "df":
+        if x.ndim == 2 and not keepdims:
+            return x @ _ones(xp, x.shape[1], x.dtype)
         out = x.reshape(-1, x.shape[-1]) @ _ones(xp, x.shape[-1], x.dtype)
         return out.reshape(x.shape[:-1] + (1,) * keepdims)
     return x.sum(axis=axis, keepdims=keepdims)

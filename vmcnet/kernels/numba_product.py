@@ -220,7 +220,7 @@ def layer_onto(x, second, jacobian, weight, slope, curvature, column, out):
     m, h = slope.shape
     slots, terms, shared = out.shape[0], weight.shape[0], len(jacobian) > 0
     wide, chain = VECTORS * BITS // (8 * out.itemsize), CHAIN // out.itemsize
-    most = max(1, JETS // (ROWS * h)) * ROWS
+    most = max(1, min(JETS // (ROWS * h), -(-m // ROWS))) * ROWS
     factors, seconds, squares, unused = _aligned(most * h, out), _aligned(most * h, out), _aligned(most * h, out), _aligned(most * h, out)
     scaled, sums = _aligned(weight.size if shared else 0, out), _aligned(most * chain, out)
     unused[:] = 0

@@ -10,6 +10,7 @@ import numpy as np
 from vmcnet.backend import namespace
 from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.outer import Outer
+from vmcnet.calculus.replay import Recorder
 from vmcnet.calculus.tape import Tape, built
 from vmcnet.calculus.values import Values
 from vmcnet.kernels import of
@@ -172,7 +173,7 @@ class Bound:
         self.wavefunction = wavefunction
         self._values = wavefunction.layout.values(theta)
         self._slopes = wavefunction.layout.slopes(theta)
-        self._tables, self._arrays, self._readers = {}, {}, {}
+        self._tables, self._arrays, self._readers, self._spins, self._repeats = {}, {}, {}, {}, {}
 
     def _handles(self, ops, xp, dtype) -> Parameters:
         return Parameters({n: ops.parameter(v) for n, v in self._parameters(xp, dtype).items()})
@@ -184,13 +185,28 @@ class Bound:
         return phase, log
 
     def _value(self, r, s):
-        """phase and log psi as numbers; the handles of the parameters are made once."""
+        """phase and log psi as numbers; the handles of the parameters are made once. On the host, spins that come again have their operations repeated."""
         key = namespace(r), r.dtype
+        if key[0] is np and self.wavefunction.reads == "coordinates":
+            spins = s.tobytes()
+            if spins == self._spins.get(r.dtype):
+                if (r.dtype, spins) not in self._repeats:
+                    self._repeats = {(r.dtype, spins): self._recorded(r, s)}
+                repeat = self._repeats[r.dtype, spins]
+                if repeat:
+                    return None, repeat(r)
+            self._spins[r.dtype] = spins
         if key not in self._readers:
             ops = Values(key[0])
             self._readers[key] = ops, self._handles(ops, *key)
         phase, log = self._read(*self._readers[key], r, s)
         return phase, log.data
+
+    def _recorded(self, r, s):
+        """log psi as a function of coordinates alone, or None where log_psi does not allow it."""
+        ops = Recorder(np)
+        phase, log = self._read(ops, self._handles(ops, np, r.dtype), r, s)
+        return ops.repeat(log) if phase is None else None
 
     def _parameters(self, xp, dtype):
         """Parameters as arrays of the walkers' kind: cast, and sent to a device, once."""

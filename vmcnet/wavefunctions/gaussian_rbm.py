@@ -47,6 +47,6 @@ class GaussianRBM(Wavefunction):
     def log_psi(self, ops, theta, walkers):
         x = ops.flatten(walkers.r)
         u = (x - theta["a"]) / theta["width"]
-        hidden = ops.affine(x / theta["width"] / theta["width"], theta["weights"], theta["b"])
-        log = ops.sum(ops.softplus(hidden), axis=-1) - 0.5 * ops.sum(u * u, axis=-1)
+        hidden = ops.dense(x / theta["width"] / theta["width"], theta["weights"], theta["b"], "softplus")
+        log = ops.sum(hidden, axis=-1) - 0.5 * ops.sum(u * u, axis=-1)
         return None, 0.5 * log if self.form == "sqrtF" else log

@@ -1,0 +1,83 @@
+"""What log_psi does, written down once and repeated: the same operations on other coordinates, without log_psi and its handles.
+
+A small block of walkers spends more time on handles than on numbers. The order of operations cannot depend on coordinates, since handles have no truth
+value; constants may depend on the spins, so that a record holds for those spins alone. Where log_psi looks at numbers (`peek`, `data`, the sign
+of a determinant) nothing is repeated.
+"""
+
+from __future__ import annotations
+
+from vmcnet.calculus.handle import Handle
+from vmcnet.calculus.values import Values
+
+
+class Recorded(Handle):
+    """A quantity in a numbered register."""
+
+    __slots__ = ("array", "index", "is_parameter")
+
+    def __init__(self, ops, array, index, is_parameter=False):
+        self.ops, self.array, self.index, self.is_parameter = ops, array, index, is_parameter
+
+    @property
+    def shape(self):
+        return self.array.shape
+
+    @property
+    def data(self):
+        self.ops.looked_at = True
+        return self.array
+
+
+class Recorder(Values):
+    """Values, and the steps that made them of the coordinates; what does not depend on coordinates is computed here and kept."""
+
+    def __init__(self, xp):
+        super().__init__(xp)
+        self.looked_at, self._steps, self._registers, self._varying = False, [], [], set()
+
+    def _register(self, array, varies=False, is_parameter=False):
+        index = len(self._registers)
+        self._registers.append(None if varies else array)
+        if varies:
+            self._varying.add(index)
+        return Recorded(self, array, index, is_parameter)
+
+    def apply(self, operation, args, **static):
+        array = operation.value(self.xp, *[a.array for a in args], **static)
+        inputs = tuple(a.index for a in args)
+        out = self._register(array, not self._varying.isdisjoint(inputs))
+        if out.index in self._varying:
+            self._steps.append((operation.value, inputs, static, out.index))
+        return out
+
+    def constant(self, array):
+        return self._register(array)
+
+    def parameter(self, array):
+        return self._register(array, is_parameter=True)
+
+    def coordinates(self, r):
+        self.real_dtype = r.dtype
+        out = self._register(r, varies=True)
+        self._position = out.index
+        return out
+
+    def repeat(self, output: Recorded):
+        """A function r -> the array of `output`, or None where log_psi looked at numbers."""
+        if self.looked_at or output.index not in self._varying:
+            return None
+        last = {k: n for n, (_, inputs, _, _) in enumerate(self._steps) for k in inputs if k in self._varying}
+        steps = [(*step, tuple(k for k in set(step[1]) if last.get(k) == n and k != output.index)) for n, step in enumerate(self._steps)]
+        xp, kept, position, result = self.xp, self._registers, self._position, output.index
+
+        def repeated(r):
+            registers = kept.copy()
+            registers[position] = r
+            for value, inputs, static, out, dead in steps:
+                registers[out] = value(xp, *[registers[k] for k in inputs], **static)
+                for k in dead:
+                    registers[k] = None
+            return registers[result]
+
+        return repeated
