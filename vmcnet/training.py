@@ -144,7 +144,7 @@ def train(system, wavefunction, *, optimizer, natural_gradient=None, iterations:
     natural_gradient, for example optimizers.MinSR(), turns the gradient before the optimizer takes it;
     walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; sampler: one of
     vmcnet.sampling, the system's usual one unless given; clip: local energies in the gradient are limited to the median +- clip mean
-    absolute deviations; threads BLAS threads a rank (another number gives other last digits);
+    absolute deviations; threads of BLAS a rank, for natural gradients and large products (another number gives other last digits);
     device cpu, gpu or auto, precision float64 or float32 of the walkers (parameters and sums are float64). Under MPI give comm=vmcnet.connect().
     Raises ValueError for sizes that do not fit, NonFiniteError when a local energy or the step is NaN or infinite.
     """

@@ -47,7 +47,7 @@ class RunTable(Table):
 
     device: Literal["cpu", "gpu", "auto"] = Field("cpu", description="where walkers live; gpu: one a rank, by its number on the machine; auto: a GPU if there is one, on lattices the CPU")
     precision: Literal["float64", "float32"] = Field("float64", description="of walkers, wavefunction and local energies; parameters and sums are float64")
-    threads: int = Field(1, ge=1, le=4096, description="BLAS threads a rank; other values give other bits")
+    threads: int = Field(1, ge=1, le=4096, description="threads of BLAS a rank, for natural gradients and large products; other values give other bits")
     checkpoint_every: int = Field(50, ge=1, le=100_000_000, description="iterations (measurements) between checkpoints")
     checkpoint_minutes: Positive = Field(10.0, description="and at the latest after so many minutes")
     watchdog_minutes: Annotated[float, Field(ge=0)] = Field(

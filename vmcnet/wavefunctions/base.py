@@ -173,7 +173,7 @@ class Bound:
         self.wavefunction = wavefunction
         self._values = wavefunction.layout.values(theta)
         self._slopes = wavefunction.layout.slopes(theta)
-        self._tables, self._arrays, self._readers, self._spins, self._repeats = {}, {}, {}, {}, {}
+        self._tables, self._arrays, self._readers, self._repeats = {}, {}, {}, {}
 
     def _handles(self, ops, xp, dtype) -> Parameters:
         return Parameters({n: ops.parameter(v) for n, v in self._parameters(xp, dtype).items()})
@@ -189,13 +189,15 @@ class Bound:
         key = namespace(r), r.dtype
         if key[0] is np and self.wavefunction.reads == "coordinates":
             spins = s.tobytes()
-            if spins == self._spins.get(r.dtype):
-                if (r.dtype, spins) not in self._repeats:
-                    self._repeats = {(r.dtype, spins): self._recorded(r, s)}
-                repeat = self._repeats[r.dtype, spins]
+            known, repeat = self._repeats.get(r.dtype, (None, None))
+            if spins == known:
+                if repeat is None:
+                    repeat = self._recorded(r, s)
+                    self._repeats[r.dtype] = spins, repeat
                 if repeat:
                     return None, repeat(r)
-            self._spins[r.dtype] = spins
+            else:
+                self._repeats[r.dtype] = spins, None
         if key not in self._readers:
             ops = Values(key[0])
             self._readers[key] = ops, self._handles(ops, *key)
@@ -203,10 +205,11 @@ class Bound:
         return phase, log.data
 
     def _recorded(self, r, s):
-        """log psi as a function of coordinates alone, or None where log_psi does not allow it."""
+        """log psi as a function of coordinates alone, or False where log_psi does not allow it."""
         ops = Recorder(np)
         phase, log = self._read(ops, self._handles(ops, np, r.dtype), r, s)
-        return ops.repeat(log) if phase is None else None
+        repeat = ops.repeat(log) if phase is None else None
+        return repeat or False
 
     def _parameters(self, xp, dtype):
         """Parameters as arrays of the walkers' kind: cast, and sent to a device, once."""
