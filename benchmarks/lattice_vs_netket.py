@@ -21,7 +21,7 @@ import time
 
 from one_core import keep_to_one_core
 
-ONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+ONE = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
        "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"}
 SHIFT, RATE = 0.01, 0.01
 
@@ -185,8 +185,6 @@ def main() -> None:
         return
     if not options.peer:
         parser.error("--peer: the Python interpreter of an environment with NetKet")
-    if "OMP_NUM_THREADS" not in os.environ:
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE})
     import numpy as np
 
     rng, n = np.random.default_rng(5), options.sites

@@ -11,35 +11,29 @@ the peer has them. The floor is the matrix products' flops over the rate measure
 
 from __future__ import annotations
 
-import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-    os.environ.pop(_name, None)             # the matrix kernels that OpenBLAS chooses for this processor, as XLA chooses its own
+from one_core import keep_to_one_core  # isort: skip
 
-import platform  # noqa: E402
-import subprocess  # noqa: E402
-import sys  # noqa: E402
-import time  # noqa: E402
-from pathlib import Path  # noqa: E402
+import numpy as np
+from threadpoolctl import threadpool_info
 
-import numpy as np  # noqa: E402
-from one_core import keep_to_one_core  # noqa: E402
-from threadpoolctl import threadpool_info  # noqa: E402
-
-import vmcnet as vmc  # noqa: E402
-from vmcnet.backend import Stream, keep_memory  # noqa: E402
-from vmcnet.calculus import products  # noqa: E402
-from vmcnet.calculus.jet import ALL, embed  # noqa: E402
-from vmcnet.calculus.jets import Jet, Jets  # noqa: E402
-from vmcnet.device import Device  # noqa: E402
-from vmcnet.kernels import cpu  # noqa: E402
-from vmcnet.parallel import SerialCommunicator  # noqa: E402
-from vmcnet.population import Population  # noqa: E402
-from vmcnet.sampling.gaussian import Gaussian  # noqa: E402
-from vmcnet.training import initial_state, run_training  # noqa: E402
-from vmcnet.walkers import Walkers  # noqa: E402
+import vmcnet as vmc
+from vmcnet.backend import Stream, keep_memory
+from vmcnet.calculus import products
+from vmcnet.calculus.jet import ALL, embed
+from vmcnet.calculus.jets import Jet, Jets
+from vmcnet.device import Device
+from vmcnet.kernels import cpu
+from vmcnet.parallel import SerialCommunicator
+from vmcnet.population import Population
+from vmcnet.sampling.gaussian import Gaussian
+from vmcnet.training import initial_state, run_training
+from vmcnet.walkers import Walkers
 
 WALKERS, BLOCK, REPEATS, METROPOLIS = 1024, 128, 9, 20
 BLOCKS = (BLOCK, WALKERS)

@@ -20,7 +20,7 @@ import time
 from one_core import keep_to_one_core
 
 SITES, WALKERS, WARMUP, SPREAD, WINDOW, EXACT = 40, 1024, 20, 0.01, 20, -50.9426741
-ONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+ONE = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
        "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"}
 
 
