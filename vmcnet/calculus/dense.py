@@ -8,40 +8,32 @@ from functools import cached_property
 import numpy as np
 
 from vmcnet import kernels
-from vmcnet.calculus.jet import ALL, JetData, Scaled, whole
+from vmcnet.calculus.jet import ALL, Scaled, Unmade, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
 from vmcnet.calculus.products import matmul
 
 
-class Layered(JetData):
-    """The jet of f(x W + b), all coordinates; its slots are made where something reads them. An affine map onto one column needs none of them."""
+class Layered(Unmade):
+    """The jet of f(x W + b), all coordinates. An affine map onto one column needs none of its slots."""
 
     def __init__(self, x, weight, y, slope, curvature):
-        self.support, self.frame = x.support, x.frame
-        self._y, self._parts = y, (x, weight, slope, curvature)
-
-    @property
-    def value(self):
-        return self._y
-
-    @property
-    def shape(self):
-        return self._y.shape
+        super().__init__(y, x.support, x.frame)
+        self._parts = x, weight, slope, curvature
 
     @cached_property
     def slots(self):
         (x, weight, slope, curvature), self._parts = self._parts, None
         out = matmul(x.slots, weight)
-        kernels.of(np, out.dtype).chain(out, self._y, slope, curvature)
+        kernels.of(np, out.dtype).chain(out, self.value, slope, curvature)
         return out
 
     def onto(self, column):
         """The slots of the product with a column (H, 1)."""
-        if self._parts is None or column.dtype != self._y.dtype:
+        if self.made or column.dtype != self.value.dtype:
             return matmul(self.slots, column)
         x, weight, slope, curvature = self._parts
         parts = (x.slope, x.curvature, x.shared) if isinstance(x, Scaled) and not x.made else x.slots
-        return kernels.of(np, self._y.dtype).layer_onto(parts, weight, self._y, slope, curvature, column)
+        return kernels.of(np, self.value.dtype).layer_onto(parts, weight, self.value, slope, curvature, column)
 
 
 def carried(widths, itemsize: int) -> int:

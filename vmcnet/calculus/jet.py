@@ -74,54 +74,53 @@ def unit(xp, size: int, dtype):
     return xp.eye(size, dtype=dtype)[:, None, :]
 
 
-class Coordinates(JetData):
-    """The jet of the coordinates r (W, n, d) themselves; its slots are made where something reads them."""
+class Unmade(JetData):
+    """A jet that knows its value, and makes `slots`, a cached property of the subclass, where something reads them."""
 
-    def __init__(self, xp, r, frame):
-        self._xp, self._r, self.support, self.frame = xp, r, OWN, frame
-        self.jacobian = unit(xp, frame.n * frame.d, r.dtype)
-
-    @property
-    def value(self):
-        return self._r
-
-    @property
-    def shape(self):
-        return self._r.shape
-
-    @cached_property
-    def slots(self):
-        d = self.frame.d
-        slots = self._xp.zeros((d + 2,) + self.shape, self._r.dtype)
-        slots[0] = self._r
-        for k in range(d):
-            slots[1 + k, :, :, k] = 1.0
-        return slots
-
-
-class Scaled(JetData):
-    """The jet of f(z), z (W, ...) with derivatives J (C, 1, ...) that all walkers share and Laplacian 0; its slots are made where something reads them."""
-
-    def __init__(self, xp, frame, y, slope, curvature, jacobian):
-        self.support, self.frame, self.shared = ALL, frame, jacobian
-        self._xp, self._y, self.slope, self.curvature = xp, y, slope, curvature
+    def __init__(self, value, support, frame):
+        self._value, self.support, self.frame = value, support, frame
 
     @property
     def value(self):
-        return self._y
+        return self._value
 
     @property
     def shape(self):
-        return self._y.shape
+        return self._value.shape
 
     @property
     def made(self) -> bool:
         return "slots" in self.__dict__
 
+
+class Coordinates(Unmade):
+    """The jet of the coordinates r (W, n, d) themselves."""
+
+    def __init__(self, xp, r, frame):
+        super().__init__(r, OWN, frame)
+        self._xp, self.jacobian = xp, unit(xp, frame.n * frame.d, r.dtype)
+
     @cached_property
     def slots(self):
-        compiled = kernels.of(self._xp, self._y.dtype) if self._y.ndim == 2 else None
-        return (compiled.chain_linear if compiled else partial(_chain_linear, self._xp))(self.shared, self._y, self.slope, self.curvature)
+        d = self.frame.d
+        slots = self._xp.zeros((d + 2,) + self.shape, self.value.dtype)
+        slots[0] = self.value
+        for k in range(d):
+            slots[1 + k, :, :, k] = 1.0
+        return slots
+
+
+class Scaled(Unmade):
+    """The jet of f(z), z (W, ...) with derivatives J (C, 1, ...) that all walkers share and Laplacian 0."""
+
+    def __init__(self, xp, frame, y, slope, curvature, jacobian):
+        super().__init__(y, ALL, frame)
+        self._xp, self.slope, self.curvature, self.shared = xp, slope, curvature, jacobian
+
+    @cached_property
+    def slots(self):
+        compiled = kernels.of(self._xp, self.value.dtype) if self.value.ndim == 2 else None
+        return (compiled.chain_linear if compiled else partial(_chain_linear, self._xp))(self.shared, self.value, self.slope, self.curvature)
 
 
 def _chain_linear(xp, jacobian, y, slope, curvature):
