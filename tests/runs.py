@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -51,6 +52,15 @@ def vmcnet(*arguments, ranks=1, check=True, **options):
 def start(*arguments, ranks=1):
     """A process that runs on, standard output and error piped."""
     return subprocess.Popen(command(*arguments, ranks=ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def appears(path, process):
+    """Wait for a file of a running process; a process that ends without it, or takes a minute, fails the test."""
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None or path.exists(), process.communicate()
+        assert time.monotonic() < deadline, f"no {path} after a minute"
+        time.sleep(0.01)
 
 
 def datasets(path):

@@ -176,7 +176,7 @@ def info(options, comm) -> int:
         from vmcnet.parallel import MPICommunicator
 
         comm = MPICommunicator()
-        print(f"  MPI: {comm.library}, world of {comm.size}")
+        print(f"  MPI: {comm.implementation}, world of {comm.size}")
     except (ImportError, RuntimeError) as error:
         print(f"  MPI: not available ({error})")
     try:

@@ -75,7 +75,7 @@ class MPICommunicator:
         self._comm = MPI.COMM_WORLD
         self.rank, self.size = self._comm.rank, self._comm.size
         self.local_rank = self._comm.Split_type(MPI.COMM_TYPE_SHARED).rank
-        self.library = MPI.Get_library_version().split("\n")[0].strip()
+        self.implementation = MPI.Get_library_version().split("\n")[0].strip()
         self.seconds, self.waiting = 0.0, False
 
     @contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.shim import HERE, Server, built
 from tests.faults.test_kills import JOB as ROLLING
-from tests.runs import BIN, JOB, datasets, same, start, vmcnet
+from tests.runs import BIN, JOB, appears, datasets, same, start, vmcnet
 from vmcnet.storage.atomic import FileProblem, previous_path
 from vmcnet.storage.checkpoint import checkpoint_path, read_checkpoint
 from vmcnet.storage.run_file import RunFile
@@ -69,8 +69,7 @@ def small_disk(tmp_path):
 def test_full_disk(whole, small_disk):
     run = small_disk / "run.h5"
     process = start("run", whole / "long.toml", "--output", run)
-    while not run.exists():
-        time.sleep(0.01)
+    appears(run, process)
     with open(small_disk / "filler", "wb", buffering=0) as filler:
         try:
             while True:
@@ -124,8 +123,7 @@ def test_the_disk_refuses_at_any_call(whole, server, tmp_path, at):
 def test_the_directory_disappears(whole, tmp_path, ranks):
     run = tmp_path / "folder" / "run.h5"
     process = start("run", whole / "long.toml", "--output", run, ranks=ranks)
-    while not run.exists():
-        time.sleep(0.01)
+    appears(run, process)
     shutil.rmtree(run.parent)
     out, err = process.communicate(timeout=20)
     one_line(process.returncode, err, run.parent, "No such file or directory")
@@ -195,8 +193,7 @@ def test_files_of_another_run_and_of_another_version(whole, server, tmp_path):
 def test_two_launches_of_one_run(whole, tmp_path):
     run = tmp_path / "run.h5"
     first = start("run", whole / "long.toml", "--output", run, ranks=2)
-    while not run.exists():
-        time.sleep(0.01)
+    appears(run, first)
     done = vmcnet("run", whole / "long.toml", "--output", run, "--continue", ranks=2, check=False)
     one_line(done.returncode, done.stderr, run, "another run is writing it")
     assert first.communicate(timeout=60)[1] == "" and first.returncode == 0

@@ -89,7 +89,7 @@ def contents(path, checkpoint):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     made = Server(built(tmp_path_factory.mktemp("shim")))
-    made.library = tmp_path_factory.getbasetemp() / "shim0" / "shim.so"
+    made.shim = tmp_path_factory.getbasetemp() / "shim0" / "shim.so"
     yield made
     made.close()
 
@@ -182,7 +182,7 @@ def test_a_rank_is_killed(case, undisturbed, server, tmp_path):
     environ, at, mode = {**os.environ, "OMP_NUM_THREADS": "1"}, 0, ""
     if case % 3 == 2:
         at, mode = place(case + WRITES, undisturbed)
-        environ.update(LD_PRELOAD=str(server.library), SHIM_MATCH=str(run.parent), SHIM_LOG=str(log), SHIM_AT=str(at), SHIM_MODE=mode)
+        environ.update(LD_PRELOAD=str(server.shim), SHIM_MATCH=str(run.parent), SHIM_LOG=str(log), SHIM_AT=str(at), SHIM_MODE=mode)
         program = [str(BIN / "vmcnet")]
     else:
         program = [sys.executable, str(HERE / "killed_rank.py"), "kill", str(case // 3 % 3), str(1 + case * 7 % 36)]

@@ -12,6 +12,8 @@ from vmcnet.calculus.jet import ALL, Scaled, Unmade, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
 from vmcnet.calculus.products import matmul
 
+MANY = 2**31              # rows: enough for compiled passes wherever there are any
+
 
 class Layered(Unmade):
     """The jet of f(x W + b), all coordinates. An affine map onto one column needs none of its slots."""
@@ -28,9 +30,8 @@ class Layered(Unmade):
         return out
 
     def onto(self, column):
-        """The slots of the product with a column (H, 1)."""
         if self.made or column.dtype != self.value.dtype:
-            return matmul(self.slots, column)
+            return super().onto(column)
         x, weight, slope, curvature = self._parts
         parts = (x.slope, x.curvature, x.shared) if isinstance(x, Scaled) and not x.made else x.slots
         return kernels.of(np, self.value.dtype).layer_onto(parts, weight, self.value, slope, curvature, column)
@@ -39,7 +40,7 @@ class Layered(Unmade):
 def carried(widths, itemsize: int) -> int:
     """Numbers a walker in the widest jet that layers of `widths`, inputs first, make where one column follows them."""
     compiled = kernels.of(np, np.dtype(f"f{itemsize}"))
-    fused = len(widths) > 2 and compiled.fits_layer(compiled.LEAST, *widths[-2:], itemsize)
+    fused = len(widths) > 2 and compiled.fits_layer(MANY, *widths[-2:], itemsize)
     return max(widths[2:-1], default=1) if fused else max(widths[1:])
 
 

@@ -20,6 +20,7 @@ from functools import cached_property, lru_cache, partial
 import numpy as np
 
 from vmcnet import kernels
+from vmcnet.calculus.products import matmul
 
 CONSTANT, OWN, PAIR, LINEAR, ALL = "constant", "own", "pair", "linear", "all"
 
@@ -63,6 +64,10 @@ class JetData:
     @property
     def shape(self):
         return self.slots.shape[1:]
+
+    def onto(self, column):
+        """The slots of the product with a column (F, 1); a jet that need not make its own slots for it says so."""
+        return matmul(self.slots, column)
 
     def like(self, slots, support=None):
         return JetData(slots, support or self.support, self.frame)

@@ -50,7 +50,7 @@ class Affine:
     def jet(self, xp, x, weight, bias=None):
         x = whole(xp, x)
         w = weight.slots[0]
-        out = x.onto(w) if w.shape[1] == 1 and hasattr(x, "onto") else matmul(x.slots, w)
+        out = x.onto(w) if w.shape[1] == 1 else matmul(x.slots, w)
         if bias is not None:
             out[0] += bias.slots[0]
         if x.support == LINEAR:

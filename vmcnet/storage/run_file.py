@@ -38,8 +38,8 @@ def conditions(threads: int) -> dict:
     blas = sorted({f"{p['internal_api']} {p['version']} {p.get('architecture', '')}".strip() for p in threadpool_info() if p["user_api"] == "blas"})
     target = numba.core.registry.cpu_target.target_context.codegen().magic_tuple()[1]
     return {
-        "processor": processor, "target": f"{target} {numba.config.CPU_FEATURES or ''}".strip(), "python": platform.python_version(), "numpy": np.__version__, "numba": version("numba"),
-        "h5py": h5py.__version__, "blas": "; ".join(blas), "threads": threads,
+        "processor": processor, "target": f"{target} {numba.config.CPU_FEATURES or ''}".strip(), "python": platform.python_version(),
+        "numpy": np.__version__, "numba": version("numba"), "h5py": h5py.__version__, "blas": "; ".join(blas), "threads": threads,
     }
 
 
