@@ -1,9 +1,12 @@
-"""Why a natural gradient stalls: the critical transverse-field chain of 100 spins from one start, with step, shift, sweeps, samples and machine varied.
+"""Why a natural gradient stalls: the critical transverse-field chain of 100 spins from one start,
+with step, shift, sweeps, samples and machine varied.
 
-    python analysis/natural_gradient_curves.py [--iterations 300] [--save curves.npz] [--figure curves.png] [NAME ...]
+    python analysis/natural_gradient_curves.py [--iterations 300] [--save curves.npz] [--figure
+    curves.png] [NAME ...]
 
-Each curve is one training in memory, seed 1; printed are the relative error of the mean energy of the last 20 iterations and the CPU seconds.
-An iteration with step eta is a step eta of imaginary time, so that 300 steps of 0.01 end at time 3.
+Each curve is one training in memory, seed 1; printed are the relative error of the mean energy of
+the last 20 iterations and the CPU seconds. An iteration with step eta is a step eta of imaginary
+time, so that 300 steps of 0.01 end at time 3.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ def minsr(shift=1e-2, **options):
     return vmc.optimizers.MinSR(shift, **options)
 
 
-FALLING = {"shift_decay": 0.97, "shift_floor": 0.01}                 # from 0.1 to 1e-3 within 150 iterations
-CURVES = {                      # natural gradient, step, walkers, sweeps an iteration, options of the machine
+FALLING = {"shift_decay": 0.97, "shift_floor": 0.01}  # from 0.1 to 1e-3 within 150 iterations
+CURVES = {  # natural gradient, step, walkers, sweeps an iteration, options of the machine
     "stalled: step 0.1, shift 1e-2": (minsr(), 0.1, 1024, 1, {}),
     "3 sweeps": (minsr(), 0.1, 1024, 3, {}),
     "step 0.01": (minsr(), 0.01, 1024, 1, {}),
@@ -34,7 +37,13 @@ CURVES = {                      # natural gradient, step, walkers, sweeps an ite
     "shift 1e-4": (minsr(1e-4), 0.1, 1024, 1, {}),
     "shift 0.1 to 1e-3": (minsr(0.1, **FALLING), 0.1, 1024, 1, {}),
     "the same, 4096 samples": (minsr(0.1, **FALLING), 0.1, 4096, 1, {}),
-    "shift 0.1 to 1e-3, 3 filters": (vmc.optimizers.SR(0.1, **FALLING), 0.05, 1024, 1, {"alpha": 3.0, "symmetric": True}),
+    "shift 0.1 to 1e-3, 3 filters": (
+        vmc.optimizers.SR(0.1, **FALLING),
+        0.05,
+        1024,
+        1,
+        {"alpha": 3.0, "symmetric": True},
+    ),
 }
 
 
@@ -43,8 +52,18 @@ def curve(natural_gradient, rate, walkers, sweeps, machine, iterations, sites=10
     system = vmc.systems.TransverseIsing([sites], 1.0)
     psi = vmc.wavefunctions.BinaryRBM(system, **machine)
     begun = time.process_time()
-    result = vmc.train(system, psi, optimizer=vmc.optimizers.SGD(rate), natural_gradient=natural_gradient,
-                       iterations=iterations, walkers=walkers, block=128, steps=sweeps, warmup=20, seed=1)
+    result = vmc.train(
+        system,
+        psi,
+        optimizer=vmc.optimizers.SGD(rate),
+        natural_gradient=natural_gradient,
+        iterations=iterations,
+        walkers=walkers,
+        block=128,
+        steps=sweeps,
+        warmup=20,
+        seed=1,
+    )
     exact = system.reference[0]
     return (result.series["energy"] - exact) / abs(exact), time.process_time() - begun
 
@@ -57,9 +76,17 @@ def draw(curves, path):
 
     figure, axes = plt.subplots(figsize=(7.0, 4.8))
     for number, (name, errors) in enumerate(curves.items()):
-        axes.semilogy(np.convolve(errors, np.ones(10) / 10, "valid"), label=f"{name}: {errors[-20:].mean():.1e}", color=f"C{number}",
-                      linewidth=2.2 if number in (0, len(curves) - 2, len(curves) - 1) else 1.0)
-    axes.set(xlabel="iteration", ylabel="relative error of the energy, mean of 10 iterations", title="Critical Ising chain of 100 spins")
+        axes.semilogy(
+            np.convolve(errors, np.ones(10) / 10, "valid"),
+            label=f"{name}: {errors[-20:].mean():.1e}",
+            color=f"C{number}",
+            linewidth=2.2 if number in (0, len(curves) - 2, len(curves) - 1) else 1.0,
+        )
+    axes.set(
+        xlabel="iteration",
+        ylabel="relative error of the energy, mean of 10 iterations",
+        title="Critical Ising chain of 100 spins",
+    )
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.savefig(path, dpi=130, bbox_inches="tight")
 

@@ -2,9 +2,12 @@
 
     python benchmarks/engine.py cold | ranks | memory
 
-cold    seconds from process start to the first training row (minimum and median of 9), with cached kernels and with an empty kernel cache
-ranks   throughput of 2 ranks over that of 1 with 4096 walkers, in a trap and on a lattice (chain of 100 spins, three sweeps an iteration, Adam),
-        alternating: from the minimum of 9 medians of the seconds an iteration, and from the shortest iterations
+cold    seconds from process start to the first training row (minimum and median of 9), with cached
+kernels and with an empty kernel cache
+ranks   throughput of 2 ranks over that of 1 with 4096 walkers, in a trap and on a lattice (chain of
+100 spins, three sweeps an iteration, Adam),
+        alternating: from the minimum of 9 medians of the seconds an iteration, and from the
+        shortest iterations
 memory  resident memory of a run after 2000 and after 20000 iterations (KiB)
 """
 
@@ -43,13 +46,24 @@ learning_rate = 0.001
 def command(folder, *settings, ranks=1, job=JOB):
     launcher = [str(BIN / "mpiexec"), "-n", str(ranks)] if ranks > 1 else []
     words = [word for setting in settings for word in ("--set", setting)]
-    return [*launcher, str(BIN / "vmcnet"), "run", job, "--output", f"{folder}/run.h5", "--overwrite", *words]
+    return [
+        *launcher,
+        str(BIN / "vmcnet"),
+        "run",
+        job,
+        "--output",
+        f"{folder}/run.h5",
+        "--overwrite",
+        *words,
+    ]
 
 
 def first_row(environ) -> float:
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        process = subprocess.Popen(command(folder, "sampling.warmup=0"), stdout=subprocess.PIPE, text=True, env=environ)
+        process = subprocess.Popen(
+            command(folder, "sampling.warmup=0"), stdout=subprocess.PIPE, text=True, env=environ
+        )
         for line in process.stdout:
             if line.startswith("training"):
                 seconds = time.perf_counter() - begun
@@ -72,8 +86,15 @@ def cold() -> None:
 def seconds(ranks: int, job: str):
     """Median and minimum of the seconds of an iteration."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = ("sampling.walkers=4096", "sampling.warmup=2", "training.iterations=50", "evaluation.steps=0")
-        subprocess.run(command(folder, *settings, ranks=ranks, job=job), check=True, stdout=subprocess.DEVNULL)
+        settings = (
+            "sampling.walkers=4096",
+            "sampling.warmup=2",
+            "training.iterations=50",
+            "evaluation.steps=0",
+        )
+        subprocess.run(
+            command(folder, *settings, ranks=ranks, job=job), check=True, stdout=subprocess.DEVNULL
+        )
         with h5py.File(f"{folder}/run.h5") as file:
             found = file["training/seconds"][5:]
             return statistics.median(found), min(found)
@@ -90,22 +111,34 @@ def ranks() -> None:
                     found[count].append(seconds(count, job))
             for k, what in enumerate(("medians", "shortest")):
                 one, two = (min(x[k] for x in found[count]) for count in (1, 2))
-                print(f"{name}, 4096 walkers, seconds an iteration, {what}: 1 rank {one:.4f}, 2 ranks {two:.4f}: throughput x {one / two:.3f}")
+                print(
+                    f"{name}, 4096 walkers, seconds an iteration, {what}: 1 rank {one:.4f}, 2 "
+                    f"ranks {two:.4f}: throughput x {one / two:.3f}"
+                )
 
 
 def memory() -> None:
     peaks = []
     for iterations in (2000, 20000, 60000):
         with tempfile.TemporaryDirectory() as folder:
-            settings = ("sampling.walkers=64", "sampling.block=32", "sampling.steps=1", f"training.iterations={iterations}", "evaluation.steps=0",
-                        "run.checkpoint_every=1000")
+            settings = (
+                "sampling.walkers=64",
+                "sampling.block=32",
+                "sampling.steps=1",
+                f"training.iterations={iterations}",
+                "evaluation.steps=0",
+                "run.checkpoint_every=1000",
+            )
             process = subprocess.Popen(command(folder, *settings), stdout=subprocess.DEVNULL)
             _, status, usage = os.wait4(process.pid, 0)
             if status:
                 raise RuntimeError(f"the run ended with status {status}")
             peaks.append(usage.ru_maxrss)
-    print(f"peak resident memory after 2000, 20000, 60000 iterations: {', '.join(map(str, peaks))} KiB: "
-          f"{1024 * (peaks[2] - peaks[1]) / 40000:.0f} bytes an iteration")
+    print(
+        f"peak resident memory after 2000, 20000, 60000 iterations: {', '.join(map(str, peaks))} "
+        "KiB: "
+        f"{1024 * (peaks[2] - peaks[1]) / 40000:.0f} bytes an iteration"
+    )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,10 @@ warmup = 4
 [run]
 checkpoint_every = 5
 """
-TIMES = {"training/seconds", "training/communication"}      # the only datasets that may differ between equal runs
+TIMES = {
+    "training/seconds",
+    "training/communication",
+}  # the only datasets that may differ between equal runs
 
 
 def command(*arguments, ranks=1):
@@ -43,7 +46,12 @@ def command(*arguments, ranks=1):
 
 def vmcnet(*arguments, ranks=1, check=True, **options):
     """The finished process; with `check` its failure fails the test."""
-    done = subprocess.run(["timeout", "-k", "5", "120", *command(*arguments, ranks=ranks)], capture_output=True, text=True, **options)
+    done = subprocess.run(
+        ["timeout", "-k", "5", "120", *command(*arguments, ranks=ranks)],
+        capture_output=True,
+        text=True,
+        **options,
+    )
     if check:
         assert done.returncode == 0, done.stdout + done.stderr
     return done
@@ -51,11 +59,15 @@ def vmcnet(*arguments, ranks=1, check=True, **options):
 
 def start(*arguments, ranks=1):
     """A process that runs on, standard output and error piped."""
-    return subprocess.Popen(command(*arguments, ranks=ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command(*arguments, ranks=ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def appears(path, process):
-    """Wait for a file of a running process; a process that ends without it, or takes a minute, fails the test."""
+    """Wait for a file of a running process; a process that ends without it, or takes a minute,
+    fails the test.
+    """
     deadline = time.monotonic() + 60
     while not path.exists():
         assert process.poll() is None or path.exists(), process.communicate()
@@ -67,7 +79,11 @@ def datasets(path):
     """All datasets of a run file by name, times left out."""
     found = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
+        file.visititems(
+            lambda name, item: (
+                found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None
+            )
+        )
     return {k: v for k, v in found.items() if k not in TIMES}
 
 

@@ -1,4 +1,6 @@
-"""Small spin lattices in full: all configurations, the dense Hamiltonian, psi on every configuration, chi-square of samples."""
+"""Small spin lattices in full: all configurations, the dense Hamiltonian, psi on every
+configuration, chi-square of samples.
+"""
 
 from itertools import product
 
@@ -30,7 +32,9 @@ def states(n):
 
 
 def dense(system, s):
-    """H on the configurations s (D, n) from Pauli matrices, written without the package's terms; Marshall's turn as a similarity."""
+    """H on the configurations s (D, n) from Pauli matrices, written without the package's terms;
+    Marshall's turn as a similarity.
+    """
     n, lattice, p = system.particles, system.lattice, system_parameters(system)
     h = np.zeros((2**n, 2**n), complex)
     if isinstance(system, TransverseIsing):
@@ -39,9 +43,16 @@ def dense(system, s):
         for i in range(n):
             h -= p["field"] * pauli(n, x=[i]) + p["longitudinal"] * pauli(n, z=[i])
     else:
-        for shell, j, jz in zip(lattice.shells, (p["coupling"], p["second"]), (p["coupling"] * p["anisotropy"], p["second"]), strict=False):
+        for shell, j, jz in zip(
+            lattice.shells,
+            (p["coupling"], p["second"]),
+            (p["coupling"] * p["anisotropy"], p["second"]),
+            strict=False,
+        ):
             for a, b in shell.tolist():
-                h += 0.25 * (j * (pauli(n, x=[a, b]) + pauli(n, y=[a, b])) + jz * pauli(n, z=[a, b]))
+                h += 0.25 * (
+                    j * (pauli(n, x=[a, b]) + pauli(n, y=[a, b])) + jz * pauli(n, z=[a, b])
+                )
         for i in range(n):
             h -= 0.5 * p["field"] * pauli(n, z=[i])
         if p["marshall"]:
@@ -57,7 +68,9 @@ def dense(system, s):
 def system_parameters(system):
     import inspect
 
-    defaults = {k: v.default for k, v in inspect.signature(type(system).__init__).parameters.items()}
+    defaults = {
+        k: v.default for k, v in inspect.signature(type(system).__init__).parameters.items()
+    }
     return {**defaults, **system.made_with}
 
 
@@ -72,9 +85,13 @@ def lattice_cases():
     return {
         "chain": made(TransverseIsing, [6], field=0.7, longitudinal=0.3),
         "open 2x3": made(TransverseIsing, [2, 3], field=1.4, coupling=-0.6, periodic=False),
-        "ising graph": made(TransverseIsing, sites=5, edges=[[0, 1], [1, 2], [2, 0], [3, 4]], field=-0.8),
+        "ising graph": made(
+            TransverseIsing, sites=5, edges=[[0, 1], [1, 2], [2, 0], [3, 4]], field=-0.8
+        ),
         "heisenberg chain": made(Heisenberg, [8]),
-        "xxz open chain": made(Heisenberg, [7], anisotropy=0.4, magnetisation=1, periodic=False, field=0.3),
+        "xxz open chain": made(
+            Heisenberg, [7], anisotropy=0.4, magnetisation=1, periodic=False, field=0.3
+        ),
         "j1-j2 chain": made(Heisenberg, [6], second=0.5),
         "j1-j2, no turn": made(Heisenberg, [6], second=0.5, marshall=False, full_space=True),
         "3x3 frustrated": made(Heisenberg, [3, 3], magnetisation=1, marshall=False),
@@ -100,17 +117,27 @@ def exact_energy(system, psi, theta, s=None):
     """<psi|H|psi>/<psi|psi> over all configurations."""
     s = sector(system) if s is None else s
     amplitude = amplitudes(psi, theta, s)
-    return (amplitude.conj() @ dense(system, s) @ amplitude).real / np.vdot(amplitude, amplitude).real
+    return (amplitude.conj() @ dense(system, s) @ amplitude).real / np.vdot(
+        amplitude, amplitude
+    ).real
 
 
 def chi_square(samples, s, probability):
-    """Chi-square of samples (W, n) against probabilities of the configurations s (D, n), and its 0.1 % quantile; rare ones are pooled."""
+    """Chi-square of samples (W, n) against probabilities of the configurations s (D, n), and its
+    0.1 % quantile; rare ones are pooled.
+    """
     weights = 1 << np.arange(s.shape[1])
     codes = (s > 0) @ weights
     order = np.argsort(codes)
     place = np.searchsorted(codes[order], (samples > 0) @ weights)
-    counts, expected = np.bincount(place, minlength=len(s)).astype(float), len(samples) * probability[order]
+    counts, expected = (
+        np.bincount(place, minlength=len(s)).astype(float),
+        len(samples) * probability[order],
+    )
     rare = expected < 8
     if rare.any():
-        counts, expected = np.append(counts[~rare], counts[rare].sum()), np.append(expected[~rare], expected[rare].sum())
+        counts, expected = (
+            np.append(counts[~rare], counts[rare].sum()),
+            np.append(expected[~rare], expected[rare].sum()),
+        )
     return ((counts - expected) ** 2 / expected).sum(), chi2.ppf(0.999, len(expected) - 1)

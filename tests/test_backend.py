@@ -13,9 +13,9 @@ def test_distributions():
     stream = Stream(1, 2, 3, 4)
     uniform, normal = stream.uniform((300, 400)).ravel(), stream.normal((300, 401)).ravel()
     assert kstest(uniform, "uniform").pvalue > 1e-3 and kstest(normal, "norm").pvalue > 1e-3
-    assert 0.0 < uniform.min() and uniform.max() < 1.0
+    assert uniform.min() > 0.0 and uniform.max() < 1.0
     assert abs(np.corrcoef(normal[:-1], normal[1:])[0, 1]) < 4 / np.sqrt(normal.size)
-    half = normal[: normal.size // 2 * 2].reshape(2, -1)          # the cosine and the sine half
+    half = normal[: normal.size // 2 * 2].reshape(2, -1)  # the cosine and the sine half
     assert abs(np.corrcoef(half)[0, 1]) < 4 / np.sqrt(half.shape[1])
     assert abs(np.corrcoef(half**2)[0, 1]) < 4 / np.sqrt(half.shape[1])
 

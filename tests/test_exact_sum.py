@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from vmcnet.kernels.numba_sum import add_share, largest_exponents
-from vmcnet.parallel import NONFINITE, ZERO, SerialCommunicator, bounded_sum, exact_sum, exponents, owned_blocks
+from vmcnet.parallel import (
+    NONFINITE,
+    ZERO,
+    SerialCommunicator,
+    bounded_sum,
+    exact_sum,
+    exponents,
+    owned_blocks,
+)
 
 
 class Ranks:
@@ -85,18 +93,31 @@ def test_a_number_that_is_not_finite_gives_nan_in_its_element_alone(bad):
 
 def test_denormals_zeros_and_the_largest_numbers():
     tiny = 5e-324
-    assert exact_sum(SerialCommunicator(), np.array([[tiny, 0.0], [tiny, 0.0]]), 2).tolist() == [2 * tiny, 0.0]
+    assert exact_sum(SerialCommunicator(), np.array([[tiny, 0.0], [tiny, 0.0]]), 2).tolist() == [
+        2 * tiny,
+        0.0,
+    ]
     big = np.finfo(float).max / 4
-    assert exact_sum(SerialCommunicator(), np.full((3, 1), big), 3)[0] == pytest.approx(3 * big, rel=1e-15)
+    assert exact_sum(SerialCommunicator(), np.full((3, 1), big), 3)[0] == pytest.approx(
+        3 * big, rel=1e-15
+    )
     assert exact_sum(SerialCommunicator(), np.full((1000, 1), 1.0), 1000)[0] == 1000.0
 
 
 @pytest.mark.parametrize("limbs", [1, 2])
 def test_the_compiled_pass_is_its_plain_twin(limbs):
     rng, bits = np.random.default_rng(limbs), 52
-    share = np.append(rng.normal(size=(3, 100)) * 10.0 ** rng.integers(-15, 1, size=(3, 100)), np.full((3, 1), 5e-324), axis=1)
+    share = np.append(
+        rng.normal(size=(3, 100)) * 10.0 ** rng.integers(-15, 1, size=(3, 100)),
+        np.full((3, 1), 5e-324),
+        axis=1,
+    )
     shift = np.append(np.frexp(np.abs(share).max(axis=0))[1][:100] * -1 + bits, 1023)
-    factor, total, twin = np.ldexp(1.0, shift), np.zeros((limbs, 101), np.int64), np.zeros((limbs, 101), np.int64)
+    factor, total, twin = (
+        np.ldexp(1.0, shift),
+        np.zeros((limbs, 101), np.int64),
+        np.zeros((limbs, 101), np.int64),
+    )
     factor[7] = 0.0
     for x in share:
         assert add_share(x, factor, 2.0**bits, total)
@@ -105,23 +126,36 @@ def test_the_compiled_pass_is_its_plain_twin(limbs):
         for limb, part in zip(twin, (high, np.rint(np.ldexp(scaled - high, bits))), strict=False):
             limb += part.astype(np.int64)
     assert np.array_equal(total, twin) and total.any(axis=1).all() and not total[:, 7].any()
-    for bad in (np.nan, np.inf, 2.0**(bits + 1)):
-        assert not add_share(np.array([0.0, bad]), np.ones(2), 2.0**bits, np.zeros((limbs, 2), np.int64))
+    for bad in (np.nan, np.inf, 2.0 ** (bits + 1)):
+        assert not add_share(
+            np.array([0.0, bad]), np.ones(2), 2.0**bits, np.zeros((limbs, 2), np.int64)
+        )
 
 
 def test_exponents_are_those_of_frexp():
     rng = np.random.default_rng(3)
-    sums = np.append(rng.normal(size=(4, 200)) * 2.0 ** rng.integers(-1060, 1020, size=(1, 200)), np.zeros((4, 3)), axis=1)
+    sums = np.append(
+        rng.normal(size=(4, 200)) * 2.0 ** rng.integers(-1060, 1020, size=(1, 200)),
+        np.zeros((4, 3)),
+        axis=1,
+    )
     sums[:, 200] = 5e-324, -2.2250738585072014e-308, 0.0, 1e-310
     sums[2, 201] = -np.inf
     out = np.full(203, ZERO)
     largest_exponents(sums, sums.view(np.int64), ZERO, NONFINITE, out)
     twin = np.where(sums == 0.0, ZERO, np.frexp(np.where(np.isfinite(sums), sums, 0.0))[1])
     assert np.array_equal(out, np.where(np.isfinite(sums), twin, NONFINITE).max(axis=0))
-    assert out[200] == -1021 and out[201] == NONFINITE and out[202] == ZERO and (np.abs(sums[:, :200]) < 2.0**-1022).any()
+    assert (
+        out[200] == -1021
+        and out[201] == NONFINITE
+        and out[202] == ZERO
+        and (np.abs(sums[:, :200]) < 2.0**-1022).any()
+    )
 
 
 def test_a_share_beyond_its_exponent_is_refused():
     for bad in (5.0, np.nan):
         with pytest.raises(ValueError, match="beyond its exponent"):
-            bounded_sum(SerialCommunicator(), [np.array([1.0, bad])], exponents(np.array([1.0, 1.0])), 1, 2)
+            bounded_sum(
+                SerialCommunicator(), [np.array([1.0, bad])], exponents(np.array([1.0, 1.0])), 1, 2
+            )

@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").rea
 def page():
     names = {}
     for block in BLOCKS:
-        exec(compile(block, "docs/extending.md", "exec"), names)      # noqa: S102
+        exec(compile(block, "docs/extending.md", "exec"), names)
     return names
 
 
@@ -31,13 +31,23 @@ def test_classes_are_short():
 
 
 def lowest(points=30, extent=4.2):
-    """The ground state of the page's two particles on a line, in a sinc basis (Colbert and Miller, J. Chem. Phys. 96, 1982 (1992))."""
+    """The ground state of the page's two particles on a line, in a sinc basis (Colbert and Miller,
+    J. Chem. Phys. 96, 1982 (1992)).
+    """
     x, h = np.linspace(-extent, extent, points, retstep=True)
     difference = np.subtract.outer(np.arange(points), np.arange(points))
-    kinetic = np.where(difference == 0, np.pi**2 / 3, 2.0 / np.where(difference == 0, 1, difference) ** 2) * (-1.0) ** difference / (2 * h * h)
+    kinetic = (
+        np.where(difference == 0, np.pi**2 / 3, 2.0 / np.where(difference == 0, 1, difference) ** 2)
+        * (-1.0) ** difference
+        / (2 * h * h)
+    )
     one, unit = kinetic + np.diag(0.5 * x**2 + 0.1 * x**4), np.eye(points)
     attraction = -0.5 * np.exp(-(np.subtract.outer(x, x) ** 2))
-    return eigh(np.kron(one, unit) + np.kron(unit, one) + np.diag(attraction.ravel()), eigvals_only=True, subset_by_index=[0, 0])[0]
+    return eigh(
+        np.kron(one, unit) + np.kron(unit, one) + np.diag(attraction.ravel()),
+        eigvals_only=True,
+        subset_by_index=[0, 0],
+    )[0]
 
 
 def test_own_potential(page):
@@ -48,7 +58,9 @@ def test_own_potential(page):
 
 def test_own_wavefunction(page):
     values = page["trained"].parameters
-    assert values["slope"] == pytest.approx(1.0, abs=0.03) and values["alpha"] == pytest.approx(0.5, abs=0.01)
+    assert values["slope"] == pytest.approx(1.0, abs=0.03) and values["alpha"] == pytest.approx(
+        0.5, abs=0.01
+    )
     assert abs(page["wide"].energy - 3.0) < 2e-3 and page["wide"].stuck == 0
 
 
@@ -64,7 +76,9 @@ def chi_square(proposal):
     system = TrappedBosons(1, 1.0, 1)
     psi = GaussianEnvelope(system).bind(np.array([np.log(0.1)]))
     start = np.random.default_rng(1).uniform(1.0, 2.0, (8192, 1, 1))
-    walkers = Walkers(start, np.ones((8192, 1), np.int8), psi.log(start, np.ones((8192, 1), np.int8)))
+    walkers = Walkers(
+        start, np.ones((8192, 1), np.int8), psi.log(start, np.ones((8192, 1), np.int8))
+    )
     r = proposal.sample(walkers, psi, 0.9, 60, Stream(4, 2, 0, 0))[0].r.ravel()
     counts = np.bincount(np.floor(norm.cdf(r * np.sqrt(0.4)) * 32).astype(int), minlength=32)
     return ((counts - 256) ** 2 / 256).sum(), chi2.ppf(0.999, 31)

@@ -8,14 +8,48 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "vmcnet"
-# The floors, bottom to top. A module imports from its own floor's package and from lower floors only.
+# The floors, bottom to top. A module imports from its own floor's package and from lower floors
+# only.
 FLOORS = [
-    {"version"}, {"kernels"}, {"backend", "statistics"}, {"parallel", "parameters"}, {"device"}, {"calculus"}, {"geometry"}, {"walkers"},
-    {"wavefunctions", "hamiltonians"}, {"systems"}, {"sampling"}, {"estimators"}, {"optimizers"}, {"storage"}, {"tangents"},
-    {"population"}, {"likelihood"}, {"cost"}, {"training"}, {"evaluation"}, {"report", "progress", "stopping"}, {"config"}, {"building"}, {"session"}, {"commands"}, {"cli"},
+    {"version"},
+    {"kernels"},
+    {"backend", "statistics"},
+    {"parallel", "parameters"},
+    {"device"},
+    {"calculus"},
+    {"geometry"},
+    {"walkers"},
+    {"wavefunctions", "hamiltonians"},
+    {"systems"},
+    {"sampling"},
+    {"estimators"},
+    {"optimizers"},
+    {"storage"},
+    {"tangents"},
+    {"population"},
+    {"likelihood"},
+    {"cost"},
+    {"training"},
+    {"evaluation"},
+    {"report", "progress", "stopping"},
+    {"config"},
+    {"building"},
+    {"session"},
+    {"commands"},
+    {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
-NUMERICS = {"kernels", "calculus", "geometry", "wavefunctions", "hamiltonians", "systems", "sampling", "estimators", "optimizers"}
+NUMERICS = {
+    "kernels",
+    "calculus",
+    "geometry",
+    "wavefunctions",
+    "hamiltonians",
+    "systems",
+    "sampling",
+    "estimators",
+    "optimizers",
+}
 
 
 def modules():
@@ -25,12 +59,18 @@ def modules():
 def imported(path):
     """Names right below vmcnet that a file imports, anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "vmcnet":
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.split(".")[0] == "vmcnet"
+        ):
             parts = node.module.split(".")
             yield from ([parts[1]] if len(parts) > 1 else [a.name for a in node.names])
         elif isinstance(node, ast.Import):
             for alias in node.names:
-                assert not alias.name.startswith("vmcnet"), f"{path}: write from vmcnet... import ..."
+                assert not alias.name.startswith("vmcnet"), (
+                    f"{path}: write from vmcnet... import ..."
+                )
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
@@ -39,36 +79,57 @@ def test_imports_point_down(path):
     assert own in LEVEL, f"{own}: give it a floor in this test and in docs/architecture.md"
     for name in imported(path):
         if name != own:
-            assert name in LEVEL and LEVEL[name] < LEVEL[own], f"{path.relative_to(ROOT)} imports {name}"
-            assert not (own in NUMERICS and name in ("parallel", "config", "storage")), f"{path.relative_to(ROOT)} imports {name}"
+            assert name in LEVEL and LEVEL[name] < LEVEL[own], (
+                f"{path.relative_to(ROOT)} imports {name}"
+            )
+            assert not (own in NUMERICS and name in ("parallel", "config", "storage")), (
+                f"{path.relative_to(ROOT)} imports {name}"
+            )
             assert own != "statistics", "statistics is pure NumPy"
 
 
 def test_only_parallel_knows_mpi():
     for path in modules():
         if path.name != "parallel.py":
-            assert "from mpi4py" not in path.read_text() and "import mpi4py" not in path.read_text(), path
+            assert (
+                "from mpi4py" not in path.read_text() and "import mpi4py" not in path.read_text()
+            ), path
 
 
-@pytest.mark.parametrize("path", [p for folder in (ROOT, ROOT.parent / "tests") for p in sorted(folder.rglob("*.py"))], ids=lambda p: str(p.relative_to(ROOT.parent)))
+@pytest.mark.parametrize(
+    "path",
+    [p for folder in (ROOT, ROOT.parent / "tests") for p in sorted(folder.rglob("*.py"))],
+    ids=lambda p: str(p.relative_to(ROOT.parent)),
+)
 def test_files_are_short(path):
     assert len(path.read_text().splitlines()) <= 420
 
 
 def test_import_vmcnet_pulls_in_little():
-    code = ("import sys, numpy; before = set(sys.modules); import vmcnet; new = {m.split('.')[0] for m in set(sys.modules) - before}; "
-            "print(sorted(new))")
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    code = (
+        "import sys, numpy; before = set(sys.modules); import vmcnet; new = {m.split('.')[0] for m "
+        "in set(sys.modules) - before}; "
+        "print(sorted(new))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert loaded.strip() == "['vmcnet']"
 
 
-@pytest.mark.parametrize("code", [
-    "import vmcnet as v; s = v.systems.QuantumDot(2); p = v.wavefunctions.GaussianRBM(s, hidden=2) * v.wavefunctions.PadeJastrow(s); "
-    "v.train(s, p, optimizer=v.optimizers.Adam(0.05), iterations=1, walkers=128)",
-    "from vmcnet import cli; cli.main(['check', 'jobs/quantum_dot_2.toml'])",
-])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import vmcnet as v; s = v.systems.QuantumDot(2); p = v.wavefunctions.GaussianRBM(s, "
+        "hidden=2) * v.wavefunctions.PadeJastrow(s); "
+        "v.train(s, p, optimizer=v.optimizers.Adam(0.05), iterations=1, walkers=128)",
+        "from vmcnet import cli; cli.main(['check', 'jobs/quantum_dot_2.toml'])",
+    ],
+)
 def test_one_rank_needs_no_mpi_and_no_gpu(code):
     """MPI and CuPy made impossible to import: Python use and the command line go on."""
     guard = "import sys; sys.modules['mpi4py'] = sys.modules['cupy'] = None; "
-    done = subprocess.run([sys.executable, "-c", guard + code], capture_output=True, text=True, cwd=ROOT.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", guard + code], capture_output=True, text=True, cwd=ROOT.parent
+    )
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,6 @@
-"""What is printed while a run goes on: plain lines when piped, bars on a terminal, left as it was at the end."""
+"""What is printed while a run goes on: plain lines when piped, bars on a terminal, left as it was
+at the end.
+"""
 
 import io
 import os
@@ -18,8 +20,12 @@ def test_plain_lines():
     progress("evaluation", 1, 2, {"energy": 3.0, "acceptance": 0.5})
     progress("evaluation", 2, 2, {"energy": 3.2, "acceptance": 0.5})
     assert stream.getvalue().splitlines() == [
-        "warmup 1/2  acceptance 0.25", "warmup 2/2  acceptance 0.50", "training 1/3  energy 3.01(2)  acceptance 0.50",
-        "evaluation 1/2  energy 3(?)  acceptance 0.50", "evaluation 2/2  energy 3.1(?)  acceptance 0.50"]
+        "warmup 1/2  acceptance 0.25",
+        "warmup 2/2  acceptance 0.50",
+        "training 1/3  energy 3.01(2)  acceptance 0.50",
+        "evaluation 1/2  energy 3(?)  acceptance 0.50",
+        "evaluation 2/2  energy 3.1(?)  acceptance 0.50",
+    ]
 
 
 def test_interval_keeps_first_and_last():
@@ -28,7 +34,11 @@ def test_interval_keeps_first_and_last():
     for k in range(1, 101):
         progress("training", k, 100, {"energy": 1.0, "error": 0.1, "acceptance": 0.5})
     lines = stream.getvalue().splitlines()
-    assert len(lines) == 2 and lines[0].startswith("training 1/100") and lines[1].startswith("training 100/100")
+    assert (
+        len(lines) == 2
+        and lines[0].startswith("training 1/100")
+        and lines[1].startswith("training 100/100")
+    )
 
 
 def test_durations():
@@ -39,7 +49,13 @@ def test_a_terminal_gets_bars_and_the_report(tmp_path):
     (tmp_path / "job.toml").write_text(JOB)
     main, other = pty.openpty()
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
-    process = subprocess.Popen(command("run", tmp_path / "job.toml", "--output", tmp_path / "run.h5"), stdout=other, stderr=other, stdin=other, env=environ)
+    process = subprocess.Popen(
+        command("run", tmp_path / "job.toml", "--output", tmp_path / "run.h5"),
+        stdout=other,
+        stderr=other,
+        stdin=other,
+        env=environ,
+    )
     os.close(other)
     text = b""
     while True:
@@ -52,5 +68,7 @@ def test_a_terminal_gets_bars_and_the_report(tmp_path):
         text += chunk
     assert process.wait(30) == 0
     text = text.decode()
-    assert "training" in text and "12/12" in text and "━" in text and "\x1b[?25h" in text      # the cursor is shown again
+    assert (
+        "training" in text and "12/12" in text and "━" in text and "\x1b[?25h" in text
+    )  # the cursor is shown again
     assert text.rstrip().splitlines()[-1].lstrip().startswith(("reference", "warning"))

@@ -1,4 +1,6 @@
-"""Two electrons in a trap, the whole way from Python and from the README; exact energy 3 hartree."""
+"""Two electrons in a trap, the whole way from Python and from the README; exact energy 3
+hartree.
+"""
 
 import re
 import subprocess
@@ -15,12 +17,17 @@ EXACT = TWO_ELECTRONS[2, 1.0]
 
 
 def trained(psi, rate):
-    result = vmc.train(SYSTEM, psi, optimizer=Adam(rate), iterations=150, walkers=1024, steps=8, seed=7)
+    result = vmc.train(
+        SYSTEM, psi, optimizer=Adam(rate), iterations=150, walkers=1024, steps=8, seed=7
+    )
     return vmc.evaluate(result, steps=400)
 
 
 def test_machine_with_cusp():
-    found = trained(vmc.wavefunctions.GaussianRBM(SYSTEM, hidden=4) * vmc.wavefunctions.PadeJastrow(SYSTEM), 0.03)
+    found = trained(
+        vmc.wavefunctions.GaussianRBM(SYSTEM, hidden=4) * vmc.wavefunctions.PadeJastrow(SYSTEM),
+        0.03,
+    )
     assert found.error <= 5e-4
     assert EXACT - 4 * found.error < found.energy < EXACT + 2e-3
 
@@ -33,7 +40,10 @@ def test_machine_alone():
 
 def test_the_virial_theorem():
     """2 T = 2 V_trap - V_coulomb for a state whose width is trained: within its error and 0.02."""
-    found = trained(vmc.wavefunctions.GaussianRBM(SYSTEM, hidden=2) * vmc.wavefunctions.PadeJastrow(SYSTEM), 0.03).estimates
+    found = trained(
+        vmc.wavefunctions.GaussianRBM(SYSTEM, hidden=2) * vmc.wavefunctions.PadeJastrow(SYSTEM),
+        0.03,
+    ).estimates
     off = 2 * found["kinetic"].mean - 2 * found["trap"].mean + found["coulomb"].mean
     assert abs(off) < 0.02 + 4 * 2 * (found["kinetic"].error + found["trap"].error)
 
@@ -42,4 +52,6 @@ def test_the_readme_runs():
     code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"(3\.0|2\.999)\d*\(\d+\)  variance \S+  autocorrelation time \S+\n", done.stdout), done.stdout
+    assert re.fullmatch(
+        r"(3\.0|2\.999)\d*\(\d+\)  variance \S+  autocorrelation time \S+\n", done.stdout
+    ), done.stdout

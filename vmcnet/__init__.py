@@ -1,6 +1,7 @@
 """vmcnet: a distributed variational Monte Carlo and training engine.
 
-The names below are loaded when first used, so that `import vmcnet` costs little and needs no MPI, GPU, numba or HDF5.
+The names below are loaded when first used, so that `import vmcnet` costs little and needs no MPI,
+GPU, numba or HDF5.
 """
 
 from importlib import import_module

@@ -25,15 +25,17 @@ def to_host(array) -> np.ndarray:
 
 
 def keep_memory() -> bool:
-    """Tell glibc to keep freed memory for the next array instead of giving it back to the system; whether it was told so.
+    """Tell glibc to keep freed memory for the next array instead of giving it back to the system;
+    whether it was told so.
 
-    Arrays of 1 to 30 MB would otherwise be page-faulted at every operation. Other C libraries have no mallopt: nothing is changed.
+    Arrays of 1 to 30 MB would otherwise be page-faulted at every operation. Other C libraries have
+    no mallopt: nothing is changed.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
-    trim, mmap = -1, -3                  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+    trim, mmap = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
     return bool(mallopt(trim, 1 << 30) and mallopt(mmap, 1 << 30))
 
 
@@ -53,9 +55,12 @@ def normals(xp, words):
 class Stream:
     """Random numbers of one block at one iteration: Philox with a counter, no state to save.
 
-    key = (seed, stage), counter = (0, 0, iteration, block): any block's numbers can be made by any rank at any time.
-    Uniforms and normals are own transforms of the raw 64-bit words, so that a new NumPy cannot change them.
-    On a device (xp) the words are made there, and the numbers are the same up to the rounding of its log, cos and sin.
+    key = (seed, stage), counter = (0, 0, iteration, block): any block's numbers can be made by any
+    rank at any time.
+    Uniforms and normals are own transforms of the raw 64-bit words, so that a new NumPy cannot
+    change them.
+    On a device (xp) the words are made there, and the numbers are the same up to the rounding of
+    its log, cos and sin.
     Salmon, Moraes, Dror, Shaw, SC11 (2011), doi:10.1145/2063384.2063405.
     """
 
@@ -74,7 +79,9 @@ class Stream:
         return self._transformed(uniforms, self.words(math.prod(shape))).reshape(shape)
 
     def normal(self, shape):
-        """Standard normals by Box and Muller: sqrt(-2 log u) (cos 2 pi v, sin 2 pi v), in float64, then cast."""
+        """Standard normals by Box and Muller: sqrt(-2 log u) (cos 2 pi v, sin 2 pi v), in float64,
+        then cast.
+        """
         n = math.prod(shape)
         return self._transformed(normals, self.words(n + n % 2))[:n].reshape(shape)
 

@@ -14,7 +14,12 @@ from vmcnet.version import VERSION
 
 
 def parser() -> argparse.ArgumentParser:
-    main = argparse.ArgumentParser(prog="vmcnet", description="Variational Monte Carlo with trainable wavefunctions, on any number of MPI ranks.")
+    main = argparse.ArgumentParser(
+        prog="vmcnet",
+        description=(
+            "Variational Monte Carlo with trainable wavefunctions, on any number of MPI ranks."
+        ),
+    )
     main.add_argument("--version", action="version", version=f"vmcnet {VERSION}")
     commands = main.add_subparsers(dest="command", required=True, metavar="command")
 
@@ -23,24 +28,55 @@ def parser() -> argparse.ArgumentParser:
 
     run = add("run", "train and evaluate as a job file says")
     run.add_argument("job", type=Path, help="job file (TOML)")
-    run.add_argument("--output", type=Path, help="run file; default runs/NAME.h5 with the job's name")
+    run.add_argument(
+        "--output", type=Path, help="run file; default runs/NAME.h5 with the job's name"
+    )
     run.add_argument("--overwrite", action="store_true", help="replace an existing run file")
-    run.add_argument("--continue", dest="go_on", action="store_true", help="resume the run file if it is there, else start")
+    run.add_argument(
+        "--continue",
+        dest="go_on",
+        action="store_true",
+        help="resume the run file if it is there, else start",
+    )
     resume = add("resume", "go on where the last checkpoint stands, on any number of ranks")
-    resume.add_argument("--previous", action="store_true", help="start from the checkpoint before the last")
+    resume.add_argument(
+        "--previous", action="store_true", help="start from the checkpoint before the last"
+    )
     evaluate = add("evaluate", "parameters frozen: long chains and errors")
-    for name, text in (("steps", "measurements"), ("interval", "Metropolis steps between measurements"), ("warmup", "equilibration, in measurements")):
+    for name, text in (
+        ("steps", "measurements"),
+        ("interval", "Metropolis steps between measurements"),
+        ("warmup", "equilibration, in measurements"),
+    ):
         evaluate.add_argument(f"--{name}", type=int, help=f"{text}; default from the job")
     report = add("report", "the table of energies of run files")
     report.add_argument("file", type=Path, nargs="+", help="run file")
-    report.add_argument("--blocking", choices=METHODS, default="pyblock", help="criterion of the blocking error; default pyblock")
+    report.add_argument(
+        "--blocking",
+        choices=METHODS,
+        default="pyblock",
+        help="criterion of the blocking error; default pyblock",
+    )
     for command in (resume, evaluate):
         command.add_argument("file", type=Path, help="run file")
-    check = add("check", "validate a job file, print its sizes, memory and cost; runs a single block")
+    check = add(
+        "check", "validate a job file, print its sizes, memory and cost; runs a single block"
+    )
     check.add_argument("job", type=Path, nargs="?", help="job file (TOML)")
-    check.add_argument("--reference", action="store_true", help="print the reference of all keys as Markdown instead")
+    check.add_argument(
+        "--reference",
+        action="store_true",
+        help="print the reference of all keys as Markdown instead",
+    )
     for command in (run, resume, check):
-        command.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="override a key of the job")
+        command.add_argument(
+            "--set",
+            dest="settings",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            help="override a key of the job",
+        )
     add("info", "MPI, GPU, BLAS threads, HDF5, versions: what to paste into a bug report")
     return main
 
@@ -59,7 +95,7 @@ def main(arguments=None) -> None:
         code = _failure(error, comm)
         if comm is not None and comm.size > 1:
             sys.stdout.flush()
-            time.sleep(0.5)          # launchers drop what they have not yet read of a process that aborts
+            time.sleep(0.5)  # launchers drop what they have not yet read of a process that aborts
             comm.abort(code)
     sys.stdout.flush()
     sys.exit(code)
@@ -68,29 +104,48 @@ def main(arguments=None) -> None:
 def _failure(error: BaseException, comm) -> int:
     """Print what happened; the exit status. A user's mistake is one line, said by rank 0 alone."""
     from vmcnet.config import JobError
-    from vmcnet.statistics.divergence import DivergedError
     from vmcnet.parallel import LaunchError
     from vmcnet.population import NonFiniteError, RanksDisagree
+    from vmcnet.statistics.divergence import DivergedError
     from vmcnet.storage.atomic import FileProblem
 
     rank = comm.rank if comm is not None else 0
-    if isinstance(error, JobError | FileProblem | LaunchError | NonFiniteError | DivergedError | RanksDisagree):
+    if isinstance(
+        error, JobError | FileProblem | LaunchError | NonFiniteError | DivergedError | RanksDisagree
+    ):
         if rank:
-            time.sleep(12.0)          # rank 0 has the same error; when it has closed its files and spoken it ends this rank too
+            time.sleep(
+                12.0
+                # rank 0 has the same error; when it has closed its files and spoken it ends this rank
+                # too
+            )
         print(f"vmcnet: {error}", file=sys.stderr, flush=True)
         return 1 if isinstance(error, NonFiniteError | DivergedError | RanksDisagree) else 2
     if isinstance(error, KeyboardInterrupt):
-        print("vmcnet: interrupted; vmcnet resume goes on from the last checkpoint", file=sys.stderr, flush=True)
+        print(
+            "vmcnet: interrupted; vmcnet resume goes on from the last checkpoint",
+            file=sys.stderr,
+            flush=True,
+        )
         return 130
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
-    if isinstance(error, OSError):       # standard output on a full disk, for one
+    if isinstance(error, OSError):  # standard output on a full disk, for one
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        print(f"vmcnet: {error}; if a run was under way, vmcnet resume goes on from its last checkpoint", file=sys.stderr, flush=True)
+        print(
+            f"vmcnet: {error}; if a run was under way, vmcnet resume goes on from its last "
+            "checkpoint",
+            file=sys.stderr,
+            flush=True,
+        )
         return 2
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     text = "".join(traceback.format_exception(error))
-    print("\n".join(f"[rank {rank}] {line}" for line in text.rstrip().splitlines()), file=sys.stderr, flush=True)
+    print(
+        "\n".join(f"[rank {rank}] {line}" for line in text.rstrip().splitlines()),
+        file=sys.stderr,
+        flush=True,
+    )
     return 1

@@ -35,7 +35,9 @@ def resume(options, comm) -> int:
         check_resume(old, new, iteration)
         return new
 
-    return _drive(Session.reopen(comm, options.file, _progress(comm), adjust, options.previous), comm)
+    return _drive(
+        Session.reopen(comm, options.file, _progress(comm), adjust, options.previous), comm
+    )
 
 
 def evaluate(options, comm) -> int:
@@ -43,7 +45,10 @@ def evaluate(options, comm) -> int:
 
     session = Session.reopen(comm, options.file, _progress(comm))
     defaults = session.job.evaluation
-    plan = {k: v if getattr(options, k) is None else getattr(options, k) for k, v in defaults.model_dump().items()}
+    plan = {
+        k: v if getattr(options, k) is None else getattr(options, k)
+        for k, v in defaults.model_dump().items()
+    }
 
     def work():
         for name, least in (("steps", 2), ("interval", 1), ("warmup", 0)):
@@ -51,8 +56,11 @@ def evaluate(options, comm) -> int:
                 raise JobError(f"--{name} {plan[name]}: expected at least {least}")
         found = session.unfinished()
         if found:
-            raise JobError(f"{options.file}: an evaluation stands at {found.numbers['done']} of {found.numbers['steps']} measurements; "
-                           f"vmcnet resume {options.file} ends it, then evaluate again")
+            raise JobError(
+                f"{options.file}: an evaluation stands at {found.numbers['done']} of "
+                f"{found.numbers['steps']} measurements; "
+                f"vmcnet resume {options.file} ends it, then evaluate again"
+            )
         return session.evaluate(plan)
 
     return _within(session, work, comm)
@@ -83,9 +91,14 @@ def _within(session, work, comm) -> int:
         if comm.rank == 0:
             session.progress.close()
             if flag == FILE:
-                session.stop.file.unlink(missing_ok=True)      # honoured: it shall not stop the next start
+                session.stop.file.unlink(
+                    missing_ok=True
+                )  # honoured: it shall not stop the next start
             if flag:
-                print(f"stopped by {REASONS[flag]} with a checkpoint; go on with: vmcnet resume {session.path}")
+                print(
+                    f"stopped by {REASONS[flag]} with a checkpoint; go on with: vmcnet resume "
+                    f"{session.path}"
+                )
             else:
                 _print_report(session.file)
         return REQUEUE if flag > FILE else 0
@@ -129,7 +142,12 @@ def check(options, comm) -> int:
     system, wavefunction, _, natural, sampler = build(job)
     device = device_of(job, system, 0)
     print(f"{options.job}: valid")
-    print(f"  {system.describe()}, reference {system.reference[0]:.7f} {system.units} ({system.reference[1]})" if system.reference else f"  {system.describe()}")
+    print(
+        f"  {system.describe()}, reference {system.reference[0]:.7f} {system.units} "
+        f"({system.reference[1]})"
+        if system.reference
+        else f"  {system.describe()}"
+    )
     print(f"  psi = {wavefunction.describe()}: {wavefunction.layout.size} parameters")
     if natural:
         print(f"  natural gradient: {natural.describe()}")
@@ -146,15 +164,35 @@ def _cost_lines(job, system, wavefunction, sampler, device) -> list[str]:
     sampling, evaluation, iterations = job.sampling, job.evaluation, job.training.iterations
     blocks = sampling.walkers // sampling.block
     with threadpool_limits(job.run.threads):
-        cost = measure(system, wavefunction, sampler, job.seed, sampling.block, sampling.step_size * system.length, device)
-    training = blocks * (iterations * (sampling.steps * cost.step + cost.energies + cost.gradient) + sampling.warmup * sampling.steps * cost.step)
-    measuring = blocks * (evaluation.steps * (evaluation.interval * cost.step + cost.energies) + evaluation.warmup * evaluation.interval * cost.step)
-    checkpoint = 8 * (sampling.walkers * system.particles * system.dimensions + 3 * wavefunction.layout.size)
+        cost = measure(
+            system,
+            wavefunction,
+            sampler,
+            job.seed,
+            sampling.block,
+            sampling.step_size * system.length,
+            device,
+        )
+    training = blocks * (
+        iterations * (sampling.steps * cost.step + cost.energies + cost.gradient)
+        + sampling.warmup * sampling.steps * cost.step
+    )
+    measuring = blocks * (
+        evaluation.steps * (evaluation.interval * cost.step + cost.energies)
+        + evaluation.warmup * evaluation.interval * cost.step
+    )
+    checkpoint = 8 * (
+        sampling.walkers * system.particles * system.dimensions + 3 * wavefunction.layout.size
+    )
     return [
-        f"  {sampling.walkers} walkers in {blocks} blocks of {sampling.block}: 1 to {blocks} ranks, evenly loaded where ranks divide {blocks}",
-        f"  a block here: {1e3 * cost.step:.3g} ms a Metropolis step, {1e3 * cost.energies:.3g} ms its local energies, {1e3 * cost.gradient:.3g} ms its gradient",
-        f"  about {training + measuring:.3g} cpu-seconds: {iterations} iterations {training:.3g}, {evaluation.steps} measurements {measuring:.3g}",
-        f"  memory of a rank about {(cost.memory + checkpoint) / 1e6:.3g} MB beside the libraries, checkpoint {checkpoint / 1e6:.2g} MB, "
+        f"  {sampling.walkers} walkers in {blocks} blocks of {sampling.block}: 1 to {blocks} "
+        f"ranks, evenly loaded where ranks divide {blocks}",
+        f"  a block here: {1e3 * cost.step:.3g} ms a Metropolis step, {1e3 * cost.energies:.3g} ms "
+        f"its local energies, {1e3 * cost.gradient:.3g} ms its gradient",
+        f"  about {training + measuring:.3g} cpu-seconds: {iterations} iterations {training:.3g}, "
+        f"{evaluation.steps} measurements {measuring:.3g}",
+        f"  memory of a rank about {(cost.memory + checkpoint) / 1e6:.3g} MB beside the libraries, "
+        f"checkpoint {checkpoint / 1e6:.2g} MB, "
         f"{job.run.threads} BLAS thread(s), device {device.describe()}",
     ]
 
@@ -182,7 +220,10 @@ def info(options, comm) -> int:
     try:
         import cupy
 
-        print(f"  CuPy {cupy.__version__}: {cupy.cuda.runtime.getDeviceCount() if cupy.cuda.is_available() else 0} devices")
+        print(
+            f"  CuPy {cupy.__version__}: "
+            f"{cupy.cuda.runtime.getDeviceCount() if cupy.cuda.is_available() else 0} devices"
+        )
     except ImportError:
         print("  CuPy: not installed")
     sys.stdout.flush()

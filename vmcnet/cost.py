@@ -13,7 +13,9 @@ from vmcnet.population import PARAMETERS, TRAINING, Population
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU seconds of one block for one sampler step, one set of local energies, one gradient; the peak of memory (bytes) on the way."""
+    """CPU seconds of one block for one sampler step, one set of local energies, one gradient; the
+    peak of memory (bytes) on the way.
+    """
 
     step: float
     energies: float
@@ -21,9 +23,20 @@ class Cost:
     memory: int
 
 
-def measure(system, wavefunction, sampler, seed: int, block: int, step_size: float, device=None, steps: int = 4) -> Cost:
+def measure(
+    system,
+    wavefunction,
+    sampler,
+    seed: int,
+    block: int,
+    step_size: float,
+    device=None,
+    steps: int = 4,
+) -> Cost:
     """Time one block, minimum of 3 after a first call that compiles and warms up."""
-    population = Population(system, wavefunction, sampler, SerialCommunicator(), seed, block, block, device)
+    population = Population(
+        system, wavefunction, sampler, SerialCommunicator(), seed, block, block, device
+    )
     population.start()
     theta = wavefunction.start(Stream(seed, PARAMETERS, 0, 0))
 

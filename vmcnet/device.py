@@ -10,7 +10,9 @@ KINDS, PRECISIONS = ("cpu", "gpu", "auto"), ("float64", "float32")
 
 
 class Device:
-    """Array namespace and floating type of the walkers; theta, optimizers and reductions are float64 on the host."""
+    """Array namespace and floating type of the walkers; theta, optimizers and reductions are
+    float64 on the host.
+    """
 
     def __init__(self, xp=np, precision: str = "float64"):
         if precision not in PRECISIONS:
@@ -29,7 +31,8 @@ class Device:
 
 
 def choose(kind: str, precision: str = "float64", local_rank: int = 0) -> Device:
-    """The device of this rank: cpu, gpu (number local_rank modulo the GPUs of this machine), or auto: a GPU where there is one.
+    """The device of this rank: cpu, gpu (number local_rank modulo the GPUs of this machine), or
+    auto: a GPU where there is one.
 
     Raises ValueError for gpu where CuPy or a GPU is missing.
     """
@@ -48,5 +51,7 @@ def choose(kind: str, precision: str = "float64", local_rank: int = 0) -> Device
         cupy.cuda.Device(local_rank % count).use()
         return Device(cupy, precision)
     if kind == "gpu":
-        raise ValueError(f"device = \"gpu\", but {problem}; device = \"auto\" takes the CPU where there is no GPU")
+        raise ValueError(
+            f'device = "gpu", but {problem}; device = "auto" takes the CPU where there is no GPU'
+        )
     return Device(np, precision)

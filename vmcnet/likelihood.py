@@ -12,12 +12,17 @@ from vmcnet.walkers import Walkers
 
 
 class DataPopulation(Population):
-    """A population whose gradient is that of the negative log-likelihood a sample of P = |psi|^2 / Z:
+    """A population whose gradient is that of the negative log-likelihood a sample of P = |psi|^2 /
+    Z:
 
-    -(<O>_data - <O>_model) with O = d log |psi|^2 / d theta = 2 Re d log psi / d theta. The model's mean is over the walkers, which go on from
-    iteration to iteration (persistent contrastive divergence); the data's over as many samples, drawn anew with replacement, block by block.
-    A Gaussian-binary machine in the form sqrtF has |psi|^2 = F; a binary one with real weights has every hidden unit twice.
-    T. Tieleman, ICML (2008). data: r (D, n, d) and s (D, n) of all samples, the same on every rank. One exact sum, as for an energy.
+    -(<O>_data - <O>_model) with O = d log |psi|^2 / d theta = 2 Re d log psi / d theta. The model's
+    mean is over the walkers, which go on from
+    iteration to iteration (persistent contrastive divergence); the data's over as many samples,
+    drawn anew with replacement, block by block.
+    A Gaussian-binary machine in the form sqrtF has |psi|^2 = F; a binary one with real weights has
+    every hidden unit twice.
+    T. Tieleman, ICML (2008). data: r (D, n, d) and s (D, n) of all samples, the same on every rank.
+    One exact sum, as for an energy.
     """
 
     def __init__(self, data: Walkers, *arguments, **options):
@@ -30,18 +35,29 @@ class DataPopulation(Population):
 
     def batch(self, block: int) -> Walkers:
         """The samples that `block` learns from at the present iteration."""
-        drawn = np.floor(Stream(self.seed, DATA, self._iteration, block).uniform((self.block,)) * len(self.data.s)).astype(np.int64)
+        drawn = np.floor(
+            Stream(self.seed, DATA, self._iteration, block).uniform((self.block,))
+            * len(self.data.s)
+        ).astype(np.int64)
         return Walkers(*self.device.place(self.data.r[drawn], self.data.s[drawn]))
 
     def gradient(self, theta, weights) -> np.ndarray:
-        """Gradient of the negative log-likelihood (P,); `weights`, those of an energy, do not enter."""
+        """Gradient of the negative log-likelihood (P,); `weights`, those of an energy, do not
+        enter.
+        """
         psi, one = self.wavefunction.bind(theta), np.ones(self.block)
-        shares = [block_gradient(self.members[b], psi, one, self.walkers) - block_gradient(self.batch(b), psi, one, self.walkers) for b in self.own]
+        shares = [
+            block_gradient(self.members[b], psi, one, self.walkers)
+            - block_gradient(self.batch(b), psi, one, self.walkers)
+            for b in self.own
+        ]
         return exact_sum(self.comm, np.stack(shares), self.blocks)
 
 
 def enumerated_divergence(psi, states, p) -> float:
-    """Kullback-Leibler divergence sum_s p ln(p / P) in nats of P = |psi|^2 / Z from p (S,), on all states (S, n) of a lattice; psi is bound."""
+    """Kullback-Leibler divergence sum_s p ln(p / P) in nats of P = |psi|^2 / Z from p (S,), on all
+    states (S, n) of a lattice; psi is bound.
+    """
     log = 2.0 * psi.log(np.zeros((*states.shape, 0)), states).real
     log = log - log.max()
     log = log - np.log(np.exp(log).sum())

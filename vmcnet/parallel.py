@@ -1,7 +1,7 @@
 """Ranks: who owns which blocks, how rows and vectors are joined. The only file that knows MPI.
 
-Three collectives serve an iteration: `allgather` (one row a block, returned in block order) and the two
-integer all-reduces inside `exact_sum`. All of them give the same bits on any number of ranks.
+Three collectives serve an iteration: `allgather` (one row a block, returned in block order) and the
+two integer all-reduces inside `exact_sum`. All of them give the same bits on any number of ranks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from math import ceil, log2
 
 import numpy as np
 
-ZERO, NONFINITE = -(2**30), 2**30        # exponents that stand for 0 and for NaN or infinity
-LIMB_BLOCKS = 1024                        # more blocks than this: two limbs
-LARGEST_POWER = 1023                      # of 2 in float64
+ZERO, NONFINITE = -(2**30), 2**30  # exponents that stand for 0 and for NaN or infinity
+LIMB_BLOCKS = 1024  # more blocks than this: two limbs
+LARGEST_POWER = 1023  # of 2 in float64
 
 
 class LaunchError(RuntimeError):
@@ -27,7 +27,8 @@ def owned_blocks(rank: int, size: int, blocks: int) -> range:
     """Contiguous share of `blocks` for `rank`; shares differ by at most one block."""
     if size > blocks:
         raise LaunchError(
-            f"{size} ranks were started for {blocks} blocks of walkers; a rank needs at least one block: "
+            f"{size} ranks were started for {blocks} blocks of walkers; a rank needs at least one "
+            "block: "
             "start fewer ranks, raise sampling.walkers or lower sampling.block"
         )
     return range(rank * blocks // size, (rank + 1) * blocks // size)
@@ -64,11 +65,13 @@ class SerialCommunicator:
 
 
 class MPICommunicator:
-    """The same over MPI; `seconds` adds up the wall time spent inside collectives, `waiting` is true inside one."""
+    """The same over MPI; `seconds` adds up the wall time spent inside collectives, `waiting` is
+    true inside one.
+    """
 
     def __init__(self):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")          # `connect` says it in one line of its own, and refuses
+            warnings.simplefilter("ignore")  # `connect` says it in one line of its own, and refuses
             from mpi4py import MPI
 
         self._mpi = MPI
@@ -89,7 +92,10 @@ class MPICommunicator:
         rows = np.ascontiguousarray(rows)
         counts = [len(owned_blocks(rank, self.size, blocks)) for rank in range(self.size)]
         if rows.shape[0] != counts[self.rank]:
-            raise ValueError(f"rank {self.rank} gave {rows.shape[0]} rows; it owns {counts[self.rank]} of {blocks} blocks")
+            raise ValueError(
+                f"rank {self.rank} gave {rows.shape[0]} rows; it owns {counts[self.rank]} of "
+                f"{blocks} blocks"
+            )
         width = int(np.prod(rows.shape[1:])) * rows.itemsize
         return rows, [c * width for c in counts]
 
@@ -97,7 +103,9 @@ class MPICommunicator:
         rows, sizes = self._layout(rows, blocks)
         out = np.empty((blocks,) + rows.shape[1:], rows.dtype)
         with self._collective():
-            self._comm.Allgatherv([rows, sizes[self.rank], self._mpi.BYTE], [out, sizes, None, self._mpi.BYTE])
+            self._comm.Allgatherv(
+                [rows, sizes[self.rank], self._mpi.BYTE], [out, sizes, None, self._mpi.BYTE]
+            )
         return out
 
     def gather(self, rows, blocks):
@@ -140,7 +148,8 @@ def launched_processes(environ=os.environ) -> tuple[int, str]:
 def connect(environ=os.environ):
     """The communicator of this process: MPI under a launcher, serial otherwise.
 
-    Raises LaunchError when several processes were started but each sees a world of size 1: every one of them
+    Raises LaunchError when several processes were started but each sees a world of size 1: every
+    one of them
     would run the whole job and write the same file.
     """
     count, variable = launched_processes(environ)
@@ -151,13 +160,19 @@ def connect(environ=os.environ):
     except (ImportError, RuntimeError) as error:
         if count == 1:
             return SerialCommunicator()
-        raise LaunchError(f"{variable}={count} says that {count} processes were started, but mpi4py or its MPI "
-                          f"library cannot be loaded ({error}): install the extra 'mpi' or load the cluster's MPI module") from error
+        raise LaunchError(
+            f"{variable}={count} says that {count} processes were started, but mpi4py or its MPI "
+            f"library cannot be loaded ({error}): install the extra 'mpi' or load the cluster's "
+            "MPI module"
+        ) from error
     if comm.size == 1 and count > 1:
         raise LaunchError(
-            f"{variable}={count} says that {count} processes were started, but the MPI world has size 1: launcher and "
-            "MPI library do not match; use the mpiexec that belongs to this Python environment, or with SLURM "
-            "srun --mpi=pmi2 (mpich) or --mpi=pmix (Open MPI), or set MPI4PY_LIBMPI to the cluster's libmpi"
+            f"{variable}={count} says that {count} processes were started, but the MPI world has "
+            "size 1: launcher and "
+            "MPI library do not match; use the mpiexec that belongs to this Python environment, or "
+            "with SLURM "
+            "srun --mpi=pmi2 (mpich) or --mpi=pmix (Open MPI), or set MPI4PY_LIBMPI to the "
+            "cluster's libmpi"
         )
     return comm
 
@@ -165,42 +180,58 @@ def connect(environ=os.environ):
 def exact_sum(comm, block_sums: np.ndarray, blocks: int) -> np.ndarray:
     """Sum over all blocks of all ranks, the same bits for any distribution of the blocks.
 
-    block_sums (own blocks, P) float64 -> (P,). Every element gets the common exponent e of its largest block;
-    x becomes the integer rint(x 2^(62 - h - e)), h = ceil(log2 blocks), and integers add without error. Above
-    LIMB_BLOCKS blocks a second integer keeps the remainder. An element that is NaN or infinite in any block gives NaN.
+    block_sums (own blocks, P) float64 -> (P,). Every element gets the common exponent e of its
+    largest block;
+    x becomes the integer rint(x 2^(62 - h - e)), h = ceil(log2 blocks), and integers add without
+    error. Above
+    LIMB_BLOCKS blocks a second integer keeps the remainder. An element that is NaN or infinite in
+    any block gives NaN.
     """
     from vmcnet.kernels.numba_sum import largest_exponents
 
-    block_sums, exponent = np.ascontiguousarray(block_sums, np.float64), np.full(block_sums.shape[1], ZERO, np.int64)
+    block_sums, exponent = (
+        np.ascontiguousarray(block_sums, np.float64),
+        np.full(block_sums.shape[1], ZERO, np.int64),
+    )
     largest_exponents(block_sums, block_sums.view(np.int64), ZERO, NONFINITE, exponent)
-    return bounded_sum(comm, block_sums, comm.reduce_max(exponent), blocks, 1 if blocks <= LIMB_BLOCKS else 2)
+    return bounded_sum(
+        comm, block_sums, comm.reduce_max(exponent), blocks, 1 if blocks <= LIMB_BLOCKS else 2
+    )
 
 
 def exponents(bound: np.ndarray) -> np.ndarray:
-    """Exponents for `bounded_sum` of numbers that are below `bound` up to rounding; NaN or infinite: the sum will be NaN."""
+    """Exponents for `bounded_sum` of numbers that are below `bound` up to rounding; NaN or
+    infinite: the sum will be NaN.
+    """
     finite = np.isfinite(bound)
     exponent = np.where(bound == 0.0, ZERO, np.frexp(np.where(finite, bound, 0.0))[1] + 1)
     return np.where(finite, exponent, NONFINITE).astype(np.int64)
 
 
 def bounded_sum(comm, shares, exponent: np.ndarray, blocks: int, limbs: int) -> np.ndarray:
-    """As exact_sum, with the exponents known beforehand, |share| < 2^exponent: one all-reduce, and shares (iterable) may come one by one.
+    """As exact_sum, with the exponents known beforehand, |share| < 2^exponent: one all-reduce, and
+    shares (iterable) may come one by one.
 
-    With two limbs the exponents may be 2^40 too large and the sum still has all its digits. Raises ValueError for a share beyond its exponent.
+    With two limbs the exponents may be 2^40 too large and the sum still has all its digits. Raises
+    ValueError for a share beyond its exponent.
     """
     from vmcnet.kernels.numba_sum import add_share
 
     bits = 62 - ceil(log2(max(blocks, 1)))
     valid = (exponent != ZERO) & (exponent != NONFINITE)
     shift = np.where(valid, bits - exponent, 0).astype(np.int32)
-    once = np.minimum(shift, LARGEST_POWER)                       # denormal shares are scaled in two steps
+    once = np.minimum(shift, LARGEST_POWER)  # denormal shares are scaled in two steps
     twice = shift - once if (once < shift).any() else None
     factor = np.where(valid, np.ldexp(1.0, once), 0.0).reshape(-1)
     total = np.zeros((limbs, factor.size), np.int64)
     for share in shares:
         share = share if twice is None else np.ldexp(share, twice)
-        if not add_share(np.ascontiguousarray(share, np.float64).reshape(-1), factor, 2.0**bits, total):
-            raise ValueError("bounded_sum: a share lies beyond its exponent, or is NaN where its bound is not")
+        if not add_share(
+            np.ascontiguousarray(share, np.float64).reshape(-1), factor, 2.0**bits, total
+        ):
+            raise ValueError(
+                "bounded_sum: a share lies beyond its exponent, or is NaN where its bound is not"
+            )
     total = total.reshape(limbs, *exponent.shape)
     total = comm.reduce_sum(total)
     value = np.ldexp(total[0].astype(np.float64), -shift)

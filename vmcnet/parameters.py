@@ -38,7 +38,9 @@ class Positive:
     def inverse(self, p):
         p = np.asarray(p, dtype=np.float64)
         if not np.all(p > 0):
-            raise ValueError(f"a positive parameter was given the value {p.min()}; expected a value above 0")
+            raise ValueError(
+                f"a positive parameter was given the value {p.min()}; expected a value above 0"
+            )
         return np.log(p)
 
 
@@ -47,7 +49,9 @@ IDENTITY, POSITIVE = Identity(), Positive()
 
 @dataclass(frozen=True)
 class Entry:
-    """One named array of parameters: its shape, its place in theta, the map from theta to its values."""
+    """One named array of parameters: its shape, its place in theta, the map from theta to its
+    values.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -85,14 +89,20 @@ class Layout:
             self.add(f"{prefix}.{e.name}", e.shape, e.map)
 
     def pack(self, values: dict[str, np.ndarray]) -> np.ndarray:
-        """theta (P,) whose mapped views equal `values`; every name must be given, with its shape."""
+        """theta (P,) whose mapped views equal `values`; every name must be given, with its
+        shape.
+        """
         if set(values) != set(self.entries):
-            raise ValueError(f"parameters given {sorted(values)}; this wavefunction has {sorted(self.entries)}")
+            raise ValueError(
+                f"parameters given {sorted(values)}; this wavefunction has {sorted(self.entries)}"
+            )
         theta = np.empty(self.size)
         for e in self.entries.values():
             value = np.asarray(values[e.name], dtype=np.float64)
             if value.shape != e.shape:
-                raise ValueError(f"parameter {e.name!r} has shape {value.shape}; expected {e.shape}")
+                raise ValueError(
+                    f"parameter {e.name!r} has shape {value.shape}; expected {e.shape}"
+                )
             theta[e.slice] = e.map.inverse(value).ravel()
         return theta
 
@@ -114,4 +124,6 @@ class Layout:
 
 def digest(theta: np.ndarray) -> int:
     """A 64-bit hash of the bytes of theta, to compare ranks."""
-    return int.from_bytes(hashlib.sha256(np.ascontiguousarray(theta).tobytes()).digest()[:8], "little", signed=True)
+    return int.from_bytes(
+        hashlib.sha256(np.ascontiguousarray(theta).tobytes()).digest()[:8], "little", signed=True
+    )

@@ -1,4 +1,6 @@
-"""The walkers of one rank: its blocks, how they start, how they move, what they are measured for."""
+"""The walkers of one rank: its blocks, how they start, how they move, what they are measured
+for.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,21 @@ from vmcnet.sampling.metropolis import Counts
 from vmcnet.tangents import Tangents
 from vmcnet.walkers import Walkers
 
-START, WARMUP, TRAINING, PARAMETERS, DATA, ROLLBACK, EVALUATION = 0, 1, 2, 3, 4, 100, 1000      # stages: no two use the same random words
+START, WARMUP, TRAINING, PARAMETERS, DATA, ROLLBACK, EVALUATION = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    100,
+    1000,
+)  # stages: no two use the same random words
 
 
 class NonFiniteError(RuntimeError):
-    """A walker's local energy or log psi became NaN or infinite; names rank, block and iteration."""
+    """A walker's local energy or log psi became NaN or infinite; names rank, block and
+    iteration.
+    """
 
 
 class RanksDisagree(RuntimeError):
@@ -27,22 +39,47 @@ class RanksDisagree(RuntimeError):
 
 
 class Population:
-    """The blocks that this rank owns. Every number depends on (seed, stage, iteration, block) alone, never on the rank."""
+    """The blocks that this rank owns. Every number depends on (seed, stage, iteration, block)
+    alone, never on the rank.
+    """
 
-    def __init__(self, system, wavefunction, sampler, comm, seed: int, walkers: int, block: int, device: Device | None = None):
+    def __init__(
+        self,
+        system,
+        wavefunction,
+        sampler,
+        comm,
+        seed: int,
+        walkers: int,
+        block: int,
+        device: Device | None = None,
+    ):
         if walkers % block:
-            raise ValueError(f"{walkers} walkers do not fill blocks of {block}: use {block * max(1, round(walkers / block))}")
+            raise ValueError(
+                f"{walkers} walkers do not fill blocks of {block}: use "
+                f"{block * max(1, round(walkers / block))}"
+            )
         if wavefunction.core < system.core:
-            raise ValueError(f"hard cores of diameter {system.core}: psi must vanish inside them, but {wavefunction.name} does so below "
-                             f"{wavefunction.core} only: multiply by a HardCoreJastrow (hard_core_jastrow in a job file)")
+            raise ValueError(
+                f"hard cores of diameter {system.core}: psi must vanish inside them, but "
+                f"{wavefunction.name} does so below "
+                f"{wavefunction.core} only: multiply by a HardCoreJastrow (hard_core_jastrow in a "
+                "job file)"
+            )
         keep_memory()
-        self.system, self.wavefunction, self.sampler, self.comm, self.seed = system, wavefunction, sampler, comm, seed
+        self.system, self.wavefunction, self.sampler, self.comm, self.seed = (
+            system,
+            wavefunction,
+            sampler,
+            comm,
+            seed,
+        )
         self.device = device or Device()
         self.walkers, self.block, self.blocks = walkers, block, walkers // block
         self.own = owned_blocks(comm.rank, comm.size, self.blocks)
         self.row = Row(system.terms)
         self.members: dict[int, Walkers] = {}
-        self.counts: dict[int, Counts] = {}          # of the last advance
+        self.counts: dict[int, Counts] = {}  # of the last advance
 
     def start(self) -> None:
         """Fresh walkers from the system's starting distribution."""
@@ -56,31 +93,51 @@ class Population:
             self.members[b] = Walkers(*self.device.place(np.array(r[b]), np.array(s[b])))
 
     def collect(self):
-        """Walkers of all blocks on rank 0, (B, W, n, d) and (B, W, n); None elsewhere. Two collectives."""
+        """Walkers of all blocks on rank 0, (B, W, n, d) and (B, W, n); None elsewhere. Two
+        collectives.
+        """
         r = self.comm.gather(np.stack([to_host(self.members[b].r) for b in self.own]), self.blocks)
         s = self.comm.gather(np.stack([to_host(self.members[b].s) for b in self.own]), self.blocks)
         return r, s
 
-    def advance(self, theta, stage: int, iteration: int, steps: int, step_size: float, stop: int = 0, measure=True):
+    def advance(
+        self,
+        theta,
+        stage: int,
+        iteration: int,
+        steps: int,
+        step_size: float,
+        stop: int = 0,
+        measure=True,
+    ):
         """Move every block by `steps` steps, measure local energies, join the rows: one all-gather.
 
         Returns the summary, the same on every rank, and the local energies of the own blocks.
         """
-        with np.errstate(all="ignore"):          # what is not finite is counted in the rows, and stops all ranks
+        with np.errstate(
+            all="ignore"
+        ):  # what is not finite is counted in the rows, and stops all ranks
             rows, energies = self._move(theta, stage, iteration, steps, step_size, stop, measure)
             summary = self.row.read(self.comm.allgather(np.stack(rows), self.blocks))
         self._check(summary, stage, iteration)
         return summary, energies
 
     def _move(self, theta, stage, iteration, steps, step_size, stop, measure):
-        psi, energies, rows, hash64 = self.wavefunction.bind(theta), {}, [], digest(theta) & (2**64 - 1)
+        psi, energies, rows, hash64 = (
+            self.wavefunction.bind(theta),
+            {},
+            [],
+            digest(theta) & (2**64 - 1),
+        )
         for b in self.own:
             old = self.members[b]
             walkers = psi.renew(old)
             counts = Counts(0, 0, 0)
             if steps:
                 stream = self.device.stream(self.seed, stage, iteration, b)
-                walkers, counts = self.sampler.sample(walkers, psi, float(step_size), steps, stream)      # a NumPy scalar would promote float32
+                walkers, counts = self.sampler.sample(
+                    walkers, psi, float(step_size), steps, stream
+                )  # a NumPy scalar would promote float32
             self.members[b], self.counts[b] = walkers, counts
             if measure:
                 energies[b] = local_energies(self.system.terms, walkers, psi)
@@ -90,46 +147,81 @@ class Population:
     def weights(self, summary, energies, clip: float | None = None) -> dict:
         """Own block -> conj(E_L - <E>) (W,), the weights of the gradient.
 
-        With `clip` E_L is first limited to the median +- clip times the mean absolute deviation, and <E> is the mean of what results:
+        With `clip` E_L is first limited to the median +- clip times the mean absolute deviation,
+        and <E> is the mean of what results:
         otherwise <O E_L> - <O><E_L> would not be a covariance. That mean costs one more all-gather.
         """
         if clip is None:
             return {b: centred(energies[b], summary.energy) for b in self.own}
         limited = {b: clipped(energies[b], *summary.window(clip)) for b in self.own}
-        means = np.array([[complex(e.mean()).real, complex(e.mean()).imag] for e in limited.values()])
+        means = np.array(
+            [[complex(e.mean()).real, complex(e.mean()).imag] for e in limited.values()]
+        )
         real, imaginary = self.comm.allgather(means, self.blocks).mean(axis=0)
-        mean = float(real) if not any(e.dtype.kind == "c" for e in limited.values()) else complex(real, imaginary)
+        mean = (
+            float(real)
+            if not any(e.dtype.kind == "c" for e in limited.values())
+            else complex(real, imaginary)
+        )
         return {b: (e - mean).conj() for b, e in limited.items()}
 
     def observe(self) -> dict:
-        """name -> mean over all walkers (K,) of what the system measures of its spins, the same on every rank: one all-gather, or none."""
+        """name -> mean over all walkers (K,) of what the system measures of its spins, the same on
+        every rank: one all-gather, or none.
+        """
         if self.system.observables is None:
             return {}
-        measured = [{name: x.mean(axis=0) for name, x in self.system.observables.measure(to_host(self.members[b].s)).items()} for b in self.own]
-        rows = self.comm.allgather(np.stack([np.concatenate(list(m.values())) for m in measured]), self.blocks).mean(axis=0)
+        measured = [
+            {
+                name: x.mean(axis=0)
+                for name, x in self.system.observables.measure(to_host(self.members[b].s)).items()
+            }
+            for b in self.own
+        ]
+        rows = self.comm.allgather(
+            np.stack([np.concatenate(list(m.values())) for m in measured]), self.blocks
+        ).mean(axis=0)
         ends = np.cumsum([len(x) for x in measured[0].values()])[:-1]
         return dict(zip(measured[0], np.split(rows, ends), strict=True))
 
     def gradient(self, theta, weights) -> np.ndarray:
-        """2 Re <(E_L - <E>)* O> over all walkers (P,) from the `weights`, the same bits on any number of ranks: one exact sum."""
+        """2 Re <(E_L - <E>)* O> over all walkers (P,) from the `weights`, the same bits on any
+        number of ranks: one exact sum.
+        """
         psi = self.wavefunction.bind(theta)
         shares = [block_gradient(self.members[b], psi, weights[b], self.walkers) for b in self.own]
         return exact_sum(self.comm, np.stack(shares), self.blocks)
 
     def tangents(self, theta, weights) -> Tangents:
-        """The log-derivatives of all walkers with the gradient that belongs to them, for natural gradients: one exact sum."""
+        """The log-derivatives of all walkers with the gradient that belongs to them, for natural
+        gradients: one exact sum.
+        """
         psi = self.wavefunction.bind(theta)
-        return Tangents(self.comm, self.own, self.blocks, self.walkers, lambda b: LogDerivatives.of(psi.log_derivative_pieces(self.members[b])),
-                        {b: to_host(w) for b, w in weights.items()})
+        return Tangents(
+            self.comm,
+            self.own,
+            self.blocks,
+            self.walkers,
+            lambda b: LogDerivatives.of(psi.log_derivative_pieces(self.members[b])),
+            {b: to_host(w) for b, w in weights.items()},
+        )
 
     def _check(self, summary, stage, iteration):
         if not summary.same_theta:
             raise RanksDisagree(f"iteration {iteration}: the ranks hold different parameters")
         if summary.nonfinite:
             block = summary.first_nonfinite_block
-            rank = next(k for k in range(self.comm.size) if block in owned_blocks(k, self.comm.size, self.blocks))
-            name = "warm-up" if stage == WARMUP else "training" if stage < EVALUATION else "evaluation"
+            rank = next(
+                k
+                for k in range(self.comm.size)
+                if block in owned_blocks(k, self.comm.size, self.blocks)
+            )
+            name = (
+                "warm-up" if stage == WARMUP else "training" if stage < EVALUATION else "evaluation"
+            )
             raise NonFiniteError(
-                f"{summary.nonfinite} local energies or log psi are NaN or infinite, first in block {block} (rank {rank}) at "
-                f"{name} iteration {iteration}: usually the learning rate is too high, or two particles coincide"
+                f"{summary.nonfinite} local energies or log psi are NaN or infinite, first in "
+                f"block {block} (rank {rank}) at "
+                f"{name} iteration {iteration}: usually the learning rate is too high, or two "
+                "particles coincide"
             )

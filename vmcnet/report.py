@@ -15,30 +15,51 @@ LARGEST_ENUMERATION = 2**18
 def evaluation_result(content: dict, blocking: str = "pyblock") -> EvaluationResult:
     """Recompute an evaluation from what the run file keeps of it."""
     names = content["attributes"]["names"].split(",")
-    series = {k: v for k, v in content.items() if not k.startswith(("walker_", "blocking/")) and k != "attributes"}
-    return summarize(series, content["walker_mean"], content["walker_m2"], content["walker_acceptance"], names, blocking)
+    series = {
+        k: v
+        for k, v in content.items()
+        if not k.startswith(("walker_", "blocking/")) and k != "attributes"
+    }
+    return summarize(
+        series,
+        content["walker_mean"],
+        content["walker_m2"],
+        content["walker_acceptance"],
+        names,
+        blocking,
+    )
 
 
 def derived_quantities(content: dict, system) -> dict:
-    """name -> (value, jackknife error between walkers) of what the system derives from an evaluation: heat capacity, Binder cumulant."""
+    """name -> (value, jackknife error between walkers) of what the system derives from an
+    evaluation: heat capacity, Binder cumulant.
+    """
     names, steps = content["attributes"]["names"].split(","), len(content["energy"])
     counts = np.array([steps // 2, steps - steps // 2], float)[:, None, None]
     means, m2 = np.asarray(content["walker_mean"]), np.asarray(content["walker_m2"])
-    average = (means * counts).sum(axis=0) / steps                                        # (1 + terms, W)
+    average = (means * counts).sum(axis=0) / steps  # (1 + terms, W)
     centre = average.mean(axis=1)[:, None]
     square = (m2 + counts * (means - centre) ** 2).sum(axis=0) / steps
-    return system.derived(dict(zip(names, average, strict=True)), dict(zip(names, square, strict=True)))
+    return system.derived(
+        dict(zip(names, average, strict=True)), dict(zip(names, square, strict=True))
+    )
 
 
 SHOWN = {"magnetisation": ("m", "|m|", "m^2"), "staggered": ("m", "|m|", "m^2")}
 
 
 def observable_lines(content: dict) -> list[str]:
-    """Means of the series of observables, with blocking errors; of correlations and structure factors the largest, by its place."""
+    """Means of the series of observables, with blocking errors; of correlations and structure
+    factors the largest, by its place.
+    """
     lines = []
     for key in sorted(k for k in content if k.startswith("observables/")):
         name, series = key.removeprefix("observables/"), np.asarray(content[key])
-        columns = dict(enumerate(SHOWN[name])) if name in SHOWN else {int(np.argmax(series.mean(axis=0)[1:])) + 1: "largest at {}"}
+        columns = (
+            dict(enumerate(SHOWN[name]))
+            if name in SHOWN
+            else {int(np.argmax(series.mean(axis=0)[1:])) + 1: "largest at {}"}
+        )
         parts = []
         for column, label in columns.items():
             found = blocking_error(series[:, column])
@@ -48,31 +69,59 @@ def observable_lines(content: dict) -> list[str]:
 
 
 def divergence_line(file, system, wavefunction) -> str:
-    """How far |psi|^2 is from exp(-E/T), where a classical system is small enough to enumerate; "" otherwise."""
-    if not hasattr(system, "temperature") or not wavefunction.layout.size or len(system.labels_of_site) ** system.particles > LARGEST_ENUMERATION:
+    """How far |psi|^2 is from exp(-E/T), where a classical system is small enough to enumerate; ""
+    otherwise.
+    """
+    if (
+        not hasattr(system, "temperature")
+        or not wavefunction.layout.size
+        or len(system.labels_of_site) ** system.particles > LARGEST_ENUMERATION
+    ):
         return ""
     psi, (states, p) = wavefunction.bind(np.asarray(file.parameters["theta"])), system.enumerated()
-    return f"Kullback-Leibler divergence of |psi|^2 from exp(-E/T): {enumerated_divergence(psi, states, p):.4f} nats, by enumeration"
+    return (
+        "Kullback-Leibler divergence of |psi|^2 from exp(-E/T): "
+        f"{enumerated_divergence(psi, states, p):.4f} nats, by enumeration"
+    )
 
 
 def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[str]:
     """The report of a RunFile as plain lines."""
-    lines = [f"{file.path}", f"  {system.describe()}, energies in {system.units}", f"  psi = {wavefunction.describe()}"]
+    lines = [
+        f"{file.path}",
+        f"  {system.describe()}, energies in {system.units}",
+        f"  psi = {wavefunction.describe()}",
+    ]
     if file.rows:
         last = {k: v[-1] for k, v in file.training.items()}
         seconds, waiting = np.sum(file.training["seconds"]), np.sum(file.training["communication"])
-        lines.append(f"  training: {file.rows} iterations, {seconds:.1f} s, {100 * waiting / seconds:.1f} % in communication; "
-                     f"last energy {with_error(last['energy'], last['error'])}, acceptance {last['acceptance']:.2f}")
+        lines.append(
+            f"  training: {file.rows} iterations, {seconds:.1f} s, {100 * waiting / seconds:.1f} % "
+            "in communication; "
+            f"last energy {with_error(last['energy'], last['error'])}, acceptance "
+            f"{last['acceptance']:.2f}"
+        )
     for number, content in sorted(file.evaluations.items()):
         result = evaluation_result(content, blocking)
-        lines.append(f"  evaluation {number}: {result.walkers} walkers x {result.steps} measurements at iteration {content['attributes']['iteration']}")
+        lines.append(
+            f"  evaluation {number}: {result.walkers} walkers x {result.steps} measurements at "
+            f"iteration {content['attributes']['iteration']}"
+        )
         width = max(map(len, result.estimates))
         for name, estimate in result.estimates.items():
-            beside = f"blocking {estimate.blocking:.2g}" if np.isfinite(estimate.blocking) else "no plateau"
+            beside = (
+                f"blocking {estimate.blocking:.2g}"
+                if np.isfinite(estimate.blocking)
+                else "no plateau"
+            )
             lines.append(f"    {name:<{width}}  {estimate!s:<20} ({beside})")
-        lines.append(f"    variance {result.variance:.3g}  autocorrelation time {result.autocorrelation:.1f}  "
-                     f"R-hat {result.rhat:.4f}  acceptance {result.acceptance:.2f} "
-                     f"(walkers {result.walker_acceptance[0]:.2f} to {result.walker_acceptance[1]:.2f}, {result.stuck} stuck)")
+        lines.append(
+            f"    variance {result.variance:.3g}  autocorrelation time "
+            f"{result.autocorrelation:.1f}  "
+            f"R-hat {result.rhat:.4f}  acceptance {result.acceptance:.2f} "
+            f"(walkers {result.walker_acceptance[0]:.2f} to {result.walker_acceptance[1]:.2f}, "
+            f"{result.stuck} stuck)"
+        )
         for name, (value, error) in derived_quantities(content, system).items():
             lines.append(f"    {name}  {with_error(value, error)}")
         lines += observable_lines(content)
@@ -80,8 +129,15 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
         lines += [f"    {divergence}"] if divergence else []
         if system.reference:
             energy, source = system.reference
-            sigmas = f", {(result.energy - energy) / result.error:+.1f} sigma" if result.error > 0 else ""
-            lines.append(f"    reference {energy:.7f} ({source}); difference {result.energy - energy:+.2e}{sigmas}")
+            sigmas = (
+                f", {(result.energy - energy) / result.error:+.1f} sigma"
+                if result.error > 0
+                else ""
+            )
+            lines.append(
+                f"    reference {energy:.7f} ({source}); difference "
+                f"{result.energy - energy:+.2e}{sigmas}"
+            )
         lines += [f"    warning: {text}" for text in result.warnings]
     if not file.evaluations:
         lines.append(f"  no evaluation yet: vmcnet evaluate {file.path}")

@@ -1,4 +1,6 @@
-"""Why a run should stop: signals, wall time, a STOP file. Polled once an iteration; the flag rides on the all-gather. And a watchdog."""
+"""Why a run should stop: signals, wall time, a STOP file. Polled once an iteration; the flag rides
+on the all-gather. And a watchdog.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +12,25 @@ from pathlib import Path
 
 CHECKPOINT, FILE, WALL_TIME, SIGNAL = 1, 2, 3, 4
 REASONS = {FILE: "the STOP file", WALL_TIME: "the wall-time limit", SIGNAL: "a signal"}
-REQUEUE = 85                         # exit status: checkpointed before the end, run me again
+REQUEUE = 85  # exit status: checkpointed before the end, run me again
 
 
 class StopRequest:
-    """poll() -> 0 or a flag. Handlers only set a flag; every rank may see a signal, rank 0 alone looks at clock and files."""
+    """poll() -> 0 or a flag. Handlers only set a flag; every rank may see a signal, rank 0 alone
+    looks at clock and files.
+    """
 
-    def __init__(self, rank: int, stop_file: Path | None, wall_time: float | None, checkpoint_seconds: float):
+    def __init__(
+        self, rank: int, stop_file: Path | None, wall_time: float | None, checkpoint_seconds: float
+    ):
         self._rank, self.file, self._wall = rank, stop_file, wall_time
         self._start = self._saved = self._looked = time.monotonic()
         self._every, self._signal = checkpoint_seconds, 0
 
     def listen(self) -> None:
-        """SIGTERM, SIGUSR1 and the first Ctrl-C ask for a stop at the next iteration; a second Ctrl-C interrupts."""
+        """SIGTERM, SIGUSR1 and the first Ctrl-C ask for a stop at the next iteration; a second
+        Ctrl-C interrupts.
+        """
         for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
             signal.signal(number, self._handle)
 
@@ -52,8 +60,10 @@ class StopRequest:
 class Watchdog:
     """A thread that ends its own process when no iteration finished for `limit` seconds; 0: never.
 
-    Handlers do not run inside a blocking MPI call, a thread does. A rank that is stuck in its own work speaks first; those that wait for it
-    in a collective give it GRACE seconds more, rank 0 less than the others, so that one line is printed.
+    Handlers do not run inside a blocking MPI call, a thread does. A rank that is stuck in its own
+    work speaks first; those that wait for it
+    in a collective give it GRACE seconds more, rank 0 less than the others, so that one line is
+    printed.
     """
 
     GRACE = 4.0
@@ -80,7 +90,10 @@ class Watchdog:
             grace = self.GRACE * (1 + (self._comm.rank > 0)) if waiting else 0.0
             if time.monotonic() - self._beat > self._limit + grace:
                 where = "waits for another rank" if waiting else "is stuck in its own work"
-                line = (f"vmcnet: no iteration finished within run.watchdog_minutes = {self._limit / 60:g}; rank {self._comm.rank} {where} "
-                        f"and ends; {self._next}\n")
+                line = (
+                    "vmcnet: no iteration finished within run.watchdog_minutes = "
+                    f"{self._limit / 60:g}; rank {self._comm.rank} {where} "
+                    f"and ends; {self._next}\n"
+                )
                 os.write(2, line.encode())
                 os._exit(1)

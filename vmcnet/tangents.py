@@ -1,4 +1,6 @@
-"""The log-derivatives of all walkers, distributed: what natural gradients are made of, the same bits on any number of ranks."""
+"""The log-derivatives of all walkers, distributed: what natural gradients are made of, the same
+bits on any number of ranks.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +11,23 @@ import numpy as np
 from vmcnet.estimators.log_derivatives import LogDerivatives, outer_gram, stacked
 from vmcnet.parallel import LIMB_BLOCKS, bounded_sum, exact_sum, exponents
 
-KEEP = 2**30            # bytes of log-derivatives that a rank keeps; where its blocks have more, they are made anew at every use
-EXCHANGE = 2**26        # bytes of columns that the ranks exchange at a time for the Gram matrix
-TILE = 2**22            # elements of the metric that are summed at a time
+KEEP = (
+    2**30
+    # bytes of log-derivatives that a rank keeps; where its blocks have more, they are made anew at
+    # every use
+)
+EXCHANGE = 2**26  # bytes of columns that the ranks exchange at a time for the Gram matrix
+TILE = 2**22  # elements of the metric that are summed at a time
 
 
 class Tangents:
-    """X (N, P): rows dO_w / sqrt W, centred over all W walkers; complex rows are two, Re and Im. S = X^T X, F = 2 X^T f.
+    """X (N, P): rows dO_w / sqrt W, centred over all W walkers; complex rows are two, Re and Im. S
+    = X^T X, F = 2 X^T f.
 
-    derive(b) -> uncentred LogDerivatives of block b; weights: own block -> conj(E_L - <E>) (w,). A vector over rows is kept as one
-    array (w,) an own block, complex where X is, and as one real vector (N,) on rank 0: block by block, real parts before imaginary ones.
+    derive(b) -> uncentred LogDerivatives of block b; weights: own block -> conj(E_L - <E>) (w,). A
+    vector over rows is kept as one
+    array (w,) an own block, complex where X is, and as one real vector (N,) on rank 0: block by
+    block, real parts before imaginary ones.
     """
 
     def __init__(self, comm, own, blocks: int, walkers: int, derive, weights: dict):
@@ -29,13 +38,18 @@ class Tangents:
             self.size, self.dtype = raw.size, raw.dtype
             sums = stacked(raw.contracted(np.ones(raw.walkers)))
             total = weights[b].sum()
-            shares.append(np.concatenate([raw.contracted(weights[b]).real, [total.real, total.imag], sums]) / walkers)
+            shares.append(
+                np.concatenate([raw.contracted(weights[b]).real, [total.real, total.imag], sums])
+                / walkers
+            )
             if raw.nbytes * len(own) <= KEEP:
                 self._kept[b] = raw
         total = exact_sum(comm, np.stack(shares), blocks)
-        covariance, mean = total[: self.size], total[self.size + 2:]
-        weight = complex(*total[self.size: self.size + 2])      # 0 up to rounding, but for the imaginary part of a finite sample's <E>
-        self._mean = mean if self.dtype.kind != "c" else mean[: self.size] + 1j * mean[self.size:]
+        covariance, mean = total[: self.size], total[self.size + 2 :]
+        weight = complex(
+            *total[self.size : self.size + 2]
+        )  # 0 up to rounding, but for the imaginary part of a finite sample's <E>
+        self._mean = mean if self.dtype.kind != "c" else mean[: self.size] + 1j * mean[self.size :]
         self.gradient = 2.0 * (covariance - (weight * self._mean).real)
         self._residuals = {b: np.conj(w - weight) / np.sqrt(walkers) for b, w in weights.items()}
         self._kept = {b: raw.centred(self._mean) for b, raw in self._kept.items()}
@@ -51,13 +65,18 @@ class Tangents:
 
     @cached_property
     def _bound(self) -> np.ndarray:
-        """A bound (P,) of the norm of every column of X, cheap for outer products: their mean is not taken off."""
+        """A bound (P,) of the norm of every column of X, cheap for outer products: their mean is
+        not taken off.
+        """
         shares = [self._block(b).squares() / self.walkers for b in self.own]
         return np.sqrt(exact_sum(self.comm, np.stack(shares), self.blocks))
 
     def residuals(self) -> list:
         """f = (E_L - <E>) / sqrt W."""
-        return [self._residuals[b] if self.dtype.kind == "c" else self._residuals[b].real for b in self.own]
+        return [
+            self._residuals[b] if self.dtype.kind == "c" else self._residuals[b].real
+            for b in self.own
+        ]
 
     def product(self, v) -> list:
         """X v, v (P,)."""
@@ -79,7 +98,9 @@ class Tangents:
         return bounded_sum(self.comm, shares, exponents(bound), self.blocks, 2)
 
     def metric(self) -> np.ndarray:
-        """S (P, P), its lower triangle, on every rank: |S_pq|^2 <= S_pp S_qq gives the exponents. One all-reduce a tile of rows."""
+        """S (P, P), its lower triangle, on every rank: |S_pq|^2 <= S_pp S_qq gives the exponents.
+        One all-reduce a tile of rows.
+        """
         size, root = self.size, np.sqrt(self.diagonal)
         rows, out = max(1, TILE // max(size, 1)), np.zeros((size, size))
         for start in range(0, size, rows):
@@ -87,14 +108,18 @@ class Tangents:
             bound = exponents(root[part, None] * root[left])
             blocks = (stacked(self._block(b).matrix()) for b in self.own)
             shares = (x[:, part].T @ x[:, left] / self.walkers for x in blocks)
-            out[part, left] = bounded_sum(self.comm, shares, bound, self.blocks, 1 if self.blocks <= LIMB_BLOCKS else 2)
+            out[part, left] = bounded_sum(
+                self.comm, shares, bound, self.blocks, 1 if self.blocks <= LIMB_BLOCKS else 2
+            )
         return out
 
     def gram(self, scale=None) -> np.ndarray | None:
         """X D X^T (N, N) with D = diag(scale^2) or 1, on rank 0; None elsewhere.
 
-        Block i is multiplied with the blocks i, i+1, ... i+B/2 (cyclic), whoever owns them, so that all ranks have the same work and every
-        product of blocks is made once. Dense layers met once enter as elementwise products of two small Gram matrices.
+        Block i is multiplied with the blocks i, i+1, ... i+B/2 (cyclic), whoever owns them, so that
+        all ranks have the same work and every
+        product of blocks is made once. Dense layers met once enter as elementwise products of two
+        small Gram matrices.
         """
         first = self._block(self.own[0])
         outers = first.joined if scale is None else []
@@ -115,7 +140,11 @@ class Tangents:
             local = []
             for b in self.own:
                 block = self._block(b) if scale is None else self._block(b).built()
-                local.append(stacked(block.columns[:, block.rest[start:stop]]) if scale is None else stacked(block.columns[:, start:stop]) * scale[start:stop])
+                local.append(
+                    stacked(block.columns[:, block.rest[start:stop]])
+                    if scale is None
+                    else stacked(block.columns[:, start:stop]) * scale[start:stop]
+                )
             add((local,), lambda x, y: x @ y.T)
         gathered = self.comm.gather(tiles, self.blocks)
         return None if gathered is None else self._assembled(gathered, parts, bool(outers))
@@ -125,23 +154,31 @@ class Tangents:
         return [(k, min(k + step, columns)) for k in range(0, columns, step)]
 
     def _partners(self, b):
-        """Distances k of the blocks b + k that block b is multiplied with; the pair half-way round belongs to the lower block."""
+        """Distances k of the blocks b + k that block b is multiplied with; the pair half-way round
+        belongs to the lower block.
+        """
         return range(self.blocks // 2 + (self.blocks % 2 == 1 or b < self.blocks // 2))
 
     def _assembled(self, tiles, parts, centre):
-        """The Gram matrix (N, N) / W; outer products were not centred: take off the mean of Re and Im rows from either side."""
+        """The Gram matrix (N, N) / W; outer products were not centred: take off the mean of Re and
+        Im rows from either side.
+        """
         side = tiles.shape[2]
         out = np.empty((self.blocks * side, self.blocks * side))
         for b in range(self.blocks):
             for k in self._partners(b):
                 i, j = b * side, (b + k) % self.blocks * side
-                out[i: i + side, j: j + side] = tiles[b, k]
-                out[j: j + side, i: i + side] = tiles[b, k].T
+                out[i : i + side, j : j + side] = tiles[b, k]
+                out[j : j + side, i : i + side] = tiles[b, k].T
         if centre:
             width = side // parts
-            part = np.tile(np.repeat(np.arange(parts), width), self.blocks)                     # Re or Im, of every row
-            mean = out.reshape(len(out), self.blocks, parts, width).mean(axis=(1, 3))           # (N, parts)
-            both = mean.reshape(self.blocks, parts, width, parts).mean(axis=(0, 2))[part]       # (N, parts)
+            part = np.tile(
+                np.repeat(np.arange(parts), width), self.blocks
+            )  # Re or Im, of every row
+            mean = out.reshape(len(out), self.blocks, parts, width).mean(axis=(1, 3))  # (N, parts)
+            both = mean.reshape(self.blocks, parts, width, parts).mean(axis=(0, 2))[
+                part
+            ]  # (N, parts)
             out -= (mean - both)[:, part] if parts > 1 else mean - both
             out -= mean.T[part] if parts > 1 else mean.T
         out /= self.walkers

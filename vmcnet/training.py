@@ -17,8 +17,11 @@ from vmcnet.sampling.metropolis import tuned_step
 from vmcnet.sampling.spins import Exchange, SpinFlip
 from vmcnet.statistics.divergence import Trend
 
-CHECKPOINT, STOP = 1, 2                 # values of the flag that rides on the all-gather; STOP and above end the run
-WARMUP_GAIN, TRAINING_GAIN = 1.0, 0.1   # how fast the step size follows the acceptance
+CHECKPOINT, STOP = (
+    1,
+    2,
+)  # values of the flag that rides on the all-gather; STOP and above end the run
+WARMUP_GAIN, TRAINING_GAIN = 1.0, 0.1  # how fast the step size follows the acceptance
 
 
 @dataclass
@@ -28,11 +31,11 @@ class TrainingState:
     theta: np.ndarray
     optimizer: dict
     step_size: float
-    warmed: int = 0                     # warm-up iterations done
-    iteration: int = 0                  # training iterations done
-    rollbacks: int = 0                  # how often it went back; every attempt draws words of its own
+    warmed: int = 0  # warm-up iterations done
+    iteration: int = 0  # training iterations done
+    rollbacks: int = 0  # how often it went back; every attempt draws words of its own
     trend: Trend = field(default_factory=Trend)
-    natural: dict = field(default_factory=dict)      # state of the natural gradient
+    natural: dict = field(default_factory=dict)  # state of the natural gradient
 
     @property
     def stage(self) -> int:
@@ -47,7 +50,9 @@ class TrainingState:
 
 @dataclass
 class TrainingResult:
-    """Final state, walkers, and one row an iteration; `flag` is the stop flag that ended the loop, or 0."""
+    """Final state, walkers, and one row an iteration; `flag` is the stop flag that ended the loop,
+    or 0.
+    """
 
     state: TrainingState
     population: Population
@@ -60,35 +65,73 @@ class TrainingResult:
         return self.population.wavefunction.layout.values(self.state.theta)
 
 
-def initial_state(wavefunction, optimizer, seed: int, step_size: float, natural=None) -> TrainingState:
+def initial_state(
+    wavefunction, optimizer, seed: int, step_size: float, natural=None
+) -> TrainingState:
     theta = wavefunction.start(Stream(seed, PARAMETERS, 0, 0))
-    return TrainingState(theta, optimizer.start(len(theta)), step_size, natural=natural.start(len(theta)) if natural else {})
+    return TrainingState(
+        theta,
+        optimizer.start(len(theta)),
+        step_size,
+        natural=natural.start(len(theta)) if natural else {},
+    )
 
 
-@np.errstate(all="ignore")                # what is not finite is found in the rows and in the step
-def run_training(population, optimizer, state, *, iterations: int, steps: int, warmup: int, record, save, poll,
-                 checkpoint_every: int = 0, divergence: float = 0.0, clip: float | None = None, natural=None):
-    """Warm-up, then training iterations, from `state` on; returns the flag that stopped it, or 0 at the end.
+@np.errstate(all="ignore")  # what is not finite is found in the rows and in the step
+def run_training(
+    population,
+    optimizer,
+    state,
+    *,
+    iterations: int,
+    steps: int,
+    warmup: int,
+    record,
+    save,
+    poll,
+    checkpoint_every: int = 0,
+    divergence: float = 0.0,
+    clip: float | None = None,
+    natural=None,
+):
+    """Warm-up, then training iterations, from `state` on; returns the flag that stopped it, or 0 at
+    the end.
 
-    record(phase, done, total, row) is called on every rank after each iteration, save(state) where a checkpoint is due (a collective
-    call), poll() -> this rank's stop flag; save is also called at the end of the warm-up. Raises, on all ranks together, NonFiniteError
-    and, where the energy rises more than `divergence` standard deviations of E_L above its lowest, DivergedError; 0: never.
-    Three collectives an iteration: one all-gather and the two of the exact sum; one more all-gather with `clip`, which limits the local
-    energies in the gradient (never the reported ones); a natural gradient between gradient and optimizer adds its own.
+    record(phase, done, total, row) is called on every rank after each iteration, save(state) where
+    a checkpoint is due (a collective
+    call), poll() -> this rank's stop flag; save is also called at the end of the warm-up. Raises,
+    on all ranks together, NonFiniteError
+    and, where the energy rises more than `divergence` standard deviations of E_L above its lowest,
+    DivergedError; 0: never.
+    Three collectives an iteration: one all-gather and the two of the exact sum; one more all-gather
+    with `clip`, which limits the local
+    energies in the gradient (never the reported ones); a natural gradient between gradient and
+    optimizer adds its own.
     """
     target = population.sampler.target
     while state.warmed < warmup:
-        summary, _ = population.advance(state.theta, WARMUP, state.warmed, steps, state.step_size, poll(), measure=False)
-        state.step_size = tuned_step(state.step_size, summary.accepted, summary.tried, target, WARMUP_GAIN)
+        summary, _ = population.advance(
+            state.theta, WARMUP, state.warmed, steps, state.step_size, poll(), measure=False
+        )
+        state.step_size = tuned_step(
+            state.step_size, summary.accepted, summary.tried, target, WARMUP_GAIN
+        )
         state.warmed += 1
-        record("warmup", state.warmed, warmup, {"acceptance": summary.accepted / summary.tried, "step_size": state.step_size})
+        record(
+            "warmup",
+            state.warmed,
+            warmup,
+            {"acceptance": summary.accepted / summary.tried, "step_size": state.step_size},
+        )
         if summary.stop >= CHECKPOINT or state.warmed == warmup:
             save(state)
         if summary.stop >= STOP:
             return summary.stop
     while state.iteration < iterations:
         start, communication = time.perf_counter(), population.comm.seconds
-        summary, energies = population.advance(state.theta, state.stage, state.iteration, steps, state.step_size, poll())
+        summary, energies = population.advance(
+            state.theta, state.stage, state.iteration, steps, state.step_size, poll()
+        )
         state.trend.check(summary.energy, summary.variance, divergence)
         weights = population.weights(summary, energies, clip)
         if natural is None:
@@ -97,11 +140,17 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
         else:
             tangents = population.tangents(state.theta, weights)
             gradient = tangents.gradient
-            direction, state.natural, solved = natural.direction(tangents, state.natural, state.iteration)
-        step, state.optimizer = optimizer.step(direction, state.optimizer, state.iteration, state.theta)
+            direction, state.natural, solved = natural.direction(
+                tangents, state.natural, state.iteration
+            )
+        step, state.optimizer = optimizer.step(
+            direction, state.optimizer, state.iteration, state.theta
+        )
         step = state.scale * step
         if not np.isfinite(step).all():
-            raise NonFiniteError(f"the optimizer's step at training iteration {state.iteration} is NaN or infinite")
+            raise NonFiniteError(
+                f"the optimizer's step at training iteration {state.iteration} is NaN or infinite"
+            )
         row = {
             "energy": summary.energy,
             "error": float(np.sqrt(summary.variance / population.walkers)),
@@ -116,7 +165,9 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
             **solved,
         }
         state.theta = state.theta + step
-        state.step_size = tuned_step(state.step_size, summary.accepted, summary.tried, target, TRAINING_GAIN)
+        state.step_size = tuned_step(
+            state.step_size, summary.accepted, summary.tried, target, TRAINING_GAIN
+        )
         state.iteration += 1
         row["seconds"] = time.perf_counter() - start
         row["communication"] = population.comm.seconds - communication
@@ -130,29 +181,65 @@ def run_training(population, optimizer, state, *, iterations: int, steps: int, w
 
 
 def default_sampler(system):
-    """Gaussian moves where there are coordinates; for spins exchanges in a sector of fixed magnetisation, otherwise flips."""
+    """Gaussian moves where there are coordinates; for spins exchanges in a sector of fixed
+    magnetisation, otherwise flips.
+    """
     if system.dimensions:
         return Gaussian()
     return SpinFlip(system) if system.magnetisation is None else Exchange(system)
 
 
-def train(system, wavefunction, *, optimizer, natural_gradient=None, iterations: int = 300, walkers: int = 1024, block: int = 128,
-          steps: int = 10, warmup: int = 50, step_size: float = 1.0, seed: int = 0, sampler=None, clip: float | None = None, comm=None,
-          threads: int = 1, device: str = "cpu", precision: str = "float64") -> TrainingResult:
+def train(
+    system,
+    wavefunction,
+    *,
+    optimizer,
+    natural_gradient=None,
+    iterations: int = 300,
+    walkers: int = 1024,
+    block: int = 128,
+    steps: int = 10,
+    warmup: int = 50,
+    step_size: float = 1.0,
+    seed: int = 0,
+    sampler=None,
+    clip: float | None = None,
+    comm=None,
+    threads: int = 1,
+    device: str = "cpu",
+    precision: str = "float64",
+) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
-    natural_gradient, for example optimizers.MinSR(), turns the gradient before the optimizer takes it;
-    walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units of the system's length; sampler: one of
-    vmcnet.sampling, the system's usual one unless given; clip: local energies in the gradient are limited to the median +- clip mean
-    absolute deviations; threads of BLAS a rank, for natural gradients and large products (another number gives other last digits);
-    device cpu, gpu or auto, precision float64 or float32 of the walkers (parameters and sums are float64). Under MPI give comm=vmcnet.connect().
-    Raises ValueError for sizes that do not fit, NonFiniteError when a local energy or the step is NaN or infinite.
+    natural_gradient, for example optimizers.MinSR(), turns the gradient before the optimizer takes
+    it;
+    walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units
+    of the system's length; sampler: one of
+    vmcnet.sampling, the system's usual one unless given; clip: local energies in the gradient are
+    limited to the median +- clip mean
+    absolute deviations; threads of BLAS a rank, for natural gradients and large products (another
+    number gives other last digits);
+    device cpu, gpu or auto, precision float64 or float32 of the walkers (parameters and sums are
+    float64). Under MPI give comm=vmcnet.connect().
+    Raises ValueError for sizes that do not fit, NonFiniteError when a local energy or the step is
+    NaN or infinite.
     """
     comm = comm or SerialCommunicator()
-    population = Population(system, wavefunction, sampler or default_sampler(system), comm, seed, walkers, block,
-                            choose(device, precision, comm.local_rank))
+    population = Population(
+        system,
+        wavefunction,
+        sampler or default_sampler(system),
+        comm,
+        seed,
+        walkers,
+        block,
+        choose(device, precision, comm.local_rank),
+    )
     population.start()
-    state, series = initial_state(wavefunction, optimizer, seed, step_size * system.length, natural_gradient), {}
+    state, series = (
+        initial_state(wavefunction, optimizer, seed, step_size * system.length, natural_gradient),
+        {},
+    )
 
     def record(phase, done, total, row):
         if phase == "training":
@@ -160,6 +247,17 @@ def train(system, wavefunction, *, optimizer, natural_gradient=None, iterations:
                 series.setdefault(name, []).append(value)
 
     with threadpool_limits(threads):
-        run_training(population, optimizer, state, iterations=iterations, steps=steps, warmup=warmup,
-                     record=record, save=lambda state: None, poll=lambda: 0, clip=clip, natural=natural_gradient)
+        run_training(
+            population,
+            optimizer,
+            state,
+            iterations=iterations,
+            steps=steps,
+            warmup=warmup,
+            record=record,
+            save=lambda state: None,
+            poll=lambda: 0,
+            clip=clip,
+            natural=natural_gradient,
+        )
     return TrainingResult(state, population, {k: np.array(v) for k, v in series.items()})

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Walkers:
-    """r (W, n, d) coordinates, s (W, n) int8 spin labels +1 / -1, log_psi (W,) of the current parameters.
+    """r (W, n, d) coordinates, s (W, n) int8 spin labels +1 / -1, log_psi (W,) of the current
+    parameters.
 
-    tables: what a fast local-update path keeps of these walkers at the current parameters (MachineTables), or None; log_psi may then be absent.
+    tables: what a fast local-update path keeps of these walkers at the current parameters
+    (MachineTables), or None; log_psi may then be absent.
     """
 
     r: object

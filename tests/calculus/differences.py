@@ -1,9 +1,11 @@
-"""Central differences with two steps, in extended precision: a right rule's error falls 100 times when h falls 10 times."""
+"""Central differences with two steps, in extended precision: a right rule's error falls 100 times
+when h falls 10 times.
+"""
 
 import numpy as np
 
 STEPS = (1e-2, 1e-3)
-EXACT = 1e-9                                    # below this the difference formula is exact (polynomials of low degree)
+EXACT = 1e-9  # below this the difference formula is exact (polynomials of low degree)
 EPS = float(np.finfo(np.longdouble).eps)
 
 
@@ -13,11 +15,15 @@ def by_order(analytic, differences, noise, what):
     if errors[1] < max(EXACT, noise):
         return
     ratio = errors[0] / errors[1]
-    assert 60.0 < ratio < 160.0, f"{what}: errors {errors} for steps {STEPS}, ratio {ratio:.3g}; expected 100"
+    assert 60.0 < ratio < 160.0, (
+        f"{what}: errors {errors} for steps {STEPS}, ratio {ratio:.3g}; expected 100"
+    )
 
 
 def check_jet(log, r, value, derivatives, laplacian):
-    """value (W,), derivatives (n d, W), laplacian (W,) of log(r), a function of coordinates (W, n, d) in any real precision."""
+    """value (W,), derivatives (n d, W), laplacian (W,) of log(r), a function of coordinates (W, n,
+    d) in any real precision.
+    """
     r = r.astype(np.longdouble)
     middle = log(r)
     size = 1.0 + float(np.max(np.abs(middle)))
@@ -31,10 +37,19 @@ def check_jet(log, r, value, derivatives, laplacian):
             step[c] = h
             step = step.reshape(r.shape[1:])
             both.append((log(r + step), log(r - step)))
-        moved[h] = np.array(both)               # (n d, 2, W)
-    by_order(derivatives, lambda h: (moved[h][:, 0] - moved[h][:, 1]) / (2 * h), 10 * EPS * size / STEPS[1], "derivatives")
-    by_order(laplacian, lambda h: (moved[h].sum(axis=1) - 2 * middle).sum(axis=0) / h**2,
-             100 * EPS * size / STEPS[1] ** 2, "Laplacian")
+        moved[h] = np.array(both)  # (n d, 2, W)
+    by_order(
+        derivatives,
+        lambda h: (moved[h][:, 0] - moved[h][:, 1]) / (2 * h),
+        10 * EPS * size / STEPS[1],
+        "derivatives",
+    )
+    by_order(
+        laplacian,
+        lambda h: (moved[h].sum(axis=1) - 2 * middle).sum(axis=0) / h**2,
+        100 * EPS * size / STEPS[1] ** 2,
+        "Laplacian",
+    )
 
 
 def check_direction(log, slope, what):

@@ -1,4 +1,6 @@
-"""What a wavefunction may write with plain Python is right in all three readings; what would be silently wrong is refused."""
+"""What a wavefunction may write with plain Python is right in all three readings; what would be
+silently wrong is refused.
+"""
 
 import numpy as np
 import pytest
@@ -27,7 +29,10 @@ RIGHT = {
     "1 - x": (lambda ops, x: 1 - x, lambda x: 1 - x),
     "2 / x": (lambda ops, x: 2 / x, lambda x: 2 / x),
     "-x * 0.5": (lambda ops, x: -x * 0.5, lambda x: -x * 0.5),
-    "np.float64 on the left": (lambda ops, x: np.float64(0.5) * x + np.float64(1), lambda x: 0.5 * x + 1),
+    "np.float64 on the left": (
+        lambda ops, x: np.float64(0.5) * x + np.float64(1),
+        lambda x: 0.5 * x + 1,
+    ),
     "y *= .5 and the like": (lambda ops, x: augmented(x) ** 3, lambda x: x**3),
     "x * x, twice the same handle": (lambda ops, x: x * x + x, lambda x: x * x + x),
 }
@@ -82,7 +87,9 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_silent_mistakes_are_refused(name, reading):
     psi = Sample(REFUSED[name]).bind(np.array([0.7]))
-    arguments = {"log": (R, S), "drift": (R, S), "contracted": (Walkers(R, S), np.ones(4))}.get(reading, (Walkers(R, S),))
+    arguments = {"log": (R, S), "drift": (R, S), "contracted": (Walkers(R, S), np.ones(4))}.get(
+        reading, (Walkers(R, S),)
+    )
     with pytest.raises((TypeError, ValueError)):
         getattr(psi, reading)(*arguments)
 
@@ -102,12 +109,15 @@ class UnknownParameter(Sample):
         return None, ops.sum(ops.flatten(walkers.r), axis=-1) * theta["scales"]
 
 
-@pytest.mark.parametrize(("wavefunction", "error", "words"), [
-    (Sample(lambda ops, x: x + np.ones((4, 2, 2))), TypeError, "ops.constant"),
-    (TwoParameters(None), TypeError, "Layout"),
-    (NotOneNumber(None), ValueError, "one number a walker"),
-    (UnknownParameter(None), KeyError, r"'scales'.*\['scale'\]"),
-])
+@pytest.mark.parametrize(
+    ("wavefunction", "error", "words"),
+    [
+        (Sample(lambda ops, x: x + np.ones((4, 2, 2))), TypeError, "ops.constant"),
+        (TwoParameters(None), TypeError, "Layout"),
+        (NotOneNumber(None), ValueError, "one number a walker"),
+        (UnknownParameter(None), KeyError, r"'scales'.*\['scale'\]"),
+    ],
+)
 def test_a_refusal_says_what_to_write(wavefunction, error, words):
     with pytest.raises(error, match=words):
         wavefunction.bind(np.array([0.7])).log(R, S)

@@ -14,7 +14,9 @@ from vmcnet.calculus.tape import Tape
 from vmcnet.calculus.values import Values
 
 WIDE = np.longdouble
-each_case = pytest.mark.parametrize(("n", "function"), [c[2:] for c in CASES], ids=[c[1] for c in CASES])
+each_case = pytest.mark.parametrize(
+    ("n", "function"), [c[2:] for c in CASES], ids=[c[1] for c in CASES]
+)
 
 
 def call(ops, function, r, theta):
@@ -57,13 +59,23 @@ def test_reverse(n, function):
         assert o.shape == r.shape[:1] + handle.shape and contracted.shape == handle.shape
         np.testing.assert_allclose(contracted, np.tensordot(weights, o, 1), rtol=1e-11, atol=1e-12)
         slope = slope + (o * way[name]).reshape(len(r), -1).sum(axis=1)
-    check_direction(lambda t: value(function, wide_r, {k: v + t * way[k] for k, v in wide.items()}), slope, "parameters")
+    check_direction(
+        lambda t: value(function, wide_r, {k: v + t * way[k] for k, v in wide.items()}),
+        slope,
+        "parameters",
+    )
 
     gradient = rows.get(x.index, np.zeros(r.shape))
     assert gradient.shape == r.shape
-    check_direction(lambda t: value(function, wide_r + t * way_r, wide), (gradient * way_r).sum(axis=(1, 2)), "coordinates")
+    check_direction(
+        lambda t: value(function, wide_r + t * way_r, wide),
+        (gradient * way_r).sum(axis=(1, 2)),
+        "coordinates",
+    )
     if x.index in one:
-        np.testing.assert_allclose(one[x.index], weights[:, None, None] * gradient, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(
+            one[x.index], weights[:, None, None] * gradient, rtol=1e-11, atol=1e-12
+        )
 
 
 def all_operations():
@@ -71,7 +83,9 @@ def all_operations():
     found = {}
     for module in pkgutil.iter_modules(vmcnet.calculus.__path__):
         for thing in vars(importlib.import_module(f"vmcnet.calculus.{module.name}")).values():
-            if not isinstance(thing, type) and all(hasattr(thing, rule) for rule in ("value", "jet", "reverse")):
+            if not isinstance(thing, type) and all(
+                hasattr(thing, rule) for rule in ("value", "jet", "reverse")
+            ):
                 found[id(thing)] = thing
     return list(found.values())
 
@@ -94,12 +108,18 @@ def test_every_operation_has_cases():
         function(ops, handles, ops.coordinates(coordinates(n)))
         met.setdefault(name, []).append({id(o) for o in ops.met})
     for operation in all_operations():
-        assert operation.name in met, f"no case of tests/calculus/cases.py is about the operation {operation.name!r}"
-        assert all(id(operation) in used for used in met[operation.name]), f"a case named {operation.name!r} does not use it"
+        assert operation.name in met, (
+            f"no case of tests/calculus/cases.py is about the operation {operation.name!r}"
+        )
+        assert all(id(operation) in used for used in met[operation.name]), (
+            f"a case named {operation.name!r} does not use it"
+        )
     assert len(all_operations()) == len(met)
 
 
-@pytest.mark.parametrize(("n", "function"), [c[2:] for c in CASES[::3]], ids=[c[1] for c in CASES[::3]])
+@pytest.mark.parametrize(
+    ("n", "function"), [c[2:] for c in CASES[::3]], ids=[c[1] for c in CASES[::3]]
+)
 def test_float32_stays(n, function):
     theta, r = parameters(np.float32), coordinates(n, dtype=np.float32)
     single = (np.dtype(np.float32), np.dtype(np.complex64))
@@ -111,4 +131,6 @@ def test_float32_stays(n, function):
     ops = Tape(np, coordinates_wanted=True)
     y, _, _ = call(ops, function, r, theta)
     for per_walker in (False, True):
-        assert all(a.dtype in single for a in ops.reverse(y, np.ones(5, np.float32), per_walker).values())
+        assert all(
+            a.dtype in single for a in ops.reverse(y, np.ones(5, np.float32), per_walker).values()
+        )

@@ -1,12 +1,14 @@
-"""The page of all job keys is what the validator says; resolved jobs read back to themselves; every job in the repository is valid."""
+"""The page of all job keys is what the validator says; resolved jobs read back to themselves; every
+job in the repository is valid.
+"""
 
 from pathlib import Path
 
 import pytest
 
+from tests.runs import JOB
 from vmcnet.config import check_resume, job_text, load_job, parse_job, reference_page
 from vmcnet.config.job import changed_keys
-from tests.runs import JOB
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +23,12 @@ def test_jobs(path):
     assert job.name == path.stem
     assert parse_job(job_text(job)) == job
     header = path.read_text().split("\n\n")[0]
-    assert header.startswith("# ") and "Shows:" in header and "Cost:" in header and f"vmcnet run jobs/{path.name}" in header
+    assert (
+        header.startswith("# ")
+        and "Shows:" in header
+        and "Cost:" in header
+        and f"vmcnet run jobs/{path.name}" in header
+    )
 
 
 def test_defaults_are_written_out():

@@ -1,9 +1,11 @@
-"""A strict stand-in for CuPy on the host: arrays that never mix with NumPy's without an explicit, counted transfer.
+"""A strict stand-in for CuPy on the host: arrays that never mix with NumPy's without an explicit,
+counted transfer.
 
-As in CuPy, arithmetic with a host array, indexing by one, np.asarray(device array), and NumPy functions of host and device arrays together raise
-TypeError; asarray, asnumpy and get are the bridges, and everything that waits for the device (float, int, bool, item, get) counts as a
-transfer to the host: `transfers`. Reductions give arrays without axes. Not modelled: streams, kernels, and which NumPy functions CuPy lacks
-beyond MISSING.
+As in CuPy, arithmetic with a host array, indexing by one, np.asarray(device array), and NumPy
+functions of host and device arrays together raise TypeError; asarray, asnumpy and get are the
+bridges, and everything that waits for the device (float, int, bool, item, get) counts as a transfer
+to the host: `transfers`. Reductions give arrays without axes. Not modelled: streams, kernels, and
+which NumPy functions CuPy lacks beyond MISSING.
 """
 
 import sys
@@ -12,8 +14,31 @@ import types
 import numpy as np
 
 transfers = {"to_device": 0, "to_host": 0}
-MISSING = {"fromiter", "frompyfunc", "vectorize", "array2string", "apply_over_axes", "save", "savez", "load"}
-PLAIN = (bool, int, float, complex, str, bytes, slice, type, types.NoneType, types.EllipsisType, np.generic, np.dtype, np.ufunc)
+MISSING = {
+    "fromiter",
+    "frompyfunc",
+    "vectorize",
+    "array2string",
+    "apply_over_axes",
+    "save",
+    "savez",
+    "load",
+}
+PLAIN = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    slice,
+    type,
+    types.NoneType,
+    types.EllipsisType,
+    np.generic,
+    np.dtype,
+    np.ufunc,
+)
 __name__ = "fakecupy"
 sys.modules["fakecupy"] = sys.modules["tests.device.fakecupy"]
 
@@ -60,7 +85,9 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         self._host = host
 
     def __array__(self, *args, **options):
-        raise DeviceMixingError("implicit conversion of a device array to a NumPy array: use get() or asnumpy")
+        raise DeviceMixingError(
+            "implicit conversion of a device array to a NumPy array: use get() or asnumpy"
+        )
 
     def __array_ufunc__(self, ufunc, method, *args, **options):
         return called(getattr(ufunc, method), args, options)
@@ -127,7 +154,11 @@ def asarray(x, dtype=None, order=None):
 
 
 def array(x, dtype=None, order="K"):
-    return ndarray(np.array(x._host, dtype=dtype, order=order)) if isinstance(x, ndarray) else asarray(x, dtype, order)
+    return (
+        ndarray(np.array(x._host, dtype=dtype, order=order))
+        if isinstance(x, ndarray)
+        else asarray(x, dtype, order)
+    )
 
 
 def asnumpy(x):

@@ -1,4 +1,6 @@
-"""The numerics on a device: through a strict stand-in for CuPy here, on a GPU with the marker `gpu`; the same numbers as on the host."""
+"""The numerics on a device: through a strict stand-in for CuPy here, on a GPU with the marker
+`gpu`; the same numbers as on the host.
+"""
 
 import sys
 import types
@@ -33,9 +35,15 @@ def xp(request):
 
 
 MIXED = {
-    "device + host": lambda a, h: a + h, "host * device": lambda a, h: h * a, "np.add": lambda a, h: np.add(a, h), "a[host]": lambda a, h: a[h.astype(int)],
-    "a[0] = host": lambda a, h: a.__setitem__(slice(None), h), "np.asarray": lambda a, h: np.asarray(a), "sum(where=host)": lambda a, h: a.sum(where=h > 0),
-    "np.concatenate": lambda a, h: np.concatenate([a, h]), "out=host": lambda a, h: np.sin(a, out=h),
+    "device + host": lambda a, h: a + h,
+    "host * device": lambda a, h: h * a,
+    "np.add": lambda a, h: np.add(a, h),
+    "a[host]": lambda a, h: a[h.astype(int)],
+    "a[0] = host": lambda a, h: a.__setitem__(slice(None), h),
+    "np.asarray": lambda a, h: np.asarray(a),
+    "sum(where=host)": lambda a, h: a.sum(where=h > 0),
+    "np.concatenate": lambda a, h: np.concatenate([a, h]),
+    "out=host": lambda a, h: np.sin(a, out=h),
 }
 
 
@@ -48,14 +56,23 @@ def test_the_stand_in_is_strict(name):
 def test_the_stand_in_counts():
     before = dict(fakecupy.transfers)
     a = STANDIN.asarray(np.ones(3)) + 1.0
-    assert isinstance(a, fakecupy.ndarray) and namespace(a) is STANDIN and float(a.sum()) == 6.0 and to_host(a).tolist() == [2, 2, 2]
+    assert (
+        isinstance(a, fakecupy.ndarray)
+        and namespace(a) is STANDIN
+        and float(a.sum()) == 6.0
+        and to_host(a).tolist() == [2, 2, 2]
+    )
     assert np.sqrt(a).dtype == np.float64 and isinstance(np.sqrt(a), fakecupy.ndarray)
     assert {k: fakecupy.transfers[k] - before[k] for k in before} == {"to_device": 1, "to_host": 2}
 
 
 @pytest.mark.parametrize("first", [0, 1, 3, 4, 7, 1022])
 def test_philox_is_that_of_numpy(xp, first):
-    for key, counter in (((0, 0), (0, 0, 0, 0)), ((2**63 - 1, 17), (0, 0, 2**40 + 3, 2**63)), ((12345, 1003), (0, 9, 77, 8))):
+    for key, counter in (
+        ((0, 0), (0, 0, 0, 0)),
+        ((2**63 - 1, 17), (0, 0, 2**40 + 3, 2**63)),
+        ((12345, 1003), (0, 9, 77, 8)),
+    ):
         bits = np.random.Philox(key=list(key), counter=list(counter))
         known = bits.random_raw(first + 37)[first:]
         assert np.array_equal(to_host(philox.philox_words(xp, key, counter, first, 37)), known)
@@ -66,18 +83,34 @@ def test_philox_is_that_of_numpy(xp, first):
 def test_device_stream(xp, dtype):
     """Call by call the numbers of the host's stream, any sizes."""
     host, device = Stream(5, 1, 8, 3, dtype), Stream(5, 1, 8, 3, dtype, xp)
-    for draw, shape in (("normal", (3, 5)), ("uniform", (7,)), ("normal", (2, 2, 2)), ("uniform", (1,)), ("uniform", (0, 3)), ("normal", (129,))):
+    for draw, shape in (
+        ("normal", (3, 5)),
+        ("uniform", (7,)),
+        ("normal", (2, 2, 2)),
+        ("uniform", (1,)),
+        ("uniform", (0, 3)),
+        ("normal", (129,)),
+    ):
         known, found = getattr(host, draw)(shape), getattr(device, draw)(shape)
         assert found.dtype == known.dtype == dtype
-        np.testing.assert_allclose(to_host(found), known, rtol=1e-12 if dtype == np.float64 else 1e-6, atol=1e-14 if dtype == np.float64 else 1e-6)
+        np.testing.assert_allclose(
+            to_host(found),
+            known,
+            rtol=1e-12 if dtype == np.float64 else 1e-6,
+            atol=1e-14 if dtype == np.float64 else 1e-6,
+        )
 
 
-SOME = [c for k, c in enumerate(CASES) if k % 4 == 0 or c[0] not in {other[0] for other in CASES[:k]}]        # and the first of every operation
+SOME = [
+    c for k, c in enumerate(CASES) if k % 4 == 0 or c[0] not in {other[0] for other in CASES[:k]}
+]  # and the first of every operation
 
 
 @pytest.mark.parametrize(("n", "function"), [c[2:] for c in SOME], ids=[c[1] for c in SOME])
 def test_every_reading(xp, n, function):
-    """Values, jets and tape of the operations on the device are those of the host, without a transfer to the host."""
+    """Values, jets and tape of the operations on the device are those of the host, without a
+    transfer to the host.
+    """
     r, theta = coordinates(n), parameters()
 
     def readings(space):
@@ -85,7 +118,11 @@ def test_every_reading(xp, n, function):
         position = space.asarray(r)
         before = fakecupy.transfers["to_host"]
         out = []
-        for ops in (Values(space), Jets(space, n, DIMENSIONS), Tape(space, coordinates_wanted=True)):
+        for ops in (
+            Values(space),
+            Jets(space, n, DIMENSIONS),
+            Tape(space, coordinates_wanted=True),
+        ):
             handles = {k: ops.parameter(v) for k, v in there.items()}
             y = read_number(ops, function(ops, handles, ops.coordinates(position)))
             out += list(ops.read(y)) if isinstance(ops, Jets) else [y.data]
@@ -103,19 +140,42 @@ def test_every_reading(xp, n, function):
 
 def trained(device, sampler, steps=3, iterations=3, precision="float64"):
     system = QuantumDot(2)
-    psi = GaussianEnvelope(system) * FeedForward(system, [6, 6], skip=True, pairs=True) * PadeJastrow(system)
-    population, optimizer = Population(system, psi, sampler, SerialCommunicator(), 3, 32, 8, Device(device, precision)), Adam(0.01)
+    psi = (
+        GaussianEnvelope(system)
+        * FeedForward(system, [6, 6], skip=True, pairs=True)
+        * PadeJastrow(system)
+    )
+    population, optimizer = (
+        Population(system, psi, sampler, SerialCommunicator(), 3, 32, 8, Device(device, precision)),
+        Adam(0.01),
+    )
     population.start()
     state, energies = initial_state(psi, optimizer, 3, np.float64(0.6)), []
-    run_training(population, optimizer, state, iterations=iterations, steps=steps, warmup=1, save=lambda s: None, poll=lambda: 0,
-                 record=lambda phase, done, total, row: energies.append(row["energy"]) if phase == "training" else None)
+    run_training(
+        population,
+        optimizer,
+        state,
+        iterations=iterations,
+        steps=steps,
+        warmup=1,
+        save=lambda s: None,
+        poll=lambda: 0,
+        record=lambda phase, done, total, row: (
+            energies.append(row["energy"]) if phase == "training" else None
+        ),
+    )
     return population, state, np.array(energies)
 
 
 @pytest.mark.parametrize("sampler", [Gaussian(), OneParticle(), Langevin()], ids=lambda s: s.name)
 def test_training_is_that_of_the_host(xp, sampler):
-    (there, state, energies), (here, known_state, known) = trained(xp, sampler), trained(np, sampler)
-    assert all(namespace(w.r) is xp for w in there.members.values()) and all(namespace(w.r) is np for w in here.members.values())
+    (there, state, energies), (here, known_state, known) = (
+        trained(xp, sampler),
+        trained(np, sampler),
+    )
+    assert all(namespace(w.r) is xp for w in there.members.values()) and all(
+        namespace(w.r) is np for w in here.members.values()
+    )
     np.testing.assert_allclose(energies, known, rtol=1e-8)
     np.testing.assert_allclose(state.theta, known_state.theta, atol=1e-8)
     r, _ = there.collect()
@@ -133,13 +193,19 @@ def test_no_transfer_in_the_inner_loops(sampler):
 
     one, few, many = count(2, 1), count(2, 3), count(20, 3)
     assert few == many
-    assert (few["to_host"] - one["to_host"]) / (2 * 4) <= 5          # a block's iteration: counts, row, gradient
-    assert (few["to_device"] - one["to_device"]) / 2 <= 40           # an iteration: its parameters, and a number or two a block
+    assert (few["to_host"] - one["to_host"]) / (
+        2 * 4
+    ) <= 5  # a block's iteration: counts, row, gradient
+    assert (
+        few["to_device"] - one["to_device"]
+    ) / 2 <= 40  # an iteration: its parameters, and a number or two a block
 
 
 @pytest.mark.parametrize("sampler", [Gaussian(), OneParticle(), Langevin()], ids=lambda s: s.name)
 def test_float32(xp, sampler):
-    """Walkers, log psi and local energies are float32; theta and the energies' sums stay float64 and agree with float64 to its rounding."""
+    """Walkers, log psi and local energies are float32; theta and the energies' sums stay float64
+    and agree with float64 to its rounding.
+    """
     population, state, energies = trained(xp, sampler, precision="float32", iterations=2)
     assert all(w.r.dtype == w.log_psi.dtype == np.float32 for w in population.members.values())
     assert state.theta.dtype == np.float64
@@ -147,16 +213,25 @@ def test_float32(xp, sampler):
 
 
 def test_choice(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", None)                   # not installed
+    monkeypatch.setitem(sys.modules, "cupy", None)  # not installed
     assert choose("cpu").xp is np and choose("auto").xp is np
     with pytest.raises(ValueError, match="CuPy is not installed"):
         choose("gpu")
-    used, cuda = [], types.SimpleNamespace(
-        is_available=lambda: True, runtime=types.SimpleNamespace(getDeviceCount=lambda: 4),
-        Device=lambda k: types.SimpleNamespace(use=lambda: used.append(k)))
+    used, cuda = (
+        [],
+        types.SimpleNamespace(
+            is_available=lambda: True,
+            runtime=types.SimpleNamespace(getDeviceCount=lambda: 4),
+            Device=lambda k: types.SimpleNamespace(use=lambda: used.append(k)),
+        ),
+    )
     fake = types.SimpleNamespace(__name__="cupy", __version__="13", cuda=cuda)
     monkeypatch.setitem(sys.modules, "cupy", fake)
-    assert [choose("gpu", "float32", rank).xp for rank in (0, 3, 5)] == [fake] * 3 and used == [0, 3, 1]
+    assert [choose("gpu", "float32", rank).xp for rank in (0, 3, 5)] == [fake] * 3 and used == [
+        0,
+        3,
+        1,
+    ]
     cuda.is_available = lambda: False
     assert choose("auto").xp is np
     with pytest.raises(ValueError, match="finds no CUDA device"):

@@ -1,4 +1,6 @@
-"""Clipping: in the gradient only, centred again, from the rows of all blocks, the same on any number of ranks."""
+"""Clipping: in the gradient only, centred again, from the rows of all blocks, the same on any
+number of ranks.
+"""
 
 import numpy as np
 import pytest
@@ -30,7 +32,9 @@ def test_window(people):
     blocks = [e.total for e in energies.values()]
     medians = [np.median(b) for b in blocks]
     deviation = np.mean([np.abs(b - m).mean() for b, m in zip(blocks, medians, strict=True)])
-    np.testing.assert_allclose(summary.window(3.0), (np.median(medians), 3.0 * deviation), rtol=1e-14)
+    np.testing.assert_allclose(
+        summary.window(3.0), (np.median(medians), 3.0 * deviation), rtol=1e-14
+    )
 
 
 def test_weights_are_clipped_and_centred_again(people):
@@ -41,7 +45,9 @@ def test_weights_are_clipped_and_centred_again(people):
     assert 4 < (exact != everyone).sum() < 100
     found = np.concatenate(list(made.weights(summary, energies, 2.0).values()))
     np.testing.assert_allclose(found, exact - exact.mean(), rtol=1e-12, atol=1e-12)
-    assert abs(exact.mean() - everyone.mean()) > 1e-3, "without centring again the weights would not add up to 0"
+    assert abs(exact.mean() - everyone.mean()) > 1e-3, (
+        "without centring again the weights would not add up to 0"
+    )
     assert abs(found.mean()) < 1e-13
 
 
@@ -51,16 +57,27 @@ def test_gradient_is_the_covariance_with_the_clipped_energy(people):
     bound = made.wavefunction.bind(theta)
     o = np.concatenate([bound.log_derivatives(w) for w in made.members.values()])
     centre, width = summary.window(2.0)
-    e = np.clip(np.concatenate([x.total for x in energies.values()]), centre - width, centre + width)
-    np.testing.assert_allclose(gradient, 2 * ((o * e[:, None]).mean(axis=0) - o.mean(axis=0) * e.mean()), rtol=1e-9, atol=1e-11)
+    e = np.clip(
+        np.concatenate([x.total for x in energies.values()]), centre - width, centre + width
+    )
+    np.testing.assert_allclose(
+        gradient,
+        2 * ((o * e[:, None]).mean(axis=0) - o.mean(axis=0) * e.mean()),
+        rtol=1e-9,
+        atol=1e-11,
+    )
 
 
 def test_a_wide_window_changes_nothing_and_reports_stay(people):
     made, theta, summary, energies = people
     plain = made.gradient(theta, made.weights(summary, energies))
-    np.testing.assert_allclose(made.gradient(theta, made.weights(summary, energies, 1e6)), plain, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        made.gradient(theta, made.weights(summary, energies, 1e6)), plain, rtol=1e-10, atol=1e-12
+    )
     assert np.abs(made.gradient(theta, made.weights(summary, energies, 1.0)) - plain).max() > 1e-3
-    assert summary.energy == pytest.approx(np.concatenate([e.total for e in energies.values()]).mean(), rel=1e-13)
+    assert summary.energy == pytest.approx(
+        np.concatenate([e.total for e in energies.values()]).mean(), rel=1e-13
+    )
 
 
 def test_complex_energies():
@@ -79,7 +96,17 @@ def test_training_with_clipping_takes_one_more_collective():
         system = QuantumDot(2)
         made = Population(system, GaussianEnvelope(system), Gaussian(), Counting(), 1, 32, 8)
         made.start()
-        run_training(made, SGD(0.01), initial_state(made.wavefunction, SGD(0.01), 1, 1.0), iterations=2, steps=2, warmup=0, record=nothing,
-                     save=nothing, poll=nothing, clip=clip)
+        run_training(
+            made,
+            SGD(0.01),
+            initial_state(made.wavefunction, SGD(0.01), 1, 1.0),
+            iterations=2,
+            steps=2,
+            warmup=0,
+            record=nothing,
+            save=nothing,
+            poll=nothing,
+            clip=clip,
+        )
         calls[clip] = made.comm.calls
     assert len(calls[5.0]) == len(calls[None]) + 2 and ("allgather", (4, 2)) in calls[5.0]

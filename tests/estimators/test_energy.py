@@ -1,4 +1,6 @@
-"""Rows of blocks: moments merged in block order, non-finite values counted, flags and hashes carried."""
+"""Rows of blocks: moments merged in block order, non-finite values counted, flags and hashes
+carried.
+"""
 
 import numpy as np
 import pytest
@@ -15,8 +17,10 @@ from vmcnet.wavefunctions import GaussianEnvelope
 
 def rows(blocks, stop=(0, 0, 0), hashes=(5, 5, 5)):
     row = Row(["a", "b"])
-    made = [row.make(LocalEnergies(x.sum(axis=0), {"a": x[0], "b": x[1]}), Counts(3, 8, 0), f, h)
-            for x, f, h in zip(blocks, stop, hashes, strict=True)]
+    made = [
+        row.make(LocalEnergies(x.sum(axis=0), {"a": x[0], "b": x[1]}), Counts(3, 8, 0), f, h)
+        for x, f, h in zip(blocks, stop, hashes, strict=True)
+    ]
     return row.read(np.stack(made))
 
 
@@ -46,7 +50,11 @@ def test_a_walker_that_is_not_finite_never_leaves_silently(value):
     blocks[1, 0, 4] = value
     with np.errstate(all="ignore"):
         summary = rows(blocks)
-    assert summary.nonfinite == 1 and summary.first_nonfinite_block == 1 and not np.isfinite(summary.energy)
+    assert (
+        summary.nonfinite == 1
+        and summary.first_nonfinite_block == 1
+        and not np.isfinite(summary.energy)
+    )
 
     class Broken:
         def local(self, walkers, psi):
@@ -59,5 +67,7 @@ def test_a_walker_that_is_not_finite_never_leaves_silently(value):
     psi = GaussianEnvelope(system)
     population = Population(system, psi, Gaussian(), SerialCommunicator(), 1, 16, 8)
     population.start()
-    with pytest.raises(NonFiniteError, match=r"2 local energies.*block 0 \(rank 0\) at training iteration 7"):
+    with pytest.raises(
+        NonFiniteError, match=r"2 local energies.*block 0 \(rank 0\) at training iteration 7"
+    ):
         population.advance(np.array([-0.7]), 2, 7, 1, 0.5)

@@ -1,4 +1,6 @@
-"""The gradient against differences of an energy that is integrated on a grid: no statistics, real and complex wavefunctions."""
+"""The gradient against differences of an energy that is integrated on a grid: no statistics, real
+and complex wavefunctions.
+"""
 
 import numpy as np
 import pytest
@@ -8,10 +10,10 @@ from vmcnet.estimators.energy import centred, local_energies
 from vmcnet.estimators.gradient import block_gradient, separate_moments
 from vmcnet.hamiltonians.kinetic import Kinetic
 from vmcnet.optimizers import SGD
+from vmcnet.parallel import SerialCommunicator
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.population import Population
 from vmcnet.sampling.gaussian import Gaussian
-from vmcnet.parallel import SerialCommunicator
 from vmcnet.systems.base import System
 from vmcnet.training import train
 from vmcnet.walkers import Walkers
@@ -20,7 +22,9 @@ from vmcnet.wavefunctions.base import Wavefunction
 
 
 class Quartic:
-    """A smooth potential without symmetry: sum_i r_i^2/2 + 0.1 r_i^4 + 0.3 x_i, and 0.2 x_1 x_2 between two."""
+    """A smooth potential without symmetry: sum_i r_i^2/2 + 0.1 r_i^4 + 0.3 x_i, and 0.2 x_1 x_2
+    between two.
+    """
 
     def local(self, walkers, psi):
         r = walkers.r
@@ -32,20 +36,38 @@ class Quartic:
 class Smooth(System):
     def __init__(self, particles, dimensions):
         self.particles, self.dimensions, self.length = particles, dimensions, 1.0
-        self.spins, self.terms = np.ones(particles, np.int8), {"kinetic": Kinetic(), "potential": Quartic()}
+        self.spins, self.terms = (
+            np.ones(particles, np.int8),
+            {"kinetic": Kinetic(), "potential": Quartic()},
+        )
 
 
 class Twisted(Wavefunction):
-    """A complex state: exp(-alpha sum x^2 + i (k X + q X^3) + log(cosh(z))), X the sum of coordinates, z complex."""
+    """A complex state: exp(-alpha sum x^2 + i (k X + q X^3) + log(cosh(z))), X the sum of
+    coordinates, z complex.
+    """
 
     name = "twisted"
 
     def __init__(self, system):
         self.particles, self.dimensions = system.particles, system.dimensions
-        self.layout = Layout().add("alpha", (), POSITIVE).add("k").add("q").add("weights", (2, 2)).add("more", (2, 2))
+        self.layout = (
+            Layout()
+            .add("alpha", (), POSITIVE)
+            .add("k")
+            .add("q")
+            .add("weights", (2, 2))
+            .add("more", (2, 2))
+        )
 
     def initial(self, stream):
-        return {"alpha": 0.6, "k": 0.4, "q": 0.1, "weights": 0.3 * stream.normal((2, 2)), "more": 0.2 * stream.normal((2, 2))}
+        return {
+            "alpha": 0.6,
+            "k": 0.4,
+            "q": 0.1,
+            "weights": 0.3 * stream.normal((2, 2)),
+            "more": 0.2 * stream.normal((2, 2)),
+        }
 
     def log_psi(self, ops, theta, walkers):
         x = ops.flatten(walkers.r)
@@ -59,19 +81,26 @@ class Twisted(Wavefunction):
 ONE, TWO = Smooth(1, 2), Smooth(2, 1)
 CASES = {
     "rbm F, one particle in 2D": (ONE, GaussianRBM(ONE, 3, "F", spread=0.3)),
-    "rbm sqrtF x envelope, two in 1D": (TWO, GaussianRBM(TWO, 2, "sqrtF", spread=0.3) * GaussianEnvelope(TWO, 0.2)),
+    "rbm sqrtF x envelope, two in 1D": (
+        TWO,
+        GaussianRBM(TWO, 2, "sqrtF", spread=0.3) * GaussianEnvelope(TWO, 0.2),
+    ),
     "complex, two in 1D": (TWO, Twisted(TWO)),
 }
 
 
 def grid(system):
     x = np.linspace(-7.0, 7.0, 141)
-    points = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(-1, system.particles, system.dimensions)
+    points = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1).reshape(
+        -1, system.particles, system.dimensions
+    )
     return Walkers(points, system.labels(len(points)))
 
 
 def integrated(system, psi, theta):
-    """Walkers on a grid, their probabilities |psi|^2 / int |psi|^2, local energies, <E>. The trapezoid rule is spectral here."""
+    """Walkers on a grid, their probabilities |psi|^2 / int |psi|^2, local energies, <E>. The
+    trapezoid rule is spectral here.
+    """
     walkers, bound = grid(system), psi.bind(theta)
     log = bound.log(walkers.r, walkers.s)
     p = np.exp(2.0 * (log.real - log.real.max()))
@@ -83,7 +112,11 @@ def integrated(system, psi, theta):
 @pytest.fixture(params=CASES)
 def case(request):
     system, psi = CASES[request.param]
-    return system, psi, psi.start(Stream(9, 0, 0, 0)) + np.random.default_rng(1).normal(0, 0.05, psi.layout.size)
+    return (
+        system,
+        psi,
+        psi.start(Stream(9, 0, 0, 0)) + np.random.default_rng(1).normal(0, 0.05, psi.layout.size),
+    )
 
 
 def test_gradient_is_the_derivative_of_the_energy(case):
@@ -94,7 +127,9 @@ def test_gradient_is_the_derivative_of_the_energy(case):
 
     def slope(k, h):
         step = np.eye(theta.size)[k] * h
-        return (integrated(system, psi, theta + step)[4] - integrated(system, psi, theta - step)[4]).real / (2 * h)
+        return (
+            integrated(system, psi, theta + step)[4] - integrated(system, psi, theta - step)[4]
+        ).real / (2 * h)
 
     exact = np.array([(4 * slope(k, 1e-3) - slope(k, 2e-3)) / 3 for k in range(theta.size)])
     np.testing.assert_allclose(gradient, exact, rtol=1e-6, atol=1e-6 * np.abs(exact).max())
@@ -102,23 +137,30 @@ def test_gradient_is_the_derivative_of_the_energy(case):
 
 
 def test_covariance_form_equals_the_two_term_form(case):
-    """2 Re(<O* (E_L - <E>)>) = 2 Re(<O* E_L> - <O*><E_L>), on walkers where <E> is their own mean."""
+    """2 Re(<O* (E_L - <E>)>) = 2 Re(<O* E_L> - <O*><E_L>), on walkers where <E> is their own
+    mean.
+    """
     system, psi, theta = case
     rng, bound = np.random.default_rng(2), psi.bind(theta)
-    walkers = Walkers(rng.normal(size=(200, system.particles, system.dimensions)), system.labels(200))
+    walkers = Walkers(
+        rng.normal(size=(200, system.particles, system.dimensions)), system.labels(200)
+    )
     energies = local_energies(system.terms, walkers, bound)
     mean = energies.total.real.mean()
     covariance = block_gradient(walkers, bound, centred(energies, mean), 200)
     o, oe, e = separate_moments(walkers, bound, energies.total)
     o, oe, e = o / 200, oe / 200, e / 200
     two_terms = 2.0 * (oe - o * e).real
-    # <E> of a finite sample has an imaginary part; the weights subtract the real one, the estimator of the energy
+    # <E> of a finite sample has an imaginary part; the weights subtract the real one, the estimator
+    # of the energy
     two_terms -= 2.0 * (o * (e.real - e)).real
     np.testing.assert_allclose(covariance, two_terms, rtol=1e-10, atol=1e-12)
 
 
 def test_blocks_add_up_to_the_whole_gradient():
-    """The production path, block by block with its exact sum, equals the formula over all walkers at once."""
+    """The production path, block by block with its exact sum, equals the formula over all walkers
+    at once.
+    """
     system, psi = CASES["rbm F, one particle in 2D"]
     theta = psi.start(Stream(9, 0, 0, 0))
     population = Population(system, psi, Gaussian(), SerialCommunicator(), 1, 96, 16)
@@ -130,8 +172,15 @@ def test_blocks_add_up_to_the_whole_gradient():
     bound = psi.bind(theta)
     e = local_energies(system.terms, everyone, bound).total
     o = bound.log_derivatives(everyone)
-    np.testing.assert_allclose(gradient, 2 * ((o * e[:, None]).mean(axis=0) - o.mean(axis=0) * e.mean()), rtol=1e-9, atol=1e-11)
-    assert summary.energy == pytest.approx(e.mean(), rel=1e-13) and summary.variance == pytest.approx(e.var(ddof=1), rel=1e-12)
+    np.testing.assert_allclose(
+        gradient,
+        2 * ((o * e[:, None]).mean(axis=0) - o.mean(axis=0) * e.mean()),
+        rtol=1e-9,
+        atol=1e-11,
+    )
+    assert summary.energy == pytest.approx(
+        e.mean(), rel=1e-13
+    ) and summary.variance == pytest.approx(e.var(ddof=1), rel=1e-12)
     for name, term in system.terms.items():
         assert summary.terms[name] == pytest.approx(term.local(everyone, bound).mean(), rel=1e-12)
 

@@ -7,7 +7,8 @@ from vmcnet.wavefunctions.base import Wavefunction
 
 
 class Taut(Wavefunction):
-    """Two electrons in d dimensions: (1 + c r12) exp(-omega (r1^2 + r2^2)/2), exact for d = 2, omega = 1, c = 1 (E = 3) and
+    """Two electrons in d dimensions: (1 + c r12) exp(-omega (r1^2 + r2^2)/2), exact for d = 2,
+    omega = 1, c = 1 (E = 3) and
     d = 3, omega = 1/2, c = 1/2 (E = 2). M. Taut, Phys. Rev. A 48, 3561 (1993), section III."""
 
     name, particles = "taut", 2
@@ -24,11 +25,15 @@ class Taut(Wavefunction):
         first, second = ops.pairs(walkers.r)
         distance = ops.norm(first - second)
         trap = ops.sum(ops.flatten(walkers.r) ** 2, axis=-1)
-        return None, ops.sum(ops.log(1.0 + distance * theta["slope"]), axis=-1) - 0.5 * self.omega * trap
+        return None, ops.sum(
+            ops.log(1.0 + distance * theta["slope"]), axis=-1
+        ) - 0.5 * self.omega * trap
 
 
 class Pair(Wavefunction):
-    """(1 + slope r12) exp(-alpha (r1^2 + r2^2)) with both parameters free: holds Taut's state at slope 1, alpha 1/2 (d = 2, omega = 1)."""
+    """(1 + slope r12) exp(-alpha (r1^2 + r2^2)) with both parameters free: holds Taut's state at
+    slope 1, alpha 1/2 (d = 2, omega = 1).
+    """
 
     name, particles, dimensions, decays = "pair", 2, 2, True
 
@@ -42,4 +47,6 @@ class Pair(Wavefunction):
         first, second = ops.pairs(walkers.r)
         distance = ops.norm(first - second)
         square = ops.sum(ops.sum(walkers.r**2, axis=-1), axis=-1)
-        return None, ops.sum(ops.log(1.0 + distance * theta["slope"]), axis=-1) - square * theta["alpha"]
+        return None, ops.sum(ops.log(1.0 + distance * theta["slope"]), axis=-1) - square * theta[
+            "alpha"
+        ]

@@ -9,13 +9,17 @@ from vmcnet.systems.radial import two_electron_energy
 
 @pytest.mark.parametrize(("dimensions", "omega"), TWO_ELECTRONS)
 def test_two_electrons(dimensions, omega):
-    assert two_electron_energy(omega, dimensions) == pytest.approx(TWO_ELECTRONS[dimensions, omega], abs=6e-8)
+    assert two_electron_energy(omega, dimensions) == pytest.approx(
+        TWO_ELECTRONS[dimensions, omega], abs=6e-8
+    )
     assert QuantumDot(2, omega, dimensions).reference[0] == two_electron_energy(omega, dimensions)
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_without_repulsion(dimensions):
-    assert two_electron_energy(0.7, dimensions, coupling=0.0) == pytest.approx(0.7 * dimensions, abs=1e-9)
+    assert two_electron_energy(0.7, dimensions, coupling=0.0) == pytest.approx(
+        0.7 * dimensions, abs=1e-9
+    )
 
 
 def test_closed_forms():

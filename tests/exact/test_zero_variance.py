@@ -18,14 +18,18 @@ from vmcnet.wavefunctions import GaussianEnvelope, GaussianRBM
 
 def random_walkers(system, count=500):
     """Points far into the tails, where the terms cancel least kindly."""
-    r = np.random.default_rng(1).normal(0.0, 1.5 * system.length, (count, system.particles, system.dimensions))
+    r = np.random.default_rng(1).normal(
+        0.0, 1.5 * system.length, (count, system.particles, system.dimensions)
+    )
     return Walkers(r, system.labels(count))
 
 
 def energies(system, psi, theta):
     walkers = random_walkers(system)
     bound = psi.bind(theta)
-    return local_energies(system.terms, walkers.with_log(bound.log(walkers.r, walkers.s)), bound).total
+    return local_energies(
+        system.terms, walkers.with_log(bound.log(walkers.r, walkers.s)), bound
+    ).total
 
 
 def oscillator_theta(system, form):
@@ -33,7 +37,14 @@ def oscillator_theta(system, form):
     psi = GaussianRBM(system, 3, form)
     width = system.length if form == "F" else system.length / np.sqrt(2.0)
     visible = system.particles * system.dimensions
-    return psi, psi.layout.pack({"a": np.zeros(visible), "b": np.array([0.3, -1.0, 0.0]), "weights": np.zeros((visible, 3)), "width": width})
+    return psi, psi.layout.pack(
+        {
+            "a": np.zeros(visible),
+            "b": np.array([0.3, -1.0, 0.0]),
+            "weights": np.zeros((visible, 3)),
+            "width": width,
+        }
+    )
 
 
 @pytest.mark.parametrize("omega", [1.0, 0.28])
@@ -42,7 +53,10 @@ def test_oscillator(dimensions, omega):
     system = TrappedBosons(5, omega, dimensions)
     psi = GaussianEnvelope(system)
     exact = ideal_gas(5, dimensions, omega)
-    assert np.max(np.abs(energies(system, psi, psi.layout.pack({"alpha": 0.5 * omega})) - exact)) < 1e-9
+    assert (
+        np.max(np.abs(energies(system, psi, psi.layout.pack({"alpha": 0.5 * omega})) - exact))
+        < 1e-9
+    )
     for form in ("F", "sqrtF"):
         assert np.max(np.abs(energies(system, *oscillator_theta(system, form)) - exact)) < 1e-9
 
@@ -52,7 +66,9 @@ def test_two_electrons(dimensions):
     psi = Taut(dimensions)
     system = QuantumDot(2, psi.omega, dimensions)
     assert np.max(np.abs(energies(system, psi, np.array([psi.slope])) - psi.energy)) < 1e-9
-    assert np.ptp(energies(system, psi, np.array([psi.slope + 0.01]))) > 1e-3, "a wrong state must not look exact"
+    assert np.ptp(energies(system, psi, np.array([psi.slope + 0.01]))) > 1e-3, (
+        "a wrong state must not look exact"
+    )
 
 
 def test_two_electrons_through_the_loops():
@@ -62,7 +78,12 @@ def test_two_electrons_through_the_loops():
     assert np.max(np.abs(result.series["energy"] - 3.0)) < 1e-9
     assert np.max(result.series["gradient_norm"]) < 1e-9
     done = evaluate(result, steps=20, warmup=2)
-    assert abs(done.energy - 3.0) < 1e-9 and done.variance < 1e-18 and done.error < 1e-10 and not done.warnings
+    assert (
+        abs(done.energy - 3.0) < 1e-9
+        and done.variance < 1e-18
+        and done.error < 1e-10
+        and not done.warnings
+    )
 
 
 def test_the_job_file(tmp_path):

@@ -1,6 +1,8 @@
-"""vmcnet whose rank RANK meets something at its N-th population step: killed_rank.py HOW RANK N arguments ...
+"""vmcnet whose rank RANK meets something at its N-th population step: killed_rank.py HOW RANK N
+arguments ...
 
-HOW: kill, stop (SIGSTOP), stall, raise, refuse (a FileProblem), nan (its first block's energies, this once), nans (from then on).
+HOW: kill, stop (SIGSTOP), stall, raise, refuse (a FileProblem), nan (its first block's energies,
+this once), nans (from then on).
 """
 
 import os
@@ -22,7 +24,7 @@ energies = vmcnet.population.local_energies
 def broken(self, *arguments, **options):
     calls[0] += 1
     if how in ("nan", "nans"):
-        bad = self.comm.rank == rank and (calls[0] == at or how == "nans" and calls[0] > at)
+        bad = self.comm.rank == rank and (calls[0] == at or (how == "nans" and calls[0] > at))
         vmcnet.population.local_energies = not_finite if bad else energies
     elif self.comm.rank == rank and calls[0] == at:
         if how == "raise":

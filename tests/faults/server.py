@@ -1,15 +1,14 @@
-"""Runs many commands of vmcnet, each in a fork of one process that has imported everything: a tenth of a second a case, not a second.
+"""Runs many commands of vmcnet, each in a fork of one process that has imported everything: a tenth
+of a second a case, not a second.
 
-Standard input: one JSON object a line, {"arguments": [...], "environ": {...}, "log": path}; standard output: one exit status a line, negative for
-a signal.
+Standard input: one JSON object a line, {"arguments": [...], "environ": {...}, "log": path};
+standard output: one exit status a line, negative for a signal.
 """
 
 import json
 import os
 import sys
 
-import vmcnet.commands
-import vmcnet.session  # noqa: F401: imported before the forks
 from vmcnet import cli
 
 

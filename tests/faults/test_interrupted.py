@@ -1,4 +1,6 @@
-"""Runs that are stopped or killed in every phase go on to the same bits; a live output is guarded."""
+"""Runs that are stopped or killed in every phase go on to the same bits; a live output is
+guarded.
+"""
 
 import os
 import random
@@ -9,11 +11,17 @@ import time
 import h5py
 import pytest
 
-from tests.runs import JOB, command, same, start, vmcnet
+from tests.runs import JOB, same, start, vmcnet
 from vmcnet.stopping import REQUEUE
 
-LONG = JOB.replace("iterations = 12", "iterations = 200").replace("steps = 20", "steps = 300").replace("warmup = 4\n[training]", "warmup = 150\n[training]")
-LONG = LONG.replace("checkpoint_every = 5", "checkpoint_every = 20").replace("steps = 300\nwarmup = 4", "steps = 300\nwarmup = 100")
+LONG = (
+    JOB.replace("iterations = 12", "iterations = 200")
+    .replace("steps = 20", "steps = 300")
+    .replace("warmup = 4\n[training]", "warmup = 150\n[training]")
+)
+LONG = LONG.replace("checkpoint_every = 5", "checkpoint_every = 20").replace(
+    "steps = 300\nwarmup = 4", "steps = 300\nwarmup = 100"
+)
 PHASES = ["warmup", "training", "equilibration", "evaluation"]
 
 
@@ -53,7 +61,11 @@ def children(pid):
         if entry.isdigit():
             try:
                 words = open(f"/proc/{entry}/cmdline").read().split("\0")
-                if "run" in words and any(w.endswith("/vmcnet") for w in words) and "mpiexec" not in words[0]:
+                if (
+                    "run" in words
+                    and any(w.endswith("/vmcnet") for w in words)
+                    and "mpiexec" not in words[0]
+                ):
                     found.append((int(entry), words))
             except OSError:
                 pass
@@ -68,6 +80,7 @@ def send(number):
                     os.kill(pid, number)
         else:
             process.send_signal(number)
+
     return how
 
 
@@ -76,7 +89,10 @@ def touch_stop(process, path):
 
 
 @pytest.mark.parametrize("phase", PHASES)
-@pytest.mark.parametrize(("name", "how", "code"), [("SIGTERM", send(signal.SIGTERM), REQUEUE), ("STOP file", touch_stop, 0)])
+@pytest.mark.parametrize(
+    ("name", "how", "code"),
+    [("SIGTERM", send(signal.SIGTERM), REQUEUE), ("STOP file", touch_stop, 0)],
+)
 def test_stop_and_resume(long, tmp_path, phase, name, how, code):
     path = tmp_path / "run.h5"
     status, out, err = interrupt(long, path, phase, how, ranks=1)
@@ -104,7 +120,9 @@ def test_one_rank_that_hears_the_signal_stops_all(long, tmp_path, phase):
 
 def test_wall_time(long, tmp_path):
     path = tmp_path / "run.h5"
-    done = vmcnet("run", long / "job.toml", "--output", path, "--set", "run.wall_time=1", check=False, ranks=2)
+    done = vmcnet(
+        "run", long / "job.toml", "--output", path, "--set", "run.wall_time=1", check=False, ranks=2
+    )
     assert done.returncode == REQUEUE and "the wall-time limit" in done.stdout, done.stderr
     for _ in range(40):
         done = vmcnet("resume", path, check=False)
@@ -116,12 +134,16 @@ def test_wall_time(long, tmp_path):
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_killed_at_any_moment(long, tmp_path, ranks):
-    """SIGKILL again and again, at random times, with --continue: the result is that of the uninterrupted run."""
+    """SIGKILL again and again, at random times, with --continue: the result is that of the
+    uninterrupted run.
+    """
     path, rng, kills = tmp_path / "run.h5", random.Random(ranks), 0
     for life in range(60):
         process = start("run", long / "job.toml", "--output", path, "--continue", ranks=ranks)
         try:
-            process.wait(timeout=rng.uniform(0.4, 1.4) + 0.05 * life)          # on a busy machine the first lives may end before a checkpoint
+            process.wait(
+                timeout=rng.uniform(0.4, 1.4) + 0.05 * life
+            )  # on a busy machine the first lives may end before a checkpoint
         except subprocess.TimeoutExpired:
             send(signal.SIGKILL)(process, path)
             process.kill()
@@ -146,12 +168,22 @@ def test_a_live_output_is_refused_by_name_of_its_holder(long, tmp_path):
     path = tmp_path / "run.h5"
     process = start("run", long / "job.toml", "--output", path)
     wait_for(process, "training")
-    for arguments in (("run", long / "job.toml", "--output", path, "--overwrite"), ("run", long / "job.toml", "--output", path, "--continue"),
-                      ("resume", path), ("evaluate", path)):
+    for arguments in (
+        ("run", long / "job.toml", "--output", path, "--overwrite"),
+        ("run", long / "job.toml", "--output", path, "--continue"),
+        ("resume", path),
+        ("evaluate", path),
+    ):
         done = vmcnet(*arguments, check=False)
         assert done.returncode == 2 and done.stdout == ""
-        assert f"process {process.pid}" in done.stderr and f"host {os.uname().nodename}" in done.stderr and done.stderr.count("\n") == 1
-    assert vmcnet("report", path).stdout.startswith(str(path)), "a live file can be read at any moment"
+        assert (
+            f"process {process.pid}" in done.stderr
+            and f"host {os.uname().nodename}" in done.stderr
+            and done.stderr.count("\n") == 1
+        )
+    assert vmcnet("report", path).stdout.startswith(str(path)), (
+        "a live file can be read at any moment"
+    )
     with h5py.File(path) as file:
         assert file["training/energy"].shape[0] >= 0
     status, _, err = finish(process)
@@ -161,7 +193,10 @@ def test_a_live_output_is_refused_by_name_of_its_holder(long, tmp_path):
 
 def test_the_live_file_is_always_readable(long, tmp_path):
     path = tmp_path / "run.h5"
-    process, reads = start("run", long / "job.toml", "--output", path, "--set", "run.checkpoint_every=1"), 0
+    process, reads = (
+        start("run", long / "job.toml", "--output", path, "--set", "run.checkpoint_every=1"),
+        0,
+    )
     while process.poll() is None:
         if path.exists():
             with h5py.File(path) as file:
@@ -187,5 +222,3 @@ def test_continue_starts_then_goes_on_then_does_nothing(tmp_path):
     vmcnet(*arguments, "--set", "training.iterations=14")
     with h5py.File(tmp_path / "run.h5") as file:
         assert len(file["training/energy"]) == 14 and list(file["evaluation"]) == ["0", "1"]
-
-

@@ -1,7 +1,9 @@
-"""200 kills: at every kind of write of a run with warm-up, training, rollbacks and an evaluation, and of any rank at any iteration.
+"""200 kills: at every kind of write of a run with warm-up, training, rollbacks and an evaluation,
+and of any rank at any iteration.
 
-Whatever is killed, every file stays readable, the last checkpoint is the last that was finished, and the resumed run, in half of the cases on
-another number of ranks, ends with the bits of the undisturbed one. 20 of the cases run in `make test`, all in `make verify`.
+Whatever is killed, every file stays readable, the last checkpoint is the last that was finished,
+and the resumed run, in half of the cases on another number of ranks, ends with the bits of the
+undisturbed one. 20 of the cases run in `make test`, all in `make verify`.
 """
 
 import os
@@ -15,7 +17,8 @@ import pytest
 
 import vmcnet.session
 from tests.faults.shim import HERE, Server, built
-from tests.runs import BIN, same, vmcnet as command
+from tests.runs import BIN, same
+from tests.runs import vmcnet as command
 from vmcnet import cli
 from vmcnet.storage.atomic import FileProblem, RunLock
 from vmcnet.storage.checkpoint import read_checkpoint
@@ -54,14 +57,24 @@ WRITES, RANKS, SHORT = 170, 30, 10
 
 
 class Undisturbed:
-    """The run that nothing happens to: its folder, the calls it makes to the disk, what each checkpoint that it writes holds."""
+    """The run that nothing happens to: its folder, the calls it makes to the disk, what each
+    checkpoint that it writes holds.
+    """
 
     def __init__(self, folder, server):
         self.folder = folder
         self.job = folder / "job.toml"
         self.job.write_text(JOB)
         log = folder / "operations"
-        code, said = server.run("run", self.job, "--output", folder / "run" / "run.h5", log=folder / "log", SHIM_MATCH=folder / "run", SHIM_LOG=log)
+        code, said = server.run(
+            "run",
+            self.job,
+            "--output",
+            folder / "run" / "run.h5",
+            log=folder / "log",
+            SHIM_MATCH=folder / "run",
+            SHIM_LOG=log,
+        )
         assert code == 0, said
         self.operations = log.read_text().splitlines()
         self.checkpoints = []
@@ -82,7 +95,11 @@ class Undisturbed:
 
 def contents(path, checkpoint):
     """(kind of the file, where it stands)."""
-    keys = ("iteration", "warmed", "rollbacks") if "iteration" in checkpoint.numbers else ("done", "warmed", "number")
+    keys = (
+        ("iteration", "warmed", "rollbacks")
+        if "iteration" in checkpoint.numbers
+        else ("done", "warmed", "number")
+    )
     return path.name.split(".")[-2], tuple(int(checkpoint.numbers[k]) for k in keys)
 
 
@@ -100,24 +117,34 @@ def undisturbed(tmp_path_factory, server):
 
 
 def test_the_run_meets_every_kind_of_write_and_rolls_back(undisturbed):
-    assert {line.split()[0] for line in undisturbed.operations} == set(KINDS) and len(undisturbed.operations) >= WRITES
+    assert {line.split()[0] for line in undisturbed.operations} == set(KINDS) and len(
+        undisturbed.operations
+    ) >= WRITES
     with h5py.File(undisturbed.folder / "run" / "run.h5") as file:
         assert len(file["rollbacks/reached"]) == 3 and file["rollbacks/scale"][-1] == 0.125
         assert file["training/learning_rate"][-1] == 0.3 / 8 and len(file["training/energy"]) == 12
 
 
 def place(case, undisturbed):
-    """Which call is the last, and how: the first cases take one of each kind, the others are spread over all calls."""
+    """Which call is the last, and how: the first cases take one of each kind, the others are spread
+    over all calls.
+    """
     kinds = [line.split()[0] for line in undisturbed.operations]
     if case < len(KINDS):
-        at = [k for k, kind in enumerate(kinds) if kind == KINDS[case]][-(1 + case) % kinds.count(KINDS[case])]
+        at = [k for k, kind in enumerate(kinds) if kind == KINDS[case]][
+            -(1 + case) % kinds.count(KINDS[case])
+        ]
     else:
         at = case * 977 % len(kinds)
-    return at + 1, ("torn" if kinds[at] == "write" and case % 3 else ("before", "after")[case // 2 % 2])
+    return at + 1, (
+        "torn" if kinds[at] == "write" and case % 3 else ("before", "after")[case // 2 % 2]
+    )
 
 
 def check_files(run, undisturbed, log=None, at=0, mode=""):
-    """Every file is whole; with the log of a kill at a call, the checkpoint is the last that reached its name."""
+    """Every file is whole; with the log of a kill at a call, the checkpoint is the last that
+    reached its name.
+    """
     for path in run.parent.glob("*.h5"):
         with h5py.File(path) as file:
             assert int(file.attrs["schema"]) == 1
@@ -126,9 +153,12 @@ def check_files(run, undisturbed, log=None, at=0, mode=""):
     if not run.exists():
         return
     found, file = read_checkpoint(run.with_name("run.checkpoint.h5")), RunFile.open(run)
-    assert file.rows >= found.numbers["iteration"] and len(file.rollbacks.get("reached", ())) >= found.numbers["rollbacks"]
+    assert (
+        file.rows >= found.numbers["iteration"]
+        and len(file.rollbacks.get("reached", ())) >= found.numbers["rollbacks"]
+    )
     if log is not None:
-        done = log.read_text().splitlines()[:at if mode == "after" else at - 1]
+        done = log.read_text().splitlines()[: at if mode == "after" else at - 1]
         count = done.count(f"rename {run.with_name('run.checkpoint.h5')}")
         expected = [c for c in undisturbed.checkpoints if c[0] == "checkpoint"]
         assert contents(run.with_name("run.checkpoint.h5"), found) == expected[count - 1]
@@ -136,7 +166,11 @@ def check_files(run, undisturbed, log=None, at=0, mode=""):
 
 def go_on(run, undisturbed, server, ranks, log):
     if ranks == 1:
-        code, said = server.run("run", undisturbed.job, "--output", run, "--continue", log=log) if not run.exists() else server.run("resume", run, log=log)
+        code, said = (
+            server.run("run", undisturbed.job, "--output", run, "--continue", log=log)
+            if not run.exists()
+            else server.run("resume", run, log=log)
+        )
         assert code == 0, said
     elif run.exists():
         command("resume", run, ranks=ranks)
@@ -154,11 +188,21 @@ def quick(count):
 def test_killed_at_a_write(case, undisturbed, server, tmp_path):
     at, mode = place(case, undisturbed)
     run, log = tmp_path / "run" / "run.h5", tmp_path / "operations"
-    code, said = server.run("run", undisturbed.job, "--output", run, log=tmp_path / "log",
-                            SHIM_MATCH=tmp_path / "run", SHIM_LOG=log, SHIM_AT=at, SHIM_MODE=mode)
+    code, said = server.run(
+        "run",
+        undisturbed.job,
+        "--output",
+        run,
+        log=tmp_path / "log",
+        SHIM_MATCH=tmp_path / "run",
+        SHIM_LOG=log,
+        SHIM_AT=at,
+        SHIM_MODE=mode,
+    )
     assert code == -9, said
-    assert [line.replace(str(tmp_path / "run"), "") for line in log.read_text().splitlines()] == \
-        [line.replace(str(undisturbed.folder / "run"), "") for line in undisturbed.operations[:at]]
+    assert [line.replace(str(tmp_path / "run"), "") for line in log.read_text().splitlines()] == [
+        line.replace(str(undisturbed.folder / "run"), "") for line in undisturbed.operations[:at]
+    ]
     check_files(run, undisturbed, log, at, mode)
     go_on(run, undisturbed, server, 1 + case % 2 * (1 + case // 2 % 2), tmp_path / "log")
 
@@ -182,14 +226,47 @@ def test_a_rank_is_killed(case, undisturbed, server, tmp_path):
     environ, at, mode = {**os.environ, "OMP_NUM_THREADS": "1"}, 0, ""
     if case % 3 == 2:
         at, mode = place(case + WRITES, undisturbed)
-        environ.update(LD_PRELOAD=str(server.shim), SHIM_MATCH=str(run.parent), SHIM_LOG=str(log), SHIM_AT=str(at), SHIM_MODE=mode)
+        environ.update(
+            LD_PRELOAD=str(server.shim),
+            SHIM_MATCH=str(run.parent),
+            SHIM_LOG=str(log),
+            SHIM_AT=str(at),
+            SHIM_MODE=mode,
+        )
         program = [str(BIN / "vmcnet")]
     else:
-        program = [sys.executable, str(HERE / "killed_rank.py"), "kill", str(case // 3 % 3), str(1 + case * 7 % 36)]
+        program = [
+            sys.executable,
+            str(HERE / "killed_rank.py"),
+            "kill",
+            str(case // 3 % 3),
+            str(1 + case * 7 % 36),
+        ]
     begun = time.monotonic()
-    done = subprocess.run(["timeout", "-k", "5", "60", str(BIN / "mpiexec"), "-n", "3", *program, "run", str(undisturbed.job), "--output", str(run)],
-                          capture_output=True, text=True, env=environ)
-    assert done.returncode not in (0, 124) and time.monotonic() - begun < 20 and "Traceback" not in done.stderr, done.stdout + done.stderr
+    done = subprocess.run(
+        [
+            "timeout",
+            "-k",
+            "5",
+            "60",
+            str(BIN / "mpiexec"),
+            "-n",
+            "3",
+            *program,
+            "run",
+            str(undisturbed.job),
+            "--output",
+            str(run),
+        ],
+        capture_output=True,
+        text=True,
+        env=environ,
+    )
+    assert (
+        done.returncode not in (0, 124)
+        and time.monotonic() - begun < 20
+        and "Traceback" not in done.stderr
+    ), done.stdout + done.stderr
     wait_until_free(run)
     check_files(run, undisturbed, log if mode else None, at, mode)
     go_on(run, undisturbed, server, 1 + case % 2, tmp_path / "log")
@@ -198,7 +275,16 @@ def test_a_rank_is_killed(case, undisturbed, server, tmp_path):
 def test_a_kill_is_noticed_by_this_test(undisturbed, server, tmp_path):
     """What the comparison must catch: a checkpoint with another step size ends elsewhere."""
     run = tmp_path / "run" / "run.h5"
-    code, _ = server.run("run", undisturbed.job, "--output", run, log=tmp_path / "log", SHIM_MATCH=tmp_path / "run", SHIM_AT=100, SHIM_MODE="before")
+    code, _ = server.run(
+        "run",
+        undisturbed.job,
+        "--output",
+        run,
+        log=tmp_path / "log",
+        SHIM_MATCH=tmp_path / "run",
+        SHIM_AT=100,
+        SHIM_MODE="before",
+    )
     assert code == -9
     found = read_checkpoint(run.with_name("run.checkpoint.h5"))
     found.numbers["step_size"] = float(np.nextafter(found.numbers["step_size"], 2.0))

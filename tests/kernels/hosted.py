@@ -1,6 +1,8 @@
-"""The CUDA source compiled for the host, thread after thread: a module `cupy` of the strict stand-in that runs the device kernels without a GPU.
+"""The CUDA source compiled for the host, thread after thread: a module `cupy` of the strict
+stand-in that runs the device kernels without a GPU.
 
-The kernels share nothing between threads (no shared memory, no barriers), so that any order of them is a valid one.
+The kernels share nothing between threads (no shared memory, no barriers), so that any order of them
+is a valid one.
 """
 
 import ctypes
@@ -41,12 +43,32 @@ static void launch(void (*kernel)(A...), unsigned blocks, unsigned threads, void
 
 
 def library(folder, source, names):
-    """The kernels `names` of the source as C functions launch_0, launch_1 ...; skips where there is no C++ compiler."""
-    compiler = shutil.which("c++") or pytest.skip("NOT TESTED: the CUDA sources on the host, because there is no C++ compiler")
-    entries = "".join(f'extern "C" void launch_{k}(unsigned b, unsigned t, void** a) {{ launch(&{name}, b, t, a); }}\n' for k, name in enumerate(names))
+    """The kernels `names` of the source as C functions launch_0, launch_1 ...; skips where there is
+    no C++ compiler.
+    """
+    compiler = shutil.which("c++") or pytest.skip(
+        "NOT TESTED: the CUDA sources on the host, because there is no C++ compiler"
+    )
+    entries = "".join(
+        f'extern "C" void launch_{k}(unsigned b, unsigned t, void** a) {{ launch(&{name}, b, t, '
+        f"a); }}\n"
+        for k, name in enumerate(names)
+    )
     (folder / "kernels.cpp").write_text(PRELUDE + source + entries)
-    done = subprocess.run([compiler, "-O1", "-std=c++17", "-shared", "-fPIC", "-o", str(folder / "kernels.so"), str(folder / "kernels.cpp")],
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            compiler,
+            "-O1",
+            "-std=c++17",
+            "-shared",
+            "-fPIC",
+            "-o",
+            str(folder / "kernels.so"),
+            str(folder / "kernels.cpp"),
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     return ctypes.CDLL(str(folder / "kernels.so"))
 
@@ -64,12 +86,24 @@ class RawModule:
         function = getattr(self._library, f"launch_{self._names.index(name)}")
 
         def launch(blocks, threads, arguments):
-            held = [a._host if isinstance(a, fakecupy.ndarray) else np.asarray(a) for a in arguments]
+            held = [
+                a._host if isinstance(a, fakecupy.ndarray) else np.asarray(a) for a in arguments
+            ]
             for given, array in zip(arguments, held, strict=True):
-                assert isinstance(given, fakecupy.ndarray | np.generic), f"{name}: {type(given)} is neither a device array nor a NumPy scalar"
+                assert isinstance(given, fakecupy.ndarray | np.generic), (
+                    f"{name}: {type(given)} is neither a device array nor a NumPy scalar"
+                )
                 assert array.flags.c_contiguous, f"{name}: an array that is not contiguous"
-            values = [ctypes.c_void_p(a.ctypes.data) if isinstance(g, fakecupy.ndarray) else a for g, a in zip(arguments, held, strict=True)]
-            pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(v) if isinstance(v, ctypes.c_void_p) else v.ctypes.data for v in values))
+            values = [
+                ctypes.c_void_p(a.ctypes.data) if isinstance(g, fakecupy.ndarray) else a
+                for g, a in zip(arguments, held, strict=True)
+            ]
+            pointers = (ctypes.c_void_p * len(values))(
+                *(
+                    ctypes.addressof(v) if isinstance(v, ctypes.c_void_p) else v.ctypes.data
+                    for v in values
+                )
+            )
             function(ctypes.c_uint(blocks[0]), ctypes.c_uint(threads[0]), pointers)
 
         return launch
@@ -77,13 +111,15 @@ class RawModule:
 
 def gpu_module(folder):
     """vmcnet.kernels.gpu on the stand-in; sys.modules is left as it was."""
-    standin, kept = types.ModuleType("cupy"), {name: sys.modules.pop(name, None) for name in ("cupy", "vmcnet.kernels.gpu")}
+    standin, kept = (
+        types.ModuleType("cupy"),
+        {name: sys.modules.pop(name, None) for name in ("cupy", "vmcnet.kernels.gpu")},
+    )
     standin.__getattr__ = lambda name: getattr(sys.modules["fakecupy"], name)
     standin.RawModule = type("Hosted", (RawModule,), {"folder": folder})
     sys.modules["cupy"] = standin
     try:
         import vmcnet.kernels
-
         from vmcnet.kernels import gpu
     finally:
         for name, module in kept.items():

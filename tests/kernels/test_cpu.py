@@ -1,4 +1,6 @@
-"""Compiled passes against their plain twins: values, both derivatives, the jet rule, NaN and infinity, types; the cache and its absence."""
+"""Compiled passes against their plain twins: values, both derivatives, the jet rule, NaN and
+infinity, types; the cache and its absence.
+"""
 
 import os
 import subprocess
@@ -30,18 +32,24 @@ def test_every_activation_is_compiled():
 @each
 @each_type
 def test_function_and_derivatives(function, dtype):
-    """Within a few rounding errors of extended precision, from 1e-6 to where the function saturates."""
+    """Within a few rounding errors of extended precision, from 1e-6 to where the function
+    saturates.
+    """
     x = np.concatenate([np.linspace(-30, 30, 4001), [0.0, 1e-6, -1e-6, 1e-3, -1e-3]]).astype(dtype)
     found, known = cpu.activation(function.name, x), plain(function, x.astype(np.longdouble))
     for a, b, factor in zip(found, known, (1, 2, 4), strict=True):
         assert a.dtype == dtype
         size = np.maximum(np.abs(b), 1.0 if dtype == np.float64 else 0.5)
-        size = np.maximum(size, np.abs(x)) if function.name in ("gelu", "silu") else size      # the derivatives' terms grow with x
+        size = (
+            np.maximum(size, np.abs(x)) if function.name in ("gelu", "silu") else size
+        )  # the derivatives' terms grow with x
         np.testing.assert_array_less(np.abs(a - b) / size, 16 * factor * np.finfo(dtype).eps)
-    relative = slice(1900, 2101)                            # |x| < 1.5: relative accuracy of tanh, also of the smallest x
+    relative = slice(1900, 2101)  # |x| < 1.5: relative accuracy of tanh, also of the smallest x
     if function.name == "tanh":
         for part in (relative, slice(4002, None)):
-            np.testing.assert_allclose(found[0][part], known[0][part].astype(dtype), rtol=8 * np.finfo(dtype).eps)
+            np.testing.assert_allclose(
+                found[0][part], known[0][part].astype(dtype), rtol=8 * np.finfo(dtype).eps
+            )
 
 
 @each
@@ -51,17 +59,32 @@ def test_limits(function, dtype):
     x = np.array([np.nan, 200.0, -200.0, 0.0], dtype)
     y, slope, curvature = cpu.activation(function.name, x)
     assert np.isnan([y[0], slope[0], curvature[0]]).all()
-    far = {"tanh": (1, -1), "logistic": (1, 0), "softplus": (200, 0), "logcosh": (200 - np.log(2), 200 - np.log(2)), "gelu": (200, 0), "silu": (200, 0)}
+    far = {
+        "tanh": (1, -1),
+        "logistic": (1, 0),
+        "softplus": (200, 0),
+        "logcosh": (200 - np.log(2), 200 - np.log(2)),
+        "gelu": (200, 0),
+        "silu": (200, 0),
+    }
     np.testing.assert_allclose(y[1:3], far[function.name], rtol=1e-6, atol=1e-30)
-    np.testing.assert_allclose(slope[1:3], {"tanh": (0, 0), "logistic": (0, 0), "logcosh": (1, -1)}.get(function.name, (1, 0)), atol=1e-30)
+    np.testing.assert_allclose(
+        slope[1:3],
+        {"tanh": (0, 0), "logistic": (0, 0), "logcosh": (1, -1)}.get(function.name, (1, 0)),
+        atol=1e-30,
+    )
     np.testing.assert_allclose(curvature[1:3], 0, atol=1e-30)
-    np.testing.assert_allclose((y[3:], slope[3:], curvature[3:]), plain(function, np.zeros(1, dtype)), atol=1e-7)
+    np.testing.assert_allclose(
+        (y[3:], slope[3:], curvature[3:]), plain(function, np.zeros(1, dtype)), atol=1e-7
+    )
 
 
 @each
 @each_type
 def test_layer(function, dtype):
-    """f(z + b) in place, its slope and the reverse rule; the bits are those of the pass over single elements, wherever the element stands."""
+    """f(z + b) in place, its slope and the reverse rule; the bits are those of the pass over single
+    elements, wherever the element stands.
+    """
     rng = np.random.default_rng(1)
     z, adjoint = rng.normal(size=(2, 7, 3, 21)).astype(dtype)
     bias = rng.normal(size=21).astype(dtype)
@@ -72,19 +95,34 @@ def test_layer(function, dtype):
     cpu.layer(function.name, first, bias)
     found = cpu.layer_slope(function.name, second, bias)
     assert np.array_equal(first, y) and np.array_equal(second, y) and np.array_equal(found, slope)
-    back, total = cpu.layer_reverse(adjoint[..., ::-1], slope)                                        # not contiguous
+    back, total = cpu.layer_reverse(adjoint[..., ::-1], slope)  # not contiguous
     assert back.dtype == total.dtype == dtype
     known = adjoint[..., ::-1] * slope
     assert np.array_equal(back, known)
-    np.testing.assert_allclose(total, known.astype(np.longdouble).sum(axis=(0, 1)).astype(dtype), rtol=0, atol=40 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        total,
+        known.astype(np.longdouble).sum(axis=(0, 1)).astype(dtype),
+        rtol=0,
+        atol=40 * np.finfo(dtype).eps,
+    )
 
 
 @each_type
 def test_tanh_to_the_last_digits(dtype):
-    """Within 2.5 (float64) and 5 (float32) units in the last place of its size, odd, and never beyond 1."""
-    x = np.concatenate([np.linspace(0, 22, 60001), 10.0 ** np.linspace(-30, 0, 5001), np.random.default_rng(3).exponential(size=20001)]).astype(dtype)
+    """Within 2.5 (float64) and 5 (float32) units in the last place of its size, odd, and never
+    beyond 1.
+    """
+    x = np.concatenate(
+        [
+            np.linspace(0, 22, 60001),
+            10.0 ** np.linspace(-30, 0, 5001),
+            np.random.default_rng(3).exponential(size=20001),
+        ]
+    ).astype(dtype)
     y, known = cpu.activation("tanh", x)[0], np.tanh(x.astype(np.longdouble))
-    assert (np.abs(y - known) / np.spacing(known.astype(dtype))).max() < (2.5 if dtype == np.float64 else 5)
+    assert (np.abs(y - known) / np.spacing(known.astype(dtype))).max() < (
+        2.5 if dtype == np.float64 else 5
+    )
     assert y.max() == 1 and np.array_equal(cpu.activation("tanh", -x)[0], -y)
 
 
@@ -98,22 +136,40 @@ def test_chain(slots, dtype):
     twin = jet.copy()
     elementwise._chain(np, twin, y, slope, curvature)
     cpu.chain(jet, y, slope, curvature)
-    np.testing.assert_allclose(jet, twin, rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        jet, twin, rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps
+    )
     other = rng.normal(size=(slots, 7, 190)).astype(dtype)
-    for left in (jet, jet[..., ::-1]):                      # contiguous or not
-        np.testing.assert_allclose(cpu.product(left, other), arithmetic._product(np, left, other), rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
+    for left in (jet, jet[..., ::-1]):  # contiguous or not
+        np.testing.assert_allclose(
+            cpu.product(left, other),
+            arithmetic._product(np, left, other),
+            rtol=100 * np.finfo(dtype).eps,
+            atol=100 * np.finfo(dtype).eps,
+        )
     if slots > 2:
         jacobian = rng.normal(size=(slots - 2, 1, 190)).astype(dtype)
-        np.testing.assert_allclose(cpu.chain_linear(jacobian, y, slope, curvature), _chain_linear(np, jacobian, y, slope, curvature),
-                                   rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            cpu.chain_linear(jacobian, y, slope, curvature),
+            _chain_linear(np, jacobian, y, slope, curvature),
+            rtol=100 * np.finfo(dtype).eps,
+            atol=100 * np.finfo(dtype).eps,
+        )
 
 
 @each_type
 def test_scatter_pairs(dtype):
     for n in (2, 3, 6):
-        first, second = np.random.default_rng(n).normal(size=(2, 4, 3, n * (n - 1) // 2, 5)).astype(dtype)
-        found = scatter_pairs(np, first[..., ::2], second[..., ::2], n)                               # not contiguous
-        np.testing.assert_allclose(found, _scatter_pairs(np, first[..., ::2], second[..., ::2], n), rtol=20 * np.finfo(dtype).eps, atol=20 * np.finfo(dtype).eps)
+        first, second = (
+            np.random.default_rng(n).normal(size=(2, 4, 3, n * (n - 1) // 2, 5)).astype(dtype)
+        )
+        found = scatter_pairs(np, first[..., ::2], second[..., ::2], n)  # not contiguous
+        np.testing.assert_allclose(
+            found,
+            _scatter_pairs(np, first[..., ::2], second[..., ::2], n),
+            rtol=20 * np.finfo(dtype).eps,
+            atol=20 * np.finfo(dtype).eps,
+        )
         assert found.dtype == dtype and found.shape == (n, 4, 3, 3)
 
 
@@ -121,7 +177,11 @@ def test_nan_in_a_derivative_stays():
     jet = np.ones((4, 1, 3))
     jet[1, 0, 1] = np.nan
     cpu.chain(jet, *np.ones((3, 1, 3)))
-    assert np.isnan(jet[[1, 3], 0, 1]).all() and np.isfinite(jet[:, 0, [0, 2]]).all() and np.isfinite(jet[[0, 2], 0, 1]).all()
+    assert (
+        np.isnan(jet[[1, 3], 0, 1]).all()
+        and np.isfinite(jet[:, 0, [0, 2]]).all()
+        and np.isfinite(jet[[0, 2], 0, 1]).all()
+    )
 
 
 def test_other_types_have_no_kernels():
@@ -131,10 +191,24 @@ def test_other_types_have_no_kernels():
 
 def test_without_a_writable_cache(tmp_path):
     """Where nothing can be cached the kernels still work, and one line says so."""
-    program = ("from numba.core import caching\n"
-               "caching._CacheLocator.from_function = classmethod(lambda cls, *a: None)\n"
-               "for c in caching.CacheImpl.__subclasses__() + [caching.CacheImpl]: c._locator_classes = []\n"
-               "import numpy as np\nfrom vmcnet.kernels import cpu\nprint(cpu.activation('gelu', np.ones(3))[0])\n")
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "HOME": str(tmp_path)}, timeout=120)
+    program = (
+        "from numba.core import caching\n"
+        "caching._CacheLocator.from_function = classmethod(lambda cls, *a: None)\n"
+        "for c in caching.CacheImpl.__subclasses__() + [caching.CacheImpl]: c._locator_classes = "
+        "[]\n"
+        "import numpy as np\nfrom vmcnet.kernels import cpu\nprint(cpu.activation('gelu', "
+        "np.ones(3))[0])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
-    assert "0.841" in done.stdout and done.stderr.count("compiled anew") == 1 and "NUMBA_CACHE_DIR" in done.stderr
+    assert (
+        "0.841" in done.stdout
+        and done.stderr.count("compiled anew") == 1
+        and "NUMBA_CACHE_DIR" in done.stderr
+    )

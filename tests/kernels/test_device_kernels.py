@@ -1,4 +1,6 @@
-"""The device kernels against the host's twins, through vmcnet.kernels.gpu: on a GPU, and without one from the CUDA source compiled for the host."""
+"""The device kernels against the host's twins, through vmcnet.kernels.gpu: on a GPU, and without
+one from the CUDA source compiled for the host.
+"""
 
 import sys
 
@@ -33,7 +35,9 @@ def device(request, tmp_path_factory):
 
 
 def close(a, b, dtype=np.float64):
-    np.testing.assert_allclose(to_host(a), b, rtol=1e3 * np.finfo(dtype).eps, atol=1e3 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        to_host(a), b, rtol=1e3 * np.finfo(dtype).eps, atol=1e3 * np.finfo(dtype).eps
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -41,28 +45,42 @@ def test_elementwise_and_jet_rules(device, dtype):
     gpu, xp = device
     x = np.append(np.linspace(-30, 30, 301), np.nan).astype(dtype)
     for function in ACTIVATIONS:
-        for a, b in zip(gpu.activation(function.name, xp.asarray(x)), cpu.activation(function.name, x), strict=True):
+        for a, b in zip(
+            gpu.activation(function.name, xp.asarray(x)),
+            cpu.activation(function.name, x),
+            strict=True,
+        ):
             close(a, b, dtype)
     rng = np.random.default_rng(2)
-    jet, rest, jacobian = (rng.normal(size=s).astype(dtype) for s in ((8, 7, 19), (3, 7, 19), (6, 1, 19)))
+    jet, rest, jacobian = (
+        rng.normal(size=s).astype(dtype) for s in ((8, 7, 19), (3, 7, 19), (6, 1, 19))
+    )
     there = xp.asarray(jet)
     gpu.chain(there, *xp.asarray(rest))
     cpu.chain(jet, *rest)
     close(there, jet, dtype)
-    close(gpu.chain_linear(xp.asarray(jacobian), *xp.asarray(rest)), cpu.chain_linear(jacobian, *rest), dtype)
+    close(
+        gpu.chain_linear(xp.asarray(jacobian), *xp.asarray(rest)),
+        cpu.chain_linear(jacobian, *rest),
+        dtype,
+    )
 
 
 def test_words(device):
     gpu, xp = device
     for first in (0, 3, 1021):
         known = np.random.Philox(key=[7, 2], counter=[0, 0, 5, 3]).random_raw(first + 501)[first:]
-        assert np.array_equal(to_host(gpu.philox_words(xp, (7, 2), (0, 0, 5, 3), first, 501)), known)
+        assert np.array_equal(
+            to_host(gpu.philox_words(xp, (7, 2), (0, 0, 5, 3), first, 501)), known
+        )
 
 
 @pytest.mark.parametrize("width", [0.02, 0.4, 3.0])
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_machine_kernels_equal_their_twin(device, name, width, monkeypatch):
-    """Sweeps move by move, local energies (ratios in parts), log-derivatives; width 3: several groups of units."""
+    """Sweeps move by move, local energies (ratios in parts), log-derivatives; width 3: several
+    groups of units.
+    """
     gpu, xp = device
     monkeypatch.setattr(gpu, "CONNECTIONS", 5 * 48)
     system = SYSTEMS[name]
@@ -70,35 +88,66 @@ def test_machine_kernels_equal_their_twin(device, name, width, monkeypatch):
     machine, s = random_machine(12, 29, width, False), system.start(Stream(2, 0, 0, 0), 48).s
     assert (machine.group_size < 29) == (width == 3.0)
     plain, there = MachineTables(machine, s, {}), DeviceTables(machine, xp.asarray(s), {}, xp, gpu)
-    for steps in (1, 3, 70):                                          # 70: renewed on the way
+    for steps in (1, 3, 70):  # 70: renewed on the way
         sequence, limits = sampler.plan(Stream(3, 2, steps, 0), steps, 48)
-        for a, b in zip(plain.sweep(sampler.moves, sequence, limits), there.sweep(sampler.moves, sequence, limits), strict=True):
+        for a, b in zip(
+            plain.sweep(sampler.moves, sequence, limits),
+            there.sweep(sampler.moves, sequence, limits),
+            strict=True,
+        ):
             np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(plain.spins(), to_host(there.spins()))
         np.testing.assert_allclose(to_host(there.tanh()), plain.tanh(), rtol=1e-9, atol=1e-11)
     elements = np.random.default_rng(1).normal(size=len(sampler.moves))
-    np.testing.assert_allclose(to_host(there.connected(sampler.moves, elements)), plain.connected(sampler.moves, elements), rtol=1e-9)
+    np.testing.assert_allclose(
+        to_host(there.connected(sampler.moves, elements)),
+        plain.connected(sampler.moves, elements),
+        rtol=1e-9,
+    )
 
 
-@pytest.mark.parametrize(("name", "options"), [("flips", {}), ("flips", {"symmetric": True, "alpha": 2}), ("exchanges", {})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("flips", {}), ("flips", {"symmetric": True, "alpha": 2}), ("exchanges", {})],
+)
 def test_a_population_on_the_device(device, name, options, monkeypatch):
-    """Two iterations: the same spins as on the host, the same energies, gradient and natural direction to rounding; kernels used, not log psi."""
+    """Two iterations: the same spins as on the host, the same energies, gradient and natural
+    direction to rounding; kernels used, not log psi.
+    """
     gpu, xp = device
     monkeypatch.setattr(wavefunctions.base, "of", lambda xp, dtype: gpu)
     system, found = SYSTEMS[name], []
     psi = wavefunctions.BinaryRBM(system, **options, spread=0.3)
     theta = psi.start(Stream(1, 0, 0, 0))
     swept = []
-    monkeypatch.setattr(gpu, "machine_sweep", lambda *a, sweep=gpu.machine_sweep: swept.append(1) or sweep(*a))
+    monkeypatch.setattr(
+        gpu, "machine_sweep", lambda *a, sweep=gpu.machine_sweep: swept.append(1) or sweep(*a)
+    )
     for where in (np, xp):
-        people = Population(system, psi, (SpinFlip if name == "flips" else Exchange)(system), SerialCommunicator(), 4, 32, 16, Device(where))
+        people = Population(
+            system,
+            psi,
+            (SpinFlip if name == "flips" else Exchange)(system),
+            SerialCommunicator(),
+            4,
+            32,
+            16,
+            Device(where),
+        )
         people.start()
         people.advance(theta, TRAINING, 0, 2, 1.0)
         summary, energies = people.advance(theta, TRAINING, 1, 2, 1.0)
         weights = people.weights(summary, energies)
         tangents = people.tangents(theta, weights)
-        found.append((np.concatenate([to_host(people.members[b].s) for b in people.own]), np.concatenate([to_host(energies[b].total) for b in people.own]),
-                      people.gradient(theta, weights), MinSR(1e-2).direction(tangents, {}, 0)[0], summary.accepted))
+        found.append(
+            (
+                np.concatenate([to_host(people.members[b].s) for b in people.own]),
+                np.concatenate([to_host(energies[b].total) for b in people.own]),
+                people.gradient(theta, weights),
+                MinSR(1e-2).direction(tangents, {}, 0)[0],
+                summary.accepted,
+            )
+        )
         assert bool(swept) == (where is xp)
     np.testing.assert_array_equal(found[0][0], found[1][0])
     for a, b in zip(found[0][1:], found[1][1:], strict=True):

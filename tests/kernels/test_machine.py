@@ -1,4 +1,6 @@
-"""The compiled kernels, their plain NumPy twin and the generic path through log psi: the same on every step."""
+"""The compiled kernels, their plain NumPy twin and the generic path through log psi: the same on
+every step.
+"""
 
 import os
 import subprocess
@@ -17,14 +19,25 @@ from vmcnet.systems import Heisenberg, TransverseIsing
 from vmcnet.wavefunctions import BinaryRBM
 
 SYSTEMS = {"flips": TransverseIsing([3, 4]), "exchanges": Heisenberg([3, 4], periodic=False)}
-VARIANTS = {"real": {}, "complex": {"weights": "complex"}, "symmetric": {"symmetric": True, "alpha": 2},
-            "point group": {"symmetric": True, "point_group": True}, "binary": {"units": "binary"}}
+VARIANTS = {
+    "real": {},
+    "complex": {"weights": "complex"},
+    "symmetric": {"symmetric": True, "alpha": 2},
+    "point group": {"symmetric": True, "point_group": True},
+    "binary": {"units": "binary"},
+}
 
 
 def fitting(systems):
-    """(system, variant) by name; a translation-symmetric machine needs a lattice with translations."""
-    return [(name, variant) for name, system in systems.items() for variant, options in VARIANTS.items()
-            if not options.get("symmetric") or len(system.lattice.translations) > 1]
+    """(system, variant) by name; a translation-symmetric machine needs a lattice with
+    translations.
+    """
+    return [
+        (name, variant)
+        for name, system in systems.items()
+        for variant, options in VARIANTS.items()
+        if not options.get("symmetric") or len(system.lattice.translations) > 1
+    ]
 
 
 def machine_of(psi, theta):
@@ -60,17 +73,30 @@ def test_kernels_equal_their_numpy_twin(name, width, walkers, is_complex):
     """131 walkers: one tile; 256: two."""
     system = SYSTEMS[name]
     sampler = (SpinFlip if name == "flips" else Exchange)(system)
-    machine, s = random_machine(12, 29, width, is_complex), system.start(Stream(2, 0, 0, 0), walkers).s
+    machine, s = (
+        random_machine(12, 29, width, is_complex),
+        system.start(Stream(2, 0, 0, 0), walkers).s,
+    )
     plain, fast = MachineTables(machine, s, {}), CompiledTables(machine, s, {})
     for steps in (1, 3):
         sequence, limits = sampler.plan(Stream(3, 2, steps, 0), steps, walkers)
-        for a, b in zip(plain.sweep(sampler.moves, sequence, limits), fast.sweep(sampler.moves, sequence, limits), strict=True):
+        for a, b in zip(
+            plain.sweep(sampler.moves, sequence, limits),
+            fast.sweep(sampler.moves, sequence, limits),
+            strict=True,
+        ):
             np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(plain.spins(), fast.spins())
         np.testing.assert_allclose(fast.tanh(), plain.tanh(), rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(fast.tanh(), np.tanh(machine.b + plain.spins() @ machine.weights), rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(
+            fast.tanh(), np.tanh(machine.b + plain.spins() @ machine.weights), rtol=1e-9, atol=1e-11
+        )
     elements = np.random.default_rng(1).normal(size=len(sampler.moves))
-    np.testing.assert_allclose(fast.connected(sampler.moves, elements), plain.connected(sampler.moves, elements), rtol=1e-10)
+    np.testing.assert_allclose(
+        fast.connected(sampler.moves, elements),
+        plain.connected(sampler.moves, elements),
+        rtol=1e-10,
+    )
 
 
 @pytest.mark.parametrize(("name", "variant"), fitting(lattice_cases()))
@@ -78,18 +104,26 @@ def test_fast_and_generic_path_agree_on_every_step(name, variant):
     system = lattice_cases()[name]
     psi = BinaryRBM(system, **VARIANTS[variant], spread=0.25)
     bound = psi.bind(psi.start(Stream(1, 0, 0, 0)))
-    sampler = SpinFlip(system, "systematic", "heat_bath") if system.magnetisation is None else Exchange(system)
+    sampler = (
+        SpinFlip(system, "systematic", "heat_bath")
+        if system.magnetisation is None
+        else Exchange(system)
+    )
     generic = system.start(Stream(2, 0, 0, 0), 32)
     fast = generic
     for step in range(4):
-        generic, a = sampler.sample(generic.with_log(bound.log(generic.r, generic.s)), bound, 1.0, 1, Stream(3, 2, step, 0))
+        generic, a = sampler.sample(
+            generic.with_log(bound.log(generic.r, generic.s)), bound, 1.0, 1, Stream(3, 2, step, 0)
+        )
         fast, b = sampler.sample(bound.renew(fast), bound, 1.0, 1, Stream(3, 2, step, 0))
         assert fast.tables is not None and fast.log_psi is None
         np.testing.assert_array_equal(fast.s, generic.s)
         np.testing.assert_array_equal(a.walkers, b.walkers)
         assert a.accepted == b.accepted > 0 and a.tried == b.tried
         for term in system.terms.values():
-            np.testing.assert_allclose(term.local(fast, bound), term.local(generic, bound), rtol=1e-10, atol=1e-11)
+            np.testing.assert_allclose(
+                term.local(fast, bound), term.local(generic, bound), rtol=1e-10, atol=1e-11
+            )
 
 
 @pytest.mark.parametrize(("name", "sampler"), [("flips", SpinFlip), ("exchanges", Exchange)])
@@ -97,11 +131,15 @@ def test_sampler_and_hamiltonian_share_the_tables_of_their_moves(name, sampler):
     system = SYSTEMS[name]
     psi = BinaryRBM(system)
     bound = psi.bind(psi.start(Stream(1, 0, 0, 0)))
-    walkers, _ = sampler(system).sample(bound.renew(system.start(Stream(2, 0, 0, 0), 16)), bound, 1.0, 1, Stream(3, 2, 0, 0))
+    walkers, _ = sampler(system).sample(
+        bound.renew(system.start(Stream(2, 0, 0, 0), 16)), bound, 1.0, 1, Stream(3, 2, 0, 0)
+    )
     for term in system.terms.values():
         term.local(walkers, bound)
     assert len(bound._tables) == 1
-    assert SpinMoves([[0], [1]]) != SpinMoves([[1], [0]]) and SpinMoves([[0, 1]]) != SpinMoves([[0], [1]])
+    assert SpinMoves([[0], [1]]) != SpinMoves([[1], [0]]) and SpinMoves([[0, 1]]) != SpinMoves(
+        [[0], [1]]
+    )
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -112,10 +150,18 @@ def test_log_derivatives_from_the_tables(variant):
     bound = psi.bind(psi.start(Stream(1, 0, 0, 0)))
     generic = system.start(Stream(2, 0, 0, 0), 32)
     fast = bound.renew(generic)
-    weights = np.random.default_rng(3).normal(size=32) + (1j * np.random.default_rng(4).normal(size=32) if psi.complex else 0)
-    np.testing.assert_allclose(bound.log_derivatives(fast), bound.log_derivatives(generic), rtol=1e-11, atol=1e-13)
-    np.testing.assert_allclose(bound.contracted(fast, weights), bound.contracted(generic, weights), rtol=1e-10, atol=1e-11)
-    for a, b in zip(bound.log_derivative_pieces(fast), bound.log_derivative_pieces(generic), strict=True):
+    weights = np.random.default_rng(3).normal(size=32) + (
+        1j * np.random.default_rng(4).normal(size=32) if psi.complex else 0
+    )
+    np.testing.assert_allclose(
+        bound.log_derivatives(fast), bound.log_derivatives(generic), rtol=1e-11, atol=1e-13
+    )
+    np.testing.assert_allclose(
+        bound.contracted(fast, weights), bound.contracted(generic, weights), rtol=1e-10, atol=1e-11
+    )
+    for a, b in zip(
+        bound.log_derivative_pieces(fast), bound.log_derivative_pieces(generic), strict=True
+    ):
         assert a.shape == b.shape
         np.testing.assert_allclose(built(a), built(b), rtol=1e-11, atol=1e-13)
 
@@ -127,7 +173,9 @@ def test_many_sweeps_do_not_drift(is_complex):
     machine, moves = random_machine(12, 12, 0.2, is_complex), SpinMoves.flips(12)
     tables = CompiledTables(machine, system.start(Stream(2, 0, 0, 0), 64).s, {})
     tables.sweep(moves, *SpinFlip(system).plan(Stream(3, 2, 0, 0), 300, 64))
-    np.testing.assert_allclose(tables.tanh(), np.tanh(machine.b + tables.spins() @ machine.weights), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(
+        tables.tanh(), np.tanh(machine.b + tables.spins() @ machine.weights), rtol=1e-11, atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("is_complex", [False, True])
@@ -148,7 +196,9 @@ def test_large_weights_neither_overflow_nor_lose_digits(is_complex):
             x = np.where(x.real < 0, -x, x)
             return s @ machine.a + (x + np.log1p(np.exp(-2 * x))).sum(axis=1)
 
-        np.testing.assert_allclose(tables.connected(moves, elements), np.exp(log(turned) - log(s)), rtol=1e-9)
+        np.testing.assert_allclose(
+            tables.connected(moves, elements), np.exp(log(turned) - log(s)), rtol=1e-9
+        )
 
 
 def test_machines_beyond_the_range_are_left_to_the_generic_path():
@@ -168,7 +218,11 @@ def test_product_of_machines_is_a_machine():
     fast = bound.renew(walkers)
     assert machine_of(psi, theta).weights.shape == (6, 12)
     generic = walkers.with_log(bound.log(walkers.r, walkers.s))
-    np.testing.assert_allclose(system.terms["field"].local(fast, bound), system.terms["field"].local(generic, bound), rtol=1e-12)
+    np.testing.assert_allclose(
+        system.terms["field"].local(fast, bound),
+        system.terms["field"].local(generic, bound),
+        rtol=1e-12,
+    )
 
 
 def test_cache_that_cannot_be_written(tmp_path):
@@ -187,7 +241,9 @@ walkers = bound.renew(system.start(Stream(2, 0, 0, 0), 8))
 print(np.isfinite(system.terms["field"].local(walkers, bound)).all())
 """
     environ = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environ)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environ
+    )
     assert done.returncode == 0 and done.stdout.strip() == "True", done.stderr
     assert done.stderr.count("\n") == 1 and "NUMBA_CACHE_DIR" in done.stderr
 
@@ -196,7 +252,9 @@ def test_many_ranks_start_on_an_empty_cache(tmp_path):
     from tests.exact.test_spins import JOB
     from tests.runs import same, vmcnet
 
-    (tmp_path / "job.toml").write_text(JOB.replace("iterations = 250", "iterations = 5").replace("steps = 100", "steps = 5"))
+    (tmp_path / "job.toml").write_text(
+        JOB.replace("iterations = 250", "iterations = 5").replace("steps = 100", "steps = 5")
+    )
     environ = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     vmcnet("run", tmp_path / "job.toml", "--output", tmp_path / "many.h5", ranks=4, env=environ)
     vmcnet("run", tmp_path / "job.toml", "--output", tmp_path / "one.h5", env=environ)

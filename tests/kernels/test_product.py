@@ -1,4 +1,6 @@
-"""Compiled matrix products and jets of layers: against plain twins, and the same bits whatever the shape and the width of vectors."""
+"""Compiled matrix products and jets of layers: against plain twins, and the same bits whatever the
+shape and the width of vectors.
+"""
 
 from fractions import Fraction
 
@@ -15,7 +17,9 @@ from vmcnet.kernels import cpu, numba_product
 
 TYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 SHAPES = [(12, 1, 32), (13, 5, 33), (128, 18, 64), (250, 64, 47), (241, 300, 32), (1025, 64, 300)]
-compiled_only = pytest.mark.skipif(numba_product.REGISTERS is None, reason="this processor has no fused multiply and add")
+compiled_only = pytest.mark.skipif(
+    numba_product.REGISTERS is None, reason="this processor has no fused multiply and add"
+)
 
 
 def matrices(m, terms, n, dtype, seed=3):
@@ -27,11 +31,16 @@ def matrices(m, terms, n, dtype, seed=3):
 @TYPES
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_products(shape, dtype):
-    """a b from a or a^T and b or b^T: one result to the last bit, within terms eps of extended precision."""
+    """a b from a or a^T and b or b^T: one result to the last bit, within terms eps of extended
+    precision.
+    """
     a, b = matrices(*shape, dtype)
     found = cpu.matrix_product(a, b, False, False)
-    for x, y, flags in ((np.ascontiguousarray(a.T), b, (True, False)), (a, np.ascontiguousarray(b.T), (False, True)),
-                        (np.ascontiguousarray(a.T), np.ascontiguousarray(b.T), (True, True))):
+    for x, y, flags in (
+        (np.ascontiguousarray(a.T), b, (True, False)),
+        (a, np.ascontiguousarray(b.T), (False, True)),
+        (np.ascontiguousarray(a.T), np.ascontiguousarray(b.T), (True, True)),
+    ):
         np.testing.assert_array_equal(cpu.matrix_product(x, y, *flags), found)
     exact, size = a.astype(np.longdouble) @ b, np.abs(a) @ np.abs(b)
     assert found.dtype == dtype
@@ -43,8 +52,14 @@ def test_products(shape, dtype):
 def test_bits_of_a_row_and_column_are_theirs_alone(dtype):
     a, b = matrices(700, 64, 96, dtype)
     whole = cpu.matrix_product(a, b, False, False)
-    for rows, columns in ((slice(0, 12), slice(0, 96)), (slice(3, 131), slice(0, 40)), (slice(500, 700), slice(55, 96))):
-        part = cpu.matrix_product(np.ascontiguousarray(a[rows]), np.ascontiguousarray(b[:, columns]), False, False)
+    for rows, columns in (
+        (slice(0, 12), slice(0, 96)),
+        (slice(3, 131), slice(0, 40)),
+        (slice(500, 700), slice(55, 96)),
+    ):
+        part = cpu.matrix_product(
+            np.ascontiguousarray(a[rows]), np.ascontiguousarray(b[:, columns]), False, False
+        )
         np.testing.assert_array_equal(part, whole[rows, columns])
 
 
@@ -64,19 +79,43 @@ def test_bits_are_those_of_a_chain_of_fused_additions():
 @compiled_only
 @TYPES
 def test_bits_do_not_depend_on_the_width_of_vectors(dtype):
-    """What a processor with vectors of 128, 256 or 512 bits computes; this one emulates the wider by several of its own."""
+    """What a processor with vectors of 128, 256 or 512 bits computes; this one emulates the wider
+    by several of its own.
+    """
     a, b = matrices(12, 64, 64, dtype)
     factors, known = matrices(12, 1, 64, dtype, seed=4)[0] * np.ones(64, dtype), []
     for bits, rows, vectors in ((512, 12, 2), (256, 6, 2), (128, 6, 4)):
-        block, summed = numba_product.block_product(bits, rows, vectors), numba_product.block_sums(bits, rows, vectors)
+        block, summed = (
+            numba_product.block_product(bits, rows, vectors),
+            numba_product.block_sums(bits, rows, vectors),
+        )
         wide = vectors * bits // (8 * a.itemsize)
 
         @njit
-        def product(a, b, c, factors, sums, squares, block=block, summed=summed, rows=rows, wide=wide):
+        def product(
+            a, b, c, factors, sums, squares, block=block, summed=summed, rows=rows, wide=wide
+        ):
             for j in range(0, 64, wide):
                 for i in range(0, 12, rows):
                     block(a, i * 64, 64, 1, b, j, 64, 64, c, i * 64 + j, 64)
-                    summed(a, i * 64, 64, 1, b, j, 64, 64, sums, i * sums.shape[1], sums.shape[1], factors, i * 64 + j, squares, i * 64 + j, 64)
+                    summed(
+                        a,
+                        i * 64,
+                        64,
+                        1,
+                        b,
+                        j,
+                        64,
+                        64,
+                        sums,
+                        i * sums.shape[1],
+                        sums.shape[1],
+                        factors,
+                        i * 64 + j,
+                        squares,
+                        i * 64 + j,
+                        64,
+                    )
 
         c, squares = np.zeros((12, 64), dtype), np.zeros((12, 64), dtype)
         sums = np.zeros((12, numba_product.CHAIN // a.itemsize), dtype)
@@ -87,25 +126,49 @@ def test_bits_do_not_depend_on_the_width_of_vectors(dtype):
             np.testing.assert_array_equal(mine, theirs)
     np.testing.assert_array_equal(known[0][0], cpu.matrix_product(a, b, False, False))
     np.testing.assert_array_equal(known[0][2], known[0][0] ** 2)
-    np.testing.assert_allclose(known[0][1].sum(axis=1), (factors * known[0][0]).sum(axis=1), rtol=1e3 * np.finfo(dtype).eps, atol=1e3 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        known[0][1].sum(axis=1),
+        (factors * known[0][0]).sum(axis=1),
+        rtol=1e3 * np.finfo(dtype).eps,
+        atol=1e3 * np.finfo(dtype).eps,
+    )
 
 
 @TYPES
-@pytest.mark.parametrize("shape", [(3, 5, 2), (40, 18, 8), (40, 18, 64), (3000, 40, 33), (140, 1000, 140)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(3, 5, 2), (40, 18, 8), (40, 18, 64), (3000, 40, 33), (140, 1000, 140)], ids=str
+)
 def test_layer_products(shape, dtype):
-    """x W, adj W^T and x^T adj as the layers call them, compiled or by BLAS, also of arrays with a particle axis and of views."""
+    """x W, adj W^T and x^T adj as the layers call them, compiled or by BLAS, also of arrays with a
+    particle axis and of views.
+    """
     rows, f, h = shape
     rng = np.random.default_rng(5)
     w = rng.normal(size=(f, h)).astype(dtype)
     wide = 4 * np.finfo(dtype).eps
-    for x, g in ((rng.normal(size=(rows, f)), rng.normal(size=(rows, h))), (rng.normal(size=(rows, 2, f)), rng.normal(size=(rows, 2, h))),
-                 (rng.normal(size=(f, rows)).T, rng.normal(size=(h, rows)).T)):
+    for x, g in (
+        (rng.normal(size=(rows, f)), rng.normal(size=(rows, h))),
+        (rng.normal(size=(rows, 2, f)), rng.normal(size=(rows, 2, h))),
+        (rng.normal(size=(f, rows)).T, rng.normal(size=(h, rows)).T),
+    ):
         x, g = x.astype(dtype, order="K"), g.astype(dtype, order="K")
         exact_x, exact_g = x.astype(np.longdouble), g.astype(np.longdouble)
-        for found, exact, terms in ((products.matmul(x, w), exact_x @ w, f), (products.matmul_transposed(g, w), exact_g @ w.T, h),
-                                    (products.contract(x, g), exact_x.reshape(-1, f).T @ exact_g.reshape(-1, h), g.size // h)):
+        for found, exact, terms in (
+            (products.matmul(x, w), exact_x @ w, f),
+            (products.matmul_transposed(g, w), exact_g @ w.T, h),
+            (
+                products.contract(x, g),
+                exact_x.reshape(-1, f).T @ exact_g.reshape(-1, h),
+                g.size // h,
+            ),
+        ):
             assert found.dtype == dtype and found.shape == exact.shape
-            np.testing.assert_allclose(found.astype(float), exact.astype(float), rtol=0, atol=wide * terms * max(1.0, np.sqrt(terms)))
+            np.testing.assert_allclose(
+                found.astype(float),
+                exact.astype(float),
+                rtol=0,
+                atol=wide * terms * max(1.0, np.sqrt(terms)),
+            )
 
 
 def layer(rows, coordinates, f, h, dtype):
@@ -114,8 +177,16 @@ def layer(rows, coordinates, f, h, dtype):
     def numbers(*shape):
         return rng.normal(size=shape).astype(dtype)
 
-    return {"slope": numbers(rows, f), "curvature": numbers(rows, f), "jacobian": numbers(coordinates, 1, f), "weight": numbers(f, h),
-            "y": numbers(rows, h), "first": numbers(rows, h), "second": numbers(rows, h), "column": numbers(h, 1)}
+    return {
+        "slope": numbers(rows, f),
+        "curvature": numbers(rows, f),
+        "jacobian": numbers(coordinates, 1, f),
+        "weight": numbers(f, h),
+        "y": numbers(rows, h),
+        "first": numbers(rows, h),
+        "second": numbers(rows, h),
+        "column": numbers(h, 1),
+    }
 
 
 @compiled_only
@@ -131,18 +202,33 @@ def test_layer_onto_a_column(rows, h, dtype):
     for x in (slots, (c["slope"], c["curvature"], c["jacobian"])):
         found = cpu.layer_onto(x, c["weight"], c["y"], c["first"], c["second"], c["column"])
         assert found.shape == (9, rows, 1) and found.dtype == dtype
-        np.testing.assert_allclose(found, twin @ c["column"], rtol=500 * np.finfo(dtype).eps, atol=5000 * h * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            found,
+            twin @ c["column"],
+            rtol=500 * np.finfo(dtype).eps,
+            atol=5000 * h * np.finfo(dtype).eps,
+        )
 
 
 @compiled_only
 @TYPES
-@pytest.mark.parametrize("kind", ["two layers", "three layers", "skip", "particles", "pairs", "read twice"])
+@pytest.mark.parametrize(
+    "kind", ["two layers", "three layers", "skip", "particles", "pairs", "read twice"]
+)
 def test_networks_with_and_without(kind, dtype, monkeypatch):
-    """Jets of networks whose last layer meets one column: unmade slots on the way, or made for a skip connection or a second reader."""
+    """Jets of networks whose last layer meets one column: unmade slots on the way, or made for a
+    skip connection or a second reader.
+    """
     rng = np.random.default_rng(7)
     n, pooled = 3, kind in ("particles", "pairs")
     inputs = 3 if pooled else 3 * n
-    r, weights = rng.normal(size=(30, n, 3)).astype(dtype), [(rng.normal(size=s) / 3).astype(dtype) for s in ((inputs, 32), (32, 32), (32, 32), (32, 1))]
+    r, weights = (
+        rng.normal(size=(30, n, 3)).astype(dtype),
+        [
+            (rng.normal(size=s) / 3).astype(dtype)
+            for s in ((inputs, 32), (32, 32), (32, 32), (32, 1))
+        ],
+    )
 
     def read():
         ops = Jets(np, n, 3)
@@ -175,22 +261,37 @@ def test_networks_with_and_without(kind, dtype, monkeypatch):
 
 @compiled_only
 def test_a_column_of_another_type():
-    """The layer's slots are made, and the product is that of mixed types: nothing is cast down without a word."""
+    """The layer's slots are made, and the product is that of mixed types: nothing is cast down
+    without a word.
+    """
     rng = np.random.default_rng(8)
-    r, w, v = rng.normal(size=(20, 2, 3)), rng.normal(size=(6, 32)), rng.normal(size=(32, 1)) + 1j * rng.normal(size=(32, 1))
+    r, w, v = (
+        rng.normal(size=(20, 2, 3)),
+        rng.normal(size=(6, 32)),
+        rng.normal(size=(32, 1)) + 1j * rng.normal(size=(32, 1)),
+    )
 
     def read(column):
         ops = Jets(np, 2, 3)
         bias, square = ops.parameter(np.zeros(32)), ops.parameter(np.eye(32))
-        h = ops.dense(ops.dense(ops.flatten(ops.coordinates(r)), ops.parameter(w), bias, "tanh"), square, bias, "tanh")
+        h = ops.dense(
+            ops.dense(ops.flatten(ops.coordinates(r)), ops.parameter(w), bias, "tanh"),
+            square,
+            bias,
+            "tanh",
+        )
         return ops.read(ops.total(ops.affine(h, ops.parameter(column))))
 
-    for both, real, imaginary in zip(read(v), read(v.real.copy()), read(v.imag.copy()), strict=True):
+    for both, real, imaginary in zip(
+        read(v), read(v.real.copy()), read(v.imag.copy()), strict=True
+    ):
         np.testing.assert_allclose(both, real + 1j * imaginary, rtol=1e-12, atol=1e-12)
 
 
 def test_the_target_decides():
-    """Vectors and registers by the features that numba compiles for: part of the key of its cache, so that no other code is ever loaded."""
+    """Vectors and registers by the features that numba compiles for: part of the key of its cache,
+    so that no other code is ever loaded.
+    """
     assert numba_product.registers("+sse2,+avx,+avx2,+fma,+avx512f") == (512, 12, 2)
     assert numba_product.registers("+avx,+avx2,+fma,-avx512f") == (256, 6, 2)
     assert numba_product.registers("+neon,+fp-armv8") == (128, 6, 4)
@@ -201,13 +302,25 @@ def test_the_target_decides():
 
 @compiled_only
 def test_what_layers_carry():
-    """The widest layer whose slots are made: neither the first, nor the last before a column where that is compiled."""
-    assert [carried(w, 8) for w in ([6, 64], [6, 64, 64], [6, 128, 48, 64], [6, 64, 7], [6, 64, 640], [6, 64, 640, 640])] == [64, 1, 48, 64, 1, 640]
+    """The widest layer whose slots are made: neither the first, nor the last before a column where
+    that is compiled.
+    """
+    assert [
+        carried(w, 8)
+        for w in (
+            [6, 64],
+            [6, 64, 64],
+            [6, 128, 48, 64],
+            [6, 64, 7],
+            [6, 64, 640],
+            [6, 64, 640, 640],
+        )
+    ] == [64, 1, 48, 64, 1, 640]
 
 
 def test_other_processors_use_blas(monkeypatch):
     monkeypatch.setattr(cpu, "LEAST", np.inf)
     a, b = matrices(128, 18, 64, np.float64)
     assert cpu.matrix_product(a, b, False, False) is None and not cpu.fits_layer(128, 18, 64, 8)
-    assert carried([18, 64, 64], 8) == 64                    # slots are made, and tiles cut for them
+    assert carried([18, 64, 64], 8) == 64  # slots are made, and tiles cut for them
     np.testing.assert_allclose(products.matmul(a, b), a @ b, rtol=1e-13, atol=1e-13)

@@ -9,17 +9,35 @@ from vmcnet.sampling.metropolis import compiled_step, plain_step
 
 
 def test_normals():
-    """Within rounding of Box and Muller in extended precision, at the ends of the words' range too; float32 is the rounded float64."""
+    """Within rounding of Box and Muller in extended precision, at the ends of the words' range too;
+    float32 is the rounded float64.
+    """
     rng = np.random.default_rng(4)
-    ends = np.array([0, 2**64 - 1, 2**11, 2**63, 2**63 - 2**11, 2**64 - 2**12, 2**62, 3 * 2**62], np.uint64)
-    words = np.concatenate([rng.integers(0, 2**64, 5000, np.uint64), np.repeat(ends, 8), rng.integers(0, 2**64, 5000, np.uint64), np.tile(ends, 8)])
+    ends = np.array(
+        [0, 2**64 - 1, 2**11, 2**63, 2**63 - 2**11, 2**64 - 2**12, 2**62, 3 * 2**62], np.uint64
+    )
+    words = np.concatenate(
+        [
+            rng.integers(0, 2**64, 5000, np.uint64),
+            np.repeat(ends, 8),
+            rng.integers(0, 2**64, 5000, np.uint64),
+            np.tile(ends, 8),
+        ]
+    )
     found, known = cpu.normals(words, np.float64), normals(np, words)
     np.testing.assert_allclose(found, known, rtol=2e-15, atol=2e-15)
     u = uniforms(np, words)
-    assert np.array_equal(cpu.uniforms(words, np.float64), u) and np.array_equal(cpu.uniforms(words, np.float32), u.astype(np.float32))
-    radius, angle = np.sqrt(-2 * np.log(u[: len(u) // 2].astype(np.longdouble))), (2 * np.pi * u[len(u) // 2:]).astype(np.longdouble)
+    assert np.array_equal(cpu.uniforms(words, np.float64), u) and np.array_equal(
+        cpu.uniforms(words, np.float32), u.astype(np.float32)
+    )
+    radius, angle = (
+        np.sqrt(-2 * np.log(u[: len(u) // 2].astype(np.longdouble))),
+        (2 * np.pi * u[len(u) // 2 :]).astype(np.longdouble),
+    )
     exact = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
-    assert (np.abs(found - exact) <= 4 * np.finfo(float).eps * np.maximum(np.abs(exact), 2.0**-60)).all()
+    assert (
+        np.abs(found - exact) <= 4 * np.finfo(float).eps * np.maximum(np.abs(exact), 2.0**-60)
+    ).all()
     assert np.array_equal(cpu.normals(words, np.float32), found.astype(np.float32))
 
 
@@ -30,7 +48,10 @@ def test_metropolis_step(dtype):
     rng = np.random.default_rng(5)
     real = np.float32 if dtype == np.float32 else np.float64
     log, trial_log = rng.normal(size=(2, 60)).astype(real)
-    log[:4], trial_log[2:8] = [-np.inf, np.nan, -np.inf, 0], [-np.inf, np.nan, -np.inf, np.nan, np.inf, 0]
+    log[:4], trial_log[2:8] = (
+        [-np.inf, np.nan, -np.inf, 0],
+        [-np.inf, np.nan, -np.inf, np.nan, np.inf, 0],
+    )
     if dtype == np.complex128:
         log, trial_log = log + 1j * rng.normal(size=60), trial_log + 1j * rng.normal(size=60)
     r, trial = rng.normal(size=(2, 60, 3, 2)).astype(real)

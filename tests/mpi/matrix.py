@@ -1,4 +1,6 @@
-"""Run as a script under mpiexec: rank 0 prints a hash of every case's parameters, walkers and series, straight through and stopped half way."""
+"""Run as a script under mpiexec: rank 0 prints a hash of every case's parameters, walkers and
+series, straight through and stopped half way.
+"""
 
 import hashlib
 import json
@@ -9,16 +11,47 @@ import numpy as np
 
 import vmcnet as vmc
 from vmcnet.likelihood import DataPopulation
-from vmcnet.optimizers import SGD, SPRING, SR, SRCG, AdaGrad, Adam, Constant, Cosine, InverseDecay, MinSR, Momentum, RMSprop
+from vmcnet.optimizers import (
+    SGD,
+    SPRING,
+    SR,
+    SRCG,
+    AdaGrad,
+    Adam,
+    Constant,
+    Cosine,
+    InverseDecay,
+    MinSR,
+    Momentum,
+    RMSprop,
+)
 from vmcnet.population import Population
 from vmcnet.sampling import Exchange, Gaussian, Langevin, OneParticle, SpinFlip
 from vmcnet.sampling.gibbs import Gibbs
 from vmcnet.sampling.thermal import Thermal
-from vmcnet.systems import ClassicalIsing, DoubleWell, Heisenberg, Particles, Potts, QuantumDot, TransverseIsing, TrappedBosons
+from vmcnet.systems import (
+    ClassicalIsing,
+    DoubleWell,
+    Heisenberg,
+    Particles,
+    Potts,
+    QuantumDot,
+    TransverseIsing,
+    TrappedBosons,
+)
 from vmcnet.training import TrainingState, initial_state, run_training
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import (
-    BinaryRBM, Boltzmann, EllipticalGaussian, FeedForward, GaussianEnvelope, GaussianRBM, HardCoreJastrow, PadeJastrow, SpinJastrow, SpinNetwork,
+    BinaryRBM,
+    Boltzmann,
+    EllipticalGaussian,
+    FeedForward,
+    GaussianEnvelope,
+    GaussianRBM,
+    HardCoreJastrow,
+    PadeJastrow,
+    SpinJastrow,
+    SpinNetwork,
 )
 
 
@@ -32,35 +65,112 @@ class Case(NamedTuple):
     data: Any = None
 
 
-DOT, LINE, WELL = QuantumDot(2), QuantumDot(2, dimensions=1, interaction="soft_coulomb"), DoubleWell(2, dimensions=2)
-SPHERES, OWN = TrappedBosons(5, diameter=0.05, omega_z=2.0), Particles(3, 2, {"quartic": lambda r: (r**4).sum(axis=(1, 2))})
-CHAIN, SECTOR, ISING, POTTS = TransverseIsing([7], field=0.8), Heisenberg([8], second=0.4), ClassicalIsing([3, 3], 2.4), Potts([3, 3])
-SAMPLES = Walkers(np.zeros((50, 9, 0)), np.where(np.random.default_rng(1).random((50, 9)) < 0.7, 1, -1).astype(np.int8))
+DOT, LINE, WELL = (
+    QuantumDot(2),
+    QuantumDot(2, dimensions=1, interaction="soft_coulomb"),
+    DoubleWell(2, dimensions=2),
+)
+SPHERES, OWN = (
+    TrappedBosons(5, diameter=0.05, omega_z=2.0),
+    Particles(3, 2, {"quartic": lambda r: (r**4).sum(axis=(1, 2))}),
+)
+CHAIN, SECTOR, ISING, POTTS = (
+    TransverseIsing([7], field=0.8),
+    Heisenberg([8], second=0.4),
+    ClassicalIsing([3, 3], 2.4),
+    Potts([3, 3]),
+)
+SAMPLES = Walkers(
+    np.zeros((50, 9, 0)),
+    np.where(np.random.default_rng(1).random((50, 9)) < 0.7, 1, -1).astype(np.int8),
+)
 CASES = {
-    "sgd, cosine; Gaussian moves; Boltzmann machine": Case(DOT, GaussianRBM(DOT, 2) * PadeJastrow(DOT), SGD(0.05, Cosine(4, 0.1)), Gaussian(), None),
+    "sgd, cosine; Gaussian moves; Boltzmann machine": Case(
+        DOT, GaussianRBM(DOT, 2) * PadeJastrow(DOT), SGD(0.05, Cosine(4, 0.1)), Gaussian(), None
+    ),
     "heavy ball, warm-up; Langevin; symmetric network": Case(
-        DOT, GaussianEnvelope(DOT) * PadeJastrow(DOT) * FeedForward(DOT, [4, 4], symmetric=True, pairs=True, head=[3]),
-        Momentum(0.01, schedule=Constant(3)), Langevin(), 3.0),
+        DOT,
+        GaussianEnvelope(DOT)
+        * PadeJastrow(DOT)
+        * FeedForward(DOT, [4, 4], symmetric=True, pairs=True, head=[3]),
+        Momentum(0.01, schedule=Constant(3)),
+        Langevin(),
+        3.0,
+    ),
     "Nesterov, norm limit; one particle; hard spheres": Case(
-        SPHERES, EllipticalGaussian(SPHERES) * HardCoreJastrow(SPHERES), Momentum(0.01, nesterov=True, max_norm=0.01), OneParticle(), None),
+        SPHERES,
+        EllipticalGaussian(SPHERES) * HardCoreJastrow(SPHERES),
+        Momentum(0.01, nesterov=True, max_norm=0.01),
+        OneParticle(),
+        None,
+    ),
     "AdaGrad; Langevin; hard spheres with a network": Case(
-        SPHERES, EllipticalGaussian(SPHERES) * HardCoreJastrow(SPHERES) * FeedForward(SPHERES, [3], symmetric=True), AdaGrad(0.05), Langevin(), 5.0),
+        SPHERES,
+        EllipticalGaussian(SPHERES)
+        * HardCoreJastrow(SPHERES)
+        * FeedForward(SPHERES, [3], symmetric=True),
+        AdaGrad(0.05),
+        Langevin(),
+        5.0,
+    ),
     "RMSprop, inverse decay; Langevin; flat network on a line": Case(
-        LINE, GaussianEnvelope(LINE) * FeedForward(LINE, [4], "silu"), RMSprop(0.01, schedule=InverseDecay(3.0)), Langevin(), None),
+        LINE,
+        GaussianEnvelope(LINE) * FeedForward(LINE, [4], "silu"),
+        RMSprop(0.01, schedule=InverseDecay(3.0)),
+        Langevin(),
+        None,
+    ),
     "Adam, weight decay; one particle; double well": Case(
-        WELL, GaussianEnvelope(WELL) * FeedForward(WELL, [4, 4], "gelu", skip=True), Adam(0.01, weight_decay=0.1), OneParticle(), 2.0),
-    "Adam; Gaussian moves; own potential": Case(OWN, GaussianEnvelope(OWN), Adam(0.05), Gaussian(), None),
-    "random flips, the last or not; machine; minSR": Case(CHAIN, BinaryRBM(CHAIN), SGD(0.05), SpinFlip(CHAIN), natural=MinSR(1e-2)),
+        WELL,
+        GaussianEnvelope(WELL) * FeedForward(WELL, [4, 4], "gelu", skip=True),
+        Adam(0.01, weight_decay=0.1),
+        OneParticle(),
+        2.0,
+    ),
+    "Adam; Gaussian moves; own potential": Case(
+        OWN, GaussianEnvelope(OWN), Adam(0.05), Gaussian(), None
+    ),
+    "random flips, the last or not; machine; minSR": Case(
+        CHAIN, BinaryRBM(CHAIN), SGD(0.05), SpinFlip(CHAIN), natural=MinSR(1e-2)
+    ),
     "systematic flips, heat bath; machine; SR": Case(
-        CHAIN, BinaryRBM(CHAIN), Adam(0.01), SpinFlip(CHAIN, "systematic", "heat_bath"), natural=SR(1e-2, shift_decay=0.9)),
+        CHAIN,
+        BinaryRBM(CHAIN),
+        Adam(0.01),
+        SpinFlip(CHAIN, "systematic", "heat_bath"),
+        natural=SR(1e-2, shift_decay=0.9),
+    ),
     "random flips; network and Jastrow step by step; minSR": Case(
-        CHAIN, SpinNetwork(CHAIN, [4], weights="complex") * SpinJastrow(CHAIN), SGD(0.05), SpinFlip(CHAIN), natural=MinSR(1e-2, 1e-2, max_norm=0.5)),
-    "exchange; complex machine; SPRING": Case(SECTOR, BinaryRBM(SECTOR, weights="complex"), Momentum(0.02), Exchange(SECTOR), natural=SPRING(1e-2)),
+        CHAIN,
+        SpinNetwork(CHAIN, [4], weights="complex") * SpinJastrow(CHAIN),
+        SGD(0.05),
+        SpinFlip(CHAIN),
+        natural=MinSR(1e-2, 1e-2, max_norm=0.5),
+    ),
+    "exchange; complex machine; SPRING": Case(
+        SECTOR,
+        BinaryRBM(SECTOR, weights="complex"),
+        Momentum(0.02),
+        Exchange(SECTOR),
+        natural=SPRING(1e-2),
+    ),
     "systematic exchange, heat bath; symmetric machine; conjugate gradients": Case(
-        SECTOR, BinaryRBM(SECTOR, 2, symmetric=True), SGD(0.05), Exchange(SECTOR, "systematic", "heat_bath"), natural=SRCG(1e-3, 1e-2)),
+        SECTOR,
+        BinaryRBM(SECTOR, 2, symmetric=True),
+        SGD(0.05),
+        Exchange(SECTOR, "systematic", "heat_bath"),
+        natural=SRCG(1e-3, 1e-2),
+    ),
     "Gibbs; product of machines; SPRING": Case(
-        CHAIN, BinaryRBM(CHAIN) * BinaryRBM(CHAIN, 1, symmetric=True), SGD(0.05), Gibbs(CHAIN), natural=SPRING(0.0, 1e-2, momentum=0.8)),
-    "Gibbs; likelihood of data": Case(ISING, BinaryRBM(ISING), SGD(0.05), Gibbs(ISING), data=SAMPLES),
+        CHAIN,
+        BinaryRBM(CHAIN) * BinaryRBM(CHAIN, 1, symmetric=True),
+        SGD(0.05),
+        Gibbs(CHAIN),
+        natural=SPRING(0.0, 1e-2, momentum=0.8),
+    ),
+    "Gibbs; likelihood of data": Case(
+        ISING, BinaryRBM(ISING), SGD(0.05), Gibbs(ISING), data=SAMPLES
+    ),
     "heat bath of a classical model": Case(POTTS, Boltzmann(POTTS), SGD(0.05), Thermal(POTTS)),
 }
 WALKERS, BLOCK, ITERATIONS = 32, 4, 6
@@ -71,25 +181,48 @@ def advance(population, case, state, until, series):
         if phase == "training":
             series.extend(v for k, v in row.items() if k not in ("seconds", "communication"))
 
-    run_training(population, case.optimizer, state, iterations=until, steps=3, warmup=2, record=record, save=lambda state: None, poll=lambda: 0,
-                 clip=case.clip, natural=case.natural)
+    run_training(
+        population,
+        case.optimizer,
+        state,
+        iterations=until,
+        steps=3,
+        warmup=2,
+        record=record,
+        save=lambda state: None,
+        poll=lambda: 0,
+        clip=case.clip,
+        natural=case.natural,
+    )
 
 
 def digest(population, state, series):
     r, s = population.collect()
     if r is None:
         return None
-    parts = [state.theta, r, s, np.array(series, float), np.array([state.step_size]), *state.optimizer.values(), *state.natural.values()]
+    parts = [
+        state.theta,
+        r,
+        s,
+        np.array(series, float),
+        np.array([state.step_size]),
+        *state.optimizer.values(),
+        *state.natural.values(),
+    ]
     return hashlib.sha256(b"".join(np.ascontiguousarray(p).tobytes() for p in parts)).hexdigest()
 
 
 def both(comm, name):
-    """Hashes of the run straight through, and of one whose second half starts from copies of state and walkers alone."""
+    """Hashes of the run straight through, and of one whose second half starts from copies of state
+    and walkers alone.
+    """
     case, hashes = CASES[name], []
 
     def population():
         arguments = case.system, case.psi, case.sampler, comm, 5, WALKERS, BLOCK
-        return Population(*arguments) if case.data is None else DataPopulation(case.data, *arguments)
+        return (
+            Population(*arguments) if case.data is None else DataPopulation(case.data, *arguments)
+        )
 
     for stops in ((ITERATIONS,), (ITERATIONS // 2, ITERATIONS)):
         people, series = population(), []
@@ -98,8 +231,19 @@ def both(comm, name):
         for until in stops:
             advance(people, case, state, until, series)
             r, s = comm.broadcast(people.collect())
-            kept = [{k: v.copy() for k, v in part.items()} for part in (state.optimizer, state.natural)]
-            state = TrainingState(state.theta.copy(), kept[0], float(state.step_size), state.warmed, state.iteration, state.rollbacks, state.trend, kept[1])
+            kept = [
+                {k: v.copy() for k, v in part.items()} for part in (state.optimizer, state.natural)
+            ]
+            state = TrainingState(
+                state.theta.copy(),
+                kept[0],
+                float(state.step_size),
+                state.warmed,
+                state.iteration,
+                state.rollbacks,
+                state.trend,
+                kept[1],
+            )
             people = population()
             people.load(r, s)
         hashes.append(digest(people, state, series))

@@ -41,7 +41,7 @@ class Counting(SerialCommunicator):
         return value
 
 
-ROW = ("allgather", (4, 10 + 2 * 4))             # 10 numbers, then mean and M2 of E_L and of three terms
+ROW = ("allgather", (4, 10 + 2 * 4))  # 10 numbers, then mean and M2 of E_L and of three terms
 
 
 def population():
@@ -60,7 +60,17 @@ def test_collectives_of_training():
     people, optimizer = population(), Adam(0.01)
     size = people.wavefunction.layout.size
     state = initial_state(people.wavefunction, optimizer, 1, 1.0)
-    run_training(people, optimizer, state, iterations=5, steps=2, warmup=3, record=nothing, save=nothing, poll=nothing)
+    run_training(
+        people,
+        optimizer,
+        state,
+        iterations=5,
+        steps=2,
+        warmup=3,
+        record=nothing,
+        save=nothing,
+        poll=nothing,
+    )
     one = [ROW, ("reduce_max", (size,)), ("reduce_sum", (1, size))]
     assert people.comm.calls == 3 * [ROW] + 5 * one
 
@@ -69,7 +79,17 @@ def test_collectives_of_an_evaluation():
     people = population()
     theta = people.wavefunction.start(Stream(1, 3, 0, 0))
     state = initial_evaluation(people, 0, 1.0)
-    run_evaluation(people, theta, state, steps=6, interval=2, warmup=3, record=nothing, save=nothing, poll=nothing)
+    run_evaluation(
+        people,
+        theta,
+        state,
+        steps=6,
+        interval=2,
+        warmup=3,
+        record=nothing,
+        save=nothing,
+        poll=nothing,
+    )
     assert people.comm.calls == 9 * [ROW]
     people.comm.calls.clear()
     finish(people, state)
@@ -81,6 +101,16 @@ def test_no_collective_grows_with_the_number_of_steps():
     for steps in (1, 20):
         people, optimizer = population(), Adam(0.01)
         state = initial_state(people.wavefunction, optimizer, 1, 1.0)
-        run_training(people, optimizer, state, iterations=1, steps=steps, warmup=0, record=nothing, save=nothing, poll=nothing)
+        run_training(
+            people,
+            optimizer,
+            state,
+            iterations=1,
+            steps=steps,
+            warmup=0,
+            record=nothing,
+            save=nothing,
+            poll=nothing,
+        )
         lengths.append(sum(int(np.prod(shape)) for _, shape in people.comm.calls))
     assert lengths[0] == lengths[1]

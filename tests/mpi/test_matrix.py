@@ -1,4 +1,6 @@
-"""Every optimizer, natural gradient, schedule, sampler and wavefunction: the same bits on 1, 2, 3, 4 ranks and across a stop half way."""
+"""Every optimizer, natural gradient, schedule, sampler and wavefunction: the same bits on 1, 2, 3,
+4 ranks and across a stop half way.
+"""
 
 import json
 import subprocess
@@ -15,7 +17,12 @@ def hashes():
     found = {}
     for ranks in (1, 2, 3, 4):
         launcher = [str(BIN / "mpiexec"), "-n", str(ranks)] if ranks > 1 else []
-        done = subprocess.run(["timeout", "200", *launcher, sys.executable, "-m", "tests.mpi.matrix"], cwd=ROOT, capture_output=True, text=True)
+        done = subprocess.run(
+            ["timeout", "200", *launcher, sys.executable, "-m", "tests.mpi.matrix"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         found[ranks] = json.loads(done.stdout)
     return found

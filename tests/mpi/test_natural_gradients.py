@@ -1,4 +1,6 @@
-"""Natural gradients on several ranks: the same bits, also across a resume, and how often ranks talk."""
+"""Natural gradients on several ranks: the same bits, also across a resume, and how often ranks
+talk.
+"""
 
 import numpy as np
 import pytest
@@ -19,20 +21,44 @@ TABLES = {
 @pytest.fixture(scope="module", params=TABLES)
 def reference(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    (folder / "job.toml").write_text(f'{JOB}[optimizer]\ntype = "sgd"\nlearning_rate = 0.1\n[natural_gradient]\n{TABLES[request.param]}\n')
+    (folder / "job.toml").write_text(
+        f'{JOB}[optimizer]\ntype = "sgd"\nlearning_rate = '
+        f"0.1\n[natural_gradient]\n{TABLES[request.param]}\n"
+    )
     vmcnet("run", folder / "job.toml", "--output", folder / "one.h5")
     return folder
 
 
-@pytest.mark.parametrize("ranks", [pytest.param(2, marks=pytest.mark.verify), 3, pytest.param(4, marks=pytest.mark.verify)])
+@pytest.mark.parametrize(
+    "ranks",
+    [pytest.param(2, marks=pytest.mark.verify), 3, pytest.param(4, marks=pytest.mark.verify)],
+)
 def test_same_bits_on_any_number_of_ranks(reference, tmp_path, ranks):
     vmcnet("run", reference / "job.toml", "--output", tmp_path / "many.h5", ranks=ranks)
     same(reference / "one.h5", tmp_path / "many.h5")
 
 
 def test_half_then_resume_on_another_number_of_ranks(reference, tmp_path):
-    vmcnet("run", reference / "job.toml", "--output", tmp_path / "half.h5", "--set", "training.iterations=6", "--set", "evaluation.steps=0", ranks=3)
-    vmcnet("resume", tmp_path / "half.h5", "--set", "training.iterations=12", "--set", "evaluation.steps=20", ranks=2)
+    vmcnet(
+        "run",
+        reference / "job.toml",
+        "--output",
+        tmp_path / "half.h5",
+        "--set",
+        "training.iterations=6",
+        "--set",
+        "evaluation.steps=0",
+        ranks=3,
+    )
+    vmcnet(
+        "resume",
+        tmp_path / "half.h5",
+        "--set",
+        "training.iterations=12",
+        "--set",
+        "evaluation.steps=20",
+        ranks=2,
+    )
     same(reference / "one.h5", tmp_path / "half.h5")
 
 
@@ -41,13 +67,19 @@ def sums(*shape, limbs=1):
 
 
 def test_collectives():
-    """population(): 4 blocks of 8 walkers, P = 2 + 4 + 8 + 1 + 1 parameters, 8 of them the weights of a dense layer met once, 2 its biases."""
+    """population(): 4 blocks of 8 walkers, P = 2 + 4 + 8 + 1 + 1 parameters, 8 of them the weights
+    of a dense layer met once, 2 its biases.
+    """
     people, size = population(), 16
     assert people.wavefunction.layout.size == size
     blocks, walkers = 4, 8
-    first = [ROW, *sums(2 * size + 2)]                                  # F, <O> and the two parts of <E_L - <E>>
-    gram = [("allgather", (blocks, walkers, 5)), ("allgather", (blocks, walkers, 2)), ("allgather", (blocks, walkers, 6)),
-            ("gather", (blocks, blocks // 2 + 1, walkers, walkers))]
+    first = [ROW, *sums(2 * size + 2)]  # F, <O> and the two parts of <E_L - <E>>
+    gram = [
+        ("allgather", (blocks, walkers, 5)),
+        ("allgather", (blocks, walkers, 2)),
+        ("allgather", (blocks, walkers, 6)),
+        ("gather", (blocks, blocks // 2 + 1, walkers, walkers)),
+    ]
     solved = [("gather", (blocks, walkers)), ("broadcast", None), *sums(size)]
     built = [("allgather", (blocks, walkers, size)), gram[-1]]
     expected = {
@@ -59,7 +91,18 @@ def test_collectives():
     for method, calls in expected.items():
         people = population()
         state = initial_state(people.wavefunction, SGD(0.1), 1, 1.0, method)
-        run_training(people, SGD(0.1), state, iterations=2, steps=1, warmup=0, record=nothing, save=nothing, poll=nothing, natural=method)
+        run_training(
+            people,
+            SGD(0.1),
+            state,
+            iterations=2,
+            steps=1,
+            warmup=0,
+            record=nothing,
+            save=nothing,
+            poll=nothing,
+            natural=method,
+        )
         assert people.comm.calls == 2 * calls, method.name
 
 
@@ -67,9 +110,21 @@ def test_one_reduction_a_product():
     people, rows = population(), []
     method = SRCG(0.01, tolerance=1e-8)
     state = initial_state(people.wavefunction, SGD(0.1), 1, 1.0, method)
-    run_training(people, SGD(0.1), state, iterations=1, steps=1, warmup=0, record=lambda phase, done, total, row: rows.append(row),
-                 save=nothing, poll=nothing, natural=method)
+    run_training(
+        people,
+        SGD(0.1),
+        state,
+        iterations=1,
+        steps=1,
+        warmup=0,
+        record=lambda phase, done, total, row: rows.append(row),
+        save=nothing,
+        poll=nothing,
+        natural=method,
+    )
     products = int(rows[0]["solver_products"])
     assert 2 < products < 200
-    assert people.comm.calls[5:] == products * [("reduce_sum", (2, 16))] and people.comm.calls[3:5] == sums(16)
+    assert people.comm.calls[5:] == products * [("reduce_sum", (2, 16))] and people.comm.calls[
+        3:5
+    ] == sums(16)
     assert np.isfinite(list(rows[0].values())).all()

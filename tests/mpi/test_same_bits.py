@@ -20,6 +20,24 @@ def test_same_bits_on_any_number_of_ranks(reference, tmp_path, ranks):
 
 
 def test_half_then_resume_on_another_number_of_ranks(reference, tmp_path):
-    vmcnet("run", reference / "job.toml", "--output", tmp_path / "half.h5", "--set", "training.iterations=6", "--set", "evaluation.steps=0", ranks=2)
-    vmcnet("resume", tmp_path / "half.h5", "--set", "training.iterations=12", "--set", "evaluation.steps=20", ranks=3)
+    vmcnet(
+        "run",
+        reference / "job.toml",
+        "--output",
+        tmp_path / "half.h5",
+        "--set",
+        "training.iterations=6",
+        "--set",
+        "evaluation.steps=0",
+        ranks=2,
+    )
+    vmcnet(
+        "resume",
+        tmp_path / "half.h5",
+        "--set",
+        "training.iterations=12",
+        "--set",
+        "evaluation.steps=20",
+        ranks=3,
+    )
     same(reference / "one.h5", tmp_path / "half.h5")

@@ -1,4 +1,6 @@
-"""Optimizers against optax's sequences, against their published formulas in 50 decimal digits, and on a function with a known minimum."""
+"""Optimizers against optax's sequences, against their published formulas in 50 decimal digits, and
+on a function with a known minimum.
+"""
 
 import json
 from decimal import Decimal, getcontext
@@ -65,17 +67,38 @@ def decimal_step(kind, keys, state, g, theta, t):
     return -rate * (m / (v.sqrt() + d["epsilon"]) + d["weight_decay"] * theta)
 
 
-@pytest.mark.parametrize(("kind", "keys"), [
-    ("Momentum", {"learning_rate": 0.03, "momentum": 0.7}), ("Momentum", {"learning_rate": 0.03, "momentum": 0.7, "nesterov": True}),
-    ("AdaGrad", {"learning_rate": 0.2, "epsilon": 0.01}), ("RMSprop", {"learning_rate": 0.02, "decay": 0.9, "epsilon": 0.03}),
-    ("Adam", {"learning_rate": 0.05, "beta1": 0.8, "beta2": 0.95, "epsilon": 0.02, "weight_decay": 0.3}),
-])
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("Momentum", {"learning_rate": 0.03, "momentum": 0.7}),
+        ("Momentum", {"learning_rate": 0.03, "momentum": 0.7, "nesterov": True}),
+        ("AdaGrad", {"learning_rate": 0.2, "epsilon": 0.01}),
+        ("RMSprop", {"learning_rate": 0.02, "decay": 0.9, "epsilon": 0.03}),
+        (
+            "Adam",
+            {
+                "learning_rate": 0.05,
+                "beta1": 0.8,
+                "beta2": 0.95,
+                "epsilon": 0.02,
+                "weight_decay": 0.3,
+            },
+        ),
+    ],
+)
 def test_published_formulas(kind, keys):
     getcontext().prec = 50
-    found, exact, states = follow(getattr(optimizers, kind)(**keys)), [Decimal(x) for x in START], [{} for _ in START]
+    found, exact, states = (
+        follow(getattr(optimizers, kind)(**keys)),
+        [Decimal(x) for x in START],
+        [{} for _ in START],
+    )
     for k in range(STEPS):
         g = gradient(k, [float(x) for x in exact])
-        exact = [x + decimal_step(kind, keys, s, gi, x, k + 1) for x, s, gi in zip(exact, states, g, strict=True)]
+        exact = [
+            x + decimal_step(kind, keys, s, gi, x, k + 1)
+            for x, s, gi in zip(exact, states, g, strict=True)
+        ]
         np.testing.assert_allclose(found[k], np.array(exact, float), rtol=1e-12, atol=1e-12)
 
 
@@ -84,9 +107,18 @@ def test_first_step_of_adam_is_the_learning_rate():
     np.testing.assert_allclose(step, [-0.01, 0.01], rtol=2e-5)
 
 
-@pytest.mark.parametrize("optimizer", [
-    SGD(0.3), Momentum(0.1), Momentum(0.1, nesterov=True), AdaGrad(1.0), RMSprop(0.05, schedule=InverseDecay(20.0)), Adam(0.1, schedule=Cosine(400)),
-], ids=lambda o: f"{o.name}{'+' if getattr(o, 'nesterov', False) else ''}")
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        SGD(0.3),
+        Momentum(0.1),
+        Momentum(0.1, nesterov=True),
+        AdaGrad(1.0),
+        RMSprop(0.05, schedule=InverseDecay(20.0)),
+        Adam(0.1, schedule=Cosine(400)),
+    ],
+    ids=lambda o: f"{o.name}{'+' if getattr(o, 'nesterov', False) else ''}",
+)
 def test_minimum_of_a_quadratic(optimizer):
     """Curvatures 1 and 0.1: theta reaches the minimum (2, -1)."""
     theta, state = np.array([0.0, 0.0]), optimizer.start(2)
@@ -99,10 +131,17 @@ def test_minimum_of_a_quadratic(optimizer):
 def test_schedules():
     assert [Constant().factor(t) for t in (0, 5)] == [1.0, 1.0]
     assert [Constant(3).factor(t) for t in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert [InverseDecay(10.0, warmup=2).factor(t) for t in (0, 2, 12, 32)] == [1 / 3, 1.0, 0.5, 0.25]
+    assert [InverseDecay(10.0, warmup=2).factor(t) for t in (0, 2, 12, 32)] == [
+        1 / 3,
+        1.0,
+        0.5,
+        0.25,
+    ]
     assert InverseDecay(10.0, 0.5).factor(30) == 0.5
     cosine = Cosine(100, floor=0.2)
-    np.testing.assert_allclose([cosine.factor(t) for t in (0, 50, 100, 1000)], [1.0, 0.6, 0.2, 0.2], rtol=1e-15)
+    np.testing.assert_allclose(
+        [cosine.factor(t) for t in (0, 50, 100, 1000)], [1.0, 0.6, 0.2, 0.2], rtol=1e-15
+    )
 
 
 def test_norm_limit():
@@ -112,13 +151,27 @@ def test_norm_limit():
     np.testing.assert_array_equal(step, [-3.0, 4.0])
 
 
-@pytest.mark.parametrize(("make", "words"), [
-    (lambda: SGD(0.0), "SGD learning_rate"), (lambda: Adam(-1.0), "Adam learning_rate"), (lambda: Adam(0.1, beta1=1.0), "beta1"),
-    (lambda: Adam(0.1, beta2=-0.1), "beta2"), (lambda: Adam(0.1, epsilon=0.0), "epsilon"), (lambda: SGD(float("nan")), "learning_rate"),
-    (lambda: Adam(0.1, weight_decay=-1.0), "weight_decay"), (lambda: Momentum(0.1, 1.0), "momentum"), (lambda: RMSprop(0.1, decay=1.0), "decay"),
-    (lambda: AdaGrad(0.1, 0.0), "epsilon"), (lambda: SGD(0.1, max_norm=0.0), "max_norm"), (lambda: Constant(-1), "warmup"),
-    (lambda: InverseDecay(0.0), "delay"), (lambda: InverseDecay(1.0, -1.0), "power"), (lambda: Cosine(0), "iterations"), (lambda: Cosine(5, 1.5), "floor"),
-])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: SGD(0.0), "SGD learning_rate"),
+        (lambda: Adam(-1.0), "Adam learning_rate"),
+        (lambda: Adam(0.1, beta1=1.0), "beta1"),
+        (lambda: Adam(0.1, beta2=-0.1), "beta2"),
+        (lambda: Adam(0.1, epsilon=0.0), "epsilon"),
+        (lambda: SGD(float("nan")), "learning_rate"),
+        (lambda: Adam(0.1, weight_decay=-1.0), "weight_decay"),
+        (lambda: Momentum(0.1, 1.0), "momentum"),
+        (lambda: RMSprop(0.1, decay=1.0), "decay"),
+        (lambda: AdaGrad(0.1, 0.0), "epsilon"),
+        (lambda: SGD(0.1, max_norm=0.0), "max_norm"),
+        (lambda: Constant(-1), "warmup"),
+        (lambda: InverseDecay(0.0), "delay"),
+        (lambda: InverseDecay(1.0, -1.0), "power"),
+        (lambda: Cosine(0), "iterations"),
+        (lambda: Cosine(5, 1.5), "floor"),
+    ],
+)
 def test_refusals(make, words):
     with pytest.raises(ValueError, match=words):
         make()

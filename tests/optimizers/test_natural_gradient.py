@@ -1,4 +1,6 @@
-"""Natural gradients: one direction by four ways, the metric against finite rotations of an enumerated state, ranks, refusals."""
+"""Natural gradients: one direction by four ways, the metric against finite rotations of an
+enumerated state, ranks, refusals.
+"""
 
 import numpy as np
 import pytest
@@ -19,24 +21,42 @@ from vmcnet.wavefunctions.base import Wavefunction
 
 
 class Network(Wavefunction):
-    """Two dense layers used once, one used twice, a bias and a positive scale; complex: a phase of its own layer, and a layer of complex input."""
+    """Two dense layers used once, one used twice, a bias and a positive scale; complex: a phase of
+    its own layer, and a layer of complex input.
+    """
 
     name = "network"
 
     def __init__(self, system, complex_valued):
-        self.particles, self.dimensions, self.complex_valued = system.particles, system.dimensions, complex_valued
+        self.particles, self.dimensions, self.complex_valued = (
+            system.particles,
+            system.dimensions,
+            complex_valued,
+        )
         n = system.particles * system.dimensions
-        self.layout = (Layout().add("scale", (), POSITIVE).add("first", (n, 5)).add("bias", (5,)).add("second", (5, 3)).add("twice", (3, 3)))
+        self.layout = (
+            Layout()
+            .add("scale", (), POSITIVE)
+            .add("first", (n, 5))
+            .add("bias", (5,))
+            .add("second", (5, 3))
+            .add("twice", (3, 3))
+        )
         if complex_valued:
             self.layout.add("phase", (n, 4)).add("mixed", (4, 2))
 
     def initial(self, stream):
-        values = {k: (0.2 if k in ("phase", "mixed") else 0.4) * stream.normal(e.shape) for k, e in self.layout.entries.items()}
+        values = {
+            k: (0.2 if k in ("phase", "mixed") else 0.4) * stream.normal(e.shape)
+            for k, e in self.layout.entries.items()
+        }
         return {**values, "scale": 0.7}
 
     def log_psi(self, ops, theta, walkers):
         x = ops.flatten(walkers.r)
-        y = ops.tanh(ops.affine(ops.tanh(ops.affine(x, theta["first"], theta["bias"])), theta["second"]))
+        y = ops.tanh(
+            ops.affine(ops.tanh(ops.affine(x, theta["first"], theta["bias"])), theta["second"])
+        )
         y = ops.affine(ops.tanh(ops.affine(y, theta["twice"])), theta["twice"])
         log = ops.sum(y, axis=-1) - ops.sum(x * x, axis=-1) * theta["scale"]
         if self.complex_valued:
@@ -57,7 +77,9 @@ CASES = {
 
 def population(name, blocks=4, comm=None):
     system, psi = CASES[name]
-    made = Population(system, psi, default_sampler(system), comm or SerialCommunicator(), 1, 8 * blocks, 8)
+    made = Population(
+        system, psi, default_sampler(system), comm or SerialCommunicator(), 1, 8 * blocks, 8
+    )
     made.start()
     theta = psi.start(Stream(9, 0, 0, 0))
     return made, theta
@@ -66,7 +88,13 @@ def population(name, blocks=4, comm=None):
 def tangents(name, blocks=4):
     people, theta = population(name, blocks)
     summary, energies = people.advance(theta, 2, 0, 3, 0.5)
-    return people, people.tangents(theta, people.weights(summary, energies, None)), summary, energies, theta
+    return (
+        people,
+        people.tangents(theta, people.weights(summary, energies, None)),
+        summary,
+        energies,
+        theta,
+    )
 
 
 def direct(name, blocks=4):
@@ -76,7 +104,11 @@ def direct(name, blocks=4):
     o = np.concatenate([psi.log_derivatives(w) for w in people.members.values()])
     e = np.concatenate([energies[b].total for b in people.own]) - summary.energy
     count = len(o)
-    return made, stacked((o - o.mean(axis=0)) / np.sqrt(count)), stacked((e - e.mean()) / np.sqrt(count))
+    return (
+        made,
+        stacked((o - o.mean(axis=0)) / np.sqrt(count)),
+        stacked((e - e.mean()) / np.sqrt(count)),
+    )
 
 
 @pytest.fixture(params=CASES)
@@ -84,7 +116,11 @@ def name(request):
     return request.param
 
 
-SHIFTS = {"absolute": {"shift": 1e-3}, "relative": {"shift": 0.0, "relative_shift": 1e-2}, "both": {"shift": 1e-4, "relative_shift": 1e-2}}
+SHIFTS = {
+    "absolute": {"shift": 1e-3},
+    "relative": {"shift": 0.0, "relative_shift": 1e-2},
+    "both": {"shift": 1e-4, "relative_shift": 1e-2},
+}
 
 
 @pytest.mark.parametrize("shift", SHIFTS)
@@ -95,7 +131,12 @@ def test_four_ways_to_one_direction(name, shift):
     exact = np.linalg.solve(s + d, x.T @ f)
     size = np.abs(exact).max()
     np.testing.assert_allclose(made.gradient, 2 * x.T @ f, rtol=1e-9, atol=1e-11 * size)
-    for method in (SR(**options), SRCG(**options, tolerance=1e-12, max_products=5000), MinSR(**options), SPRING(**options, momentum=0.9)):
+    for method in (
+        SR(**options),
+        SRCG(**options, tolerance=1e-12, max_products=5000),
+        MinSR(**options),
+        SPRING(**options, momentum=0.9),
+    ):
         found, state, row = method.direction(made, method.start(made.size), 0)
         np.testing.assert_allclose(found, exact, rtol=0, atol=1e-8 * size, err_msg=method.name)
         assert row["direction_norm"] == pytest.approx(np.linalg.norm(exact), rel=1e-8)
@@ -112,18 +153,30 @@ def test_pieces_of_the_metric(name):
     parts = 2 if made.dtype.kind == "c" else 1
     order = np.arange(len(x)).reshape(parts, 5, 8).transpose(1, 0, 2).ravel()
     np.testing.assert_allclose(made.gathered(made.residuals()), f[order], rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(made.gathered(made.product(v)), (x @ v)[order], rtol=1e-9, atol=1e-11)
-    np.testing.assert_allclose(made.transposed(made.dealt(f[order])), x.T @ f, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(
+        made.gathered(made.product(v)), (x @ v)[order], rtol=1e-9, atol=1e-11
+    )
+    np.testing.assert_allclose(
+        made.transposed(made.dealt(f[order])), x.T @ f, rtol=1e-9, atol=1e-11
+    )
     np.testing.assert_allclose(made.gram(), (x @ x.T)[np.ix_(order, order)], rtol=1e-9, atol=1e-12)
     scale = np.exp(v)
-    np.testing.assert_allclose(made.gram(scale), ((x * scale**2) @ x.T)[np.ix_(order, order)], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        made.gram(scale), ((x * scale**2) @ x.T)[np.ix_(order, order)], rtol=1e-9, atol=1e-12
+    )
 
 
 def test_only_dense_layers_met_once_stay_products():
-    """With their biases: what is left for the Gram matrix are the columns of the other parameters."""
-    expected = {"rbm x jastrow": ({"rbm.weights"}, {"rbm.a", "rbm.width", "jastrow.beta_unlike"}), "network": ({"first", "second"}, {"scale", "twice"}),
-                "complex network": ({"first", "second", "phase", "mixed"}, {"scale", "twice"}),
-                "machine": ({"weights"}, set()), "complex machine": ({"weights", "weights_imaginary"}, {"a_imaginary"})}
+    """With their biases: what is left for the Gram matrix are the columns of the other
+    parameters.
+    """
+    expected = {
+        "rbm x jastrow": ({"rbm.weights"}, {"rbm.a", "rbm.width", "jastrow.beta_unlike"}),
+        "network": ({"first", "second"}, {"scale", "twice"}),
+        "complex network": ({"first", "second", "phase", "mixed"}, {"scale", "twice"}),
+        "machine": ({"weights"}, set()),
+        "complex machine": ({"weights", "weights_imaginary"}, {"a_imaginary"}),
+    }
     for name, (layers, rest) in expected.items():
         people, theta = population(name)
         psi = people.wavefunction.bind(theta)
@@ -132,7 +185,12 @@ def test_only_dense_layers_met_once_stay_products():
         entries = people.wavefunction.layout.entries.values()
         block = LogDerivatives.of(pieces)
         assert {e.name for e in entries for s, _, _ in block.outers if e.slice == s} == layers
-        assert {e.name for e in entries for p in block.index[block.rest] if e.slice.start <= p < e.slice.stop} == rest
+        assert {
+            e.name
+            for e in entries
+            for p in block.index[block.rest]
+            if e.slice.start <= p < e.slice.stop
+        } == rest
         np.testing.assert_allclose(block.built().columns, psi.log_derivatives(walkers), rtol=1e-13)
 
 
@@ -144,13 +202,20 @@ def test_product_of_outer_products():
 
     for left, left2 in ((draw(4, 3), draw(5, 3)), (draw(4, 3).real, draw(5, 3).real)):
         right, right2 = draw(4, 2), draw(5, 2)
-        o, o2 = (stacked((a[:, :, None] * b[:, None]).reshape(len(a), -1)) for a, b in ((left, right), (left2, right2)))
-        np.testing.assert_allclose(outer_gram(left, right, left2, right2), o @ o2.T, rtol=1e-13, atol=1e-13)
+        o, o2 = (
+            stacked((a[:, :, None] * b[:, None]).reshape(len(a), -1))
+            for a, b in ((left, right), (left2, right2))
+        )
+        np.testing.assert_allclose(
+            outer_gram(left, right, left2, right2), o @ o2.T, rtol=1e-13, atol=1e-13
+        )
 
 
 @pytest.mark.parametrize("name", ["network", "complex network"])
 def test_metric_is_the_fubini_study_metric(name):
-    """d^T S d = 1 - |<psi|psi'>|^2 to second order, on a space of 12 states whose weights |psi|^2 are the integers of the walkers there."""
+    """d^T S d = 1 - |<psi|psi'>|^2 to second order, on a space of 12 states whose weights |psi|^2
+    are the integers of the walkers there.
+    """
     system, psi = CASES[name]
     rng = np.random.default_rng(5)
     states, counts = rng.normal(size=(12, 2, 2)), np.array([1, 5, 2, 8, 3, 1, 4, 9, 2, 6, 4, 3])
@@ -162,13 +227,24 @@ def test_metric_is_the_fubini_study_metric(name):
         return value / np.linalg.norm(value)
 
     r = np.repeat(states, counts, axis=0).reshape(4, 12, 2, 2)
-    made = Tangents(SerialCommunicator(), range(4), 4, 48,
-                    lambda b: LogDerivatives.of(psi.bind(theta).log_derivative_pieces(Walkers(r[b], system.labels(12)))), {b: np.zeros(12) for b in range(4)})
+    made = Tangents(
+        SerialCommunicator(),
+        range(4),
+        4,
+        48,
+        lambda b: LogDerivatives.of(
+            psi.bind(theta).log_derivative_pieces(Walkers(r[b], system.labels(12)))
+        ),
+        {b: np.zeros(12) for b in range(4)},
+    )
     metric, here = np.tril(made.metric()), vector(0.0)
     metric = metric + np.tril(metric, -1).T
 
     def distance(h, way):
-        return np.mean([1 - abs(np.vdot(here, vector(sign * h * way))) ** 2 for sign in (1, -1)]) / h**2
+        return (
+            np.mean([1 - abs(np.vdot(here, vector(sign * h * way))) ** 2 for sign in (1, -1)])
+            / h**2
+        )
 
     for way in rng.normal(size=(6, psi.layout.size)):
         found = (4 * distance(5e-3, way) - distance(1e-2, way)) / 3
@@ -181,7 +257,12 @@ def test_momentum_follows_its_formula(name):
     method, previous = SPRING(1e-2, momentum=0.7), np.random.default_rng(1).normal(size=made.size)
     d, state, _ = method.direction(made, {"previous": previous}, 0)
     a = np.concatenate([x, 0.1 * np.eye(made.size)])
-    np.testing.assert_allclose(d, np.linalg.lstsq(a, np.concatenate([f, 0.07 * previous]), rcond=None)[0], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(
+        d,
+        np.linalg.lstsq(a, np.concatenate([f, 0.07 * previous]), rcond=None)[0],
+        rtol=1e-8,
+        atol=1e-10,
+    )
     assert state["previous"] is d
 
 
@@ -203,13 +284,18 @@ def test_conjugate_gradients_start_from_the_last_direction():
     method = SRCG(1e-3, tolerance=1e-8)
     d, state, first = method.direction(made, method.start(made.size), 0)
     again, _, second = method.direction(made, state, 1)
-    assert second["solver_products"] == 1 < first["solver_products"] and second["solver_residual"] <= 1e-7
+    assert (
+        second["solver_products"] == 1 < first["solver_products"]
+        and second["solver_residual"] <= 1e-7
+    )
     few = SRCG(1e-3, tolerance=1e-8, max_products=3).direction(made, method.start(made.size), 0)[2]
     assert few["solver_products"] == 3 and few["solver_residual"] > 1e-8
 
 
 def test_nothing_depends_on_what_is_kept(monkeypatch, name):
-    """Blocks made anew at every use, columns exchanged in small parts, the metric in small tiles: directions stay."""
+    """Blocks made anew at every use, columns exchanged in small parts, the metric in small tiles:
+    directions stay.
+    """
     methods = [SR(1e-3), SRCG(1e-3), MinSR(1e-3), MinSR(0.0, 1e-2)]
     kept = [m.direction(tangents(name)[1], m.start(tangents(name)[1].size), 0)[0] for m in methods]
     monkeypatch.setattr("vmcnet.tangents.KEEP", 0)
@@ -218,23 +304,48 @@ def test_nothing_depends_on_what_is_kept(monkeypatch, name):
     monkeypatch.setattr("vmcnet.tangents.EXCHANGE", 2000)
     monkeypatch.setattr("vmcnet.tangents.TILE", 100)
     for m, d in zip(methods, kept, strict=True):
-        np.testing.assert_allclose(m.direction(tangents(name)[1], m.start(len(d)), 0)[0], d, rtol=0, atol=1e-9 * np.abs(d).max())
+        np.testing.assert_allclose(
+            m.direction(tangents(name)[1], m.start(len(d)), 0)[0],
+            d,
+            rtol=0,
+            atol=1e-9 * np.abs(d).max(),
+        )
 
 
 def test_descent_on_an_oscillator():
-    """One natural step of length 1/2 takes alpha of a Gaussian almost to its optimum: the energy is nearly quadratic in log alpha there."""
+    """One natural step of length 1/2 takes alpha of a Gaussian almost to its optimum: the energy is
+    nearly quadratic in log alpha there.
+    """
     bosons = TrappedBosons(2, 1.0, 2)
-    result = train(bosons, GaussianEnvelope(bosons, 0.7), optimizer=SGD(0.5), natural_gradient=MinSR(1e-4), iterations=12, walkers=512, block=128, seed=2)
+    result = train(
+        bosons,
+        GaussianEnvelope(bosons, 0.7),
+        optimizer=SGD(0.5),
+        natural_gradient=MinSR(1e-4),
+        iterations=12,
+        walkers=512,
+        block=128,
+        seed=2,
+    )
     assert result.parameters["alpha"] == pytest.approx(0.5, abs=2e-3)
     assert result.series["energy"][-1] == pytest.approx(2.0, abs=1e-3)
 
 
-@pytest.mark.parametrize(("make", "words"), [
-    (lambda: SR(-1.0), "shift"), (lambda: MinSR(0.0), "both 0"), (lambda: SR(relative_shift=-1.0), "relative_shift"),
-    (lambda: MinSR(shift_decay=0.0), "shift_decay"), (lambda: MinSR(shift_floor=2.0), "shift_floor"), (lambda: MinSR(max_norm=0.0), "max_norm"),
-    (lambda: SPRING(momentum=1.0), "momentum"), (lambda: SRCG(tolerance=0.0), "tolerance"), (lambda: SRCG(max_products=0), "max_products"),
-    (lambda: SR(float("nan")), "shift"),
-])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: SR(-1.0), "shift"),
+        (lambda: MinSR(0.0), "both 0"),
+        (lambda: SR(relative_shift=-1.0), "relative_shift"),
+        (lambda: MinSR(shift_decay=0.0), "shift_decay"),
+        (lambda: MinSR(shift_floor=2.0), "shift_floor"),
+        (lambda: MinSR(max_norm=0.0), "max_norm"),
+        (lambda: SPRING(momentum=1.0), "momentum"),
+        (lambda: SRCG(tolerance=0.0), "tolerance"),
+        (lambda: SRCG(max_products=0), "max_products"),
+        (lambda: SR(float("nan")), "shift"),
+    ],
+)
 def test_refusals(make, words):
     with pytest.raises(ValueError, match=words):
         make()

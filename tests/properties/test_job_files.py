@@ -1,4 +1,6 @@
-"""Job files: what is written reads back as the same job; 1000 mutated ones are understood or refused in one line, never met by a traceback."""
+"""Job files: what is written reads back as the same job; 1000 mutated ones are understood or
+refused in one line, never met by a traceback.
+"""
 
 import random
 import string
@@ -14,7 +16,9 @@ from vmcnet.config import Job, JobError, check_resume, job_text, load_job, parse
 from vmcnet.config.job import changed_keys
 
 positive = st.floats(1e-300, 1e300, exclude_min=True)
-names = st.text(string.ascii_letters + string.digits + "_.-", min_size=1, max_size=30).filter(lambda s: s[0].isalnum())
+names = st.text(string.ascii_letters + string.digits + "_.-", min_size=1, max_size=30).filter(
+    lambda s: s[0].isalnum()
+)
 
 
 def table(**keys):
@@ -25,21 +29,69 @@ def table(**keys):
 def jobs(draw):
     """A valid job as the dictionary that TOML gives."""
     block = draw(st.integers(1, 512))
-    system = draw(st.one_of(
-        st.fixed_dictionaries({"type": st.just("quantum_dot")}, optional={"omega": positive, "dimensions": st.integers(1, 3)}),
-        st.fixed_dictionaries({"type": st.just("trapped_bosons"), "particles": st.integers(1, 10_000)}, optional={"omega": positive}),
-    ))
-    factors = draw(st.lists(st.one_of(
-        st.fixed_dictionaries({"type": st.just("gaussian_rbm")}, optional={"hidden": st.integers(1, 1000), "form": st.sampled_from(["F", "sqrtF"])}),
-        st.fixed_dictionaries({"type": st.just("gaussian_envelope")}, optional={"alpha": positive}),
-        st.fixed_dictionaries({"type": st.just("pade_jastrow")}, optional={"beta": positive}),
-    ), min_size=1, max_size=4))
+    system = draw(
+        st.one_of(
+            st.fixed_dictionaries(
+                {"type": st.just("quantum_dot")},
+                optional={"omega": positive, "dimensions": st.integers(1, 3)},
+            ),
+            st.fixed_dictionaries(
+                {"type": st.just("trapped_bosons"), "particles": st.integers(1, 10_000)},
+                optional={"omega": positive},
+            ),
+        )
+    )
+    factors = draw(
+        st.lists(
+            st.one_of(
+                st.fixed_dictionaries(
+                    {"type": st.just("gaussian_rbm")},
+                    optional={
+                        "hidden": st.integers(1, 1000),
+                        "form": st.sampled_from(["F", "sqrtF"]),
+                    },
+                ),
+                st.fixed_dictionaries(
+                    {"type": st.just("gaussian_envelope")}, optional={"alpha": positive}
+                ),
+                st.fixed_dictionaries(
+                    {"type": st.just("pade_jastrow")}, optional={"beta": positive}
+                ),
+            ),
+            min_size=1,
+            max_size=4,
+        )
+    )
     return {
-        "name": draw(names), "seed": draw(st.integers(0, 2**63 - 1)), "system": system, "wavefunction": factors,
-        "sampling": {"block": block, "walkers": block * draw(st.integers(2, 1000)), **draw(table(steps=st.integers(1, 10**6), warmup=st.integers(0, 10**7)))},
-        "training": draw(table(iterations=st.integers(0, 10**8), rollbacks=st.integers(0, 800), divergence=st.floats(0, 1e300))),
-        "evaluation": draw(table(steps=st.one_of(st.just(0), st.integers(2, 10**8)), interval=st.integers(1, 10**6))),
-        "run": draw(table(checkpoint_every=st.integers(1, 10**8), checkpoint_minutes=positive, wall_time=positive, watchdog_minutes=st.floats(0, 1e300))),
+        "name": draw(names),
+        "seed": draw(st.integers(0, 2**63 - 1)),
+        "system": system,
+        "wavefunction": factors,
+        "sampling": {
+            "block": block,
+            "walkers": block * draw(st.integers(2, 1000)),
+            **draw(table(steps=st.integers(1, 10**6), warmup=st.integers(0, 10**7))),
+        },
+        "training": draw(
+            table(
+                iterations=st.integers(0, 10**8),
+                rollbacks=st.integers(0, 800),
+                divergence=st.floats(0, 1e300),
+            )
+        ),
+        "evaluation": draw(
+            table(
+                steps=st.one_of(st.just(0), st.integers(2, 10**8)), interval=st.integers(1, 10**6)
+            )
+        ),
+        "run": draw(
+            table(
+                checkpoint_every=st.integers(1, 10**8),
+                checkpoint_minutes=positive,
+                wall_time=positive,
+                watchdog_minutes=st.floats(0, 1e300),
+            )
+        ),
     }
 
 
@@ -61,8 +113,33 @@ def test_set_changes_the_key_that_it_names_and_no_other(data, omega, steps):
     assert set(changed_keys(job, new)) <= {"system.omega", "sampling.steps"}
 
 
-VALUES = ["nan", "inf", "-inf", "-1", "0", "1e400", "1e-400", '""', "[]", "{}", "true", "1979-05-27", "99999999999999999999999999", "'\\u0000'", '"x"', "[[1]]",
-          "0x1F", "1_000", "3.0", "-0.0", '"1"', "{a = 1}", "[1, 'a']", '"\\ud800"', '"' + "y" * 5000 + '"']
+VALUES = [
+    "nan",
+    "inf",
+    "-inf",
+    "-1",
+    "0",
+    "1e400",
+    "1e-400",
+    '""',
+    "[]",
+    "{}",
+    "true",
+    "1979-05-27",
+    "99999999999999999999999999",
+    "'\\u0000'",
+    '"x"',
+    "[[1]]",
+    "0x1F",
+    "1_000",
+    "3.0",
+    "-0.0",
+    '"1"',
+    "{a = 1}",
+    "[1, 'a']",
+    '"\\ud800"',
+    '"' + "y" * 5000 + '"',
+]
 
 
 def mutated(text: str, rng: random.Random) -> bytes:
@@ -84,9 +161,11 @@ def mutated(text: str, rng: random.Random) -> bytes:
             j = rng.randrange(len(lines))
             lines[k], lines[j] = lines[j], lines[k]
         elif way == 6:
-            word = "".join(rng.choice(string.ascii_letters + " .=[]#\"'\\") for _ in range(rng.randint(0, 6)))
+            word = "".join(
+                rng.choice(string.ascii_letters + " .=[]#\"'\\") for _ in range(rng.randint(0, 6))
+            )
             at = rng.randint(0, len(lines[k]))
-            lines[k] = lines[k][:at] + word + lines[k][at + rng.randint(0, 3):]
+            lines[k] = lines[k][:at] + word + lines[k][at + rng.randint(0, 3) :]
         elif way == 7:
             lines = lines[:k]
         else:
@@ -100,7 +179,9 @@ def mutated(text: str, rng: random.Random) -> bytes:
 
 
 def test_1000_mutated_job_files(tmp_path, capsys):
-    """Read and built as `run` does; what is refused is one line that names the file, with status 2 at the command line."""
+    """Read and built as `run` does; what is refused is one line that names the file, with status 2
+    at the command line.
+    """
     rng, path, refused, accepted = random.Random(11), tmp_path / "job.toml", 0, 0
     sources = [JOB, *(p.read_text() for p in sorted((ROOT / "jobs").glob("*.toml")))]
     for number in range(1000):
@@ -115,5 +196,10 @@ def test_1000_mutated_job_files(tmp_path, capsys):
                 with pytest.raises(SystemExit) as end:
                     cli.main(["run", str(path), "--output", str(tmp_path / "run.h5")])
                 out, err = capsys.readouterr()
-                assert end.value.code == 2 and out == "" and err.startswith("vmcnet: ") and err.count("\n") == 1, err
+                assert (
+                    end.value.code == 2
+                    and out == ""
+                    and err.startswith("vmcnet: ")
+                    and err.count("\n") == 1
+                ), err
     assert refused > 500 and accepted > 50 and not (tmp_path / "run.h5").exists()

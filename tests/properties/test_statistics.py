@@ -25,9 +25,15 @@ quick = settings(max_examples=200, deadline=None)
 def test_moments_merge_to_those_of_the_whole(a, b, c):
     whole = Moments.of(np.concatenate([a, b, c]))
     scale = 1.0 + np.abs(np.concatenate([a, b, c])).max()
-    for merged in (merge(merge(Moments.of(a), Moments.of(b)), Moments.of(c)), merge(Moments.of(a), merge(Moments.of(b), Moments.of(c)))):
+    for merged in (
+        merge(merge(Moments.of(a), Moments.of(b)), Moments.of(c)),
+        merge(Moments.of(a), merge(Moments.of(b), Moments.of(c))),
+    ):
         assert merged.count == whole.count
-        assert abs(merged.mean - whole.mean) < 1e-13 * scale and abs(merged.m2 - whole.m2) < 1e-11 * whole.count * scale**2
+        assert (
+            abs(merged.mean - whole.mean) < 1e-13 * scale
+            and abs(merged.m2 - whole.m2) < 1e-11 * whole.count * scale**2
+        )
 
 
 @quick
@@ -37,7 +43,11 @@ def test_scaling_by_a_power_of_two_scales_the_blocking_error_to_the_bit(x, power
     factor = 2.0**power
     for method in ("pyblock", "jonsson"):
         a, b = blocking_error(x, method), blocking_error(factor * x, method)
-        assert a.level == b.level and (b.error == factor * a.error or np.isnan(a.error) and np.isnan(b.error)) and b.mean == factor * a.mean
+        assert (
+            a.level == b.level
+            and (b.error == factor * a.error or (np.isnan(a.error) and np.isnan(b.error)))
+            and b.mean == factor * a.mean
+        )
 
 
 @quick
@@ -70,19 +80,30 @@ def test_a_printed_number_is_its_value_to_half_a_unit_and_its_error_to_a_digit(v
     assert found, text
     unit = 10.0 ** -len(found[2] or "")
     shown = int(found[3]) * unit
-    assert abs(float(found[1]) - value) <= 0.5000001 * max(unit, 10.0 ** np.floor(np.log10(error))) + 1e-9 * abs(value)
+    assert abs(float(found[1]) - value) <= 0.5000001 * max(
+        unit, 10.0 ** np.floor(np.log10(error))
+    ) + 1e-9 * abs(value)
     assert abs(shown - error) <= 0.334 * error, text
 
 
 @quick
-@given(arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 5)), elements=st.floats(-1e300, 1e300)), st.randoms())
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(1, 12), st.integers(1, 5)),
+        elements=st.floats(-1e300, 1e300),
+    ),
+    st.randoms(),
+)
 def test_exact_sums_know_no_order(blocks, rng):
     order = list(range(len(blocks)))
     rng.shuffle(order)
     comm = SerialCommunicator()
     a, b = exact_sum(comm, blocks, len(blocks)), exact_sum(comm, blocks[order], len(blocks))
     assert a.tobytes() == b.tobytes()
-    assert (np.abs(a - blocks.sum(axis=0)) <= 1e-14 * len(blocks) * np.abs(blocks).max(axis=0)).all()
+    assert (
+        np.abs(a - blocks.sum(axis=0)) <= 1e-14 * len(blocks) * np.abs(blocks).max(axis=0)
+    ).all()
 
 
 @quick
@@ -92,7 +113,11 @@ def test_a_training_that_stays_within_its_spread_never_diverges(energies, spread
     for energy in energies:
         trend.check(spread * energy, spread**2, 20.0)
     try:
-        trend.check(trend.low + 21.0 * max(trend.low_spread, 1e-6 * max(1.0, abs(trend.low))), spread**2, 20.0)
+        trend.check(
+            trend.low + 21.0 * max(trend.low_spread, 1e-6 * max(1.0, abs(trend.low))),
+            spread**2,
+            20.0,
+        )
     except DivergedError:
         return
     raise AssertionError("21 standard deviations above the lowest must count as divergence")

@@ -16,9 +16,13 @@ from vmcnet.storage.run_file import RunFile
 words = st.text("abcdefghijklmnopqrstuvwxyz_0123456789", min_size=1, max_size=8)
 paths = st.lists(words, min_size=2, max_size=2).map(lambda parts: "a" + parts[0] + "/" + parts[1])
 content = st.sampled_from([np.float64, np.float32, np.int64, np.int8, np.complex128]).flatmap(
-    lambda dtype: arrays(dtype, array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=4)))
-numbers = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=6).map("k_".__add__),
-                          st.one_of(st.integers(0, 2**63 - 1), st.floats(), st.text("abc,xyz 0", min_size=1)), max_size=5)
+    lambda dtype: arrays(dtype, array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=4))
+)
+numbers = st.dictionaries(
+    st.text("abcdefgh", min_size=1, max_size=6).map("k_".__add__),
+    st.one_of(st.integers(0, 2**63 - 1), st.floats(), st.text("abc,xyz 0", min_size=1)),
+    max_size=5,
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -32,27 +36,54 @@ def test_checkpoints(stored, attributes):
             assert int(file.attrs["schema"]) == 1, "plain h5py opens it"
     assert set(found.arrays) == set(stored)
     for name, value in stored.items():
-        assert found.arrays[name].tobytes() == value.tobytes() and found.arrays[name].shape == value.shape and found.arrays[name].dtype == value.dtype
+        assert (
+            found.arrays[name].tobytes() == value.tobytes()
+            and found.arrays[name].shape == value.shape
+            and found.arrays[name].dtype == value.dtype
+        )
     assert found.numbers.pop("schema") == 1 and set(found.numbers) == set(attributes)
     for name, value in attributes.items():
-        assert type(found.numbers[name]) is type(value) and np.array(found.numbers[name]).tobytes() == np.array(value).tobytes()
+        assert (
+            type(found.numbers[name]) is type(value)
+            and np.array(found.numbers[name]).tobytes() == np.array(value).tobytes()
+        )
 
 
 @settings(max_examples=40, deadline=None)
-@given(arrays(np.float64, st.tuples(st.integers(0, 30), st.just(2))), st.integers(0, 30), st.lists(st.integers(0, 100), max_size=4))
+@given(
+    arrays(np.float64, st.tuples(st.integers(0, 30), st.just(2))),
+    st.integers(0, 30),
+    st.lists(st.integers(0, 100), max_size=4),
+)
 def test_run_files(series, kept, reached):
     with tempfile.TemporaryDirectory() as folder:
         file = RunFile(Path(folder) / "run.h5", {"schema": 1, "run": "abc", "job": "x = 1\n"})
         for energy, variance in series:
             file.append({"energy": energy, "terms/kinetic": variance})
         file.rollbacks = {"reached": list(reached)}
-        file.evaluations[3] = {"energy": series[:, 0], "walker_mean": series, "attributes": {"steps": 7, "names": "energy"}}
+        file.evaluations[3] = {
+            "energy": series[:, 0],
+            "walker_mean": series,
+            "attributes": {"steps": 7, "names": "energy"},
+        }
         file.write()
         found = RunFile.open(file.path)
-    assert found.rows == len(series) and found.rollbacks["reached"] == reached and found.attributes == file.attributes
+    assert (
+        found.rows == len(series)
+        and found.rollbacks["reached"] == reached
+        and found.attributes == file.attributes
+    )
     if len(series):
-        assert array("d", found.training["terms/kinetic"]).tobytes() == np.ascontiguousarray(series[:, 1]).tobytes()
-    assert found.evaluations[3]["walker_mean"].tobytes() == series.tobytes() and found.evaluations[3]["attributes"]["steps"] == 7
+        assert (
+            array("d", found.training["terms/kinetic"]).tobytes()
+            == np.ascontiguousarray(series[:, 1]).tobytes()
+        )
+    assert (
+        found.evaluations[3]["walker_mean"].tobytes() == series.tobytes()
+        and found.evaluations[3]["attributes"]["steps"] == 7
+    )
     if kept <= len(series):
         found.cut(kept, 1)
-        assert found.rows == (kept if len(series) else 0) and found.rollbacks["reached"] == reached[:1]
+        assert (
+            found.rows == (kept if len(series) else 0) and found.rollbacks["reached"] == reached[:1]
+        )

@@ -1,4 +1,6 @@
-"""Langevin and one-particle moves against analytic densities; every wrong Green's function must be seen."""
+"""Langevin and one-particle moves against analytic densities; every wrong Green's function must be
+seen.
+"""
 
 import numpy as np
 import pytest
@@ -14,7 +16,9 @@ from vmcnet.wavefunctions import GaussianEnvelope, GaussianRBM, PadeJastrow, Wav
 
 
 class Quartic(Wavefunction):
-    """psi = exp(-sum_i (x_i^4/8 - x_i^2/2 + 0.2 x_i)): two unequal wells for every particle, which do not know of each other."""
+    """psi = exp(-sum_i (x_i^4/8 - x_i^2/2 + 0.2 x_i)): two unequal wells for every particle, which
+    do not know of each other.
+    """
 
     name, dimensions, decays = "quartic", 1, True
 
@@ -67,11 +71,15 @@ def cells(count=24):
 
 
 def chi_square(proposal, particles=1, step=0.9, steps=60, count=12_288):
-    """Chi-square of the last particle's position, one point of every independent walker, and its 0.1 % quantile."""
+    """Chi-square of the last particle's position, one point of every independent walker, and its
+    0.1 % quantile.
+    """
     psi = Quartic(particles).bind(np.zeros(0))
     start = np.random.default_rng(3).uniform(-2.0, 2.0, (count, particles, 1))
     walkers = Walkers(start, np.ones((count, particles), np.int8))
-    walkers, counts = proposal.sample(walkers.with_log(psi.log(walkers.r, walkers.s)), psi, step, steps, Stream(8, 2, 0, 0))
+    walkers, counts = proposal.sample(
+        walkers.with_log(psi.log(walkers.r, walkers.s)), psi, step, steps, Stream(8, 2, 0, 0)
+    )
     assert 0.2 < counts.accepted / counts.tried < 0.97 and counts.nonfinite == 0
     inner = cells()
     found = np.bincount(np.searchsorted(inner, walkers.r[:, -1, 0]), minlength=len(inner) + 1)
@@ -79,15 +87,26 @@ def chi_square(proposal, particles=1, step=0.9, steps=60, count=12_288):
     return ((found - expected) ** 2 / expected).sum(), chi2.ppf(0.999, len(inner))
 
 
-@pytest.mark.parametrize(("proposal", "particles", "step"), [
-    (Langevin(), 1, 0.9), (Langevin(), 1, 0.5), (Langevin(), 3, 0.7), (OneParticle(), 1, 1.5), (OneParticle(), 3, 1.5), (Gaussian(), 2, 1.0),
-], ids=lambda v: getattr(v, "name", v))
+@pytest.mark.parametrize(
+    ("proposal", "particles", "step"),
+    [
+        (Langevin(), 1, 0.9),
+        (Langevin(), 1, 0.5),
+        (Langevin(), 3, 0.7),
+        (OneParticle(), 1, 1.5),
+        (OneParticle(), 3, 1.5),
+        (Gaussian(), 2, 1.0),
+    ],
+    ids=lambda v: getattr(v, "name", v),
+)
 def test_density(proposal, particles, step):
     value, limit = chi_square(proposal, particles, step)
     assert value < limit < 50
 
 
-@pytest.mark.parametrize("proposal", [NoRatio(), HalfRatio(), BareBack()], ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize(
+    "proposal", [NoRatio(), HalfRatio(), BareBack()], ids=lambda p: type(p).__name__
+)
 def test_a_wrong_greens_function_is_seen(proposal):
     value, limit = chi_square(proposal)
     assert value > 2 * limit
@@ -109,7 +128,9 @@ def test_two_electrons_have_the_same_energy_under_all_proposals():
         for k in range(45):
             walkers, _ = proposal.sample(walkers, bound, step, 5, Stream(2, 2, k, 0))
             if k >= 5:
-                found.append(sum(term.local(walkers, bound).mean() for term in system.terms.values()))
+                found.append(
+                    sum(term.local(walkers, bound).mean() for term in system.terms.values())
+                )
         means[proposal.name] = np.mean(found), np.std(found) / np.sqrt(len(found) / 3)
     for name, (mean, error) in means.items():
         reference, other = means["gaussian"]
@@ -143,7 +164,9 @@ def test_one_drift_a_proposal():
 
 
 def test_kept_drift_is_the_drift_where_the_walker_stands():
-    """Rejected walkers keep theirs, accepted ones take the new: two calls of n steps and one of 2 n from the same words agree."""
+    """Rejected walkers keep theirs, accepted ones take the new: two calls of n steps and one of 2 n
+    from the same words agree.
+    """
     seen = []
 
     class Watched(Langevin):
@@ -155,17 +178,23 @@ def test_kept_drift_is_the_drift_where_the_walker_stands():
     psi = GaussianEnvelope(system) * PadeJastrow(system)
     bound = psi.bind(psi.start(Stream(0, 0, 0, 0)))
     walkers = system.start(Stream(0, 0, 0, 0), 32)
-    Watched().sample(walkers.with_log(bound.log(walkers.r, walkers.s)), bound, 1.2, 12, Stream(1, 2, 0, 0))
+    Watched().sample(
+        walkers.with_log(bound.log(walkers.r, walkers.s)), bound, 1.2, 12, Stream(1, 2, 0, 0)
+    )
     for r, guide in seen:
         np.testing.assert_allclose(guide, bound.drift(r, system.labels(32)), rtol=1e-12, atol=1e-13)
 
 
 def test_limited_drift():
-    """Small drifts stay, large ones move a particle by sqrt(2 t), whatever their size; the direction stays."""
+    """Small drifts stay, large ones move a particle by sqrt(2 t), whatever their size; the
+    direction stays.
+    """
     v = np.array([[[1e-6, 0.0], [3e8, 4e8]]])
     out = limited(v, 0.01)
     np.testing.assert_allclose(out[0, 0], v[0, 0], rtol=1e-10)
-    np.testing.assert_allclose(0.01 * out[0, 1], np.sqrt(2 * 0.01) * np.array([0.6, 0.8]), rtol=1e-7)
+    np.testing.assert_allclose(
+        0.01 * out[0, 1], np.sqrt(2 * 0.01) * np.array([0.6, 0.8]), rtol=1e-7
+    )
 
 
 def test_walkers_that_never_move_are_counted():
@@ -179,7 +208,11 @@ def test_walkers_that_never_move_are_counted():
     start = np.where(np.arange(64) < 40, 0.0, 50.0)[:, None, None]
     walkers = Walkers(start, np.ones((64, 1), np.int8), np.zeros(64))
     _, counts = Gaussian().sample(walkers, Island(), 0.5, 30, Stream(1, 2, 0, 0))
-    assert counts.stuck == 24 and counts.walkers.sum() == counts.accepted and counts.walkers.shape == (64,)
+    assert (
+        counts.stuck == 24
+        and counts.walkers.sum() == counts.accepted
+        and counts.walkers.shape == (64,)
+    )
 
 
 def test_stuck_walkers_are_reported():
@@ -197,7 +230,17 @@ def test_stuck_walkers_are_reported():
             return trial
 
     system = TrappedBosons(1, 1.0, 1)
-    result = train(system, GaussianEnvelope(system, 0.7), optimizer=SGD(1e-6), iterations=2, walkers=64, block=32, warmup=0, sampler=Half(), step_size=0.5)
+    result = train(
+        system,
+        GaussianEnvelope(system, 0.7),
+        optimizer=SGD(1e-6),
+        iterations=2,
+        walkers=64,
+        block=32,
+        warmup=0,
+        sampler=Half(),
+        step_size=0.5,
+    )
     assert list(result.series["stuck"]) == [16, 16]
     done = evaluate(result, steps=20, warmup=0)
     assert done.stuck == 16 and done.walker_acceptance[0] == 0.0 and done.walker_acceptance[1] > 0.5

@@ -13,7 +13,9 @@ from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import GaussianEnvelope
 
 SYSTEM = TrappedBosons(1, 1.0, 1)
-PSI = GaussianEnvelope(SYSTEM).bind(np.array([np.log(0.7)]))      # |psi|^2 = exp(-1.4 x^2), sigma^2 = 1/2.8
+PSI = GaussianEnvelope(SYSTEM).bind(
+    np.array([np.log(0.7)])
+)  # |psi|^2 = exp(-1.4 x^2), sigma^2 = 1/2.8
 SIGMA = 1 / np.sqrt(2.8)
 
 
@@ -45,7 +47,11 @@ def test_density():
     value, limit = chi_square(walkers.r.ravel())
     assert value < limit and value < 62
     assert abs(walkers.r.var() - 1 / 2.8) < min(0.02, 4 * np.sqrt(2 / 8192) / 2.8)
-    assert counts.tried == 60 * 8192 and counts.nonfinite == 0 and 0.3 < counts.accepted / counts.tried < 0.9
+    assert (
+        counts.tried == 60 * 8192
+        and counts.nonfinite == 0
+        and 0.3 < counts.accepted / counts.tried < 0.9
+    )
 
 
 def test_a_wrong_rule_is_seen():
@@ -70,13 +76,18 @@ def test_acceptance_follows_the_ratio():
     walkers = walkers.with_log(PSI.log(walkers.r, walkers.s))
     _, counts = Jump().sample(walkers, PSI, 1.0, 1, Stream(1, 2, 0, 0))
     exact = np.exp(-1.4 * (1.3**2 - 0.9**2))
-    assert abs(counts.accepted / count - exact) < min(0.005, 4 * np.sqrt(exact * (1 - exact) / count))
+    assert abs(counts.accepted / count - exact) < min(
+        0.005, 4 * np.sqrt(exact * (1 - exact) / count)
+    )
 
 
 def test_two_electrons_sample_the_exact_state():
-    """Mean potential energy of Taut's state by quadrature of the relative motion: <V> = <trap> + <1/r>, virial 2T = 2 V_trap - V_c."""
+    """Mean potential energy of Taut's state by quadrature of the relative motion: <V> = <trap> +
+    <1/r>, virial 2T = 2 V_trap - V_c.
+    """
     psi = Taut(2)
     from vmcnet.systems import QuantumDot
+
     system, bound = QuantumDot(2), psi.bind(np.array([1.0]))
     walkers = system.start(Stream(1, 0, 0, 0), 8192)
     walkers = walkers.with_log(bound.log(walkers.r, walkers.s))
@@ -127,6 +138,16 @@ def test_tuning_follows_the_acceptance(accepted, grows):
 def test_warm_up_finds_the_step(first):
     from vmcnet.optimizers import SGD
     from vmcnet.training import train
+
     system = TrappedBosons(2, 1.0, 2)
-    result = train(system, GaussianEnvelope(system), optimizer=SGD(1e-6), iterations=20, walkers=256, block=64, warmup=60, step_size=first)
+    result = train(
+        system,
+        GaussianEnvelope(system),
+        optimizer=SGD(1e-6),
+        iterations=20,
+        walkers=256,
+        block=64,
+        warmup=60,
+        step_size=first,
+    )
     assert abs(result.series["acceptance"][-10:].mean() - 0.5) < 0.03

@@ -1,4 +1,6 @@
-"""Spin samplers against enumerated |psi|^2, one state a walker; a wrong rule must be seen, also where psi is flat."""
+"""Spin samplers against enumerated |psi|^2, one state a walker; a wrong rule must be seen, also
+where psi is flat.
+"""
 
 from types import SimpleNamespace
 
@@ -27,7 +29,9 @@ class Unfair(SpinFlip):
 
 
 class Whole(SpinFlip):
-    """Plain Metropolis without the lazy proposal: the parity of the flips is that of the sweep where psi is flat."""
+    """Plain Metropolis without the lazy proposal: the parity of the flips is that of the sweep
+    where psi is flat.
+    """
 
     def plan(self, stream, steps, walkers):
         sequence, _ = super().plan(stream, steps, walkers)
@@ -35,7 +39,9 @@ class Whole(SpinFlip):
 
 
 def sample(sampler, system, psi, theta, sweeps=12, fast=False):
-    """Every walker from the same configuration, its state after `sweeps` sweeps: independent samples."""
+    """Every walker from the same configuration, its state after `sweeps` sweeps: independent
+    samples.
+    """
     walkers = system.start(Stream(5, 0, 0, 0), COUNT)
     walkers.s[:] = system.spins
     bound = psi.bind(theta)
@@ -64,8 +70,14 @@ def value(sampler, system, psi, theta, **options):
 def test_distribution(kind, scan, acceptance, spread, weights):
     system, sweeps = (FREE, 12) if kind is SpinFlip else (FIXED, 40)
     if kind is Exchange and acceptance == "metropolis" and spread == 0:
-        system, sweeps = RING, 200              # equal walkers part only by the one lazy proposal of a sweep
-    found, limit = value(kind(system, scan, acceptance), system, *psi_of(system, spread, weights), sweeps=sweeps, fast=kind is Exchange or weights == "complex")
+        system, sweeps = RING, 200  # equal walkers part only by the one lazy proposal of a sweep
+    found, limit = value(
+        kind(system, scan, acceptance),
+        system,
+        *psi_of(system, spread, weights),
+        sweeps=sweeps,
+        fast=kind is Exchange or weights == "complex",
+    )
     assert found < limit
 
 
@@ -74,11 +86,19 @@ class Halved(Gibbs):
 
     def sample(self, walkers, psi, step, steps, stream):
         m = psi.machine
-        return super().sample(walkers, SimpleNamespace(machine=Machine(m.a / 2, m.b / 2, m.weights / 2), renew=psi.renew), step, steps, stream)
+        return super().sample(
+            walkers,
+            SimpleNamespace(machine=Machine(m.a / 2, m.b / 2, m.weights / 2), renew=psi.renew),
+            step,
+            steps,
+            stream,
+        )
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.3])
-@pytest.mark.parametrize("options", [{}, {"symmetric": True, "alpha": 2}, {"units": "binary"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"symmetric": True, "alpha": 2}, {"units": "binary"}], ids=str
+)
 def test_gibbs(spread, options):
     psi = BinaryRBM(FREE, spread=max(spread, 1e-9), **options)
     theta = psi.start(Stream(3, 0, 0, 0))
@@ -91,13 +111,21 @@ def test_gibbs(spread, options):
 def test_gibbs_refuses_what_does_not_factorise():
     with pytest.raises(ValueError, match="use exchange"):
         Gibbs(FIXED)
-    for psi in (BinaryRBM(FREE, weights="complex"), SpinJastrow(FREE), BinaryRBM(FREE) * SpinJastrow(FREE)):
+    for psi in (
+        BinaryRBM(FREE, weights="complex"),
+        SpinJastrow(FREE),
+        BinaryRBM(FREE) * SpinJastrow(FREE),
+    ):
         with pytest.raises(ValueError, match="real weights"):
             Gibbs(FREE).check(psi)
     Gibbs(FREE).check(BinaryRBM(FREE) * BinaryRBM(FREE, symmetric=True))
 
 
-@pytest.mark.parametrize("psi", [SpinJastrow(FREE, spread=0.2), SpinNetwork(FREE, [8], weights="complex", spread=0.6)], ids=["jastrow", "network"])
+@pytest.mark.parametrize(
+    "psi",
+    [SpinJastrow(FREE, spread=0.2), SpinNetwork(FREE, [8], weights="complex", spread=0.6)],
+    ids=["jastrow", "network"],
+)
 def test_other_functions_of_spins(psi):
     found, limit = value(SpinFlip(FREE), FREE, psi, psi.start(Stream(3, 0, 0, 0)), sweeps=60)
     assert found < limit

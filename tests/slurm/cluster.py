@@ -1,6 +1,8 @@
-"""A private SLURM of two nodes on this machine, for tests: munge, one controller, two node daemons with host names and ports of their own.
+"""A private SLURM of two nodes on this machine, for tests: munge, one controller, two node daemons
+with host names and ports of their own.
 
-Needs root and the packages slurm-wlm and munge; neither systemd nor cgroups. Everything lives in one folder; `stop` ends what `start` started.
+Needs root and the packages slurm-wlm and munge; neither systemd nor cgroups. Everything lives in
+one folder; `stop` ends what `start` started.
 """
 
 from __future__ import annotations
@@ -54,18 +56,33 @@ NodeName=n[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{second}] C
 PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=0 OverSubscribe=NO
 PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF OverSubscribe=NO
 """
-GPUS = "NodeName=n[1-2] Name=gpu File={folder}/gpu[0-1]\n"        # pretended: empty files that are counted and bound like devices
-NODE = 'hostname n{k}; mount --bind "{folder}/hosts" /etc/hosts; exec slurmd -f "{folder}/slurm.conf" -N n{k}'
+# pretended: empty files that are counted and bound like devices
+GPUS = "NodeName=n[1-2] Name=gpu File={folder}/gpu[0-1]\n"
+NODE = (
+    'hostname n{k}; mount --bind "{folder}/hosts" /etc/hosts; exec slurmd -f '
+    '"{folder}/slurm.conf" -N n{k}'
+)
 
 
 def missing() -> str:
     """Why no private SLURM can run here, or nothing."""
-    absent = [program for program in ("munged", "slurmctld", "slurmd", "srun", "sbatch", "unshare") if shutil.which(program) is None]
+    absent = [
+        program
+        for program in ("munged", "slurmctld", "slurmd", "srun", "sbatch", "unshare")
+        if shutil.which(program) is None
+    ]
     if absent:
-        return f"{', '.join(absent)} not installed: apt-get install -y --no-install-recommends slurm-wlm munge"
+        return (
+            f"{', '.join(absent)} not installed: apt-get install -y --no-install-recommends "
+            "slurm-wlm munge"
+        )
     if os.getuid():
         return "a private SLURM needs root"
-    return "" if subprocess.run(["unshare", "-m", "-u", "true"], capture_output=True).returncode == 0 else "name spaces (unshare -m -u) are not allowed here"
+    return (
+        ""
+        if subprocess.run(["unshare", "-m", "-u", "true"], capture_output=True).returncode == 0
+        else "name spaces (unshare -m -u) are not allowed here"
+    )
 
 
 class Cluster:
@@ -84,20 +101,54 @@ class Cluster:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1] % 20000 + 20000
-        (folder / "slurm.conf").write_text(CONFIGURATION.format(folder=folder, host=host, port=port, first=port + 1, second=port + 2))
+        (folder / "slurm.conf").write_text(
+            CONFIGURATION.format(
+                folder=folder, host=host, port=port, first=port + 1, second=port + 2
+            )
+        )
         (folder / "gres.conf").write_text(GPUS.format(folder=folder))
         for gpu in ("gpu0", "gpu1"):
             (folder / gpu).touch()
-        (folder / "hosts").write_text(Path("/etc/hosts").read_text() + "127.0.0.1 n1\n127.0.0.1 n2\n")
+        (folder / "hosts").write_text(
+            Path("/etc/hosts").read_text() + "127.0.0.1 n1\n127.0.0.1 n2\n"
+        )
         for command in (
-            ["munged", "--force", f"--key-file={folder}/munge.key", f"--socket={folder}/munge.socket", f"--pid-file={folder}/munged.pid",
-             f"--log-file={folder}/munged.log", f"--seed-file={folder}/munged.seed", "--num-threads=2"],
+            [
+                "munged",
+                "--force",
+                f"--key-file={folder}/munge.key",
+                f"--socket={folder}/munge.socket",
+                f"--pid-file={folder}/munged.pid",
+                f"--log-file={folder}/munged.log",
+                f"--seed-file={folder}/munged.seed",
+                "--num-threads=2",
+            ],
             ["slurmctld", "-f", str(folder / "slurm.conf")],
-            *(["unshare", "-m", "-u", "--propagation", "private", "sh", "-c", NODE.format(folder=folder, k=k)] for k in (1, 2)),
+            *(
+                [
+                    "unshare",
+                    "-m",
+                    "-u",
+                    "--propagation",
+                    "private",
+                    "sh",
+                    "-c",
+                    NODE.format(folder=folder, k=k),
+                ]
+                for k in (1, 2)
+            ),
         ):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=self.environ)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=30, env=self.environ
+            )
             assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
-        self.wait(lambda: self.call("sinfo", "-h", "-p", "low", "-N", "-o", "%t").split() == ["idle", "idle"], "two idle nodes", 30)
+        self.wait(
+            lambda: (
+                self.call("sinfo", "-h", "-p", "low", "-N", "-o", "%t").split() == ["idle", "idle"]
+            ),
+            "two idle nodes",
+            30,
+        )
 
     def stop(self) -> None:
         self.call("scancel", "--user=root", "-Q", check=False)
@@ -113,23 +164,40 @@ class Cluster:
                 pass
 
     def call(self, *command, check=True) -> str:
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, env=self.environ)
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, timeout=60, env=self.environ
+        )
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def submit(self, *arguments, **environ) -> str:
         """sbatch; the job's id."""
-        done = subprocess.run(["sbatch", "--parsable", *map(str, arguments)], capture_output=True, text=True, timeout=30, env={**self.environ, **environ})
+        done = subprocess.run(
+            ["sbatch", "--parsable", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env={**self.environ, **environ},
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
     def field(self, job: str, name: str) -> str:
         """One field of scontrol show job."""
-        return next((word.split("=", 1)[1] for word in self.call("scontrol", "show", "job", job).split() if word.startswith(f"{name}=")), "")
+        return next(
+            (
+                word.split("=", 1)[1]
+                for word in self.call("scontrol", "show", "job", job).split()
+                if word.startswith(f"{name}=")
+            ),
+            "",
+        )
 
     def wait(self, condition, what: str, seconds: float = 40.0) -> None:
         begun = time.monotonic()
         while not condition():
             logs = "\n".join(f"{p.name}: {p.read_text()[-600:]}" for p in self.folder.glob("*.log"))
-            assert time.monotonic() - begun < seconds, f"no {what} within {seconds} s\n{self.call('squeue', '-a', check=False)}{logs}"
+            assert time.monotonic() - begun < seconds, (
+                f"no {what} within {seconds} s\n{self.call('squeue', '-a', check=False)}{logs}"
+            )
             time.sleep(0.1)

@@ -1,4 +1,6 @@
-"""A real SLURM of two nodes, four ranks: each way in which a job is stopped ends in a checkpoint, and the job goes on under the same id."""
+"""A real SLURM of two nodes, four ranks: each way in which a job is stopped ends in a checkpoint,
+and the job goes on under the same id.
+"""
 
 import time
 import warnings
@@ -11,7 +13,9 @@ import pytest
 from tests.runs import BIN, JOB, ROOT, same, vmcnet
 from tests.slurm.cluster import Cluster, missing
 
-LONG = JOB.replace("iterations = 12", "iterations = 250").replace("checkpoint_every = 5", "checkpoint_every = 1000")
+LONG = JOB.replace("iterations = 12", "iterations = 250").replace(
+    "checkpoint_every = 5", "checkpoint_every = 1000"
+)
 REASON = missing()
 if REASON:
     warnings.warn(f"SLURM IS NOT TESTED: {REASON}", stacklevel=1)
@@ -46,14 +50,29 @@ class Submitted:
 
     def __init__(self, cluster, whole, folder, script, *options, arguments=(), **environ):
         self.cluster, self.run, self.out = cluster, folder / "run.h5", folder / "out"
-        self.id = cluster.submit("--nodes=2", "--ntasks-per-node=2", "--ntasks=4", f"--output={self.out}", *options, ROOT / "jobs" / script,
-                                 whole / "long.toml", "--output", self.run, *arguments, **{**ENVIRON, **environ})
+        self.id = cluster.submit(
+            "--nodes=2",
+            "--ntasks-per-node=2",
+            "--ntasks=4",
+            f"--output={self.out}",
+            *options,
+            ROOT / "jobs" / script,
+            whole / "long.toml",
+            "--output",
+            self.run,
+            *arguments,
+            **{**ENVIRON, **environ},
+        )
 
     def said(self):
         return self.out.read_text() if self.out.exists() else ""
 
     def until(self, text, count=1, seconds=40.0):
-        self.cluster.wait(lambda: self.said().count(text) >= count, f"{count} times {text!r} in {self.said()}", seconds)
+        self.cluster.wait(
+            lambda: self.said().count(text) >= count,
+            f"{count} times {text!r} in {self.said()}",
+            seconds,
+        )
 
     def training(self):
         """Until it trains."""
@@ -61,11 +80,23 @@ class Submitted:
 
     def ends(self, whole, starts=2):
         """Requeued under its id, resumed, and with the bits of the undisturbed run."""
-        self.cluster.wait(lambda: self.cluster.field(self.id, "JobState") in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"), f"end of {self.said()}", 60)
+        self.cluster.wait(
+            lambda: (
+                self.cluster.field(self.id, "JobState")
+                in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")
+            ),
+            f"end of {self.said()}",
+            60,
+        )
         said = self.said()
         assert self.cluster.field(self.id, "JobState") == "COMPLETED", said
-        assert f"start {starts - 1} of job {self.id}" in said and "evaluation 0: 64 walkers" in said, said
-        assert said.count("with a checkpoint; go on with: vmcnet resume") == starts - 1 and "Traceback" not in said, said
+        assert (
+            f"start {starts - 1} of job {self.id}" in said and "evaluation 0: 64 walkers" in said
+        ), said
+        assert (
+            said.count("with a checkpoint; go on with: vmcnet resume") == starts - 1
+            and "Traceback" not in said
+        ), said
         same(whole / "long.h5", self.run)
 
 
@@ -75,18 +106,32 @@ def rows(path):
 
 
 def test_time_limit_with_a_signal_to_every_rank(cluster, whole, tmp_path):
-    """A time limit of a minute, the signal up to a minute before; SLURM looks every half minute, so the job is without end until a STOP file."""
-    job = Submitted(cluster, whole, tmp_path, "cpu.sbatch", "--time=1", "--signal=USR1@58", arguments=("--set", "training.iterations=1000000"))
+    """A time limit of a minute, the signal up to a minute before; SLURM looks every half minute, so
+    the job is without end until a STOP file.
+    """
+    job = Submitted(
+        cluster,
+        whole,
+        tmp_path,
+        "cpu.sbatch",
+        "--time=1",
+        "--signal=USR1@58",
+        arguments=("--set", "training.iterations=1000000"),
+    )
     job.until("stopped by a signal", seconds=90)
     reached = len(rows(job.run))
     cluster.call("scontrol", "update", f"JobId={job.id}", "TimeLimit=10")
     job.until("start 1 of job")
     job.until("training ", count=job.said().count("training ") + 2)
     (tmp_path / "run.h5.STOP").touch()
-    cluster.wait(lambda: cluster.field(job.id, "JobState") == "COMPLETED", f"end of {job.said()}", 60)
+    cluster.wait(
+        lambda: cluster.field(job.id, "JobState") == "COMPLETED", f"end of {job.said()}", 60
+    )
     assert "stopped by the STOP file" in job.said() and "Traceback" not in job.said()
     expected, found = rows(whole / "long.h5"), rows(job.run)
-    assert len(found) > reached > 0 and np.array_equal(found[: len(expected)], expected[: len(found)])
+    assert len(found) > reached > 0 and np.array_equal(
+        found[: len(expected)], expected[: len(found)]
+    )
 
 
 def test_signal_to_the_batch_shell_is_handed_on(cluster, whole, tmp_path):
@@ -99,8 +144,12 @@ def test_signal_to_the_batch_shell_is_handed_on(cluster, whole, tmp_path):
 
 def test_scancel_usr1(cluster, whole, tmp_path):
     """On GPUs as SLURM counts them: one a rank; the job itself computes on the CPU."""
-    job = Submitted(cluster, whole, tmp_path, "gpu.sbatch", "--gpus-per-node=2", "--cpus-per-task=1")
-    assert "gpu:2" in cluster.call("scontrol", "show", "job", job.id), cluster.call("scontrol", "show", "job", job.id)
+    job = Submitted(
+        cluster, whole, tmp_path, "gpu.sbatch", "--gpus-per-node=2", "--cpus-per-task=1"
+    )
+    assert "gpu:2" in cluster.call("scontrol", "show", "job", job.id), cluster.call(
+        "scontrol", "show", "job", job.id
+    )
     job.training()
     cluster.call("scancel", "-s", "USR1", job.id)
     job.until("stopped by a signal")
@@ -119,14 +168,26 @@ def test_scontrol_requeue(cluster, whole, tmp_path, script):
 def test_preempted_by_a_higher_partition(cluster, whole, tmp_path):
     job = Submitted(cluster, whole, tmp_path, "requeue.sbatch", "--partition=low")
     job.training()
-    other = cluster.submit("--partition=high", "--nodes=2", "--ntasks=4", "--output=/dev/null", "--wrap=sleep 1")
+    other = cluster.submit(
+        "--partition=high", "--nodes=2", "--ntasks=4", "--output=/dev/null", "--wrap=sleep 1"
+    )
     job.until("stopped by a signal")
-    cluster.wait(lambda: cluster.field(other, "JobState") == "COMPLETED", "end of the job that preempts")
+    cluster.wait(
+        lambda: cluster.field(other, "JobState") == "COMPLETED", "end of the job that preempts"
+    )
     job.ends(whole)
 
 
 def test_mpiexec_inside_a_batch_script(cluster, whole, tmp_path):
-    job = Submitted(cluster, whole, tmp_path, "cpu.sbatch", "--time=10", arguments=("--set", "training.iterations=12"), VMCNET_MPI="none")
+    job = Submitted(
+        cluster,
+        whole,
+        tmp_path,
+        "cpu.sbatch",
+        "--time=10",
+        arguments=("--set", "training.iterations=12"),
+        VMCNET_MPI="none",
+    )
     cluster.wait(lambda: cluster.field(job.id, "JobState") in ("COMPLETED", "FAILED"), "end")
     assert cluster.field(job.id, "JobState") == "COMPLETED", job.said()
     same(whole / "small.h5", job.run)
@@ -135,12 +196,16 @@ def test_mpiexec_inside_a_batch_script(cluster, whole, tmp_path):
 def test_a_rank_that_dies_ends_the_job(cluster, whole, tmp_path):
     """Without --kill-on-bad-exit=1 the others would wait until the time limit."""
     program = tmp_path / "dies"
-    program.write_text(f"#!/bin/sh\nexec {BIN}/python {ROOT}/tests/faults/killed_rank.py kill 1 20 \"$@\"\n")
+    program.write_text(
+        f'#!/bin/sh\nexec {BIN}/python {ROOT}/tests/faults/killed_rank.py kill 1 20 "$@"\n'
+    )
     program.chmod(0o755)
     begun = time.monotonic()
     job = Submitted(cluster, whole, tmp_path, "cpu.sbatch", VMCNET=str(program))
     cluster.wait(lambda: cluster.field(job.id, "JobState") in ("COMPLETED", "FAILED"), "end")
-    assert cluster.field(job.id, "JobState") == "FAILED" and time.monotonic() - begun < 25, job.said()
+    assert cluster.field(job.id, "JobState") == "FAILED" and time.monotonic() - begun < 25, (
+        job.said()
+    )
     vmcnet("resume", job.run, ranks=2)
     same(whole / "long.h5", job.run)
 
@@ -148,20 +213,47 @@ def test_a_rank_that_dies_ends_the_job(cluster, whole, tmp_path):
 def test_array(cluster, whole, tmp_path):
     """A sweep of three values; each run is that of the same job by hand.
 
-    One task at a time: both nodes are one machine, and two steps of mpich that start on one machine at once read each other's addresses.
+    One task at a time: both nodes are one machine, and two steps of mpich that start on one machine
+    at once read each other's addresses.
     """
-    job = cluster.submit("--array=0-2%1", "--nodes=2", "--ntasks=4", f"--output={tmp_path}/%A_%a.out", ROOT / "jobs" / "array.sbatch", whole / "small.toml",
-                         "system.omega", 1.0, 0.5, 0.25, **ENVIRON, VMCNET_RUNS=str(tmp_path))
+    job = cluster.submit(
+        "--array=0-2%1",
+        "--nodes=2",
+        "--ntasks=4",
+        f"--output={tmp_path}/%A_%a.out",
+        ROOT / "jobs" / "array.sbatch",
+        whole / "small.toml",
+        "system.omega",
+        1.0,
+        0.5,
+        0.25,
+        **ENVIRON,
+        VMCNET_RUNS=str(tmp_path),
+    )
     runs = [tmp_path / f"small-system.omega={value}.h5" for value in (1.0, 0.5, 0.25)]
-    cluster.wait(lambda: not cluster.call("squeue", "-h", "-j", job, check=False).strip(), "end of the array")
+    cluster.wait(
+        lambda: not cluster.call("squeue", "-h", "-j", job, check=False).strip(), "end of the array"
+    )
     said = "".join(p.read_text() for p in Path(tmp_path).glob("*.out"))
     assert all(run.exists() for run in runs) and said.count("evaluation 0:") == 3, said
     same(whole / "small.h5", runs[0])
-    vmcnet("run", whole / "small.toml", "--set", "system.omega=0.25", "--output", tmp_path / "hand.h5")
+    vmcnet(
+        "run", whole / "small.toml", "--set", "system.omega=0.25", "--output", tmp_path / "hand.h5"
+    )
     same(tmp_path / "hand.h5", runs[2])
 
 
 def test_a_launcher_without_mpi_is_refused(cluster, whole, tmp_path):
     """srun --mpi=none would start four runs of size 1 that all write one file."""
-    done = cluster.call("srun", "--mpi=none", "--ntasks=2", BIN / "vmcnet", "run", whole / "small.toml", "--output", tmp_path / "run.h5", check=False)
+    done = cluster.call(
+        "srun",
+        "--mpi=none",
+        "--ntasks=2",
+        BIN / "vmcnet",
+        "run",
+        whole / "small.toml",
+        "--output",
+        tmp_path / "run.h5",
+        check=False,
+    )
     assert done == "" and not (tmp_path / "run.h5").exists()

@@ -14,5 +14,7 @@ def ar1(phi, n, seed, chains=None):
 
 
 def ar1_error(phi, n):
-    """Standard error of the mean: n Var = (1 + phi)/(1 - phi) - 2 phi (1 - phi^n)/(n (1 - phi)^2)."""
+    """Standard error of the mean: n Var = (1 + phi)/(1 - phi) - 2 phi (1 - phi^n)/(n (1 -
+    phi)^2).
+    """
     return np.sqrt(((1 + phi) / (1 - phi) - 2 * phi * (1 - phi**n) / (n * (1 - phi) ** 2)) / n)

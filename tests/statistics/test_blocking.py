@@ -13,10 +13,12 @@ def test_known_error():
 
 
 def test_curve_by_hand():
-    curve = blocking_curve([9.0, 1.0, 3.0, 2.0, 6.0])                # 9 1 3 2 6 -> (the oldest dropped) 2, 4 -> 3
+    curve = blocking_curve([9.0, 1.0, 3.0, 2.0, 6.0])  # 9 1 3 2 6 -> (the oldest dropped) 2, 4 -> 3
     assert curve.sizes.tolist() == [1, 2] and curve.counts.tolist() == [5, 2]
     x = np.array([9.0, 1.0, 3.0, 2.0, 6.0])
-    assert curve.errors[0] == pytest.approx(np.sqrt(x.var() / 4)) and curve.errors[1] == pytest.approx(1.0)
+    assert curve.errors[0] == pytest.approx(np.sqrt(x.var() / 4)) and curve.errors[
+        1
+    ] == pytest.approx(1.0)
     assert curve.error_errors[0] == pytest.approx(curve.errors[0] / np.sqrt(8))
 
 
@@ -25,13 +27,27 @@ def test_quantile(degrees):
     assert chi_square_quantile(0.99, degrees) == pytest.approx(chi2.ppf(0.99, degrees), rel=1e-10)
 
 
-@pytest.mark.parametrize(("method", "phi", "low", "high"), [
-    ("pyblock", 0.0, 0.97, 1.03), ("pyblock", 0.9, 0.93, 1.02), ("pyblock", 0.99, 0.90, 1.02),
-    ("jonsson", 0.0, 0.97, 1.03), ("jonsson", 0.9, 0.79, 0.93), ("jonsson", 0.99, 0.68, 0.86),
-])
+@pytest.mark.parametrize(
+    ("method", "phi", "low", "high"),
+    [
+        ("pyblock", 0.0, 0.97, 1.03),
+        ("pyblock", 0.9, 0.93, 1.02),
+        ("pyblock", 0.99, 0.90, 1.02),
+        ("jonsson", 0.0, 0.97, 1.03),
+        ("jonsson", 0.9, 0.79, 0.93),
+        ("jonsson", 0.99, 0.68, 0.86),
+    ],
+)
 def test_variance_on_series_of_known_error(method, phi, low, high):
-    """Mean of the estimated over the true variance, 60 series of 65536; Jonsson's stops early, as documented."""
-    ratio = np.mean([(blocking_error(ar1(phi, 65536, seed), method).error / ar1_error(phi, 65536)) ** 2 for seed in range(60)])
+    """Mean of the estimated over the true variance, 60 series of 65536; Jonsson's stops early, as
+    documented.
+    """
+    ratio = np.mean(
+        [
+            (blocking_error(ar1(phi, 65536, seed), method).error / ar1_error(phi, 65536)) ** 2
+            for seed in range(60)
+        ]
+    )
     assert low < ratio < high, ratio
 
 

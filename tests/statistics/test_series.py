@@ -25,15 +25,21 @@ def test_a_short_series_is_said_to_be_short():
 
 
 def rhat(x):
-    halves = np.stack(np.split(x, 2))                                   # (2, n, chains)
-    return split_rhat(halves.mean(axis=1), ((halves - halves.mean(axis=1, keepdims=True)) ** 2).sum(axis=1), halves.shape[1])
+    halves = np.stack(np.split(x, 2))  # (2, n, chains)
+    return split_rhat(
+        halves.mean(axis=1),
+        ((halves - halves.mean(axis=1, keepdims=True)) ** 2).sum(axis=1),
+        halves.shape[1],
+    )
 
 
 def test_rhat():
     x = np.random.default_rng(1).normal(size=(1000, 40))
     assert abs(rhat(x) - 1.0) < 0.005
-    assert rhat(x + np.arange(40) * 0.1) > 1.2                          # chains at different places
-    assert rhat(x + np.linspace(0, 3, 1000)[:, None]) > 1.2             # chains that drift together: what the split is for
+    assert rhat(x + np.arange(40) * 0.1) > 1.2  # chains at different places
+    assert (
+        rhat(x + np.linspace(0, 3, 1000)[:, None]) > 1.2
+    )  # chains that drift together: what the split is for
     n, within, means = 3, np.array([2.0, 4.0]), np.array([1.0, 2.0])
     expected = np.sqrt((2 / 3 * within.mean() + means.var(ddof=1)) / within.mean())
     assert split_rhat(means, within * 2, n) == pytest.approx(expected)
@@ -44,7 +50,9 @@ def test_moments_merge_to_those_of_the_union():
     parts = [rng.normal(1e6, 1.0, (n, 3)) for n in (5, 1, 40, 7)]
     every = np.concatenate(parts)
     moments = [Moments.of(p) for p in parts]
-    total = merge_rows([m.count for m in moments], [m.mean for m in moments], [m.m2 for m in moments])
+    total = merge_rows(
+        [m.count for m in moments], [m.mean for m in moments], [m.m2 for m in moments]
+    )
     assert total.count == 53
     np.testing.assert_allclose(total.mean, every.mean(axis=0), rtol=1e-15)
     np.testing.assert_allclose(total.variance, every.var(axis=0, ddof=1), rtol=1e-8)
@@ -52,11 +60,25 @@ def test_moments_merge_to_those_of_the_union():
     assert merge(empty, moments[0]) is moments[0] and merge(moments[0], empty) is moments[0]
 
 
-@pytest.mark.parametrize(("value", "error", "text"), [
-    (3.00012, 0.00008, "3.00012(8)"), (3.0001234, 0.000123, "3.00012(12)"), (-1.5, 0.02, "-1.50(2)"), (1234.0, 56.0, "1230(60)"),
-    (3.0, 0.0996, "3.00(10)"), (3.0, 0.196, "3.0(2)"), (0.5, 0.0, "0.5000000000(0)"), (15.0, 7e-18, "15.0000000000(0)"), (2.0, 1.0, "2.0(10)"), (2.0, 3.0, "2(3)"), (1.0, float("nan"), "1(?)"),
-    (float("nan"), 1.0, "nan"), (20.15932, 0.0000999, "20.15932(10)"), (1e6, 1e4, "1000000(10000)"),
-])
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (3.00012, 0.00008, "3.00012(8)"),
+        (3.0001234, 0.000123, "3.00012(12)"),
+        (-1.5, 0.02, "-1.50(2)"),
+        (1234.0, 56.0, "1230(60)"),
+        (3.0, 0.0996, "3.00(10)"),
+        (3.0, 0.196, "3.0(2)"),
+        (0.5, 0.0, "0.5000000000(0)"),
+        (15.0, 7e-18, "15.0000000000(0)"),
+        (2.0, 1.0, "2.0(10)"),
+        (2.0, 3.0, "2(3)"),
+        (1.0, float("nan"), "1(?)"),
+        (float("nan"), 1.0, "nan"),
+        (20.15932, 0.0000999, "20.15932(10)"),
+        (1e6, 1e4, "1000000(10000)"),
+    ],
+)
 def test_with_error(value, error, text):
     assert with_error(value, error) == text
 

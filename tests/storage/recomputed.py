@@ -1,6 +1,8 @@
-"""Every figure of `vmcnet report`, recomputed from the run file with h5py and NumPy alone: nothing of vmcnet is imported.
+"""Every figure of `vmcnet report`, recomputed from the run file with h5py and NumPy alone: nothing
+of vmcnet is imported.
 
-python recomputed.py run.h5 prints {name of the figure: text}, one a line. The formulas are those of docs/guarantees.md.
+python recomputed.py run.h5 prints {name of the figure: text}, one a line. The formulas are those of
+docs/guarantees.md.
 """
 
 import math
@@ -19,7 +21,11 @@ def with_error(value, error):
     mantissa, power = f"{error:.0e}".split("e")
     digits = int(mantissa == "1") - int(power)
     scaled = round(error * 10.0**digits)
-    return f"{value:.{digits}f}({scaled})" if digits > 0 else f"{round(value, digits):.0f}({scaled * 10 ** -digits})"
+    return (
+        f"{value:.{digits}f}({scaled})"
+        if digits > 0
+        else f"{round(value, digits):.0f}({scaled * 10**-digits})"
+    )
 
 
 def blocked(x):
@@ -32,7 +38,7 @@ def blocked(x):
             return 0.0
         if float(size) ** 3 > 2.0 * n * (error / first) ** 4:
             return error
-        x = x[len(x) % 2:]
+        x = x[len(x) % 2 :]
         x, size = 0.5 * (x[0::2] + x[1::2]), 2 * size
     return math.nan
 
@@ -51,35 +57,60 @@ def autocorrelation(x):
 def figures(path):
     out = {}
     with h5py.File(path) as file:
-        training = {name: item[:] for name, item in file["training"].items() if isinstance(item, h5py.Dataset)}
+        training = {
+            name: item[:]
+            for name, item in file["training"].items()
+            if isinstance(item, h5py.Dataset)
+        }
         if len(training.get("energy", ())):
             out["iterations"] = f"{len(training['energy'])} iterations"
             out["seconds"] = f"{training['seconds'].sum():.1f} s"
-            out["communication"] = f"{100 * training['communication'].sum() / training['seconds'].sum():.1f} % in communication"
-            out["last energy"] = "last energy " + with_error(training["energy"][-1], training["error"][-1])
+            out["communication"] = (
+                f"{100 * training['communication'].sum() / training['seconds'].sum():.1f} % in "
+                "communication"
+            )
+            out["last energy"] = "last energy " + with_error(
+                training["energy"][-1], training["error"][-1]
+            )
             out["training acceptance"] = f"acceptance {training['acceptance'][-1]:.2f}"
-        for number, group in sorted(file.get("evaluation", {}).items(), key=lambda item: int(item[0])):
+        for number, group in sorted(
+            file.get("evaluation", {}).items(), key=lambda item: int(item[0])
+        ):
             key = f"evaluation {number}"
             energy, mean, m2 = group["energy"][:], group["walker_mean"][:], group["walker_m2"][:]
             steps, walkers = len(energy), mean.shape[2]
             halves = np.array([steps // 2, steps - steps // 2])
-            out[key] = f"{walkers} walkers x {steps} measurements at iteration {group.attrs['iteration']}"
+            out[key] = (
+                f"{walkers} walkers x {steps} measurements at iteration {group.attrs['iteration']}"
+            )
             whole = (halves[0] * mean[0] + halves[1] * mean[1]) / steps
             for k, name in enumerate(group.attrs["names"].split(",")):
                 series = energy if k == 0 else group[f"terms/{name}"][:]
                 error, plateau = whole[k].std(ddof=1) / math.sqrt(walkers), blocked(series)
                 out[f"{key} {name}"] = with_error(whole[k].mean(), error)
-                out[f"{key} {name} blocking"] = f"(blocking {plateau:.2g})" if math.isfinite(plateau) else "(no plateau)"
+                out[f"{key} {name} blocking"] = (
+                    f"(blocking {plateau:.2g})" if math.isfinite(plateau) else "(no plateau)"
+                )
             grand = whole[0].mean()
-            total = sum(m2[h, 0].sum() + halves[h] * ((mean[h, 0] - grand) ** 2).sum() for h in (0, 1))
+            total = sum(
+                m2[h, 0].sum() + halves[h] * ((mean[h, 0] - grand) ** 2).sum() for h in (0, 1)
+            )
             out[f"{key} variance"] = f"variance {total / (steps * walkers):.3g}"
             out[f"{key} time"] = f"autocorrelation time {autocorrelation(energy):.1f}"
             n = steps // 2
             within = (m2[:, 0] / (n - 1)).mean()
-            out[f"{key} rhat"] = f"R-hat {math.sqrt((n - 1) / n + mean[:, 0].var(ddof=1) / within):.4f}"
+            out[f"{key} rhat"] = (
+                f"R-hat {math.sqrt((n - 1) / n + mean[:, 0].var(ddof=1) / within):.4f}"
+            )
             acceptance, own = group["acceptance"][:].mean(), group["walker_acceptance"][:]
-            out[f"{key} acceptance"] = f"acceptance {acceptance:.2f} (walkers {own.min():.2f} to {own.max():.2f}, {(own < 0.1 * acceptance).sum()} stuck)"
-            out[f"{key} difference from 3"] = f"difference {grand - 3.0:+.2e}, {(grand - 3.0) / (whole[0].std(ddof=1) / math.sqrt(walkers)):+.1f} sigma"
+            out[f"{key} acceptance"] = (
+                f"acceptance {acceptance:.2f} (walkers {own.min():.2f} to {own.max():.2f}, "
+                f"{(own < 0.1 * acceptance).sum()} stuck)"
+            )
+            out[f"{key} difference from 3"] = (
+                f"difference {grand - 3.0:+.2e}, "
+                f"{(grand - 3.0) / (whole[0].std(ddof=1) / math.sqrt(walkers)):+.1f} sigma"
+            )
     return out
 
 

@@ -1,16 +1,24 @@
-"""Checkpoints: what is written is what is read; every flipped bit is refused; a complete one exists at any moment."""
+"""Checkpoints: what is written is what is read; every flipped bit is refused; a complete one exists
+at any moment.
+"""
 
 import numpy as np
 import pytest
 
-from tests.runs import JOB
 from tests.config.test_malformed import call, refused
+from tests.runs import JOB
 from vmcnet.storage.atomic import FileProblem, RunLock, previous_path, replace_file
 from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
 from vmcnet.storage.sealed import USERBLOCK
 
-CONTENT = Checkpoint({"theta": np.linspace(0, 1, 26), "r": np.random.default_rng(0).normal(size=(2, 8, 2, 2)), "optimizer/m": np.zeros(3)},
-                     {"iteration": 5, "step_size": 0.1 + 0.2, "run": "abc"})
+CONTENT = Checkpoint(
+    {
+        "theta": np.linspace(0, 1, 26),
+        "r": np.random.default_rng(0).normal(size=(2, 8, 2, 2)),
+        "optimizer/m": np.zeros(3),
+    },
+    {"iteration": 5, "step_size": 0.1 + 0.2, "run": "abc"},
+)
 
 
 @pytest.fixture
@@ -24,20 +32,29 @@ def test_round_trip(path):
     assert found.numbers.pop("schema") == 1 and found.numbers == CONTENT.numbers
     assert set(found.arrays) == set(CONTENT.arrays)
     for name, array in CONTENT.arrays.items():
-        assert found.arrays[name].tobytes() == array.tobytes() and found.arrays[name].shape == array.shape
+        assert (
+            found.arrays[name].tobytes() == array.tobytes()
+            and found.arrays[name].shape == array.shape
+        )
 
 
 def test_500_single_bit_flips_are_all_refused_and_the_previous_one_offered(path):
     write_checkpoint(path, CONTENT)
     good, rng = path.read_bytes(), np.random.default_rng(1)
-    places = {*range(0, 40), *range(USERBLOCK - 8, USERBLOCK + 8), len(good) - 1}
+    places = {*range(40), *range(USERBLOCK - 8, USERBLOCK + 8), len(good) - 1}
     while len(places) < 500:
         places.add(int(rng.integers(len(good))))
     for place in sorted(places):
         bad = bytearray(good)
         bad[place] ^= 1 << int(rng.integers(8))
         path.write_bytes(bad)
-        with pytest.raises(FileProblem, match=r"run\.checkpoint\.h5: the checkpoint is damaged.*run\.checkpoint\.previous\.h5 can be used"):
+        with pytest.raises(
+            FileProblem,
+            match=(
+                r"run\.checkpoint\.h5: the checkpoint is damaged.*run\.checkpoint\.previous\.h5 "
+                r"can be used"
+            ),
+        ):
             read_checkpoint(path)
     path.write_bytes(good)
     read_checkpoint(path)
@@ -45,7 +62,16 @@ def test_500_single_bit_flips_are_all_refused_and_the_previous_one_offered(path)
 
 def test_truncated(path):
     good = path.read_bytes()
-    for length in (0, 1, 100, USERBLOCK - 1, USERBLOCK, USERBLOCK + 1, len(good) // 2, len(good) - 1):
+    for length in (
+        0,
+        1,
+        100,
+        USERBLOCK - 1,
+        USERBLOCK,
+        USERBLOCK + 1,
+        len(good) // 2,
+        len(good) - 1,
+    ):
         path.write_bytes(good[:length])
         with pytest.raises(FileProblem, match="damaged or no checkpoint"):
             read_checkpoint(path)
@@ -54,7 +80,10 @@ def test_truncated(path):
 def test_the_previous_one_is_the_one_before(path):
     first = path.read_bytes()
     write_checkpoint(path, Checkpoint({}, {"iteration": 6}))
-    assert previous_path(path).read_bytes() == first and read_checkpoint(path).numbers["iteration"] == 6
+    assert (
+        previous_path(path).read_bytes() == first
+        and read_checkpoint(path).numbers["iteration"] == 6
+    )
 
 
 def test_a_write_that_fails_leaves_the_last_file(tmp_path, monkeypatch):
@@ -66,7 +95,9 @@ def test_a_write_that_fails_leaves_the_last_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(FileProblem, match="No space left on device.*the file on disk is the last complete one"):
+    with pytest.raises(
+        FileProblem, match="No space left on device.*the file on disk is the last complete one"
+    ):
         replace_file(path, b"three")
     assert path.read_bytes() == b"one and two" and [p.name for p in tmp_path.iterdir()] == ["a.h5"]
 

@@ -1,4 +1,6 @@
-"""Every figure that run, evaluate and report print is recomputed from the file by an independent program, to the last digit."""
+"""Every figure that run, evaluate and report print is recomputed from the file by an independent
+program, to the last digit.
+"""
 
 import re
 import subprocess
@@ -27,7 +29,9 @@ def printed(tmp_path_factory):
 
 
 def recomputed(run):
-    done = subprocess.run([sys.executable, "-I", str(PROGRAM), str(run)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", str(PROGRAM), str(run)], capture_output=True, text=True, check=True
+    )
     return dict(line.split("\t") for line in done.stdout.splitlines())
 
 
@@ -46,27 +50,43 @@ def test_every_printed_figure(printed):
     body = report.split("\n", 1)[1]
     missing = {name: text for name, text in found.items() if text not in body}
     assert not missing and len(found) > 25, (missing, report)
-    assert second[second.index(str(run)):] == report, "evaluate ends with the report"
-    part = first[first.index(str(run)):]
-    assert part.rstrip() == "\n".join(line for line in report.splitlines()[:len(part.splitlines())]), "so does run"
+    assert second[second.index(str(run)) :] == report, "evaluate ends with the report"
+    part = first[first.index(str(run)) :]
+    assert part.rstrip() == "\n".join(
+        line for line in report.splitlines()[: len(part.splitlines())]
+    ), "so does run"
     left = body
     for text in sorted(found.values(), key=len, reverse=True):
         left = left.replace(text, "")
-    left = re.sub(r"warning: .*|QuantumDot: 2 particles in 2 dimensions|\(\d+ parameters\)|reference 3\.0000000|evaluation \d+:", "", left)
+    left = re.sub(
+        r"warning: .*|QuantumDot: 2 particles in 2 dimensions|\(\d+ parameters\)|reference "
+        r"3\.0000000|evaluation \d+:",
+        "",
+        left,
+    )
     assert numbers(left) == [], f"printed, but not recomputed: {left}"
 
 
 def test_progress_lines_come_from_the_series(printed):
     run, first, _, _ = printed
     with h5py.File(run) as file:
-        energies, errors, acceptance = (file[f"training/{k}"][:] for k in ("energy", "error", "acceptance"))
+        energies, errors, acceptance = (
+            file[f"training/{k}"][:] for k in ("energy", "error", "acceptance")
+        )
         measured = file["evaluation/0/energy"][:]
-    for done, value, error, accepted in re.findall(r"^training (\d+)/12  energy (-?[\d.]+)\((\d+)\)  acceptance ([\d.]+)", first, re.M):
+    for done, value, error, accepted in re.findall(
+        r"^training (\d+)/12  energy (-?[\d.]+)\((\d+)\)  acceptance ([\d.]+)", first, re.M
+    ):
         k, unit = int(done) - 1, 10.0 ** -len(value.partition(".")[2])
-        assert abs(energies[k] - float(value)) <= 0.5001 * unit and abs(errors[k] - int(error) * unit) <= 0.5001 * unit
+        assert (
+            abs(energies[k] - float(value)) <= 0.5001 * unit
+            and abs(errors[k] - int(error) * unit) <= 0.5001 * unit
+        )
         assert f"{acceptance[k]:.2f}" == accepted
     last = re.findall(r"^evaluation 400/400  energy (-?[\d.]+)", first, re.M)
-    assert len(last) == 1 and abs(np.mean(measured) - float(last[0])) <= 0.5001 * 10.0 ** -len(last[0].partition(".")[2])
+    assert len(last) == 1 and abs(np.mean(measured) - float(last[0])) <= 0.5001 * 10.0 ** -len(
+        last[0].partition(".")[2]
+    )
 
 
 def test_a_changed_digit_is_noticed(printed, tmp_path):

@@ -1,4 +1,6 @@
-"""Hard spheres and ideal bosons: starting points, hard cores, exact limits, energies against the Gross-Pitaevskii equation."""
+"""Hard spheres and ideal bosons: starting points, hard cores, exact limits, energies against the
+Gross-Pitaevskii equation.
+"""
 
 import numpy as np
 import pytest
@@ -17,9 +19,16 @@ from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import EllipticalGaussian, GaussianEnvelope, HardCoreJastrow
 
 LAMBDA = np.sqrt(8.0)
-# Gross-Pitaevskii energy a particle, a = 0.0043, (N, omega_z): exact solution of the mean-field equation
-GROSS_PITAEVSKII = {(10, 1.0): 1.515231, (50, 1.0): 1.578523, (100, 1.0): 1.649679,
-                    (10, LAMBDA): 2.439727, (50, LAMBDA): 2.543858, (100, LAMBDA): 2.658196}
+# Gross-Pitaevskii energy a particle, a = 0.0043, (N, omega_z): exact solution of the mean-field
+# equation
+GROSS_PITAEVSKII = {
+    (10, 1.0): 1.515231,
+    (50, 1.0): 1.578523,
+    (100, 1.0): 1.649679,
+    (10, LAMBDA): 2.439727,
+    (50, LAMBDA): 2.543858,
+    (100, LAMBDA): 2.658196,
+}
 
 
 def closest(r):
@@ -41,7 +50,9 @@ def test_walkers_start_in_the_trap():
     np.testing.assert_allclose(r.var(axis=(0, 1)), [1.0, 1.0, 0.25], rtol=0.06)
 
 
-@pytest.mark.parametrize(("dimensions", "omega", "omega_z"), [(3, 1.0, LAMBDA), (3, 0.5, 0.2), (2, 1.0, 3.0)])
+@pytest.mark.parametrize(
+    ("dimensions", "omega", "omega_z"), [(3, 1.0, LAMBDA), (3, 0.5, 0.2), (2, 1.0, 3.0)]
+)
 def test_ideal_gas_is_exact(dimensions, omega, omega_z):
     """At the oscillator's alpha and beta the local energy is the same everywhere."""
     system = TrappedBosons(6, omega, dimensions, omega_z)
@@ -54,14 +65,22 @@ def test_ideal_gas_is_exact(dimensions, omega, omega_z):
 
 
 def test_wrong_exponents_have_the_energy_of_the_formula():
-    """E/N = sum_k (a_k/2 + omega_k^2/(8 a_k)) for exponents a_k, here integrated by Gauss-Hermite points."""
+    """E/N = sum_k (a_k/2 + omega_k^2/(8 a_k)) for exponents a_k, here integrated by Gauss-Hermite
+    points.
+    """
     system = TrappedBosons(1, 1.0, 3, 2.0)
     psi = EllipticalGaussian(system, 0.4, 3.0)
     x, w = np.polynomial.hermite.hermgauss(6)
     exponents = np.array([0.4, 0.4, 1.2])
-    grid = np.stack(np.meshgrid(x, x, x, indexing="ij"), -1).reshape(-1, 1, 3) / np.sqrt(2 * exponents)
+    grid = np.stack(np.meshgrid(x, x, x, indexing="ij"), -1).reshape(-1, 1, 3) / np.sqrt(
+        2 * exponents
+    )
     weights = np.einsum("i,j,k->ijk", w, w, w).ravel()
-    found = local_energies(system.terms, Walkers(grid, system.labels(len(grid))), psi.bind(psi.start(Stream(0, 0, 0, 0)))).total
+    found = local_energies(
+        system.terms,
+        Walkers(grid, system.labels(len(grid))),
+        psi.bind(psi.start(Stream(0, 0, 0, 0))),
+    ).total
     exact = (exponents / 2 + np.array([1, 1, 4]) / (8 * exponents)).sum()
     assert (weights * found).sum() / weights.sum() == pytest.approx(exact, rel=1e-12)
 
@@ -81,14 +100,22 @@ def test_formula_and_derivatives():
         i, j = np.triu_indices(4, 1)
         alpha, beta = np.exp(np.asarray(theta, np.longdouble))
         distance = np.sqrt(((r[:, i] - r[:, j]) ** 2).sum(axis=-1))
-        return -alpha * (r[..., 0] ** 2 + r[..., 1] ** 2 + beta * r[..., 2] ** 2).sum(axis=1) + np.log(1 - np.longdouble(0.3) / distance).sum(axis=1)
+        return -alpha * (r[..., 0] ** 2 + r[..., 1] ** 2 + beta * r[..., 2] ** 2).sum(
+            axis=1
+        ) + np.log(1 - np.longdouble(0.3) / distance).sum(axis=1)
 
     bound, walkers = psi.bind(theta), Walkers(r, system.labels(6))
     np.testing.assert_allclose(bound.log(r, walkers.s), log().astype(float), rtol=1e-13)
     check_jet(lambda x: log(x), r, *bound.jet(walkers))
-    np.testing.assert_allclose(bound.drift(r, walkers.s).reshape(6, -1).T, bound.jet(walkers)[1], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        bound.drift(r, walkers.s).reshape(6, -1).T, bound.jet(walkers)[1], rtol=1e-10, atol=1e-12
+    )
     way = np.array([0.7, -0.4])
-    check_direction(lambda t: log(theta=theta.astype(np.longdouble) + t * way), bound.log_derivatives(walkers) @ way, "parameters")
+    check_direction(
+        lambda t: log(theta=theta.astype(np.longdouble) + t * way),
+        bound.log_derivatives(walkers) @ way,
+        "parameters",
+    )
 
 
 def test_zero_inside_the_core():
@@ -99,7 +126,11 @@ def test_zero_inside_the_core():
     assert log[0] == log[1] == -np.inf and np.isfinite(log[2])
 
 
-@pytest.mark.parametrize(("proposal", "step"), [(Gaussian(), 0.3), (Langevin(), 0.3), (OneParticle(), 0.6)], ids=lambda v: getattr(v, "name", ""))
+@pytest.mark.parametrize(
+    ("proposal", "step"),
+    [(Gaussian(), 0.3), (Langevin(), 0.3), (OneParticle(), 0.6)],
+    ids=lambda v: getattr(v, "name", ""),
+)
 def test_cores_never_overlap(proposal, step):
     """Large spheres, many touching proposals: no NaN, no overlap, and moves are accepted."""
     system, psi, theta = hard_spheres(6, 0.5)
@@ -118,23 +149,43 @@ def test_wavefunctions_without_the_core_are_refused():
         Population(system, GaussianEnvelope(system), Gaussian(), SerialCommunicator(), 1, 8, 8)
 
 
-@pytest.mark.parametrize(("make", "words"), [
-    (lambda: TrappedBosons(1, diameter=0.1), "diameter"), (lambda: TrappedBosons(2, diameter=-0.1), "diameter"),
-    (lambda: TrappedBosons(2, omega_z=0.0), "omega_z"), (lambda: TrappedBosons(2, dimensions=1, omega_z=1.0), "omega_z"),
-    (lambda: HardCoreJastrow(TrappedBosons(2)), "no hard core"), (lambda: EllipticalGaussian(TrappedBosons(2, dimensions=1)), "2 dimensions"),
-    (lambda: EllipticalGaussian(TrappedBosons(2), alpha=0.0), "alpha"), (lambda: EllipticalGaussian(TrappedBosons(2), beta=-1.0), "beta"),
-])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: TrappedBosons(1, diameter=0.1), "diameter"),
+        (lambda: TrappedBosons(2, diameter=-0.1), "diameter"),
+        (lambda: TrappedBosons(2, omega_z=0.0), "omega_z"),
+        (lambda: TrappedBosons(2, dimensions=1, omega_z=1.0), "omega_z"),
+        (lambda: HardCoreJastrow(TrappedBosons(2)), "no hard core"),
+        (lambda: EllipticalGaussian(TrappedBosons(2, dimensions=1)), "2 dimensions"),
+        (lambda: EllipticalGaussian(TrappedBosons(2), alpha=0.0), "alpha"),
+        (lambda: EllipticalGaussian(TrappedBosons(2), beta=-1.0), "beta"),
+    ],
+)
 def test_refusals(make, words):
     with pytest.raises(ValueError, match=words):
         make()
 
 
 def trained_energy(particles, omega_z, walkers, block, iterations, steps):
-    """E/N and its error of the elliptical Gaussian x hard cores after training alpha and beta from a bad start."""
+    """E/N and its error of the elliptical Gaussian x hard cores after training alpha and beta from
+    a bad start.
+    """
     system = TrappedBosons(particles, diameter=0.0043, omega_z=omega_z)
     psi = EllipticalGaussian(system, 0.45, 1.1 * omega_z) * HardCoreJastrow(system)
-    result = train(system, psi, optimizer=Adam(0.03, schedule=Cosine(iterations, 0.05)), iterations=iterations, walkers=walkers, block=block,
-                   steps=4, warmup=10, step_size=0.9 / particles**0.5, seed=3, sampler=Langevin())
+    result = train(
+        system,
+        psi,
+        optimizer=Adam(0.03, schedule=Cosine(iterations, 0.05)),
+        iterations=iterations,
+        walkers=walkers,
+        block=block,
+        steps=4,
+        warmup=10,
+        step_size=0.9 / particles**0.5,
+        seed=3,
+        sampler=Langevin(),
+    )
     done = evaluate(result, steps=steps, interval=3, warmup=5)
     return done.energy / particles, done.error / particles
 
@@ -161,5 +212,7 @@ def test_the_energy_of_a_wrong_alpha_is_seen():
     psi = EllipticalGaussian(system, 0.4, 1.0) * HardCoreJastrow(system)
     population = Population(system, psi, Langevin(), SerialCommunicator(), 1, 64, 64)
     population.start()
-    done = evaluate(TrainingResult(TrainingState(psi.start(Stream(0, 0, 0, 0)), {}, 0.3), population), steps=20)
+    done = evaluate(
+        TrainingResult(TrainingState(psi.start(Stream(0, 0, 0, 0)), {}, 0.3), population), steps=20
+    )
     assert done.energy / 10 / GROSS_PITAEVSKII[10, 1.0] - 1 > 1e-2

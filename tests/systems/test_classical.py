@@ -1,4 +1,6 @@
-"""Classical Ising and Potts models: exact tori, enumeration, the compiled sweep against its twin, ranks and resume."""
+"""Classical Ising and Potts models: exact tori, enumeration, the compiled sweep against its twin,
+ranks and resume.
+"""
 
 import numpy as np
 import pytest
@@ -18,12 +20,17 @@ from vmcnet.wavefunctions import BinaryRBM, Boltzmann
 
 CRITICAL = 2.0 / np.log1p(np.sqrt(2.0))
 SYSTEMS = {
-    "ising": ClassicalIsing([4, 3], 2.5), "ising in a field": ClassicalIsing([3, 3], 1.9, 0.7, 0.3), "antiferromagnet": ClassicalIsing([4, 3], 2.0, -1.0),
-    "graph": ClassicalIsing(sites=5, edges=[[0, 1], [1, 2], [2, 3], [0, 2]], temperature=1.5), "potts": Potts([3, 3], 3, 1.2),
+    "ising": ClassicalIsing([4, 3], 2.5),
+    "ising in a field": ClassicalIsing([3, 3], 1.9, 0.7, 0.3),
+    "antiferromagnet": ClassicalIsing([4, 3], 2.0, -1.0),
+    "graph": ClassicalIsing(sites=5, edges=[[0, 1], [1, 2], [2, 3], [0, 2]], temperature=1.5),
+    "potts": Potts([3, 3], 3, 1.2),
 }
 
 
-@pytest.mark.parametrize(("extent", "temperature"), [([3, 3], 2.1), ([4, 4], CRITICAL), ([3, 5], 3.0), ([4, 3], 1.5)])
+@pytest.mark.parametrize(
+    ("extent", "temperature"), [([3, 3], 2.1), ([4, 4], CRITICAL), ([3, 5], 3.0), ([4, 3], 1.5)]
+)
 def test_torus_against_enumeration(extent, temperature):
     system = ClassicalIsing(extent, temperature)
     states, p = system.enumerated()
@@ -34,8 +41,13 @@ def test_torus_against_enumeration(extent, temperature):
 
 
 def test_torus_of_16():
-    for temperature, energy, heat in ((2.0, -1.74553066899, 0.7255087677), (CRITICAL, -1.45306485281, 1.498704959)):
-        np.testing.assert_allclose(np.array(torus_thermodynamics(16, 16, temperature)) / 256, [energy, heat], rtol=1e-9)
+    for temperature, energy, heat in (
+        (2.0, -1.74553066899, 0.7255087677),
+        (CRITICAL, -1.45306485281, 1.498704959),
+    ):
+        np.testing.assert_allclose(
+            np.array(torus_thermodynamics(16, 16, temperature)) / 256, [energy, heat], rtol=1e-9
+        )
 
 
 def test_energy_of_a_walker():
@@ -66,11 +78,18 @@ def test_compiled_sweep_is_its_plain_twin(name):
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_a_sweep_keeps_the_boltzmann_distribution(name):
-    """Walkers drawn from the exact distribution, then three sweeps: energies still fit it by chi-square; wrong temperatures do not."""
+    """Walkers drawn from the exact distribution, then three sweeps: energies still fit it by
+    chi-square; wrong temperatures do not.
+    """
     system = SYSTEMS[name]
     states, p = system.enumerated()
     psi = Boltzmann(system).bind(np.empty(0))
-    np.testing.assert_allclose(2 * np.diff(psi.log(np.zeros((len(states), system.particles, 0)), states)), np.diff(np.log(p)), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(
+        2 * np.diff(psi.log(np.zeros((len(states), system.particles, 0)), states)),
+        np.diff(np.log(p)),
+        rtol=1e-8,
+        atol=1e-10,
+    )
     levels, level = np.unique(np.round(system.energy(states), 9), return_inverse=True)
     expected = 40000 * np.bincount(level, p)
     keep = expected > 20
@@ -81,7 +100,9 @@ def test_a_sweep_keeps_the_boltzmann_distribution(name):
         walkers = type(start)(start.r, states[rng.choice(len(p), 40000, p=p)])
         after, counts = Thermal(other).sample(walkers, psi, 0.0, 3, Stream(7, 1, 1, 1))
         assert counts.tried == 3 * 40000 * system.particles and 0 < counts.accepted < counts.tried
-        found = np.bincount(np.searchsorted(levels, np.round(system.energy(after.s), 9)), minlength=len(levels))
+        found = np.bincount(
+            np.searchsorted(levels, np.round(system.energy(after.s), 9)), minlength=len(levels)
+        )
         return ((found - expected)[keep] ** 2 / expected[keep]).sum()
 
     freedom = keep.sum() - 1
@@ -92,24 +113,56 @@ def test_a_sweep_keeps_the_boltzmann_distribution(name):
 
 
 def evaluated(system, walkers=512, steps=400, interval=3):
-    people = Population(system, Boltzmann(system), Thermal(system), SerialCommunicator(), 4, walkers, 128)
+    people = Population(
+        system, Boltzmann(system), Thermal(system), SerialCommunicator(), 4, walkers, 128
+    )
     people.start()
     state = initial_evaluation(people, 0, 1.0)
     nothing = lambda *arguments: 0  # noqa: E731
-    run_evaluation(people, np.empty(0), state, steps=steps, interval=interval, warmup=40, record=nothing, save=nothing, poll=nothing)
+    run_evaluation(
+        people,
+        np.empty(0),
+        state,
+        steps=steps,
+        interval=interval,
+        warmup=40,
+        record=nothing,
+        save=nothing,
+        poll=nothing,
+    )
     mean, m2, _ = finish(people, state)
-    content = {"attributes": {"names": ",".join(people.row.names)}, "walker_mean": mean, "walker_m2": m2, **state.series}
-    return {"energy": (np.mean(state.series["energy"]), None), **derived_quantities(content, system)}
+    content = {
+        "attributes": {"names": ",".join(people.row.names)},
+        "walker_mean": mean,
+        "walker_m2": m2,
+        **state.series,
+    }
+    return {
+        "energy": (np.mean(state.series["energy"]), None),
+        **derived_quantities(content, system),
+    }
 
 
-@pytest.mark.parametrize("system", [Potts([3, 3], 3, 1.0), Potts([4, 4], 3, 1.0, 0.9), ClassicalIsing([4, 4], CRITICAL)], ids=["potts 3x3", "potts 4x4", "ising 4x4"])
+@pytest.mark.parametrize(
+    "system",
+    [Potts([3, 3], 3, 1.0), Potts([4, 4], 3, 1.0, 0.9), ClassicalIsing([4, 4], CRITICAL)],
+    ids=["potts 3x3", "potts 4x4", "ising 4x4"],
+)
 def test_thermodynamics_against_enumeration(system):
     if isinstance(system, Potts) and system.particles == 16:
         energy, heat = potts_by_transfer_matrix(system)
         binder = None
     else:
         states, p = system.enumerated()
-        e, m = system.energy(states), np.array([t.local(type("W", (), {"s": states}), None) for t in (system.terms["m2"], system.terms["m4"])])
+        e, m = (
+            system.energy(states),
+            np.array(
+                [
+                    t.local(type("W", (), {"s": states}), None)
+                    for t in (system.terms["m2"], system.terms["m4"])
+                ]
+            ),
+        )
         energy = p @ e
         heat = p @ (e - energy) ** 2 / system.temperature**2
         binder = 1 - (m[1] @ p) / (3 * (m[0] @ p) ** 2)
@@ -125,7 +178,9 @@ def test_thermodynamics_against_enumeration(system):
 
 
 def potts_by_transfer_matrix(system):
-    """Energy and heat capacity of the 4 x 4 Potts torus from Tr V^4, V over the 81 states of a row; derivatives by differences."""
+    """Energy and heat capacity of the 4 x 4 Potts torus from Tr V^4, V over the 81 states of a row;
+    derivatives by differences.
+    """
     q, rows = 3, np.array(np.meshgrid(*[range(3)] * 4)).reshape(4, -1).T
     inside = sum((rows[:, k] == rows[:, (k + 1) % 4]).astype(float) for k in range(4))
     between = (rows[:, None] == rows[None]).sum(axis=2)
@@ -187,21 +242,33 @@ def test_same_bits_on_any_number_of_ranks(tmp_path):
         same(tmp_path / "one.h5", tmp_path / f"{ranks}.h5")
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (("thermal", "spin_flip"), "colours"), (('"boltzmann"', '"binary_rbm"'), "colours"), (('"potts"', '"transverse_ising"'), "temperature"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("thermal", "spin_flip"), "colours"),
+        (('"boltzmann"', '"binary_rbm"'), "colours"),
+        (('"potts"', '"transverse_ising"'), "temperature"),
+    ],
+)
 def test_parts_that_do_not_fit(tmp_path, change, words):
     (tmp_path / "job.toml").write_text(JOB.replace(*change))
     done = vmcnet("check", tmp_path / "job.toml", check=False)
     assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(("make", "words"), [
-    (lambda: ClassicalIsing([3, 3], 0.0), "temperature"), (lambda: Potts([3, 3], 1), "states"), (lambda: ClassicalIsing([3, 3], 1e-3), "too low"),
-    (lambda: Boltzmann(TransverseIsing([4])), "temperature"), (lambda: Thermal(TransverseIsing([4])), "temperature"),
-    (lambda: Thermal(SYSTEMS["ising"]).check(BinaryRBM(SYSTEMS["ising"])), "boltzmann"), (lambda: ClassicalIsing([6, 6]).enumerated(), "too many"),
-    (lambda: jackknife(lambda x: x, [1.0]), "at least 2"),
-])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ClassicalIsing([3, 3], 0.0), "temperature"),
+        (lambda: Potts([3, 3], 1), "states"),
+        (lambda: ClassicalIsing([3, 3], 1e-3), "too low"),
+        (lambda: Boltzmann(TransverseIsing([4])), "temperature"),
+        (lambda: Thermal(TransverseIsing([4])), "temperature"),
+        (lambda: Thermal(SYSTEMS["ising"]).check(BinaryRBM(SYSTEMS["ising"])), "boltzmann"),
+        (lambda: ClassicalIsing([6, 6]).enumerated(), "too many"),
+        (lambda: jackknife(lambda x: x, [1.0]), "at least 2"),
+    ],
+)
 def test_refusals(make, words):
     with pytest.raises(ValueError, match=words):
         make()

@@ -1,4 +1,6 @@
-"""Observables of spins against their definitions, and in an evaluation against exact expectation values."""
+"""Observables of spins against their definitions, and in an evaluation against exact expectation
+values.
+"""
 
 import numpy as np
 import pytest
@@ -38,24 +40,37 @@ def test_definitions(extent):
     system = TransverseIsing(extent)
     lattice, s = system.lattice, system.start(Stream(1, 0, 0, 0), 5).s.astype(float)
     found = SpinObservables(lattice).measure(s)
-    np.testing.assert_allclose(found["magnetisation"], np.stack([s.mean(1), abs(s.mean(1)), s.mean(1) ** 2], 1), atol=1e-14)
+    np.testing.assert_allclose(
+        found["magnetisation"], np.stack([s.mean(1), abs(s.mean(1)), s.mean(1) ** 2], 1), atol=1e-14
+    )
     for g, sites in enumerate(lattice.translations):
-        np.testing.assert_allclose(found["correlations"][:, g], (s * s[:, sites]).mean(axis=1), atol=1e-12)
+        np.testing.assert_allclose(
+            found["correlations"][:, g], (s * s[:, sites]).mean(axis=1), atol=1e-12
+        )
     for m, momentum in enumerate(lattice.positions):
         phase = np.exp(-2j * np.pi * (lattice.positions / np.array(extent)) @ momentum)
-        np.testing.assert_allclose(found["structure_factor"][:, m], abs(s @ phase) ** 2 / lattice.sites, atol=1e-11)
+        np.testing.assert_allclose(
+            found["structure_factor"][:, m], abs(s @ phase) ** 2 / lattice.sites, atol=1e-11
+        )
     if lattice.sublattice is not None:
-        np.testing.assert_allclose(found["staggered"][:, 0], (s * lattice.sublattice).mean(axis=1), atol=1e-14)
+        np.testing.assert_allclose(
+            found["staggered"][:, 0], (s * lattice.sublattice).mean(axis=1), atol=1e-14
+        )
     else:
         assert "staggered" not in found
 
 
 def test_an_open_lattice_has_no_momenta():
-    assert SpinObservables(Heisenberg([4], periodic=False).lattice).names == ["magnetisation", "staggered"]
+    assert SpinObservables(Heisenberg([4], periodic=False).lattice).names == [
+        "magnetisation",
+        "staggered",
+    ]
 
 
 def test_evaluation(tmp_path):
-    """Means over the run against <psi| . |psi> of the same parameters; the same bits on two ranks; shown by the report."""
+    """Means over the run against <psi| . |psi> of the same parameters; the same bits on two ranks;
+    shown by the report.
+    """
     (tmp_path / "job.toml").write_text(JOB)
     done = vmcnet("run", tmp_path / "job.toml", "--output", tmp_path / "one.h5")
     vmcnet("run", tmp_path / "job.toml", "--output", tmp_path / "two.h5", ranks=2)

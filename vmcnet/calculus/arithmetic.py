@@ -1,7 +1,8 @@
 """Sum, difference, product, quotient, scaling and a + i b, each with its three rules.
 
-value(xp, args): arrays -> array. jet(xp, args): jets -> jet. reverse(xp, adjoint, out, args, per_walker): the adjoints of the
-arguments, d log psi / d arg = sum adjoint d out / d arg, without conjugation; broadcasting is summed back by the tape.
+value(xp, args): arrays -> array. jet(xp, args): jets -> jet. reverse(xp, adjoint, out, args,
+per_walker): the adjoints of the arguments, d log psi / d arg = sum adjoint d out / d arg, without
+conjugation; broadcasting is summed back by the tape.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Add:
 
 def _aligned(p, q):
     """Whether adding or scaling by the constant q keeps the shape of the linear jet p."""
-    return len(q.shape) <= len(p.shape) and all(m in (1, k) for m, k in zip(q.shape[::-1], p.shape[::-1], strict=False))
+    return len(q.shape) <= len(p.shape) and all(
+        m in (1, k) for m, k in zip(q.shape[::-1], p.shape[::-1], strict=False)
+    )
 
 
 class Subtract:
@@ -87,7 +90,7 @@ class Scale:
     def jet(self, xp, x, number):
         if x.support == LINEAR:
             return _linear(x, x.slots * number, x.jacobian * number)
-        if x.jacobian is not None:                           # the coordinates in another unit
+        if x.jacobian is not None:  # the coordinates in another unit
             return JetData(x.slots * number, x.support, x.frame, x.jacobian * number)
         return x.like(x.slots * number)
 
@@ -131,7 +134,9 @@ def _product(xp, p, q):
 
 
 class Divide:
-    """a / b = a b^-1; the jet of r = a/b follows from a = r b: r_c = (a_c - r b_c)/b, lap r = (lap a - r lap b - 2 sum_c r_c b_c)/b."""
+    """a / b = a b^-1; the jet of r = a/b follows from a = r b: r_c = (a_c - r b_c)/b, lap r = (lap
+    a - r lap b - 2 sum_c r_c b_c)/b.
+    """
 
     name = "divide"
 
@@ -178,4 +183,12 @@ class Complex:
         return adjoint, 1j * adjoint
 
 
-ADD, SUBTRACT, SHIFT, SCALE, MULTIPLY, DIVIDE, COMPLEX = Add(), Subtract(), Shift(), Scale(), Multiply(), Divide(), Complex()
+ADD, SUBTRACT, SHIFT, SCALE, MULTIPLY, DIVIDE, COMPLEX = (
+    Add(),
+    Subtract(),
+    Shift(),
+    Scale(),
+    Multiply(),
+    Divide(),
+    Complex(),
+)

@@ -1,7 +1,9 @@
-"""Elementwise functions: each gives f, f' and f'' of its argument; the jet and reverse rules are shared.
+"""Elementwise functions: each gives f, f' and f'' of its argument; the jet and reverse rules are
+shared.
 
-Jet: f(v) in slot 0, f'(v) j above, plus f''(v) sum_c j_c^2 in the Laplacian. Reverse: adjoint f'(v).
-All functions are holomorphic: a complex argument gives the complex derivative, never a conjugate.
+Jet: f(v) in slot 0, f'(v) j above, plus f''(v) sum_c j_c^2 in the Laplacian. Reverse: adjoint
+f'(v). All functions are holomorphic: a complex argument gives the complex derivative, never a
+conjugate.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ def _chain(xp, slots, y, slope, curvature):
 
 
 class Activation(Elementwise):
-    """A function with compiled passes; formula(xp, x), slope and curvature are their plain twin, and serve where there is none."""
+    """A function with compiled passes; formula(xp, x), slope and curvature are their plain twin,
+    and serve where there is none.
+    """
 
     def value(self, xp, x):
         compiled = kernels.of(xp, x.dtype)
@@ -66,7 +70,10 @@ class Activation(Elementwise):
 
     def reverse(self, xp, adjoint, out, x, per_walker=False):
         compiled = kernels.of(xp, x.dtype)
-        return (adjoint * (compiled.activation(self.name, x)[1] if compiled else self.slope(xp, x, out)),)
+        return (
+            adjoint
+            * (compiled.activation(self.name, x)[1] if compiled else self.slope(xp, x, out)),
+        )
 
     def layer(self, xp, z, bias):
         """f(z + bias), the bias along the last axis; z may be overwritten."""
@@ -128,7 +135,9 @@ class Log(Elementwise):
 
 
 class Softplus(Activation):
-    """log(1 + e^x) without overflow: with s = sign Re x, max(s, 0) x + log(1 + e^(-s x)); f' = 1/(1 + e^-x)."""
+    """log(1 + e^x) without overflow: with s = sign Re x, max(s, 0) x + log(1 + e^(-s x)); f' = 1/(1
+    + e^-x).
+    """
 
     name = "softplus"
 
@@ -146,7 +155,9 @@ class Softplus(Activation):
 
 
 class LogCosh(Activation):
-    """log cosh x = s x + log(1 + e^(-2 s x)) - log 2, s = sign Re x; f' = tanh x, f'' = 1 - tanh^2 x."""
+    """log cosh x = s x + log(1 + e^(-2 s x)) - log 2, s = sign Re x; f' = tanh x, f'' = 1 - tanh^2
+    x.
+    """
 
     name = "logcosh"
 
@@ -177,7 +188,9 @@ class Logistic(Activation):
 
 
 class Silu(Activation):
-    """x s(x), s the logistic function; f' = s + x s', f'' = 2 s' + x s''. Elfwing et al., Neural Networks 107, 3 (2018), eq. 5."""
+    """x s(x), s the logistic function; f' = s + x s', f'' = 2 s' + x s''. Elfwing et al., Neural
+    Networks 107, 3 (2018), eq. 5.
+    """
 
     name = "silu"
 
@@ -195,9 +208,11 @@ class Silu(Activation):
 
 
 class Gelu(Activation):
-    """x/2 (1 + tanh u), u = sqrt(2/pi) (x + c x^3), c = 0.044715: Hendrycks and Gimpel, arXiv:1606.08415, section 2.
+    """x/2 (1 + tanh u), u = sqrt(2/pi) (x + c x^3), c = 0.044715: Hendrycks and Gimpel,
+    arXiv:1606.08415, section 2.
 
-    With t = tanh u, t' = (1 - t^2) u': f' = (1 + t)/2 + x t'/2, f'' = t' + x t''/2, t'' = (1 - t^2)(u'' - 2 t u'^2).
+    With t = tanh u, t' = (1 - t^2) u': f' = (1 + t)/2 + x t'/2, f'' = t' + x t''/2, t'' = (1 -
+    t^2)(u'' - 2 t u'^2).
     """
 
     name = "gelu"
@@ -207,7 +222,9 @@ class Gelu(Activation):
         return 0.5 * x * (1.0 + xp.tanh(self.SCALE * (x + self.CUBIC * x * x * x)))
 
     def _inner(self, xp, x):
-        return xp.tanh(self.SCALE * (x + self.CUBIC * x * x * x)), self.SCALE * (1.0 + 3.0 * self.CUBIC * x * x)
+        return xp.tanh(self.SCALE * (x + self.CUBIC * x * x * x)), self.SCALE * (
+            1.0 + 3.0 * self.CUBIC * x * x
+        )
 
     def slope(self, xp, x, y):
         t, du = self._inner(xp, x)
@@ -215,7 +232,9 @@ class Gelu(Activation):
 
     def curvature(self, xp, x, y, slope):
         t, du = self._inner(xp, x)
-        return (1.0 - t * t) * (du + 0.5 * x * (6.0 * self.SCALE * self.CUBIC * x - 2.0 * t * du * du))
+        return (1.0 - t * t) * (
+            du + 0.5 * x * (6.0 * self.SCALE * self.CUBIC * x - 2.0 * t * du * du)
+        )
 
 
 class Sin(Elementwise):
@@ -265,7 +284,9 @@ class Power(Elementwise):
 
 
 class HardCore(Elementwise):
-    """log(1 - a/x) outside a core of radius a > 0, -inf inside (psi = 0); f' = a/(x (x - a)), f'' = -a (2x - a)/(x (x - a))^2."""
+    """log(1 - a/x) outside a core of radius a > 0, -inf inside (psi = 0); f' = a/(x (x - a)), f'' =
+    -a (2x - a)/(x (x - a))^2.
+    """
 
     name = "hard_core"
 
@@ -280,7 +301,14 @@ class HardCore(Elementwise):
         return -slope * slope * (2.0 * x - radius) / radius
 
 
-TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU = Tanh(), Logistic(), Softplus(), LogCosh(), Gelu(), Silu()
+TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU = (
+    Tanh(),
+    Logistic(),
+    Softplus(),
+    LogCosh(),
+    Gelu(),
+    Silu(),
+)
 EXP, LOG, SIN, COS, POWER, HARD_CORE = Exp(), Log(), Sin(), Cos(), Power(), HardCore()
 ACTIVATIONS = (TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU)
 FUNCTIONS = (*ACTIVATIONS, EXP, LOG, SIN, COS)

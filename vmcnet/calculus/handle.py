@@ -1,8 +1,9 @@
 """The handle that passes through log_psi, and the list of operations it may meet.
 
-A wavefunction is written once, `log_psi(ops, theta, walkers)`; `ops` is one of three interpreters of the same
-operations: values.py (numbers), jets.py (all coordinate derivatives and the Laplacian) and tape.py (reverse mode).
-Bare arrays are refused: with them `x**2` or `y *= .5` would give a wrong Laplacian without a word.
+A wavefunction is written once, `log_psi(ops, theta, walkers)`; `ops` is one of three interpreters
+of the same operations: values.py (numbers), jets.py (all coordinate derivatives and the Laplacian)
+and tape.py (reverse mode). Bare arrays are refused: with them `x**2` or `y *= .5` would give a
+wrong Laplacian without a word.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ from vmcnet.calculus import arithmetic, dense, determinant, elementwise, linear,
 
 
 class Handle:
-    """A quantity of one interpreter. shape excludes jet slots; axis 0 is the walker w unless `is_parameter`."""
+    """A quantity of one interpreter. shape excludes jet slots; axis 0 is the walker w unless
+    `is_parameter`.
+    """
 
     __slots__ = ("ops",)
     __array_ufunc__ = None
     is_parameter = False
 
     def __array__(self, *args, **kwargs):
-        raise TypeError("a quantity inside log_psi is no array: use ops.tanh(x), ops.sum(x), ... instead of numpy functions")
+        raise TypeError(
+            "a quantity inside log_psi is no array: use ops.tanh(x), ops.sum(x), ... instead of "
+            "numpy functions"
+        )
 
     def __add__(self, other):
         return self.ops.add(self, other)
@@ -53,10 +59,16 @@ class Handle:
         return self.ops.power(self, exponent)
 
     def __bool__(self):
-        raise TypeError("a quantity inside log_psi has no truth value: log_psi may not branch on coordinates or parameters")
+        raise TypeError(
+            "a quantity inside log_psi has no truth value: log_psi may not branch on coordinates "
+            "or parameters"
+        )
 
     def __iter__(self):
-        raise TypeError("a quantity inside log_psi cannot be iterated or indexed: use ops.pairs, ops.sum, ops.concatenate")
+        raise TypeError(
+            "a quantity inside log_psi cannot be iterated or indexed: use ops.pairs, ops.sum, "
+            "ops.concatenate"
+        )
 
 
 def is_number(x) -> bool:
@@ -67,11 +79,17 @@ def plain(x):
     """A Python number: a NumPy scalar would promote float32 arrays to float64."""
     if isinstance(x, int | float):
         return float(x)
-    return complex(x) if isinstance(x, numbers.Complex) and not isinstance(x, numbers.Real) else float(x)
+    return (
+        complex(x)
+        if isinstance(x, numbers.Complex) and not isinstance(x, numbers.Real)
+        else float(x)
+    )
 
 
 class Interpreter:
-    """The operations. A subclass gives `apply(operation, handles, **static)`, `constant`, `parameter`, `coordinates`."""
+    """The operations. A subclass gives `apply(operation, handles, **static)`, `constant`,
+    `parameter`, `coordinates`.
+    """
 
     def apply(self, operation, args, **static):
         raise TypeError("Interpreter is abstract: use Values, Jets or Tape")
@@ -81,7 +99,8 @@ class Interpreter:
             if is_number(b):
                 return a if b == operation.unit else self.apply(scalar, (a,), number=plain(b))
             raise TypeError(
-                f"{operation.name} of a quantity inside log_psi and a {type(b).__name__}: wrap fixed arrays with ops.constant(...)"
+                f"{operation.name} of a quantity inside log_psi and a {type(b).__name__}: wrap "
+                "fixed arrays with ops.constant(...)"
             )
         self._match(operation, a, b)
         return self.apply(operation, (a, b))
@@ -91,14 +110,20 @@ class Interpreter:
         na, nb = len(a.shape), len(b.shape)
         if a.is_parameter:
             if b.is_parameter:
-                raise TypeError(f"{operation.name} of two parameters: a parameter must meet a walker quantity directly "
-                                "(elementwise maps such as positivity belong into the Layout)")
+                raise TypeError(
+                    f"{operation.name} of two parameters: a parameter must meet a walker quantity "
+                    "directly "
+                    "(elementwise maps such as positivity belong into the Layout)"
+                )
             fits = na < nb
         else:
             fits = nb < na if b.is_parameter else na == nb
         if not fits:
-            raise ValueError(f"{operation.name} of shapes {a.shape} and {b.shape}: walker quantities need the same number of "
-                             "axes (walkers first), parameters fewer; use ops.expand")
+            raise ValueError(
+                f"{operation.name} of shapes {a.shape} and {b.shape}: walker quantities need the "
+                "same number of "
+                "axes (walkers first), parameters fewer; use ops.expand"
+            )
 
     def add(self, a, b):
         """a + b, with broadcasting; b may be a number."""
@@ -123,7 +148,10 @@ class Interpreter:
     def power(self, x, exponent):
         """x**exponent with a fixed number as exponent."""
         if not is_number(exponent):
-            raise TypeError(f"power needs a fixed number as exponent, got {type(exponent).__name__}: write ops.exp(b * ops.log(a))")
+            raise TypeError(
+                f"power needs a fixed number as exponent, got {type(exponent).__name__}: write "
+                "ops.exp(b * ops.log(a))"
+            )
         return self.apply(elementwise.POWER, (x,), exponent=plain(exponent))
 
     def hard_core(self, x, radius):
@@ -136,22 +164,36 @@ class Interpreter:
         return self.apply(arithmetic.COMPLEX, (a, b))
 
     def affine(self, x, weight, bias=None):
-        """x W + b: x (w, ..., f), weight (f, h) a parameter, bias (h,) a parameter or None -> (w, ..., h)."""
+        """x W + b: x (w, ..., f), weight (f, h) a parameter, bias (h,) a parameter or None -> (w,
+        ..., h).
+        """
         self._fits_weight("affine", x, weight)
         args = (x, weight) if bias is None else (x, weight, bias)
         return self.apply(linear.AFFINE, args)
 
     def dense(self, x, weight, bias, activation: str):
-        """f(x W + b), the layer of a network: x (w, ..., f), weight (f, h) and bias (h,) parameters, f an activation by name."""
+        """f(x W + b), the layer of a network: x (w, ..., f), weight (f, h) and bias (h,)
+        parameters, f an activation by name.
+        """
         self._fits_weight("dense", x, weight)
         if activation not in elementwise.LAYERS:
-            raise ValueError(f"dense has no activation {activation!r}: expected one of {', '.join(elementwise.LAYERS)}")
+            raise ValueError(
+                f"dense has no activation {activation!r}: expected one of "
+                f"{', '.join(elementwise.LAYERS)}"
+            )
         return self.apply(dense.DENSE, (x, weight, bias), activation=elementwise.LAYERS[activation])
 
     @staticmethod
     def _fits_weight(name, x, weight):
-        if not getattr(weight, "is_parameter", False) or len(weight.shape) != 2 or x.shape[-1] != weight.shape[0]:
-            raise ValueError(f"{name} needs a parameter W of shape ({x.shape[-1]}, h); got shape {getattr(weight, 'shape', None)}")
+        if (
+            not getattr(weight, "is_parameter", False)
+            or len(weight.shape) != 2
+            or x.shape[-1] != weight.shape[0]
+        ):
+            raise ValueError(
+                f"{name} needs a parameter W of shape ({x.shape[-1]}, h); got shape "
+                f"{getattr(weight, 'shape', None)}"
+            )
 
     def sum(self, x, axis, keepdims=False):
         """Sum over one axis; axis is negative, or at least 1 (axis 0 is the walker)."""
@@ -166,7 +208,9 @@ class Interpreter:
         return self.sum(x, axis, keepdims) * (1.0 / x.shape[self._axis(x, axis)])
 
     def expand(self, x, axis):
-        """Insert an axis of length 1 in front of the last |axis| - 1 ones (axis = -1: at the end)."""
+        """Insert an axis of length 1 in front of the last |axis| - 1 ones (axis = -1: at the
+        end).
+        """
         if axis >= 0:
             raise ValueError(f"expand needs a negative axis, got {axis}")
         return self.apply(linear.EXPAND, (x,), axis=axis)
@@ -182,17 +226,26 @@ class Interpreter:
     def pairs(self, x):
         """(w, n, f) -> the two (w, n(n-1)/2, f) holding x_i and x_j of every pair i < j."""
         if len(x.shape) != 3 or x.shape[1] < 2:
-            raise ValueError(f"pairs needs shape (walkers, at least 2 particles, features), got {x.shape}")
+            raise ValueError(
+                f"pairs needs shape (walkers, at least 2 particles, features), got {x.shape}"
+            )
         return self.apply(linear.GATHER, (x,), side=0), self.apply(linear.GATHER, (x,), side=1)
 
     def collect(self, first, second):
-        """Messages of pairs summed onto particles: first, second (w, n(n-1)/2, f) -> (w, n, f); i gets first of (i, j), j gets second."""
+        """Messages of pairs summed onto particles: first, second (w, n(n-1)/2, f) -> (w, n, f); i
+        gets first of (i, j), j gets second.
+        """
         if len(first.shape) != 3 or first.shape != second.shape:
-            raise ValueError(f"collect needs two quantities of one shape (walkers, pairs, features), got {first.shape} and {second.shape}")
+            raise ValueError(
+                "collect needs two quantities of one shape (walkers, pairs, features), got "
+                f"{first.shape} and {second.shape}"
+            )
         return self.apply(linear.COLLECT, (first, second))
 
     def logdet(self, x):
-        """sign (w,) without derivative, and log|det x| (w,), of x (w, m, m); of complex x None and the complex log det."""
+        """sign (w,) without derivative, and log|det x| (w,), of x (w, m, m); of complex x None and
+        the complex log det.
+        """
         if len(x.shape) != 3 or x.shape[1] != x.shape[2]:
             raise ValueError(f"logdet needs shape (walkers, m, m), got {x.shape}")
         numbers = self.peek(x)
@@ -200,14 +253,23 @@ class Interpreter:
         return sign, self.apply(determinant.LOGDET, (x,))
 
     def logsumexp(self, logs, phases=None, weights=None):
-        """phase (w,) without derivative, and log|sum_k phases_k weights_k exp(logs_k)| (w,): a sum of determinants.
+        """phase (w,) without derivative, and log|sum_k phases_k weights_k exp(logs_k)| (w,): a sum
+        of determinants.
 
-        logs (w, K); phases (w, K), signs as logdet gives them, or None; weights (K,) a parameter or None. Complex: phase None, log of the sum.
+        logs (w, K); phases (w, K), signs as logdet gives them, or None; weights (K,) a parameter or
+        None. Complex: phase None, log of the sum.
         """
-        if len(logs.shape) != 2 or weights is not None and (not weights.is_parameter or weights.shape != logs.shape[1:]):
-            raise ValueError(f"logsumexp needs logs (walkers, K) and weights a parameter (K,), got {logs.shape} and {getattr(weights, 'shape', None)}")
+        if len(logs.shape) != 2 or (
+            weights is not None and (not weights.is_parameter or weights.shape != logs.shape[1:])
+        ):
+            raise ValueError(
+                f"logsumexp needs logs (walkers, K) and weights a parameter (K,), got {logs.shape} "
+                f"and {getattr(weights, 'shape', None)}"
+            )
         args = (logs,) if weights is None else (logs, weights)
-        total = determinant.LOGSUMEXP.terms(self.xp, self.peek(logs), None if weights is None else self.peek(weights), phases)[1]
+        total = determinant.LOGSUMEXP.terms(
+            self.xp, self.peek(logs), None if weights is None else self.peek(weights), phases
+        )[1]
         phase = None if total.dtype.kind == "c" else self.xp.sign(total)
         return phase, self.apply(determinant.LOGSUMEXP, args, phases=phases)
 
@@ -223,7 +285,10 @@ class Interpreter:
     def _axis(x, axis):
         positive = axis + len(x.shape) if axis < 0 else axis
         if not 1 <= positive < len(x.shape):
-            raise ValueError(f"axis {axis} of a quantity of shape {x.shape}: expected an axis after the walker axis 0")
+            raise ValueError(
+                f"axis {axis} of a quantity of shape {x.shape}: expected an axis after the walker "
+                "axis 0"
+            )
         return positive
 
 

@@ -1,12 +1,14 @@
 """A jet: value, coordinate derivatives and Laplacian of a quantity, slot first.
 
-slots (S, W, ...): slot 0 the value, slots 1 .. S-2 the derivatives, slot S-1 the Laplacian. `support` says with respect
-to which coordinates the derivative slots are kept (n particles, d dimensions, coordinate c = i d + k):
+slots (S, W, ...): slot 0 the value, slots 1 .. S-2 the derivatives, slot S-1 the Laplacian.
+`support` says with respect to which coordinates the derivative slots are kept (n particles, d
+dimensions, coordinate c = i d + k):
 
   constant  S = 1          no dependence on coordinates
   own       S = d + 2      entry (w, i, ...) depends on particle i alone
   pair      S = 2 d + 2    entry (w, p, ...) depends on the two particles of pair p
-  linear    S = 1          value here, derivatives in `jacobian` (n d, 1, F), the same for all walkers; Laplacian 0
+  linear    S = 1          value here, derivatives in `jacobian` (n d, 1, F), the same for all
+  walkers; Laplacian 0
   all       S = n d + 2    every coordinate
 
 The forward Laplacian: Li et al., Nat. Mach. Intell. 6, 209 (2024), arXiv:2307.08214.
@@ -27,7 +29,9 @@ CONSTANT, OWN, PAIR, LINEAR, ALL = "constant", "own", "pair", "linear", "all"
 
 @lru_cache(maxsize=64)
 def pair_indices(n: int):
-    """The particles (i, j) of all pairs i < j, in the order (0,1), (0,2), ...; two tuples of n(n-1)/2 integers."""
+    """The particles (i, j) of all pairs i < j, in the order (0,1), (0,2), ...; two tuples of
+    n(n-1)/2 integers.
+    """
     i, j = np.triu_indices(n, 1)
     return tuple(i.tolist()), tuple(j.tolist())
 
@@ -47,7 +51,13 @@ class Frame:
 
     @property
     def slots(self) -> dict[str, int]:
-        return {CONSTANT: 1, OWN: self.d + 2, PAIR: 2 * self.d + 2, LINEAR: 1, ALL: self.n * self.d + 2}
+        return {
+            CONSTANT: 1,
+            OWN: self.d + 2,
+            PAIR: 2 * self.d + 2,
+            LINEAR: 1,
+            ALL: self.n * self.d + 2,
+        }
 
 
 @dataclass
@@ -66,7 +76,9 @@ class JetData:
         return self.slots.shape[1:]
 
     def onto(self, column):
-        """The slots of the product with a column (F, 1); a jet that need not make its own slots for it says so."""
+        """The slots of the product with a column (F, 1); a jet that need not make its own slots for
+        it says so.
+        """
         return matmul(self.slots, column)
 
     def like(self, slots, support=None):
@@ -75,12 +87,16 @@ class JetData:
 
 @lru_cache(maxsize=64)
 def unit(xp, size: int, dtype):
-    """The Jacobian of the coordinates with respect to themselves, (size, 1, size); always the same object."""
+    """The Jacobian of the coordinates with respect to themselves, (size, 1, size); always the same
+    object.
+    """
     return xp.eye(size, dtype=dtype)[:, None, :]
 
 
 class Unmade(JetData):
-    """A jet that knows its value, and makes `slots`, a cached property of the subclass, where something reads them."""
+    """A jet that knows its value, and makes `slots`, a cached property of the subclass, where
+    something reads them.
+    """
 
     def __init__(self, value, support, frame):
         self._value, self.support, self.frame = value, support, frame
@@ -116,7 +132,9 @@ class Coordinates(Unmade):
 
 
 class Scaled(Unmade):
-    """The jet of f(z), z (W, ...) with derivatives J (C, 1, ...) that all walkers share and Laplacian 0."""
+    """The jet of f(z), z (W, ...) with derivatives J (C, 1, ...) that all walkers share and
+    Laplacian 0.
+    """
 
     def __init__(self, xp, frame, y, slope, curvature, jacobian):
         super().__init__(y, ALL, frame)
@@ -125,7 +143,9 @@ class Scaled(Unmade):
     @cached_property
     def slots(self):
         compiled = kernels.of(self._xp, self.value.dtype) if self.value.ndim == 2 else None
-        return (compiled.chain_linear if compiled else partial(_chain_linear, self._xp))(self.shared, self.value, self.slope, self.curvature)
+        return (compiled.chain_linear if compiled else partial(_chain_linear, self._xp))(
+            self.shared, self.value, self.slope, self.curvature
+        )
 
 
 def _chain_linear(xp, jacobian, y, slope, curvature):
@@ -143,7 +163,11 @@ def scatter_pairs(xp, first, second, n: int):
     Particle i collects `first` of the pairs (i, j > i) and `second` of the pairs (j < i, i).
     """
     compiled = kernels.of(np, first.dtype) if xp is np and first.dtype == second.dtype else None
-    return compiled.scatter_pairs(first, second, *pair_arrays(np, n), n) if compiled else _scatter_pairs(xp, first, second, n)
+    return (
+        compiled.scatter_pairs(first, second, *pair_arrays(np, n), n)
+        if compiled
+        else _scatter_pairs(xp, first, second, n)
+    )
 
 
 def _scatter_pairs(xp, first, second, n: int):
@@ -153,7 +177,7 @@ def _scatter_pairs(xp, first, second, n: int):
         a, b = np.flatnonzero(i == particle), np.flatnonzero(j == particle)
         total = 0
         if a.size:
-            total = total + first[..., int(a[0]): int(a[-1]) + 1, :].sum(axis=-2)
+            total = total + first[..., int(a[0]) : int(a[-1]) + 1, :].sum(axis=-2)
         for p in b.tolist():
             total = total + second[..., p, :]
         out.append(total)
@@ -178,22 +202,30 @@ def embed(xp, jet: JetData, support: str) -> JetData:
     out[-1] = s[-1]
     if jet.support == OWN:
         for i in range(n):
-            out[1 + i * d: 1 + (i + 1) * d, :, i] = s[1:-1, :, i]
+            out[1 + i * d : 1 + (i + 1) * d, :, i] = s[1:-1, :, i]
     else:
         for p, (i, j) in enumerate(zip(*pair_indices(n), strict=True)):
-            out[1 + i * d: 1 + (i + 1) * d, :, p] = s[1: 1 + d, :, p]
-            out[1 + j * d: 1 + (j + 1) * d, :, p] = s[1 + d: -1, :, p]
+            out[1 + i * d : 1 + (i + 1) * d, :, p] = s[1 : 1 + d, :, p]
+            out[1 + j * d : 1 + (j + 1) * d, :, p] = s[1 + d : -1, :, p]
     return jet.like(out, ALL)
 
 
 def whole(xp, jet: JetData) -> JetData:
-    """The jet for an operation along the last axis: where that is the particle or pair axis itself, all coordinates mix."""
+    """The jet for an operation along the last axis: where that is the particle or pair axis itself,
+    all coordinates mix.
+    """
     return embed(xp, jet, ALL) if jet.support in (OWN, PAIR) and len(jet.shape) == 2 else jet
 
 
 def spread(xp, jet: JetData, *shapes) -> JetData:
-    """The jet for broadcasting against `shapes`: a stretched particle or pair axis (of length 1) is one no longer."""
-    if jet.support in (OWN, PAIR) and jet.shape[1] == 1 and np.broadcast_shapes(jet.shape, *shapes)[1] != 1:
+    """The jet for broadcasting against `shapes`: a stretched particle or pair axis (of length 1) is
+    one no longer.
+    """
+    if (
+        jet.support in (OWN, PAIR)
+        and jet.shape[1] == 1
+        and np.broadcast_shapes(jet.shape, *shapes)[1] != 1
+    ):
         return embed(xp, jet, ALL)
     return jet
 
@@ -209,7 +241,9 @@ def common(xp, jets: list[JetData]) -> list[JetData]:
 
 
 def combine(xp, a: JetData, b: JetData, value, rest):
-    """value(a0, b0) in slot 0 and rest(a_s, b_s) above, for an operation that is linear in (a, b) together."""
+    """value(a0, b0) in slot 0 and rest(a_s, b_s) above, for an operation that is linear in (a, b)
+    together.
+    """
     a, b = common(xp, [a, b])
     if a.support == b.support:
         out = rest(a.slots, b.slots)

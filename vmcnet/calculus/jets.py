@@ -1,4 +1,6 @@
-"""The interpreter of jets: value, every coordinate derivative and the Laplacian in one forward pass."""
+"""The interpreter of jets: value, every coordinate derivative and the Laplacian in one forward
+pass.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Jets(Interpreter):
         return Jet(self, operation.jet(self.xp, *[a.data for a in args], **static))
 
     def total(self, x):
-        while len(x.shape) > 1:                    # the features first: flattening would widen the support of particles and pairs
+        while (
+            len(x.shape) > 1
+        ):  # the features first: flattening would widen the support of particles and pairs
             x = self.sum(x, axis=-1)
         return x
 

@@ -1,4 +1,6 @@
-"""Linear maps: affine layer, sum, reshaping, concatenation, gather of pairs. They act on all slots of a jet at once."""
+"""Linear maps: affine layer, sum, reshaping, concatenation, gather of pairs. They act on all slots
+of a jet at once.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,28 @@ from math import isqrt
 
 import numpy as np
 
-from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, OWN, PAIR, JetData, common, embed, pair_arrays, scatter_pairs, unit, whole
+from vmcnet.calculus.jet import (
+    ALL,
+    CONSTANT,
+    LINEAR,
+    OWN,
+    PAIR,
+    JetData,
+    common,
+    embed,
+    pair_arrays,
+    scatter_pairs,
+    unit,
+    whole,
+)
 from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.products import contract, matmul, matmul_transposed
 
 
 def product_adjoints(xp, adjoint, x, weight, per_walker, wanted):
-    """Adjoints of x and W in x W, for the first two of `wanted`: adj W^T and x^T adj; per walker that of W is an Outer where x is (w, f)."""
+    """Adjoints of x and W in x W, for the first two of `wanted`: adj W^T and x^T adj; per walker
+    that of W is an Outer where x is (w, f).
+    """
     dx = dw = None
     if wanted[0]:
         dx = matmul_transposed(adjoint, weight)
@@ -24,19 +41,29 @@ def product_adjoints(xp, adjoint, x, weight, per_walker, wanted):
         elif x.ndim == 2:
             dw = Outer(x, adjoint)
         else:
-            dw = xp.matmul(x.reshape(walkers, -1, f).transpose(0, 2, 1), adjoint.reshape(walkers, -1, h))
+            dw = xp.matmul(
+                x.reshape(walkers, -1, f).transpose(0, 2, 1), adjoint.reshape(walkers, -1, h)
+            )
     return dx, dw
 
 
 def rows_summed(adjoint, per_walker):
-    """The adjoint of a bias: the sum over all axes but the last, per walker over all but the first and the last."""
+    """The adjoint of a bias: the sum over all axes but the last, per walker over all but the first
+    and the last.
+    """
     if per_walker:
-        return adjoint if adjoint.ndim == 2 else adjoint.reshape(adjoint.shape[0], -1, adjoint.shape[-1]).sum(axis=1)
+        return (
+            adjoint
+            if adjoint.ndim == 2
+            else adjoint.reshape(adjoint.shape[0], -1, adjoint.shape[-1]).sum(axis=1)
+        )
     return adjoint.reshape(-1, adjoint.shape[-1]).sum(axis=0)
 
 
 class Affine:
-    """x W + b. Jet: one product over all slots, the bias in slot 0. Reverse: adj W^T, x^T adj, sum adj."""
+    """x W + b. Jet: one product over all slots, the bias in slot 0. Reverse: adj W^T, x^T adj, sum
+    adj.
+    """
 
     name = "affine"
     selective = True
@@ -58,9 +85,15 @@ class Affine:
             return JetData(out, LINEAR, x.frame, w[:, None] if itself else matmul(x.jacobian, w))
         return x.like(out)
 
-    def reverse(self, xp, adjoint, out, x, weight, bias=None, per_walker=False, wanted=(True, True, True)):
+    def reverse(
+        self, xp, adjoint, out, x, weight, bias=None, per_walker=False, wanted=(True, True, True)
+    ):
         dx, dw = product_adjoints(xp, adjoint, x, weight, per_walker, wanted)
-        return (dx, dw) if bias is None else (dx, dw, rows_summed(adjoint, per_walker) if wanted[2] else None)
+        return (
+            (dx, dw)
+            if bias is None
+            else (dx, dw, rows_summed(adjoint, per_walker) if wanted[2] else None)
+        )
 
 
 @lru_cache(maxsize=64)
@@ -71,7 +104,7 @@ def _ones(xp, length, dtype):
 def summed(xp, x, axis, keepdims=False):
     """x.sum; over a short last axis a product with ones is ten times as fast."""
     if x.shape[axis] == 1:
-        return x if keepdims else x.reshape(x.shape[:axis] + x.shape[axis + 1:])
+        return x if keepdims else x.reshape(x.shape[:axis] + x.shape[axis + 1 :])
     if axis == x.ndim - 1 and x.dtype.char in "df":
         if x.ndim == 2 and not keepdims:
             return x @ _ones(xp, x.shape[1], x.dtype)
@@ -81,7 +114,9 @@ def summed(xp, x, axis, keepdims=False):
 
 
 class Sum:
-    """Sum over one axis. Over the particle or pair axis of a jet of own or pair support the result depends on all particles."""
+    """Sum over one axis. Over the particle or pair axis of a jet of own or pair support the result
+    depends on all particles.
+    """
 
     name = "sum"
 
@@ -92,7 +127,12 @@ class Sum:
         s = x.slots
         if x.support == LINEAR:
             axis -= len(x.shape)
-            return JetData(s.sum(axis=axis, keepdims=keepdims), LINEAR, x.frame, x.jacobian.sum(axis=axis, keepdims=keepdims))
+            return JetData(
+                s.sum(axis=axis, keepdims=keepdims),
+                LINEAR,
+                x.frame,
+                x.jacobian.sum(axis=axis, keepdims=keepdims),
+            )
         if x.support in (OWN, PAIR) and axis == 1:
             return self._over_particles(xp, x, keepdims)
         return x.like(summed(xp, s, axis + 1, keepdims))
@@ -108,17 +148,21 @@ class Sum:
             derivatives[...] = xp.moveaxis(s[1:-1], 2, 0)
         else:
             columns = s.reshape(s.shape[:3] + (-1,))
-            derivatives[...] = scatter_pairs(xp, columns[1: 1 + d], columns[1 + d: -1], n).reshape(derivatives.shape)
+            derivatives[...] = scatter_pairs(
+                xp, columns[1 : 1 + d], columns[1 + d : -1], n
+            ).reshape(derivatives.shape)
         return x.like(out[:, :, None] if keepdims else out, ALL)
 
     def reverse(self, xp, adjoint, out, x, axis, keepdims, per_walker=False):
         if not keepdims:
-            adjoint = adjoint.reshape(x.shape[:axis] + (1,) + x.shape[axis + 1:])
+            adjoint = adjoint.reshape(x.shape[:axis] + (1,) + x.shape[axis + 1 :])
         return (adjoint if adjoint.shape == x.shape else xp.broadcast_to(adjoint, x.shape),)
 
 
 class Expand:
-    """A new axis of length 1. On a jet of own or pair support it must come after the particle axis."""
+    """A new axis of length 1. On a jet of own or pair support it must come after the particle
+    axis.
+    """
 
     name = "expand"
 
@@ -135,7 +179,9 @@ class Expand:
 
 
 class Flatten:
-    """(w, n, f) -> (w, n f). Of the coordinates themselves the Jacobian is the unit matrix, the same for all walkers."""
+    """(w, n, f) -> (w, n f). Of the coordinates themselves the Jacobian is the unit matrix, the
+    same for all walkers.
+    """
 
     name = "flatten"
 
@@ -143,7 +189,7 @@ class Flatten:
         return x.reshape(x.shape[0], -1)
 
     def jet(self, xp, x):
-        if x.support == OWN and x.jacobian is not None:      # the coordinates: jacobian marks them
+        if x.support == OWN and x.jacobian is not None:  # the coordinates: jacobian marks them
             return JetData(x.value.reshape(1, x.shape[0], -1), LINEAR, x.frame, x.jacobian)
         if x.support not in (CONSTANT, ALL):
             x = embed(xp, x, ALL)
@@ -169,11 +215,15 @@ class Concatenate:
 
     def reverse(self, xp, adjoint, out, *args, per_walker=False):
         stops = np.cumsum([a.shape[-1] for a in args]).tolist()
-        return tuple(adjoint[..., stop - a.shape[-1]: stop] for a, stop in zip(args, stops, strict=True))
+        return tuple(
+            adjoint[..., stop - a.shape[-1] : stop] for a, stop in zip(args, stops, strict=True)
+        )
 
 
 class Gather:
-    """x_i (side 0) or x_j (side 1) of every pair i < j along the particle axis. Reverse: sums over pairs onto particles."""
+    """x_i (side 0) or x_j (side 1) of every pair i < j along the particle axis. Reverse: sums over
+    pairs onto particles.
+    """
 
     name = "gather"
 
@@ -181,7 +231,7 @@ class Gather:
         return x[:, pair_arrays(xp, x.shape[1])[side]]
 
     def jet(self, xp, x, side):
-        if x.support == PAIR:                   # pairs of pairs depend on up to four particles
+        if x.support == PAIR:  # pairs of pairs depend on up to four particles
             x = embed(xp, x, ALL)
         index = pair_arrays(xp, x.shape[1])[side]
         s = x.slots[:, :, index]
@@ -190,7 +240,7 @@ class Gather:
         d = x.frame.d
         out = xp.zeros((2 * d + 2,) + s.shape[1:], s.dtype)
         out[0], out[-1] = s[0], s[-1]
-        out[1 + side * d: 1 + (side + 1) * d] = s[1:-1]
+        out[1 + side * d : 1 + (side + 1) * d] = s[1:-1]
         return x.like(out, PAIR)
 
     def reverse(self, xp, adjoint, out, x, side, per_walker=False):
@@ -200,7 +250,9 @@ class Gather:
 
 
 class Collect:
-    """Pairs onto particles: i gets `first` of its pairs (i, j), j gets `second`. The adjoint of Gather."""
+    """Pairs onto particles: i gets `first` of its pairs (i, j), j gets `second`. The adjoint of
+    Gather.
+    """
 
     name = "collect"
 

@@ -7,7 +7,9 @@ from vmcnet.calculus.linear import summed
 
 
 class Norm:
-    """y = |x|: y_c = x . x_c / y; lap y = (x . lap x + sum_c |x_c|^2 - sum_c y_c^2) / y. Undefined at x = 0."""
+    """y = |x|: y_c = x . x_c / y; lap y = (x . lap x + sum_c |x_c|^2 - sum_c y_c^2) / y. Undefined
+    at x = 0.
+    """
 
     name = "norm"
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outer:
-    """The array (W, f, h) of left_wf right_wh: what a dense layer used once adds to d log psi / d weight."""
+    """The array (W, f, h) of left_wf right_wh: what a dense layer used once adds to d log psi / d
+    weight.
+    """
 
-    left: object                   # (W, f)
-    right: object                  # (W, h)
+    left: object  # (W, f)
+    right: object  # (W, h)
 
     @property
     def shape(self):

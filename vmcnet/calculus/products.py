@@ -1,4 +1,6 @@
-"""The matrix products of a layer: x W, adj W^T and the sum over all rows x^T adj. Compiled loops where they fit (kernels.cpu.matrix_product), BLAS otherwise."""
+"""The matrix products of a layer: x W, adj W^T and the sum over all rows x^T adj. Compiled loops
+where they fit (kernels.cpu.matrix_product), BLAS otherwise.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import numpy as np
 
 from vmcnet import kernels
 
-ROWS = 1024              # rows of one chain of sums in x^T adj
+ROWS = 1024  # rows of one chain of sums in x^T adj
 
 
 def _product(a, b, transposed_a=False, transposed_b=False):
@@ -27,16 +29,20 @@ def matmul_transposed(adjoint, weight):
     """adj W^T: (..., h) and (f, h) -> (..., f)."""
     if adjoint.ndim == 2:
         return _product(adjoint, weight, transposed_b=True)
-    return _product(adjoint.reshape(-1, adjoint.shape[-1]), weight, transposed_b=True).reshape(adjoint.shape[:-1] + (weight.shape[0],))
+    return _product(adjoint.reshape(-1, adjoint.shape[-1]), weight, transposed_b=True).reshape(
+        adjoint.shape[:-1] + (weight.shape[0],)
+    )
 
 
 def contract(x, adjoint):
-    """x^T adj: the sum over all rows of (..., f) and (..., h) -> (f, h); by ROWS rows, whose sums are added."""
+    """x^T adj: the sum over all rows of (..., f) and (..., h) -> (f, h); by ROWS rows, whose sums
+    are added.
+    """
     if x.ndim > 2:
         x, adjoint = x.reshape(-1, x.shape[-1]), adjoint.reshape(-1, adjoint.shape[-1])
     if len(x) <= ROWS:
         return _product(x, adjoint, transposed_a=True)
     out = _product(x[:ROWS], adjoint[:ROWS], transposed_a=True)
     for first in range(ROWS, len(x), ROWS):
-        out += _product(x[first: first + ROWS], adjoint[first: first + ROWS], transposed_a=True)
+        out += _product(x[first : first + ROWS], adjoint[first : first + ROWS], transposed_a=True)
     return out

@@ -1,8 +1,10 @@
-"""What log_psi does, written down once and repeated: the same operations on other coordinates, without log_psi and its handles.
+"""What log_psi does, written down once and repeated: the same operations on other coordinates,
+without log_psi and its handles.
 
-A small block of walkers spends more time on handles than on numbers. The order of operations cannot depend on coordinates, since handles have no truth
-value; constants may depend on the spins, so that a record holds for those spins alone. Where log_psi looks at numbers (`peek`, `data`, the sign
-of a determinant) nothing is repeated.
+A small block of walkers spends more time on handles than on numbers. The order of operations cannot
+depend on coordinates, since handles have no truth value; constants may depend on the spins, so that
+a record holds for those spins alone. Where log_psi looks at numbers (`peek`, `data`, the sign of a
+determinant) nothing is repeated.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ class Recorded(Handle):
 
 
 class Recorder(Values):
-    """Values, and the steps that made them of the coordinates; what does not depend on coordinates is computed here and kept."""
+    """Values, and the steps that made them of the coordinates; what does not depend on coordinates
+    is computed here and kept.
+    """
 
     def __init__(self, xp):
         super().__init__(xp)
@@ -67,8 +71,16 @@ class Recorder(Values):
         """A function r -> the array of `output`, or None where log_psi looked at numbers."""
         if self.looked_at or output.index not in self._varying:
             return None
-        last = {k: n for n, (_, inputs, _, _) in enumerate(self._steps) for k in inputs if k in self._varying}
-        steps = [(*step, tuple(k for k in set(step[1]) if last.get(k) == n and k != output.index)) for n, step in enumerate(self._steps)]
+        last = {
+            k: n
+            for n, (_, inputs, _, _) in enumerate(self._steps)
+            for k in inputs
+            if k in self._varying
+        }
+        steps = [
+            (*step, tuple(k for k in set(step[1]) if last.get(k) == n and k != output.index))
+            for n, step in enumerate(self._steps)
+        ]
         xp, kept, position, result = self.xp, self._registers, self._position, output.index
 
         def repeated(r):

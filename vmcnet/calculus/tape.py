@@ -1,4 +1,6 @@
-"""The interpreter that records, and its reverse pass: back-propagation for parameters and for coordinates."""
+"""The interpreter that records, and its reverse pass: back-propagation for parameters and for
+coordinates.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,15 @@ from vmcnet.calculus.outer import Outer
 
 
 class Node(Handle):
-    """A value and, where an adjoint is wanted, what it came from. The tape itself keeps no node: all memory goes with the last one."""
+    """A value and, where an adjoint is wanted, what it came from. The tape itself keeps no node:
+    all memory goes with the last one.
+    """
 
-    __slots__ = ("data", "is_parameter", "index", "operation", "parents", "static", "wanted")
+    __slots__ = ("data", "index", "is_parameter", "operation", "parents", "static", "wanted")
 
-    def __init__(self, ops, data, operation=None, parents=(), static=None, is_parameter=False, wanted=False):
+    def __init__(
+        self, ops, data, operation=None, parents=(), static=None, is_parameter=False, wanted=False
+    ):
         self.ops, self.data, self.operation, self.parents = ops, data, operation, parents
         self.static, self.is_parameter, self.wanted = static, is_parameter, wanted
         self.index = ops.count
@@ -27,7 +33,9 @@ def built(adjoint):
 
 
 def sum_to(array, shape, keep_first: bool):
-    """Sum `array` over the axes along which `shape` was broadcast; keep_first: all but the walker axis 0."""
+    """Sum `array` over the axes along which `shape` was broadcast; keep_first: all but the walker
+    axis 0.
+    """
     if keep_first:
         if array.shape[1:] == shape:
             return array
@@ -55,12 +63,23 @@ class Tape(Interpreter):
         if True not in [a.wanted for a in args]:
             return Node(self, operation.value(self.xp, *data, **static))
         if not hasattr(operation, "record"):
-            return Node(self, operation.value(self.xp, *data, **static), operation, args, static, wanted=True)
+            return Node(
+                self,
+                operation.value(self.xp, *data, **static),
+                operation,
+                args,
+                static,
+                wanted=True,
+            )
         value, kept = operation.record(self.xp, *data, **static)
         return Node(self, value, operation, args, {**static, "kept": kept}, wanted=True)
 
     def constant(self, array):
-        if array.shape[0] == 1:          # every walker its own copy, or the walkers' terms of a parameter's adjoint would be summed too early
+        if (
+            array.shape[0] == 1
+            # every walker its own copy, or the walkers' terms of a parameter's adjoint would be summed
+            # too early
+        ):
             array = self.xp.broadcast_to(array, (self._walkers,) + array.shape[1:])
         return Node(self, array)
 
@@ -74,8 +93,10 @@ class Tape(Interpreter):
     def reverse(self, output: Node, seed, per_walker=False, factored=False) -> dict[int, object]:
         """Adjoints of the leaves, by node index; that of the coordinates is `position`.
 
-        seed (W,): weight of every walker's output. A parameter leaf of shape s gets sum_w seed_w d out_w / d p, shape s, or
-        with per_walker the terms of that sum, (W,) + s: as an Outer if `factored` and the leaf is the weight of one affine layer
+        seed (W,): weight of every walker's output. A parameter leaf of shape s gets sum_w seed_w d
+        out_w / d p, shape s, or
+        with per_walker the terms of that sum, (W,) + s: as an Outer if `factored` and the leaf is
+        the weight of one affine layer
         without particle axis. A coordinate leaf gets (W, n, d).
         """
         adjoints, pending = {output.index: seed}, {output.index: output}
@@ -83,9 +104,19 @@ class Tape(Interpreter):
             node = pending.pop(max(pending))
             if node.operation is None:
                 continue
-            chosen = {"wanted": [p.wanted for p in node.parents]} if hasattr(node.operation, "selective") else {}
+            chosen = (
+                {"wanted": [p.wanted for p in node.parents]}
+                if hasattr(node.operation, "selective")
+                else {}
+            )
             rule = node.operation.reverse(
-                self.xp, adjoints.pop(node.index), node.data, *[p.data for p in node.parents], per_walker=per_walker, **node.static, **chosen
+                self.xp,
+                adjoints.pop(node.index),
+                node.data,
+                *[p.data for p in node.parents],
+                per_walker=per_walker,
+                **node.static,
+                **chosen,
             )
             for parent, adjoint in zip(node.parents, rule, strict=True):
                 if not parent.wanted:

@@ -21,7 +21,11 @@ def _known_keys(model, location) -> list[str]:
             model = tables[part]
         elif isinstance(model, type) and part in model.model_fields:
             annotation = model.model_fields[part].annotation
-            model = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else _Variants(variants(annotation))
+            model = (
+                annotation
+                if isinstance(annotation, type) and issubclass(annotation, BaseModel)
+                else _Variants(variants(annotation))
+            )
     return list(model.model_fields) if isinstance(model, type) else []
 
 
@@ -61,10 +65,20 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
     location = problem["loc"]
     names = _tags(root)
     key = ".".join(str(p) for k, p in enumerate(location) if not (p in names and k)) or "job"
-    found = f", found {json.dumps(problem['input'], default=str)[:60]}" if problem["type"] != "missing" else ""
+    found = (
+        f", found {json.dumps(problem['input'], default=str)[:60]}"
+        if problem["type"] != "missing"
+        else ""
+    )
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(location[-1]), _known_keys(root, location[:-1]), 1, 0.5)
-        known = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(_known_keys(root, location[:-1]))}"
+        near = difflib.get_close_matches(
+            str(location[-1]), _known_keys(root, location[:-1]), 1, 0.5
+        )
+        known = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"known keys: {', '.join(_known_keys(root, location[:-1]))}"
+        )
         return f"{key}: unknown key; {known}"
     if problem["type"] == "missing":
         return f"{key}: this key is required and absent"

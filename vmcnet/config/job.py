@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, ValidationError
 
 from vmcnet.config.explain import JobError, explain
-from vmcnet.config.optimizers import AdamTable, OptimizerTable
 from vmcnet.config.natural_gradient import NaturalGradientTable
+from vmcnet.config.optimizers import AdamTable, OptimizerTable
 from vmcnet.config.run import DataTable, EvaluationTable, RunTable, TrainingTable
 from vmcnet.config.sampling import SamplingTable
 from vmcnet.config.systems import SystemTable
@@ -22,21 +22,39 @@ from vmcnet.config.wavefunctions import WavefunctionTable
 class Job(Table):
     """A job file."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)] = Field(
-        description="name of the job; the run file is runs/NAME.h5 unless --output says otherwise")
+    name: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)
+    ] = Field(
+        description="name of the job; the run file is runs/NAME.h5 unless --output says otherwise"
+    )
     seed: int = Field(ge=0, lt=2**63, description="seed of all random numbers")
     system: SystemTable = Field(description="what is simulated")
-    wavefunction: list[WavefunctionTable] = Field(min_length=1, description="factors of the trial wavefunction")
+    wavefunction: list[WavefunctionTable] = Field(
+        min_length=1, description="factors of the trial wavefunction"
+    )
     sampling: SamplingTable = Field(SamplingTable(), description="Metropolis walkers")
     optimizer: OptimizerTable = Field(AdamTable(type="adam"), description="how parameters move")
-    natural_gradient: NaturalGradientTable | None = Field(None, description="metric by which the gradient is turned before the optimizer takes it")
+    natural_gradient: NaturalGradientTable | None = Field(
+        None, description="metric by which the gradient is turned before the optimizer takes it"
+    )
     training: TrainingTable = Field(TrainingTable(), description="training")
-    data: DataTable | None = Field(None, description="samples to learn from by maximum likelihood, instead of an energy to lower")
+    data: DataTable | None = Field(
+        None,
+        description="samples to learn from by maximum likelihood, instead of an energy to lower",
+    )
     evaluation: EvaluationTable = Field(EvaluationTable(), description="evaluation after training")
     run: RunTable = Field(RunTable(), description="how the run is carried out")
 
 
-CHANGEABLE = ("training.iterations", "training.rollbacks", "evaluation.", "run.checkpoint_every", "run.checkpoint_minutes", "run.watchdog_minutes", "run.wall_time")
+CHANGEABLE = (
+    "training.iterations",
+    "training.rollbacks",
+    "evaluation.",
+    "run.checkpoint_every",
+    "run.checkpoint_minutes",
+    "run.watchdog_minutes",
+    "run.wall_time",
+)
 
 
 def load_job(path: Path, settings: list[str] = ()) -> Job:
@@ -65,7 +83,10 @@ def parse_job(text: str, settings=(), source: str = "job") -> Job:
 def _apply(data: dict, setting: str) -> None:
     key, equals, value = setting.partition("=")
     if not equals or not key.strip():
-        raise JobError(f"--set {setting}: expected table.key=value, for example --set optimizer.learning_rate=0.02")
+        raise JobError(
+            f"--set {setting}: expected table.key=value, for example --set "
+            "optimizer.learning_rate=0.02"
+        )
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -74,7 +95,10 @@ def _apply(data: dict, setting: str) -> None:
     for part in rest[:-1]:
         node = _child(node, part, key)
     if isinstance(node, list):
-        raise JobError(f"--set {key}: {rest[-2]} is a list; name the factor by its number, {rest[-2]}.0.{rest[-1]}")
+        raise JobError(
+            f"--set {key}: {rest[-2]} is a list; name the factor by its number, "
+            f"{rest[-2]}.0.{rest[-1]}"
+        )
     if not isinstance(node, dict):
         raise JobError(f"--set {key}: {'.'.join(rest[:-1])} is no table")
     node[rest[-1]] = parsed
@@ -95,11 +119,16 @@ def job_text(job: Job) -> str:
     data = job.model_dump(exclude_none=True)
     lines = [f"{k} = {json.dumps(v)}" for k, v in data.items() if not isinstance(v, dict | list)]
     for table, content in data.items():
-        for entry in content if isinstance(content, list) else [content] if isinstance(content, dict) else []:
+        for entry in (
+            content if isinstance(content, list) else [content] if isinstance(content, dict) else []
+        ):
             lines += ["", f"[[{table}]]" if isinstance(content, list) else f"[{table}]"]
             lines += [f"{k} = {json.dumps(v)}" for k, v in entry.items() if not isinstance(v, dict)]
             for inner, keys in ((k, v) for k, v in entry.items() if isinstance(v, dict)):
-                lines += [f"[{table}.{inner}]", *(f"{k} = {json.dumps(v)}" for k, v in keys.items())]
+                lines += [
+                    f"[{table}.{inner}]",
+                    *(f"{k} = {json.dumps(v)}" for k, v in keys.items()),
+                ]
     return "\n".join(lines) + "\n"
 
 
@@ -108,9 +137,15 @@ def changed_keys(old: Job, new: Job) -> list[str]:
 
     def flat(value, prefix=""):
         if isinstance(value, dict):
-            return {k2: v2 for k, v in value.items() for k2, v2 in flat(v, f"{prefix}.{k}" if prefix else k).items()}
+            return {
+                k2: v2
+                for k, v in value.items()
+                for k2, v2 in flat(v, f"{prefix}.{k}" if prefix else k).items()
+            }
         if isinstance(value, list):
-            return {k2: v2 for k, v in enumerate(value) for k2, v2 in flat(v, f"{prefix}.{k}").items()}
+            return {
+                k2: v2 for k, v in enumerate(value) for k2, v2 in flat(v, f"{prefix}.{k}").items()
+            }
         return {prefix: value}
 
     a, b = flat(old.model_dump()), flat(new.model_dump())
@@ -121,6 +156,12 @@ def check_resume(old: Job, new: Job, iteration: int) -> None:
     """Raise JobError unless only keys that may change at resume differ."""
     for key in changed_keys(old, new):
         if not key.startswith(CHANGEABLE):
-            raise JobError(f"{key} may not change at resume (only {', '.join(c.rstrip('.') for c in CHANGEABLE)}): start a new run")
+            raise JobError(
+                f"{key} may not change at resume (only "
+                f"{', '.join(c.rstrip('.') for c in CHANGEABLE)}): start a new run"
+            )
     if new.training.iterations < iteration:
-        raise JobError(f"training.iterations = {new.training.iterations} is below the {iteration} iterations already done")
+        raise JobError(
+            f"training.iterations = {new.training.iterations} is below the {iteration} iterations "
+            "already done"
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Union
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,13 +10,23 @@ from vmcnet.config.table import Positive, Table
 
 
 class Shifted(Table):
-    """What all natural gradients share: (S + D) d = F/2 with D_p = c_k (shift + relative_shift S_pp), c_k = max(shift_decay^k, shift_floor)."""
+    """What all natural gradients share: (S + D) d = F/2 with D_p = c_k (shift + relative_shift
+    S_pp), c_k = max(shift_decay^k, shift_floor).
+    """
 
     shift: float = Field(1e-3, ge=0, description="shift of the metric's diagonal")
-    relative_shift: float = Field(0.0, ge=0, description="further shift, in units of the diagonal itself")
-    shift_decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="both shifts are multiplied by this at every iteration")
-    shift_floor: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="but never below this share of their first value")
-    max_norm: Positive | None = Field(None, description="longest direction (Euclidean); longer ones are scaled down to it")
+    relative_shift: float = Field(
+        0.0, ge=0, description="further shift, in units of the diagonal itself"
+    )
+    shift_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="both shifts are multiplied by this at every iteration"
+    )
+    shift_floor: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="but never below this share of their first value"
+    )
+    max_norm: Positive | None = Field(
+        None, description="longest direction (Euclidean); longer ones are scaled down to it"
+    )
 
 
 class SRTable(Shifted):
@@ -31,12 +41,18 @@ class SRCGTable(Shifted):
 
     builds = "vmcnet.optimizers:SRCG"
     type: Literal["sr_cg"]
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(1e-6, description="residual, in units of the gradient's half")
-    max_products: int = Field(200, ge=1, le=1_000_000, description="products with the metric, at most")
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
+        1e-6, description="residual, in units of the gradient's half"
+    )
+    max_products: int = Field(
+        200, ge=1, le=1_000_000, description="products with the metric, at most"
+    )
 
 
 class MinSRTable(Shifted):
-    """The same direction through the Gram matrix of the walkers: any number of parameters, some thousand walkers."""
+    """The same direction through the Gram matrix of the walkers: any number of parameters, some
+    thousand walkers.
+    """
 
     builds = "vmcnet.optimizers:MinSR"
     type: Literal["minsr"]
@@ -47,7 +63,11 @@ class SPRINGTable(Shifted):
 
     builds = "vmcnet.optimizers:SPRING"
     type: Literal["spring"]
-    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="share of the previous direction")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.9, description="share of the previous direction"
+    )
 
 
-NaturalGradientTable = Annotated[Union[SRTable, SRCGTable, MinSRTable, SPRINGTable], Field(discriminator="type")]
+NaturalGradientTable = Annotated[
+    SRTable | SRCGTable | MinSRTable | SPRINGTable, Field(discriminator="type")
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Union
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,7 +27,9 @@ class InverseDecayTable(Table):
     type: Literal["inverse_decay"]
     delay: Positive = Field(description="iterations until the rate has fallen to 1/2^power")
     power: Positive = Field(1.0, description="exponent")
-    warmup: Warmup = Field(0, description="iterations of a linear rise to the full rate, before t counts")
+    warmup: Warmup = Field(
+        0, description="iterations of a linear rise to the full rate, before t counts"
+    )
 
 
 class CosineTable(Table):
@@ -35,17 +37,29 @@ class CosineTable(Table):
 
     builds = "vmcnet.optimizers:Cosine"
     type: Literal["cosine"]
-    iterations: int = Field(ge=1, le=100_000_000, description="length of the fall after the warm-up; floor from there on")
+    iterations: int = Field(
+        ge=1,
+        le=100_000_000,
+        description="length of the fall after the warm-up; floor from there on",
+    )
     floor: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="last factor")
-    warmup: Warmup = Field(0, description="iterations of a linear rise to the full rate, before t counts")
+    warmup: Warmup = Field(
+        0, description="iterations of a linear rise to the full rate, before t counts"
+    )
 
 
-ScheduleTable = Annotated[Union[ConstantTable, InverseDecayTable, CosineTable], Field(discriminator="type")]
+ScheduleTable = Annotated[
+    ConstantTable | InverseDecayTable | CosineTable, Field(discriminator="type")
+]
 
 
 class OptimizerBase(Table):
-    schedule: ScheduleTable | None = Field(None, description="factor of the learning rate against the iteration; constant when absent")
-    max_norm: Positive | None = Field(None, description="longest step, Euclidean norm over all parameters; no limit when absent")
+    schedule: ScheduleTable | None = Field(
+        None, description="factor of the learning rate against the iteration; constant when absent"
+    )
+    max_norm: Positive | None = Field(
+        None, description="longest step, Euclidean norm over all parameters; no limit when absent"
+    )
 
 
 class SGDTable(OptimizerBase):
@@ -94,7 +108,12 @@ class AdamTable(OptimizerBase):
     beta1: Fraction = Field(0.9, description="decay of the mean")
     beta2: Fraction = Field(0.999, description="decay of the mean square")
     epsilon: Positive = Field(1e-8, description="floor of the denominator")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="decoupled weight decay (AdamW)")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="decoupled weight decay (AdamW)"
+    )
 
 
-OptimizerTable = Annotated[Union[SGDTable, MomentumTable, AdaGradTable, RMSpropTable, AdamTable], Field(discriminator="type")]
+OptimizerTable = Annotated[
+    SGDTable | MomentumTable | AdaGradTable | RMSpropTable | AdamTable,
+    Field(discriminator="type"),
+]

@@ -28,10 +28,22 @@ def reference_page() -> str:
         if tables:
             for tag, model in tables.items():
                 title = f"[[{name}]]" if name == "wavefunction" else f"[{name}]"
-                out += [f"## `{title}` type = \"{tag}\"", "", model.__doc__, "", *rows(model), ""]
-            inner = {(k, tag): table for model in tables.values() for k, i in model.model_fields.items() for tag, table in variants(i.annotation).items()}
+                out += [f'## `{title}` type = "{tag}"', "", model.__doc__, "", *rows(model), ""]
+            inner = {
+                (k, tag): table
+                for model in tables.values()
+                for k, i in model.model_fields.items()
+                for tag, table in variants(i.annotation).items()
+            }
             for (key, tag), model in inner.items():
-                out += [f"## `[{name}.{key}]` type = \"{tag}\"", "", model.__doc__, "", *rows(model), ""]
+                out += [
+                    f'## `[{name}.{key}]` type = "{tag}"',
+                    "",
+                    model.__doc__,
+                    "",
+                    *rows(model),
+                    "",
+                ]
         elif isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
             out += [f"## `[{name}]`", "", info.annotation.__doc__, "", *rows(info.annotation), ""]
     return "\n".join(out)

@@ -13,25 +13,57 @@ from vmcnet.config.table import Positive, Table
 class TrainingTable(Table):
     """Training."""
 
-    iterations: int = Field(300, ge=0, le=100_000_000, description="optimizer steps; may grow at resume")
-    rollbacks: int = Field(3, ge=0, le=800, description="how often it may go back to the last good checkpoint with half the step, at NaN or divergence")
+    iterations: int = Field(
+        300, ge=0, le=100_000_000, description="optimizer steps; may grow at resume"
+    )
+    rollbacks: int = Field(
+        3,
+        ge=0,
+        le=800,
+        description=(
+            "how often it may go back to the last good checkpoint with half the step, at NaN or "
+            "divergence"
+        ),
+    )
     divergence: Annotated[float, Field(ge=0)] = Field(
-        20.0, description="diverged: the energy this many standard deviations of E_L above its lowest; 0: only NaN counts")
+        20.0,
+        description=(
+            "diverged: the energy this many standard deviations of E_L above its lowest; 0: only "
+            "NaN counts"
+        ),
+    )
     clip: Positive | None = Field(
-        None, description="limit local energies in the gradient to median +- clip x mean absolute deviation; no limit when absent")
+        None,
+        description=(
+            "limit local energies in the gradient to median +- clip x mean absolute deviation; no "
+            "limit when absent"
+        ),
+    )
 
 
 class DataTable(Table):
-    """Training by maximum likelihood on data: |psi|^2 as a generative model, instead of an energy."""
+    """Training by maximum likelihood on data: |psi|^2 as a generative model, instead of an
+    energy.
+    """
 
-    file: str = Field(min_length=1, description="samples: .npy, .txt or .csv with one a row (spins 0 and 1, or -1 and 1), or the .checkpoint.h5 of a run")
+    file: str = Field(
+        min_length=1,
+        description=(
+            "samples: .npy, .txt or .csv with one a row (spins 0 and 1, or -1 and 1), or the "
+            ".checkpoint.h5 of a run"
+        ),
+    )
 
 
 class EvaluationTable(Table):
     """Evaluation with frozen parameters after training."""
 
-    steps: int = Field(2000, ge=0, le=100_000_000, description="measurements; 0: no evaluation after training")
-    interval: int = Field(5, ge=1, le=1_000_000, description="Metropolis steps between measurements")
+    steps: int = Field(
+        2000, ge=0, le=100_000_000, description="measurements; 0: no evaluation after training"
+    )
+    interval: int = Field(
+        5, ge=1, le=1_000_000, description="Metropolis steps between measurements"
+    )
     warmup: int = Field(50, ge=0, le=10_000_000, description="measurements' worth of equilibration")
 
     @field_validator("steps")
@@ -43,16 +75,42 @@ class EvaluationTable(Table):
 
 
 class RunTable(Table):
-    """How the run is carried out; nothing here but `threads`, `device` and `precision` changes a number."""
+    """How the run is carried out; nothing here but `threads`, `device` and `precision` changes a
+    number.
+    """
 
-    device: Literal["cpu", "gpu", "auto"] = Field("cpu", description="where walkers live; gpu: one a rank, by its number on the machine; auto: a GPU if there is one, on lattices the CPU")
-    precision: Literal["float64", "float32"] = Field("float64", description="of walkers, wavefunction and local energies; parameters and sums are float64")
-    threads: int = Field(1, ge=1, le=4096, description="threads of BLAS a rank, for natural gradients and large products; other values give other bits")
-    checkpoint_every: int = Field(50, ge=1, le=100_000_000, description="iterations (measurements) between checkpoints")
-    checkpoint_minutes: Positive = Field(10.0, description="and at the latest after so many minutes")
+    device: Literal["cpu", "gpu", "auto"] = Field(
+        "cpu",
+        description=(
+            "where walkers live; gpu: one a rank, by its number on the machine; auto: a GPU if "
+            "there is one, on lattices the CPU"
+        ),
+    )
+    precision: Literal["float64", "float32"] = Field(
+        "float64",
+        description="of walkers, wavefunction and local energies; parameters and sums are float64",
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        le=4096,
+        description=(
+            "threads of BLAS a rank, for natural gradients and large products; other values give "
+            "other bits"
+        ),
+    )
+    checkpoint_every: int = Field(
+        50, ge=1, le=100_000_000, description="iterations (measurements) between checkpoints"
+    )
+    checkpoint_minutes: Positive = Field(
+        10.0, description="and at the latest after so many minutes"
+    )
     watchdog_minutes: Annotated[float, Field(ge=0)] = Field(
-        60.0, description="a process ends itself when no iteration finished for so long; 0: never")
-    wall_time: float | str | None = Field(None, description="stop with a checkpoint after seconds, or 'HH:MM:SS'")
+        60.0, description="a process ends itself when no iteration finished for so long; 0: never"
+    )
+    wall_time: float | str | None = Field(
+        None, description="stop with a checkpoint after seconds, or 'HH:MM:SS'"
+    )
 
     @field_validator("wall_time", mode="before")
     @classmethod
@@ -62,7 +120,7 @@ class RunTable(Table):
                 raise ValueError("expected seconds or 'HH:MM:SS'")
             parts = [int(p) for p in value.split(":")]
             value = sum(p * 60**k for k, p in enumerate(reversed(parts)))
-        if isinstance(value, bool) or value is not None and not isinstance(value, int | float):
+        if isinstance(value, bool) or (value is not None and not isinstance(value, int | float)):
             raise ValueError("expected seconds or 'HH:MM:SS'")
         if value is not None and not value > 0:
             raise ValueError("expected a time above 0")

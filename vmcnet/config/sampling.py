@@ -14,27 +14,66 @@ MOVES_SPINS = ("spin_flip", "exchange")
 class SamplingTable(Table):
     """Metropolis walkers."""
 
-    walkers: int = Field(1024, ge=2, le=100_000_000, description="walkers on all ranks together, a multiple of block")
-    block: int = Field(128, ge=1, le=1_000_000, description="walkers a block: unit of ownership, randomness and arithmetic; small networks are faster in larger blocks, up to walkers over ranks")
+    walkers: int = Field(
+        1024, ge=2, le=100_000_000, description="walkers on all ranks together, a multiple of block"
+    )
+    block: int = Field(
+        128,
+        ge=1,
+        le=1_000_000,
+        description=(
+            "walkers a block: unit of ownership, randomness and arithmetic; small networks are "
+            "faster in larger blocks, up to walkers over ranks"
+        ),
+    )
     steps: int = Field(10, ge=1, le=1_000_000, description="Metropolis steps an iteration")
-    warmup: int = Field(50, ge=0, le=10_000_000, description="warm-up iterations before training, the step size is tuned in them")
-    proposal: Literal["gaussian", "one_particle", "langevin", "spin_flip", "exchange", "gibbs", "thermal"] = Field(
-        "gaussian", description="moves of all particles, of one at a time (n moves count as one step), or of all along the drift (importance "
-        "sampling); on lattices flips of single spins, exchanges of neighbours (a sweep counts as one step), or block Gibbs sampling of a real binary_rbm; heat bath of a classical model with the wavefunction boltzmann")
-    scan: Literal["random", "systematic"] | None = Field(None, description="order of the proposals that move spins; random when absent")
-    acceptance: Literal["metropolis", "heat_bath"] | None = Field(None, description="acceptance of proposals that move spins; metropolis when absent")
-    step_size: Positive = Field(1.0, description="first step size of proposals that move coordinates, in units of the system's length")
+    warmup: int = Field(
+        50,
+        ge=0,
+        le=10_000_000,
+        description="warm-up iterations before training, the step size is tuned in them",
+    )
+    proposal: Literal[
+        "gaussian", "one_particle", "langevin", "spin_flip", "exchange", "gibbs", "thermal"
+    ] = Field(
+        "gaussian",
+        description=(
+            "moves of all particles, of one at a time (n moves count as one step), or of all "
+            "along the drift (importance "
+        )
+        "sampling); on lattices flips of single spins, exchanges of neighbours (a sweep counts as "
+        "one step), or block Gibbs sampling of a real binary_rbm; heat bath of a classical model "
+        "with the wavefunction boltzmann",
+    )
+    scan: Literal["random", "systematic"] | None = Field(
+        None, description="order of the proposals that move spins; random when absent"
+    )
+    acceptance: Literal["metropolis", "heat_bath"] | None = Field(
+        None, description="acceptance of proposals that move spins; metropolis when absent"
+    )
+    step_size: Positive = Field(
+        1.0,
+        description=(
+            "first step size of proposals that move coordinates, in units of the system's length"
+        ),
+    )
 
     @model_validator(mode="after")
     def _spins(self):
         for key in ("scan", "acceptance"):
             if getattr(self, key) is not None and self.proposal not in MOVES_SPINS:
-                raise ValueError(f"{key} has no meaning for proposal = \"{self.proposal}\": it belongs to {', '.join(MOVES_SPINS)}")
+                raise ValueError(
+                    f'{key} has no meaning for proposal = "{self.proposal}": it belongs to '
+                    f"{', '.join(MOVES_SPINS)}"
+                )
         return self
 
     @model_validator(mode="after")
     def _blocks(self):
         if self.walkers % self.block:
             nearest = self.block * max(1, round(self.walkers / self.block))
-            raise ValueError(f"walkers = {self.walkers} is no multiple of block = {self.block}: use walkers = {nearest}")
+            raise ValueError(
+                f"walkers = {self.walkers} is no multiple of block = {self.block}: use walkers = "
+                f"{nearest}"
+            )
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Union
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,10 +14,17 @@ class QuantumDotTable(Table):
 
     builds = "vmcnet.systems:QuantumDot"
     type: Literal["quantum_dot"]
-    particles: int = Field(2, ge=1, le=2, description="number of electrons; more than 2 need an antisymmetric wavefunction")
+    particles: int = Field(
+        2,
+        ge=1,
+        le=2,
+        description="number of electrons; more than 2 need an antisymmetric wavefunction",
+    )
     dimensions: Literal[1, 2, 3] = Field(2, description="dimensions of space")
     omega: Positive = Field(1.0, description="trap frequency, hartree")
-    interaction: Literal["coulomb", "soft_coulomb", "none"] = Field("coulomb", description="repulsion 1/r, 1/sqrt(r^2 + softening^2), or none")
+    interaction: Literal["coulomb", "soft_coulomb", "none"] = Field(
+        "coulomb", description="repulsion 1/r, 1/sqrt(r^2 + softening^2), or none"
+    )
     softening: Positive = Field(1.0, description="length of the soft repulsion, bohr")
 
 
@@ -29,8 +36,12 @@ class TrappedBosonsTable(Table):
     particles: int = Field(ge=1, le=10_000, description="number of bosons")
     dimensions: Literal[1, 2, 3] = Field(3, description="dimensions of space")
     omega: Positive = Field(1.0, description="trap frequency")
-    omega_z: Positive | None = Field(None, description="frequency along the last axis; omega when absent")
-    diameter: Annotated[float, Field(ge=0)] = Field(0.0, description="diameter of hard spheres, in units of length; 0: ideal gas")
+    omega_z: Positive | None = Field(
+        None, description="frequency along the last axis; omega when absent"
+    )
+    diameter: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="diameter of hard spheres, in units of length; 0: ideal gas"
+    )
 
 
 class DoubleWellTable(Table):
@@ -41,7 +52,9 @@ class DoubleWellTable(Table):
     particles: int = Field(1, ge=1, le=10_000, description="number of particles")
     barrier: Positive = Field(3.0, description="height of the barrier, hartree")
     half_distance: Positive = Field(1.5, description="minima at plus and minus this x, bohr")
-    dimensions: Literal[1, 2, 3] = Field(1, description="dimensions of space; harmonic along y and z")
+    dimensions: Literal[1, 2, 3] = Field(
+        1, description="dimensions of space; harmonic along y and z"
+    )
     omega: Positive = Field(1.0, description="trap frequency along y and z")
 
 
@@ -52,10 +65,18 @@ Edge = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_leng
 class LatticeTable(Table):
     """Where the spins are: a hypercubic lattice by `extent`, or a graph by `sites` and `edges`."""
 
-    extent: Annotated[list[Length], Field(min_length=1, max_length=8)] | None = Field(None, description="lengths of a hypercubic lattice: [n] a chain, [x, y] a square")
-    periodic: bool = Field(True, description="periodic in all directions, or open; hypercubic lattices")
-    sites: Annotated[int, Field(ge=2, le=100_000)] | None = Field(None, description="vertices of a graph")
-    edges: list[Edge] | None = Field(None, description="bonds of a graph, pairs of vertices counted from 0")
+    extent: Annotated[list[Length], Field(min_length=1, max_length=8)] | None = Field(
+        None, description="lengths of a hypercubic lattice: [n] a chain, [x, y] a square"
+    )
+    periodic: bool = Field(
+        True, description="periodic in all directions, or open; hypercubic lattices"
+    )
+    sites: Annotated[int, Field(ge=2, le=100_000)] | None = Field(
+        None, description="vertices of a graph"
+    )
+    edges: list[Edge] | None = Field(
+        None, description="bonds of a graph, pairs of vertices counted from 0"
+    )
 
 
 class TransverseIsingTable(LatticeTable):
@@ -73,13 +94,17 @@ class HeisenbergTable(LatticeTable):
 
     builds = "vmcnet.systems:Heisenberg"
     type: Literal["heisenberg"]
-    coupling: float = Field(1.0, description="J between nearest neighbours; above 0 antiferromagnetic")
+    coupling: float = Field(
+        1.0, description="J between nearest neighbours; above 0 antiferromagnetic"
+    )
     anisotropy: float = Field(1.0, description="Jz/J")
     second: float = Field(0.0, description="J2 between second neighbours")
     field: float = Field(0.0, description="field along z")
     magnetisation: int = Field(0, description="sum of the spins +-1 of every walker")
     full_space: bool = Field(False, description="all magnetisations instead of one")
-    marshall: bool = Field(True, description="basis turned on one sublattice, where the sign rule makes psi positive")
+    marshall: bool = Field(
+        True, description="basis turned on one sublattice, where the sign rule makes psi positive"
+    )
     second_edges: list[Edge] = Field([], description="second-neighbour bonds of a graph")
 
 
@@ -103,5 +128,13 @@ class PottsTable(LatticeTable):
     coupling: float = Field(1.0, description="J; E = -J sum delta(s_i, s_j)")
 
 
-SystemTable = Annotated[Union[QuantumDotTable, TrappedBosonsTable, DoubleWellTable, TransverseIsingTable, HeisenbergTable, ClassicalIsingTable,
-                              PottsTable], Field(discriminator="type")]
+SystemTable = Annotated[
+    QuantumDotTable
+    | TrappedBosonsTable
+    | DoubleWellTable
+    | TransverseIsingTable
+    | HeisenbergTable
+    | ClassicalIsingTable
+    | PottsTable,
+    Field(discriminator="type"),
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Union
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -24,7 +24,9 @@ class GaussianEnvelopeTable(Table):
 
     builds = "vmcnet.wavefunctions:GaussianEnvelope"
     type: Literal["gaussian_envelope"]
-    alpha: Positive | None = Field(None, description="starting exponent; the oscillator's when absent")
+    alpha: Positive | None = Field(
+        None, description="starting exponent; the oscillator's when absent"
+    )
 
 
 class EllipticalGaussianTable(Table):
@@ -32,8 +34,15 @@ class EllipticalGaussianTable(Table):
 
     builds = "vmcnet.wavefunctions:EllipticalGaussian"
     type: Literal["elliptical_gaussian"]
-    alpha: Positive | None = Field(None, description="starting exponent; the ideal gas's when absent")
-    beta: Positive | None = Field(None, description="starting ratio of the exponents along z and across; the ideal gas's when absent")
+    alpha: Positive | None = Field(
+        None, description="starting exponent; the ideal gas's when absent"
+    )
+    beta: Positive | None = Field(
+        None,
+        description=(
+            "starting ratio of the exponents along z and across; the ideal gas's when absent"
+        ),
+    )
 
 
 class HardCoreJastrowTable(Table):
@@ -56,12 +65,22 @@ class FeedForwardTable(Table):
 
     builds = "vmcnet.wavefunctions:FeedForward"
     type: Literal["feed_forward"]
-    layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field([16, 16], min_length=1, description="units of the layers, [16, 16] for two")
-    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field("tanh", description="nonlinear function")
-    skip: bool = Field(False, description="skip connections: a layer that keeps the width adds to its input")
-    symmetric: bool = Field(False, description="one network for every particle, pooled: symmetric under permutations")
+    layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
+        [16, 16], min_length=1, description="units of the layers, [16, 16] for two"
+    )
+    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field(
+        "tanh", description="nonlinear function"
+    )
+    skip: bool = Field(
+        False, description="skip connections: a layer that keeps the width adds to its input"
+    )
+    symmetric: bool = Field(
+        False, description="one network for every particle, pooled: symmetric under permutations"
+    )
     pairs: bool = Field(False, description="pair features as well")
-    head: list[Annotated[int, Field(ge=1, le=100_000)]] = Field([], description="layers after the pooling, with symmetric = true")
+    head: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
+        [], description="layers after the pooling, with symmetric = true"
+    )
     spread: Positive = Field(0.01, description="width of the last layer's random starting weights")
 
 
@@ -70,10 +89,15 @@ class BinaryRBMTable(Table):
 
     builds = "vmcnet.wavefunctions:BinaryRBM"
     type: Literal["binary_rbm"]
-    alpha: Positive = Field(1.0, description="hidden units a visible one; with symmetric = true the number of filters")
+    alpha: Positive = Field(
+        1.0, description="hidden units a visible one; with symmetric = true the number of filters"
+    )
     weights: Literal["real", "complex"] = Field("real", description="real or complex parameters")
     symmetric: bool = Field(False, description="translation-symmetric: filters shared by all sites")
-    point_group: bool = Field(False, description="with symmetric = true: under reflections and rotations of the lattice as well")
+    point_group: bool = Field(
+        False,
+        description="with symmetric = true: under reflections and rotations of the lattice as well",
+    )
     units: Literal["spin", "binary"] = Field("spin", description="units +1 / -1, or 1 / 0")
     spread: Positive = Field(0.02, description="width of the random starting parameters")
 
@@ -83,7 +107,9 @@ class SpinJastrowTable(Table):
 
     builds = "vmcnet.wavefunctions:SpinJastrow"
     type: Literal["spin_jastrow"]
-    symmetric: bool = Field(False, description="one number for every class of pairs under translations")
+    symmetric: bool = Field(
+        False, description="one number for every class of pairs under translations"
+    )
     spread: Positive = Field(0.02, description="width of the random starting parameters")
 
 
@@ -92,10 +118,18 @@ class SpinNetworkTable(Table):
 
     builds = "vmcnet.wavefunctions:SpinNetwork"
     type: Literal["spin_network"]
-    layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field([16], min_length=1, description="units of the layers")
-    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field("logcosh", description="nonlinear function")
-    skip: bool = Field(False, description="skip connections: a layer that keeps the width adds to its input")
-    weights: Literal["real", "complex"] = Field("real", description="logarithm alone, or logarithm and phase")
+    layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
+        [16], min_length=1, description="units of the layers"
+    )
+    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field(
+        "logcosh", description="nonlinear function"
+    )
+    skip: bool = Field(
+        False, description="skip connections: a layer that keeps the width adds to its input"
+    )
+    weights: Literal["real", "complex"] = Field(
+        "real", description="logarithm alone, or logarithm and phase"
+    )
     symmetric: bool = Field(False, description="summed over all translations")
     spread: Positive = Field(0.02, description="width of the last layer's random starting weights")
 
@@ -108,7 +142,15 @@ class BoltzmannTable(Table):
 
 
 WavefunctionTable = Annotated[
-    Union[GaussianRBMTable, GaussianEnvelopeTable, EllipticalGaussianTable, FeedForwardTable, PadeJastrowTable, HardCoreJastrowTable, BinaryRBMTable,
-          SpinJastrowTable, SpinNetworkTable, BoltzmannTable],
+    GaussianRBMTable
+    | GaussianEnvelopeTable
+    | EllipticalGaussianTable
+    | FeedForwardTable
+    | PadeJastrowTable
+    | HardCoreJastrowTable
+    | BinaryRBMTable
+    | SpinJastrowTable
+    | SpinNetworkTable
+    | BoltzmannTable,
     Field(discriminator="type"),
 ]

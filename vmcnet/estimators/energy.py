@@ -19,7 +19,9 @@ class LocalEnergies:
 
 
 def local_energies(terms: dict, walkers, psi) -> LocalEnergies:
-    """E_L = (H psi)/psi of every walker, term by term; a term whose `in_energy` is False is measured beside it."""
+    """E_L = (H psi)/psi of every walker, term by term; a term whose `in_energy` is False is
+    measured beside it.
+    """
     parts = {name: term.local(walkers, psi) for name, term in terms.items()}
     total = None
     for name, part in parts.items():
@@ -29,13 +31,26 @@ def local_energies(terms: dict, walkers, psi) -> LocalEnergies:
 
 
 class Row:
-    """Layout of a block's row: what all ranks learn of a block in the one all-gather of an iteration.
+    """Layout of a block's row: what all ranks learn of a block in the one all-gather of an
+    iteration.
 
-    count, median and mean absolute deviation of E_L, accepted, tried, non-finite, stop flag, hash of theta (two exact halves),
+    count, median and mean absolute deviation of E_L, accepted, tried, non-finite, stop flag, hash
+    of theta (two exact halves),
     walkers that accepted no move, then mean and M2 of E_L and of every term (real parts).
     """
 
-    FIXED = ("count", "median", "deviation", "accepted", "tried", "nonfinite", "stop", "hash_high", "hash_low", "stuck")
+    FIXED = (
+        "count",
+        "median",
+        "deviation",
+        "accepted",
+        "tried",
+        "nonfinite",
+        "stop",
+        "hash_high",
+        "hash_low",
+        "stuck",
+    )
 
     def __init__(self, terms):
         self.names = ["energy", *terms]
@@ -49,21 +64,27 @@ class Row:
         row[9] = counts.stuck
         if energies is not None:
             xp = namespace(energies.total)
-            stacked = to_host(xp.stack([e.real for e in (energies.total, *energies.terms.values())])).astype(np.float64, copy=False)
+            stacked = to_host(
+                xp.stack([e.real for e in (energies.total, *energies.terms.values())])
+            ).astype(np.float64, copy=False)
             finite = np.isfinite(stacked[0])
             row[0] = stacked.shape[1]
             row[1] = np.median(stacked[0])
             row[2] = np.abs(stacked[0] - row[1]).mean()
             row[5] += int((~finite).sum())
             mean = stacked.mean(axis=1)
-            row[len(self.FIXED):: 2] = mean
-            row[len(self.FIXED) + 1:: 2] = ((stacked - mean[:, None]) ** 2).sum(axis=1)
+            row[len(self.FIXED) :: 2] = mean
+            row[len(self.FIXED) + 1 :: 2] = ((stacked - mean[:, None]) ** 2).sum(axis=1)
         return row
 
     def read(self, rows: np.ndarray) -> Summary:
         """Merge the rows of all blocks (B, length), in block order."""
         base = len(self.FIXED)
-        merged = merge_rows(rows[:, 0], rows[:, base::2], rows[:, base + 1:: 2]) if rows[:, 0].all() else None
+        merged = (
+            merge_rows(rows[:, 0], rows[:, base::2], rows[:, base + 1 :: 2])
+            if rows[:, 0].all()
+            else None
+        )
         return Summary(self.names, merged, rows)
 
 
@@ -88,7 +109,9 @@ class Summary:
         return {n: float(m) for n, m in zip(self.names[1:], self.moments.mean[1:], strict=True)}
 
     def window(self, k: float) -> tuple[float, float]:
-        """Centre and half width of a clipping window: median of the blocks' medians, k times the mean of their mean absolute deviations."""
+        """Centre and half width of a clipping window: median of the blocks' medians, k times the
+        mean of their mean absolute deviations.
+        """
         return float(np.median(self.rows[:, 1])), k * float(self.rows[:, 2].mean())
 
     @property

@@ -10,14 +10,19 @@ from vmcnet.backend import to_host
 def block_gradient(walkers, psi, weights, count: int) -> np.ndarray:
     """One block's share of F = 2 Re <(E_L - <E>)* O>, (P,) float64 on the host.
 
-    weights (W,) = conj(E_L - <E>) with <E> the mean over ALL `count` walkers: the sum over blocks is then exactly
+    weights (W,) = conj(E_L - <E>) with <E> the mean over ALL `count` walkers: the sum over blocks
+    is then exactly
     2 Re(<O* E_L> - <O*><E_L>), as a covariance, without the loss of digits of the difference.
     """
-    return 2.0 / count * np.asarray(to_host(psi.contracted(walkers, weights)).real, dtype=np.float64)
+    return (
+        2.0 / count * np.asarray(to_host(psi.contracted(walkers, weights)).real, dtype=np.float64)
+    )
 
 
 def separate_moments(walkers, psi, energies) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sums over the block of O (P,), O E_L (P,) and E_L: the two-term form, 2 Re(<O* E_L> - <O>* <E_L>)."""
+    """Sums over the block of O (P,), O E_L (P,) and E_L: the two-term form, 2 Re(<O* E_L> - <O>*
+    <E_L>).
+    """
     o = to_host(psi.log_derivatives(walkers))
     e = to_host(energies)
     return o.conj().sum(axis=0), (o.conj() * e[:, None]).sum(axis=0), e.sum()

@@ -9,22 +9,39 @@ from vmcnet.calculus.outer import Outer
 
 
 class LogDerivatives:
-    """dO (W, P) = O - mean of one block, kept as columns and as outer products; float64 or complex128 on the host.
+    """dO (W, P) = O - mean of one block, kept as columns and as outer products; float64 or
+    complex128 on the host.
 
-    `columns` (W, p) holds the parameters `index` (p,), already centred; `outers` is a list of (slice of theta, Outer, mean (f, h)), not
-    centred. Made from the pieces of Bound.log_derivative_pieces; `centred(mean)` gives the centred ones. For Gram matrices, `joined` is a
+    `columns` (W, p) holds the parameters `index` (p,), already centred; `outers` is a list of
+    (slice of theta, Outer, mean (f, h)), not
+    centred. Made from the pieces of Bound.log_derivative_pieces; `centred(mean)` gives the centred
+    ones. For Gram matrices, `joined` is a
     list of Outers, not centred, that stand for all parameters but the columns `rest`.
     """
 
     def __init__(self, columns, index, outers, size: int, joined, rest):
-        self.columns, self.index, self.outers, self.size, self.joined, self.rest = columns, index, outers, size, joined, rest
+        self.columns, self.index, self.outers, self.size, self.joined, self.rest = (
+            columns,
+            index,
+            outers,
+            size,
+            joined,
+            rest,
+        )
         self.walkers, self.dtype = columns.shape[0], columns.dtype
 
     @classmethod
     def of(cls, pieces) -> LogDerivatives:
         """Uncentred, from one piece an entry of the layout, in its order."""
         start, wide, index, columns, outers, joined, rest = 0, 0, [], [], [], [], []
-        kind = complex if any(p.right.dtype.kind == "c" if isinstance(p, Outer) else p.dtype.kind == "c" for p in pieces) else float
+        kind = (
+            complex
+            if any(
+                p.right.dtype.kind == "c" if isinstance(p, Outer) else p.dtype.kind == "c"
+                for p in pieces
+            )
+            else float
+        )
         alone, joins = _biases(pieces)
         for piece in pieces:
             stop = start + int(np.prod(piece.shape[1:]))
@@ -32,7 +49,14 @@ class LogDerivatives:
                 left, right = to_host(piece.left), to_host(piece.right).astype(kind)
                 left = left.astype(complex if left.dtype.kind == "c" else float)
                 outers.append((slice(start, stop), Outer(left, right), 0.0))
-                joined.append(Outer(*(_with_one(x) if join else x for x, join in zip((left, right), joins[id(piece)], strict=True))))
+                joined.append(
+                    Outer(
+                        *(
+                            _with_one(x) if join else x
+                            for x, join in zip((left, right), joins[id(piece)], strict=True)
+                        )
+                    )
+                )
             else:
                 columns.append(to_host(piece).reshape(piece.shape[0], -1))
                 index.append(np.arange(start, stop))
@@ -41,16 +65,27 @@ class LogDerivatives:
                 wide += stop - start
             start = stop
         none, empty = np.empty(0, int), np.empty((pieces[0].shape[0], 0), kind)
-        return cls(np.concatenate([empty, *columns], axis=1, dtype=kind), np.concatenate([none, *index]), outers, start, joined, np.concatenate([none, *rest]))
+        return cls(
+            np.concatenate([empty, *columns], axis=1, dtype=kind),
+            np.concatenate([none, *index]),
+            outers,
+            start,
+            joined,
+            np.concatenate([none, *rest]),
+        )
 
     @property
     def nbytes(self) -> int:
-        return self.columns.nbytes + sum(o.left.nbytes + o.right.nbytes for o in [*(o for _, o, _ in self.outers), *self.joined])
+        return self.columns.nbytes + sum(
+            o.left.nbytes + o.right.nbytes for o in [*(o for _, o, _ in self.outers), *self.joined]
+        )
 
     def centred(self, mean) -> LogDerivatives:
         """The same minus mean (P,)."""
         outers = [(s, o, mean[s].reshape(o.shape[1:])) for s, o, _ in self.outers]
-        return LogDerivatives(self.columns - mean[self.index], self.index, outers, self.size, self.joined, self.rest)
+        return LogDerivatives(
+            self.columns - mean[self.index], self.index, outers, self.size, self.joined, self.rest
+        )
 
     def matrix(self) -> np.ndarray:
         """dO (W, P)."""
@@ -65,7 +100,9 @@ class LogDerivatives:
     def built(self) -> LogDerivatives:
         """All parameters as columns, no outer products."""
         every = np.arange(self.size)
-        return LogDerivatives(self.matrix(), every, [], self.size, [], every) if self.outers else self
+        return (
+            LogDerivatives(self.matrix(), every, [], self.size, [], every) if self.outers else self
+        )
 
     def dot(self, v) -> np.ndarray:
         """sum_p dO_wp v_p (W,), v (P,) real."""
@@ -95,10 +132,13 @@ class LogDerivatives:
 
 
 def _biases(pieces):
-    """The pieces (by identity) that are no Outer and no bias of one; for every Outer whether a bias joins its left and its right factor.
+    """The pieces (by identity) that are no Outer and no bias of one; for every Outer whether a bias
+    joins its left and its right factor.
 
-    A bias has the derivatives `right` of the weight left x right that it belongs to: the two are ([left, 1]) x right. The visible bias of a
-    Boltzmann machine has its `left`: left x ([right, 1]). Where both join, 1 x 1 comes too, a constant that centring takes off.
+    A bias has the derivatives `right` of the weight left x right that it belongs to: the two are
+    ([left, 1]) x right. The visible bias of a
+    Boltzmann machine has its `left`: left x ([right, 1]). Where both join, 1 x 1 comes too, a
+    constant that centring takes off.
     """
     alone, joins = {id(p) for p in pieces if not isinstance(p, Outer)}, {}
     for outer in (p for p in pieces if isinstance(p, Outer)):
@@ -117,9 +157,11 @@ def stacked(x) -> np.ndarray:
 
 
 def outer_gram(left, right, left2, right2) -> np.ndarray:
-    """sum_fh O_w O'_w' with O = left_wf right_wh, as an elementwise product of two small matrices; complex O stacked as in `stacked`.
+    """sum_fh O_w O'_w' with O = left_wf right_wh, as an elementwise product of two small matrices;
+    complex O stacked as in `stacked`.
 
-    With K = O O'^T and C = O O'^H: Re Re' = Re(C + K)/2, Im Im' = Re(C - K)/2, Re Im' = Im(K - C)/2, Im Re' = Im(K + C)/2.
+    With K = O O'^T and C = O O'^H: Re Re' = Re(C + K)/2, Im Im' = Re(C - K)/2, Re Im' = Im(K -
+    C)/2, Im Re' = Im(K + C)/2.
     """
     if right.dtype.kind != "c":
         return (left @ left2.T) * (right @ right2.T)

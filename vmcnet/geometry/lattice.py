@@ -10,8 +10,10 @@ import numpy as np
 class Lattice:
     """Sites and the bonds of each shell of neighbours.
 
-    sites: number of sites n; shells: list of bond arrays (bonds, 2), i < j, the nearest neighbours first; sublattice (n,) int8 of +1 / -1
-    such that every nearest-neighbour bond joins both, or None; translations (G, n): element g maps site i to translations[g, i];
+    sites: number of sites n; shells: list of bond arrays (bonds, 2), i < j, the nearest neighbours
+    first; sublattice (n,) int8 of +1 / -1
+    such that every nearest-neighbour bond joins both, or None; translations (G, n): element g maps
+    site i to translations[g, i];
     space_group (G', n): translations, reflections, rotations and their products, each once.
     """
 
@@ -26,19 +28,27 @@ class Lattice:
 
 
 class Hypercubic(Lattice):
-    """Chain (extent = [n]), square (extent = [x, y]) or any dimension, periodic in all directions or open.
+    """Chain (extent = [n]), square (extent = [x, y]) or any dimension, periodic in all directions
+    or open.
 
-    Site of coordinates c: sum_k c_k prod_{l>k} extent_l (the last coordinate runs fastest). Shell m holds the bonds of the m-th smallest
-    distance: on the chain 1, 2, ...; on the square 1, sqrt 2, 2, .... Raises ValueError where a periodic extent is so short that a site
+    Site of coordinates c: sum_k c_k prod_{l>k} extent_l (the last coordinate runs fastest). Shell m
+    holds the bonds of the m-th smallest
+    distance: on the chain 1, 2, ...; on the square 1, sqrt 2, 2, .... Raises ValueError where a
+    periodic extent is so short that a site
     would be its own neighbour or meet another one twice.
     """
 
     def __init__(self, extent, periodic: bool = True, shells: int = 1):
         self.extent, self.periodic = tuple(int(e) for e in extent), bool(periodic)
         if not self.extent or min(self.extent) < 1 or np.prod(self.extent) < 2:
-            raise ValueError(f"extent = {list(extent)}: expected one positive length a dimension and at least 2 sites")
+            raise ValueError(
+                f"extent = {list(extent)}: expected one positive length a dimension and at least 2 "
+                "sites"
+            )
         self.sites, self.dimensions = int(np.prod(self.extent)), len(self.extent)
-        self.positions = np.array(list(product(*map(range, self.extent))), np.int64)       # (n, dimensions)
+        self.positions = np.array(
+            list(product(*map(range, self.extent))), np.int64
+        )  # (n, dimensions)
         self.shells = [self._bonds(square) for square in self._squares(shells)]
         self.sublattice = self._colour()
         self.translations = self._translate()
@@ -49,21 +59,36 @@ class Hypercubic(Lattice):
 
     def _squares(self, shells):
         reach = range(shells + 1)
-        return sorted({sum(c * c for c in v) for v in product(reach, repeat=self.dimensions)} - {0})[:shells]
+        return sorted(
+            {sum(c * c for c in v) for v in product(reach, repeat=self.dimensions)} - {0}
+        )[:shells]
 
     def _bonds(self, square):
         reach = int(np.sqrt(square))
-        steps = [v for v in product(range(-reach, reach + 1), repeat=self.dimensions) if sum(c * c for c in v) == square and v > (0,) * len(v)]
+        steps = [
+            v
+            for v in product(range(-reach, reach + 1), repeat=self.dimensions)
+            if sum(c * c for c in v) == square and v > (0,) * len(v)
+        ]
         found = []
         for step in steps:
             target = self.positions + np.array(step)
-            inside = np.ones(self.sites, bool) if self.periodic else ((target >= 0) & (target < self.extent)).all(axis=1)
+            inside = (
+                np.ones(self.sites, bool)
+                if self.periodic
+                else ((target >= 0) & (target < self.extent)).all(axis=1)
+            )
             ends = self._index(target[inside] % self.extent)
             found.append(np.stack([np.flatnonzero(inside), ends], axis=1))
         bonds = np.sort(np.concatenate(found), axis=1)
-        if len(bonds) and ((bonds[:, 0] == bonds[:, 1]).any() or len(np.unique(bonds, axis=0)) < len(bonds)):
-            raise ValueError(f"periodic extent {list(self.extent)} is too short for neighbours at distance sqrt({square}): two sites would "
-                             f"be joined twice; use lengths of at least {2 * reach + 1}, or periodic = false")
+        if len(bonds) and (
+            (bonds[:, 0] == bonds[:, 1]).any() or len(np.unique(bonds, axis=0)) < len(bonds)
+        ):
+            raise ValueError(
+                f"periodic extent {list(self.extent)} is too short for neighbours at distance "
+                f"sqrt({square}): two sites would "
+                f"be joined twice; use lengths of at least {2 * reach + 1}, or periodic = false"
+            )
         return bonds[np.lexsort(bonds.T[::-1])]
 
     def _colour(self):
@@ -76,22 +101,36 @@ class Hypercubic(Lattice):
         return self._index((self.positions[None] + shifts[:, None]) % self.extent)
 
     def _extend(self):
-        """Exchanges of axes of equal length and reflections of axes, each followed by all translations."""
+        """Exchanges of axes of equal length and reflections of axes, each followed by all
+        translations.
+        """
         found = []
         for axes in permutations(range(self.dimensions)):
             if tuple(self.extent[k] for k in axes) == self.extent:
                 for mirrored in product((False, True), repeat=self.dimensions):
                     turned = self.positions[:, axes]
-                    found.append(self.translations[:, self._index(np.where(mirrored, np.array(self.extent) - 1 - turned, turned))])
+                    found.append(
+                        self.translations[
+                            :,
+                            self._index(
+                                np.where(mirrored, np.array(self.extent) - 1 - turned, turned)
+                            ),
+                        ]
+                    )
         return np.unique(np.concatenate(found), axis=0)
 
     def describe(self):
         kind = {1: "chain", 2: "square lattice"}.get(self.dimensions, "hypercubic lattice")
-        return f"{'periodic' if self.periodic else 'open'} {kind} of {' x '.join(map(str, self.extent))} sites"
+        return (
+            f"{'periodic' if self.periodic else 'open'} {kind} of "
+            f"{' x '.join(map(str, self.extent))} sites"
+        )
 
 
 class Graph(Lattice):
-    """Any graph: `sites` vertices and `edges`, pairs of them; further shells of bonds in `second`."""
+    """Any graph: `sites` vertices and `edges`, pairs of them; further shells of bonds in
+    `second`.
+    """
 
     def __init__(self, sites: int, edges, second=()):
         self.sites = int(sites)
@@ -103,7 +142,10 @@ class Graph(Lattice):
         bonds = np.sort(np.asarray(edges, np.int64).reshape(-1, 2), axis=1)
         bad = [e for e in bonds.tolist() if not 0 <= e[0] < e[1] < self.sites]
         if bad or len(np.unique(bonds, axis=0)) < len(bonds) or not len(bonds):
-            raise ValueError(f"edges: expected different pairs of different sites in 0 .. {self.sites - 1}, found {bad[0] if bad else 'none or one twice'}")
+            raise ValueError(
+                f"edges: expected different pairs of different sites in 0 .. {self.sites - 1}, "
+                f"found {bad[0] if bad else 'none or one twice'}"
+            )
         return bonds
 
     def _colour(self):

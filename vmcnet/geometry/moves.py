@@ -8,7 +8,8 @@ from vmcnet.backend import namespace
 
 
 class SpinMoves:
-    """A list of moves: single flips (M, 1), or exchanges of two spins (M, 2), which act only where the two differ.
+    """A list of moves: single flips (M, 1), or exchanges of two spins (M, 2), which act only where
+    the two differ.
 
     sites (M, 1 or 2): the sites that move m turns over.
     """
@@ -16,7 +17,10 @@ class SpinMoves:
     def __init__(self, sites):
         self.sites = np.ascontiguousarray(sites, dtype=np.int64)
         if self.sites.ndim != 2 or self.sites.shape[1] not in (1, 2):
-            raise ValueError(f"SpinMoves: sites have shape {self.sites.shape}; expected (moves, 1) flips or (moves, 2) exchanges")
+            raise ValueError(
+                f"SpinMoves: sites have shape {self.sites.shape}; expected (moves, 1) flips or "
+                "(moves, 2) exchanges"
+            )
         self._key = self.sites.shape, self.sites.tobytes()
 
     @classmethod
@@ -28,7 +32,9 @@ class SpinMoves:
         return len(self.sites)
 
     def __eq__(self, other):
-        """Equal sites in equal order: a sampler's and a Hamiltonian's moves share the tables of a machine."""
+        """Equal sites in equal order: a sampler's and a Hamiltonian's moves share the tables of a
+        machine.
+        """
         return isinstance(other, SpinMoves) and self._key == other._key
 
     def __hash__(self):
@@ -50,7 +56,13 @@ class SpinMoves:
         return out
 
     def connected(self, s, moves=slice(None)):
-        """The configurations that `moves` lead to from s (W, n): (W, moves, n). Where a move does not act, s itself."""
+        """The configurations that `moves` lead to from s (W, n): (W, moves, n). Where a move does
+        not act, s itself.
+        """
         xp = namespace(s)
         turned = s[:, None, :] * xp.asarray(self.signs(moves, s.shape[1]))
-        return xp.where(self.acts(s, moves)[:, :, None], turned, s[:, None, :]) if self.sites.shape[1] == 2 else turned
+        return (
+            xp.where(self.acts(s, moves)[:, :, None], turned, s[:, None, :])
+            if self.sites.shape[1] == 2
+            else turned
+        )

@@ -1,4 +1,6 @@
-"""Terms of classical lattice models that the spin terms lack: Potts bonds, and order parameters that are measured without being energy."""
+"""Terms of classical lattice models that the spin terms lack: Potts bonds, and order parameters
+that are measured without being energy.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ class PottsBonds:
 
 
 class OrderMoment:
-    """m^power of every walker, (W,): m = (q max_c n_c / n - 1)/(q - 1) with n_c sites of colour c of q; for two spins m = |sum_i s_i|/n."""
+    """m^power of every walker, (W,): m = (q max_c n_c / n - 1)/(q - 1) with n_c sites of colour c
+    of q; for two spins m = |sum_i s_i|/n.
+    """
 
     in_energy = False
 

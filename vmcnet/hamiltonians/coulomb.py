@@ -7,7 +7,9 @@ from vmcnet.calculus.jet import pair_arrays
 
 
 class Coulomb:
-    """strength sum_{i<j} 1/sqrt(r_ij^2 + softening^2) of every walker, (W,); softening 0 is the bare 1/r."""
+    """strength sum_{i<j} 1/sqrt(r_ij^2 + softening^2) of every walker, (W,); softening 0 is the
+    bare 1/r.
+    """
 
     name = "coulomb"
 
@@ -18,4 +20,6 @@ class Coulomb:
         xp = namespace(walkers.r)
         i, j = pair_arrays(xp, walkers.r.shape[1])
         difference = walkers.r[:, i] - walkers.r[:, j]
-        return self._strength * (1.0 / xp.sqrt((difference * difference).sum(axis=-1) + self._square)).sum(axis=-1)
+        return self._strength * (
+            1.0 / xp.sqrt((difference * difference).sum(axis=-1) + self._square)
+        ).sum(axis=-1)

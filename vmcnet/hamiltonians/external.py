@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class Potential:
-    """V(r) of every walker, (W,): `function` takes coordinates r (W, n, d), numpy or cupy, and returns (W,).
+    """V(r) of every walker, (W,): `function` takes coordinates r (W, n, d), numpy or cupy, and
+    returns (W,).
 
     Raises ValueError where the function returns another shape.
     """
@@ -17,13 +18,18 @@ class Potential:
     def local(self, walkers, psi):
         value = self._function(walkers.r)
         if getattr(value, "shape", None) != walkers.r.shape[:1]:
-            raise ValueError(f"the potential returned shape {getattr(value, 'shape', type(value).__name__)}; expected one number a walker, "
-                             f"{walkers.r.shape[:1]}, from coordinates of shape {walkers.r.shape}")
+            raise ValueError(
+                f"the potential returned shape {getattr(value, 'shape', type(value).__name__)}; "
+                "expected one number a walker, "
+                f"{walkers.r.shape[:1]}, from coordinates of shape {walkers.r.shape}"
+            )
         return value
 
 
 class DoubleWell:
-    """barrier sum_i ((x_i/half_distance)^2 - 1)^2 of every walker, (W,), x the first axis: minima 0 at +- half_distance."""
+    """barrier sum_i ((x_i/half_distance)^2 - 1)^2 of every walker, (W,), x the first axis: minima 0
+    at +- half_distance.
+    """
 
     name = "double_well"
 

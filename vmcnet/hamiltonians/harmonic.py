@@ -8,7 +8,9 @@ from vmcnet.backend import namespace
 
 
 class Harmonic:
-    """(1/2) sum_i sum_k omega_k^2 x_ik^2 of every walker, (W,); mass 1; omega one number, or one for every axis."""
+    """(1/2) sum_i sum_k omega_k^2 x_ik^2 of every walker, (W,); mass 1; omega one number, or one
+    for every axis.
+    """
 
     name = "trap"
 
@@ -17,4 +19,6 @@ class Harmonic:
 
     def local(self, walkers, psi):
         xp = namespace(walkers.r)
-        return (xp.asarray(self._factor, dtype=walkers.r.dtype) * walkers.r * walkers.r).sum(axis=(1, 2))
+        return (xp.asarray(self._factor, dtype=walkers.r.dtype) * walkers.r * walkers.r).sum(
+            axis=(1, 2)
+        )

@@ -1,4 +1,6 @@
-"""Terms of spin Hamiltonians, in Pauli matrices: diagonal ones, and flips and exchanges as connected configurations."""
+"""Terms of spin Hamiltonians, in Pauli matrices: diagonal ones, and flips and exchanges as
+connected configurations.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class LongitudinalField:
 
 
 class OffDiagonal:
-    """sum_m element_m psi(s^m)/psi(s) over the moves that act on s, (W,): real matrix elements <s| H |s^m> (M,), the same for all s."""
+    """sum_m element_m psi(s^m)/psi(s) over the moves that act on s, (W,): real matrix elements <s|
+    H |s^m> (M,), the same for all s.
+    """
 
     def __init__(self, moves: SpinMoves, elements):
         self.moves = moves
@@ -50,9 +54,11 @@ class TransverseField(OffDiagonal):
 
 
 class Exchange(OffDiagonal):
-    """strength sum_bonds (sigma^x_i sigma^x_j + sigma^y_i sigma^y_j) = 2 strength sum_bonds (sigma^+_i sigma^-_j + h.c.).
+    """strength sum_bonds (sigma^x_i sigma^x_j + sigma^y_i sigma^y_j) = 2 strength sum_bonds
+    (sigma^+_i sigma^-_j + h.c.).
 
-    With `sublattice` (n,) +-1 in the basis turned by pi about z on one sublattice (Marshall): the element changes sign on the bonds that
+    With `sublattice` (n,) +-1 in the basis turned by pi about z on one sublattice (Marshall): the
+    element changes sign on the bonds that
     join the two.
     """
 

@@ -1,4 +1,6 @@
-"""Compiled hot loops: cpu (numba) and gpu (CUDA source), with one interface; `of` finds them, or says that there are none."""
+"""Compiled hot loops: cpu (numba) and gpu (CUDA source), with one interface; `of` finds them, or
+says that there are none.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ import numpy as np
 
 @lru_cache(maxsize=64)
 def of(xp, dtype):
-    """The compiled kernels for arrays of this namespace and type; None where plain array code serves (complex, extended precision)."""
+    """The compiled kernels for arrays of this namespace and type; None where plain array code
+    serves (complex, extended precision).
+    """
     if dtype not in (np.float32, np.float64):
         return None
     if xp is np:

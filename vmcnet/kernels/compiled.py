@@ -10,14 +10,18 @@ _told = False
 
 
 def inlined(function):
-    """As `compiled`, for a function of numbers called in a loop: always inlined there, so that the loop can be vectorised."""
+    """As `compiled`, for a function of numbers called in a loop: always inlined there, so that the
+    loop can be vectorised.
+    """
     return compiled(function, forceinline=True)
 
 
 def compiled(function, **more):
-    """`function` compiled at its first call; IEEE arithmetic, in which only a b + c may be contracted to one rounding.
+    """`function` compiled at its first call; IEEE arithmetic, in which only a b + c may be
+    contracted to one rounding.
 
-    Compiled code is kept beside the source, or where NUMBA_CACHE_DIR says; where neither can be written every process compiles anew
+    Compiled code is kept beside the source, or where NUMBA_CACHE_DIR says; where neither can be
+    written every process compiles anew
     (some seconds), which is said once.
     """
     global _told
@@ -28,6 +32,11 @@ def compiled(function, **more):
         if "cache" not in str(error):
             raise
         if not _told:
-            print("note: no folder for compiled kernels can be written, they are compiled anew at every start: set NUMBA_CACHE_DIR", file=sys.stderr, flush=True)
+            print(
+                "note: no folder for compiled kernels can be written, they are compiled anew at "
+                "every start: set NUMBA_CACHE_DIR",
+                file=sys.stderr,
+                flush=True,
+            )
             _told = True
         return njit(**options)(function)

@@ -1,4 +1,6 @@
-"""Compiled rules on the host, as the calculus calls them. The plain twins are the rules of vmcnet.calculus."""
+"""Compiled rules on the host, as the calculus calls them. The plain twins are the rules of
+vmcnet.calculus.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +8,37 @@ import math
 
 import numpy as np
 
-from vmcnet.kernels import numba_activations, numba_jets, numba_moves, numba_normals, numba_philox, numba_product
+from vmcnet.kernels import (
+    numba_activations,
+    numba_jets,
+    numba_moves,
+    numba_normals,
+    numba_philox,
+    numba_product,
+)
 
 NAMES = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")
-LEAST = numba_product.LEAST if numba_product.REGISTERS else math.inf        # rows of a product
-LARGE = 2**17                              # elements of the smaller matrix of a product from which BLAS is as fast
-ACTIVATIONS, LAYERS, LAYER_SLOPES = ({name: getattr(numba_activations, name + kind) for name in NAMES} for kind in ("", "_layer", "_layer_slope"))
+LEAST = numba_product.LEAST if numba_product.REGISTERS else math.inf  # rows of a product
+LARGE = 2**17  # elements of the smaller matrix of a product from which BLAS is as fast
+ACTIVATIONS, LAYERS, LAYER_SLOPES = (
+    {name: getattr(numba_activations, name + kind) for name in NAMES}
+    for kind in ("", "_layer", "_layer_slope")
+)
 
 
 def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
-    """a b, or of their transposes, all (rows, columns) of one type; None where BLAS serves: narrow, large or scattered matrices, other processors."""
+    """a b, or of their transposes, all (rows, columns) of one type; None where BLAS serves: narrow,
+    large or scattered matrices, other processors.
+    """
     terms, m = a.shape if transposed_a else a.shape[::-1]
     n = b.shape[0] if transposed_b else b.shape[1]
-    if not (m >= LEAST and n * a.itemsize >= numba_product.WIDTH and 0 < terms * min(m, n) <= LARGE and a.flags.c_contiguous and b.flags.c_contiguous):
+    if not (
+        m >= LEAST
+        and n * a.itemsize >= numba_product.WIDTH
+        and 0 < terms * min(m, n) <= LARGE
+        and a.flags.c_contiguous
+        and b.flags.c_contiguous
+    ):
         return None
     out = np.empty((m, n), a.dtype)
     numba_product.multiply(a, b, out, transposed_a, transposed_b)
@@ -27,13 +47,17 @@ def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
 
 def fits_layer(rows: int, terms: int, width: int, itemsize: int) -> bool:
     """Whether layer_onto takes x (rows, terms) and W (terms, width)."""
-    return rows >= LEAST and width * itemsize % numba_product.WIDTH == 0 and 0 < terms * width <= LARGE
+    return (
+        rows >= LEAST and width * itemsize % numba_product.WIDTH == 0 and 0 < terms * width <= LARGE
+    )
 
 
 def layer_onto(x, weight, y, slope, curvature, column):
-    """Slots (S, ..., 1) of y v, y = f(x W + b) (..., H), v a column (H, 1), from f' and f'' (..., H), all of one type.
+    """Slots (S, ..., 1) of y v, y = f(x W + b) (..., H), v a column (H, 1), from f' and f'' (...,
+    H), all of one type.
 
-    x: the slots (S, ..., F); or (x', x'', J), where x has the derivatives x' J_c and the Laplacian x'' sum_c J_c^2, J (S - 2, 1, F).
+    x: the slots (S, ..., F); or (x', x'', J), where x has the derivatives x' J_c and the Laplacian
+    x'' sum_c J_c^2, J (S - 2, 1, F).
     """
     terms, width = weight.shape
     if isinstance(x, tuple):
@@ -45,7 +69,16 @@ def layer_onto(x, weight, y, slope, curvature, column):
     out = np.empty((slots, y.size // width), y.dtype)
     out[0] = y.reshape(-1, width) @ column[:, 0]
     x, second, weight, column = (np.ascontiguousarray(a) for a in (x, second, weight, column))
-    numba_product.layer_onto(x.reshape(-1), second.reshape(-1), rows, weight, slope.reshape(-1, width), curvature.reshape(-1, width), column.reshape(-1), out)
+    numba_product.layer_onto(
+        x.reshape(-1),
+        second.reshape(-1),
+        rows,
+        weight,
+        slope.reshape(-1, width),
+        curvature.reshape(-1, width),
+        column.reshape(-1),
+        out,
+    )
     return out.reshape(slots, *y.shape[:-1], 1)
 
 
@@ -53,8 +86,10 @@ def philox_words(xp, key, counter, first: int, count: int):
     """Words first .. first + count - 1 of numpy.random.Philox(key=key, counter=counter)."""
     start, stop = first // 4, -(-(first + count) // 4)
     out = np.empty(4 * (stop - start), np.uint64)
-    numba_philox.words(np.array(key, np.uint64), np.array(counter, np.uint64), np.uint64(start), out)
-    return out[first - 4 * start: first - 4 * start + count]
+    numba_philox.words(
+        np.array(key, np.uint64), np.array(counter, np.uint64), np.uint64(start), out
+    )
+    return out[first - 4 * start : first - 4 * start + count]
 
 
 def uniforms(words, dtype):
@@ -72,9 +107,21 @@ def normals(words, dtype):
 
 
 def moved(thresholds, log, trial_log, ratio, r, trial, accepted, bad):
-    """Decide a Metropolis step: log (W,), real, and r (W, ...) become those of the trial where that is accepted (W,) bool; counts are added."""
+    """Decide a Metropolis step: log (W,), real, and r (W, ...) become those of the trial where that
+    is accepted (W,) bool; counts are added.
+    """
     accept = np.empty(len(log), np.bool_)
-    numba_moves.moved(thresholds, log, trial_log, ratio, r.reshape(len(r), -1), trial.reshape(len(r), -1), accepted, bad, accept)
+    numba_moves.moved(
+        thresholds,
+        log,
+        trial_log,
+        ratio,
+        r.reshape(len(r), -1),
+        trial.reshape(len(r), -1),
+        accepted,
+        bad,
+        accept,
+    )
     return accept
 
 
@@ -102,17 +149,28 @@ def layer_reverse(adjoint, slope):
     """adjoint slope (..., F), and its sum over all axes but the last (F,)."""
     width = slope.shape[-1]
     out, bias = np.empty_like(slope), np.empty(width, slope.dtype)
-    numba_activations.layer_reverse(np.ascontiguousarray(adjoint).reshape(-1, width), slope.reshape(-1, width), out.reshape(-1, width), bias)
+    numba_activations.layer_reverse(
+        np.ascontiguousarray(adjoint).reshape(-1, width),
+        slope.reshape(-1, width),
+        out.reshape(-1, width),
+        bias,
+    )
     return out, bias
 
 
 def chain(slots, y, slope, curvature) -> None:
-    """Overwrite contiguous jet slots (S, ...) by those of f: y, f' j, and f'' sum_c j_c^2 on top in the Laplacian."""
-    numba_jets.chain(slots.reshape(len(slots), -1), y.reshape(-1), slope.reshape(-1), curvature.reshape(-1))
+    """Overwrite contiguous jet slots (S, ...) by those of f: y, f' j, and f'' sum_c j_c^2 on top in
+    the Laplacian.
+    """
+    numba_jets.chain(
+        slots.reshape(len(slots), -1), y.reshape(-1), slope.reshape(-1), curvature.reshape(-1)
+    )
 
 
 def product(p, q):
-    """Slots (S, ...) of the product of two jets: p0 q0, p0 q_c + q0 p_c, and 2 sum_c p_c q_c on top in the Laplacian."""
+    """Slots (S, ...) of the product of two jets: p0 q0, p0 q_c + q0 p_c, and 2 sum_c p_c q_c on top
+    in the Laplacian.
+    """
     p, q = np.ascontiguousarray(p), np.ascontiguousarray(q)
     out = np.empty_like(p)
     numba_jets.product(p.reshape(len(p), -1), q.reshape(len(p), -1), out.reshape(len(p), -1))
@@ -120,7 +178,9 @@ def product(p, q):
 
 
 def scatter_pairs(first, second, i, j, n: int):
-    """Sum over pairs onto their particles: first, second (..., pairs, F), particles i, j (pairs,) -> (n, ..., F)."""
+    """Sum over pairs onto their particles: first, second (..., pairs, F), particles i, j (pairs,)
+    -> (n, ..., F).
+    """
     lead, (pairs, features) = first.shape[:-2], first.shape[-2:]
     out = np.empty((n, *lead, features), first.dtype)
     first, second = (np.ascontiguousarray(a).reshape(-1, pairs, features) for a in (first, second))
@@ -129,7 +189,9 @@ def scatter_pairs(first, second, i, j, n: int):
 
 
 def chain_linear(jacobian, y, slope, curvature):
-    """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the Laplacian 0."""
+    """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the
+    Laplacian 0.
+    """
     rows = jacobian[:, 0]
     out = np.empty((len(rows) + 2, *y.shape), y.dtype)
     numba_jets.chain_linear(rows, y, slope, curvature, out)

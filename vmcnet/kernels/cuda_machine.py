@@ -1,8 +1,10 @@
-"""CUDA C of the kernels of restricted Boltzmann machines on spins; the algebra is that of rbm.py, the plain twin machine.MachineTables.
+"""CUDA C of the kernels of restricted Boltzmann machines on spins; the algebra is that of rbm.py,
+the plain twin machine.MachineTables.
 
-Double precision, real weights, one thread a walker (or a walker and a move): no atomics, no sums across threads. Walkers innermost, so that
-neighbouring threads read neighbouring numbers: x (M, W) = exp(-2 theta), s (n, W) +1 or -1. sites (moves, arity), table (moves, 2, M): E for
-s = +1 and -1 of the first site, factor (moves, 2).
+Double precision, real weights, one thread a walker (or a walker and a move): no atomics, no sums
+across threads. Walkers innermost, so that neighbouring threads read neighbouring numbers: x (M, W)
+= exp(-2 theta), s (n, W) +1 or -1. sites (moves, arity), table (moves, 2, M): E for s = +1 and -1
+of the first site, factor (moves, 2).
 """
 
 SOURCE = r"""

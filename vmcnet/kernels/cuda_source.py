@@ -1,6 +1,8 @@
-"""CUDA C of the device kernels, for T = float and double; compiled by nvrtc at first use, in CI also without a GPU.
+"""CUDA C of the device kernels, for T = float and double; compiled by nvrtc at first use, in CI
+also without a GPU.
 
-Sums run inside one thread in a fixed order: no atomics, no reductions across threads. Numbers agree with the plain rules to rounding.
+Sums run inside one thread in a fixed order: no atomics, no reductions across threads. Numbers agree
+with the plain rules to rounding.
 """
 
 SOURCE = r"""
@@ -130,7 +132,18 @@ extern "C" __global__ void philox_words(word* out, word k0, word k1, word c0, wo
 }
 """
 
-ACTIVATIONS = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")        # in the order of the source's enum
+ACTIVATIONS = (
+    "tanh",
+    "logistic",
+    "softplus",
+    "logcosh",
+    "gelu",
+    "silu",
+)  # in the order of the source's enum
 TYPES = ("float", "double")
 NAMES = [f"{kernel}<{t}>" for kernel in ("chain", "product", "chain_linear") for t in TYPES] + [
-    f"{kernel}<{t}, {k}>" for kernel in ("activation", "layer", "layer_slope") for t in TYPES for k in range(len(ACTIVATIONS))]
+    f"{kernel}<{t}, {k}>"
+    for kernel in ("activation", "layer", "layer_slope")
+    for t in TYPES
+    for k in range(len(ACTIVATIONS))
+]

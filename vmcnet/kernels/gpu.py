@@ -1,4 +1,6 @@
-"""The device kernels, as the calculus calls them: the interface of vmcnet.kernels.cpu on CuPy arrays."""
+"""The device kernels, as the calculus calls them: the interface of vmcnet.kernels.cpu on CuPy
+arrays.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,16 @@ from vmcnet.kernels import cuda_machine, cuda_source
 
 ACTIVATIONS = cuda_source.ACTIVATIONS
 THREADS = 256
-CONNECTIONS = 2**24         # ratios of walkers and moves that are held at a time
+CONNECTIONS = 2**24  # ratios of walkers and moves that are held at a time
 
 
 @lru_cache(maxsize=1)
 def _module():
-    return cupy.RawModule(code=cuda_source.SOURCE + cuda_machine.SOURCE, options=("--std=c++17",), name_expressions=[*cuda_source.NAMES, "philox_words", *cuda_machine.NAMES])
+    return cupy.RawModule(
+        code=cuda_source.SOURCE + cuda_machine.SOURCE,
+        options=("--std=c++17",),
+        name_expressions=[*cuda_source.NAMES, "philox_words", *cuda_machine.NAMES],
+    )
 
 
 def _launch(kernel: str, size: int, *arguments) -> None:
@@ -32,19 +38,42 @@ def activation(name: str, x):
     """f(x), f'(x), f''(x), each of x's shape."""
     x = cupy.ascontiguousarray(x)
     y, slope, curvature = cupy.empty_like(x), cupy.empty_like(x), cupy.empty_like(x)
-    _launch(f"activation<{_type(x)}, {ACTIVATIONS.index(name)}>", x.size, x, y, slope, curvature, np.int64(x.size))
+    _launch(
+        f"activation<{_type(x)}, {ACTIVATIONS.index(name)}>",
+        x.size,
+        x,
+        y,
+        slope,
+        curvature,
+        np.int64(x.size),
+    )
     return y, slope, curvature
 
 
 def layer(name: str, z, bias) -> None:
     """z <- f(z + b), z (..., F) contiguous, b (F,)."""
-    _launch(f"layer<{_type(z)}, {ACTIVATIONS.index(name)}>", z.size, z, bias, np.int64(z.size), np.int32(z.shape[-1]))
+    _launch(
+        f"layer<{_type(z)}, {ACTIVATIONS.index(name)}>",
+        z.size,
+        z,
+        bias,
+        np.int64(z.size),
+        np.int32(z.shape[-1]),
+    )
 
 
 def layer_slope(name: str, z, bias):
     """The same, and f'(z + b) of z's shape."""
     slope = cupy.empty_like(z)
-    _launch(f"layer_slope<{_type(z)}, {ACTIVATIONS.index(name)}>", z.size, z, bias, slope, np.int64(z.size), np.int32(z.shape[-1]))
+    _launch(
+        f"layer_slope<{_type(z)}, {ACTIVATIONS.index(name)}>",
+        z.size,
+        z,
+        bias,
+        slope,
+        np.int64(z.size),
+        np.int32(z.shape[-1]),
+    )
     return slope
 
 
@@ -55,13 +84,26 @@ def layer_reverse(adjoint, slope):
 
 
 def chain(slots, y, slope, curvature) -> None:
-    """Overwrite contiguous jet slots (S, ...) by those of f: y, f' j, and f'' sum_c j_c^2 on top in the Laplacian."""
+    """Overwrite contiguous jet slots (S, ...) by those of f: y, f' j, and f'' sum_c j_c^2 on top in
+    the Laplacian.
+    """
     y, slope, curvature = (cupy.ascontiguousarray(a) for a in (y, slope, curvature))
-    _launch(f"chain<{_type(slots)}>", y.size, slots, y, slope, curvature, np.int64(y.size), np.int32(len(slots)))
+    _launch(
+        f"chain<{_type(slots)}>",
+        y.size,
+        slots,
+        y,
+        slope,
+        curvature,
+        np.int64(y.size),
+        np.int32(len(slots)),
+    )
 
 
 def product(p, q):
-    """Slots (S, ...) of the product of two jets: p0 q0, p0 q_c + q0 p_c, and 2 sum_c p_c q_c on top in the Laplacian."""
+    """Slots (S, ...) of the product of two jets: p0 q0, p0 q_c + q0 p_c, and 2 sum_c p_c q_c on top
+    in the Laplacian.
+    """
     p, q = cupy.ascontiguousarray(p), cupy.ascontiguousarray(q)
     out = cupy.empty_like(p)
     _launch(f"product<{_type(p)}>", p[0].size, p, q, out, np.int64(p[0].size), np.int32(len(p)))
@@ -69,10 +111,25 @@ def product(p, q):
 
 
 def chain_linear(jacobian, y, slope, curvature):
-    """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the Laplacian 0."""
-    jacobian, y, slope, curvature = (cupy.ascontiguousarray(a) for a in (jacobian, y, slope, curvature))
+    """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the
+    Laplacian 0.
+    """
+    jacobian, y, slope, curvature = (
+        cupy.ascontiguousarray(a) for a in (jacobian, y, slope, curvature)
+    )
     out = cupy.empty((len(jacobian) + 2, *y.shape), y.dtype)
-    _launch(f"chain_linear<{_type(y)}>", y.size, jacobian, y, slope, curvature, out, np.int64(y.size), np.int32(y.shape[1]), np.int32(len(jacobian)))
+    _launch(
+        f"chain_linear<{_type(y)}>",
+        y.size,
+        jacobian,
+        y,
+        slope,
+        curvature,
+        out,
+        np.int64(y.size),
+        np.int32(y.shape[1]),
+        np.int32(len(jacobian)),
+    )
     return out
 
 
@@ -80,8 +137,15 @@ def philox_words(xp, key, counter, first: int, count: int):
     """Words first .. first + count - 1 of numpy.random.Philox(key=key, counter=counter)."""
     start, stop = first // 4, -(-(first + count) // 4)
     out = cupy.empty(4 * (stop - start), cupy.uint64)
-    _launch("philox_words", stop - start, out, *(np.uint64(k) for k in (*key, *counter)), np.uint64(start), np.int64(stop - start))
-    return out[first - 4 * start: first - 4 * start + count]
+    _launch(
+        "philox_words",
+        stop - start,
+        out,
+        *(np.uint64(k) for k in (*key, *counter)),
+        np.uint64(start),
+        np.int64(stop - start),
+    )
+    return out[first - 4 * start : first - 4 * start + count]
 
 
 def _sites(sites):
@@ -89,11 +153,28 @@ def _sites(sites):
 
 
 def machine_sweep(x, s, sites, table, factor, size: int, sequence, limits, accepted, bad) -> None:
-    """Moves `sequence` (K,) proposed one after the other, thresholds limits (K, W); x (M, W), s (n, W) and the counts (W,) in place."""
+    """Moves `sequence` (K,) proposed one after the other, thresholds limits (K, W); x (M, W), s (n,
+    W) and the counts (W,) in place.
+    """
     units, walkers = x.shape
     sequence, limits = cupy.ascontiguousarray(sequence), cupy.ascontiguousarray(limits)
-    _launch("machine_sweep", walkers, x, s, *_sites(sites), table, factor, sequence, np.int64(len(sequence)), limits, accepted, bad,
-            np.int64(walkers), np.int32(units), np.int32(size))
+    _launch(
+        "machine_sweep",
+        walkers,
+        x,
+        s,
+        *_sites(sites),
+        table,
+        factor,
+        sequence,
+        np.int64(len(sequence)),
+        limits,
+        accepted,
+        bad,
+        np.int64(walkers),
+        np.int32(units),
+        np.int32(size),
+    )
 
 
 def machine_connected(x, s, sites, table, factor, size: int, elements):
@@ -104,8 +185,21 @@ def machine_connected(x, s, sites, table, factor, size: int, elements):
         some = slice(start, start + step)
         weights = elements[some]
         part, count = cupy.empty((len(weights), walkers)), np.int64(len(weights))
-        _launch("machine_connected", part.size, x, s, *_sites(sites[some]), table[some], factor[some], weights, part, count, np.int64(walkers),
-                np.int32(units), np.int32(size))
+        _launch(
+            "machine_connected",
+            part.size,
+            x,
+            s,
+            *_sites(sites[some]),
+            table[some],
+            factor[some],
+            weights,
+            part,
+            count,
+            np.int64(walkers),
+            np.int32(units),
+            np.int32(size),
+        )
         _launch("machine_total", walkers, part, total, count, np.int64(walkers))
     return total
 

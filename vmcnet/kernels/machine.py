@@ -1,4 +1,6 @@
-"""Restricted Boltzmann machines on spins, as what the compiled kernels work on, and the same in plain NumPy."""
+"""Restricted Boltzmann machines on spins, as what the compiled kernels work on, and the same in
+plain NumPy.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,15 @@ from functools import cached_property
 
 import numpy as np
 
-WIDEST_TILE, NARROWEST_TILE = 128, 16        # walkers a tile, the length of the innermost loops
-LARGEST = 600.0          # exponents that are left to exp; beyond, the machine offers no tables
+WIDEST_TILE, NARROWEST_TILE = 128, 16  # walkers a tile, the length of the innermost loops
+LARGEST = 600.0  # exponents that are left to exp; beyond, the machine offers no tables
 
 
 @dataclass(frozen=True)
 class Machine:
-    """psi(s) = exp(a.s) prod_j 2 cosh(b_j + sum_i s_i W_ij) up to a constant factor: a (n,), b (M,), weights (n, M), real or complex."""
+    """psi(s) = exp(a.s) prod_j 2 cosh(b_j + sum_i s_i W_ij) up to a constant factor: a (n,), b
+    (M,), weights (n, M), real or complex.
+    """
 
     a: np.ndarray
     b: np.ndarray
@@ -26,11 +30,20 @@ class Machine:
     @cached_property
     def parts(self):
         """(weights, b) of the real and of the imaginary parts, contiguous."""
-        return [tuple(np.ascontiguousarray(x) for x in pair) for pair in ((self.weights.real, self.b.real), (self.weights.imag, self.b.imag))]
+        return [
+            tuple(np.ascontiguousarray(x) for x in pair)
+            for pair in ((self.weights.real, self.b.real), (self.weights.imag, self.b.imag))
+        ]
 
     def joined(self, other: Machine) -> Machine:
-        """The product of two machines is a machine: visible biases add, hidden units stand side by side."""
-        return Machine(self.a + other.a, np.concatenate([self.b, other.b]), np.concatenate([self.weights, other.weights], axis=1))
+        """The product of two machines is a machine: visible biases add, hidden units stand side by
+        side.
+        """
+        return Machine(
+            self.a + other.a,
+            np.concatenate([self.b, other.b]),
+            np.concatenate([self.weights, other.weights], axis=1),
+        )
 
     @cached_property
     def reach(self) -> float:
@@ -43,12 +56,18 @@ class Machine:
 
     def fits(self) -> bool:
         """Whether no factor or product of the kernels can overflow."""
-        return bool(np.isfinite(self.weights).all() and np.isfinite(self.b).all() and 2.0 * self.reach < LARGEST / 2
-                    and 4.0 * np.abs(self.slope().real).max() < LARGEST)
+        return bool(
+            np.isfinite(self.weights).all()
+            and np.isfinite(self.b).all()
+            and 2.0 * self.reach < LARGEST / 2
+            and 4.0 * np.abs(self.slope().real).max() < LARGEST
+        )
 
     @cached_property
     def group_size(self) -> int:
-        """Units whose product of 1 + exp(-2 theta_j) stays below exp(LARGEST), of its square for complex weights; groups are of equal size."""
+        """Units whose product of 1 + exp(-2 theta_j) stays below exp(LARGEST), of its square for
+        complex weights; groups are of equal size.
+        """
         bound, units = np.log(2.0) + 2.0 * self.reach, len(self.b)
         groups = -(-units // int(max(1, LARGEST / (1 + self.is_complex) // bound)))
         return -(-units // groups)
@@ -59,29 +78,45 @@ class Machine:
         weights, slope = self.weights[sites[:, 0]], self.slope()[sites[:, 0]]
         if sites.shape[1] == 2:
             weights, slope = weights - self.weights[sites[:, 1]], slope - self.slope()[sites[:, 1]]
-        return np.stack([np.exp(4.0 * weights), np.exp(-4.0 * weights)], axis=1), np.stack([np.exp(-2.0 * slope), np.exp(2.0 * slope)], axis=1)
+        return np.stack([np.exp(4.0 * weights), np.exp(-4.0 * weights)], axis=1), np.stack(
+            [np.exp(-2.0 * slope), np.exp(2.0 * slope)], axis=1
+        )
 
 
 class MachineTables:
-    """One block's spins with their x_j = exp(-2 theta_j); renewed at every iteration boundary and every RENEW sweeps of a call.
+    """One block's spins with their x_j = exp(-2 theta_j); renewed at every iteration boundary and
+    every RENEW sweeps of a call.
 
-    The plain NumPy twin of CompiledTables, and what tests compare it with: the same proposals, thresholds and formulas.
+    The plain NumPy twin of CompiledTables, and what tests compare it with: the same proposals,
+    thresholds and formulas.
     """
 
     RENEW = 64
 
     def __init__(self, machine: Machine, s, tables: dict):
-        """s (W, n) int8; `tables` keeps the machine's tables of moves, shared by the blocks of one theta."""
-        self.machine, self.size, self.walkers, self._tables = machine, machine.group_size, len(s), tables
+        """s (W, n) int8; `tables` keeps the machine's tables of moves, shared by the blocks of one
+        theta.
+        """
+        self.machine, self.size, self.walkers, self._tables = (
+            machine,
+            machine.group_size,
+            len(s),
+            tables,
+        )
         self._fill(s)
 
     def _x(self, s):
         """exp(-2 theta) (W, M)."""
-        s, out = s.astype(np.float64), np.empty((len(s), len(self.machine.b)), self.machine.weights.dtype)
+        s, out = (
+            s.astype(np.float64),
+            np.empty((len(s), len(self.machine.b)), self.machine.weights.dtype),
+        )
         if not self.machine.is_complex:
             return np.exp(-2.0 * (s @ self.machine.weights + self.machine.b), out=out)
         real, imaginary = (s @ weights + b for weights, b in self.machine.parts)
-        t = np.tan(-imaginary)                   # e^i phi by tan(phi/2): NumPy's tan is eight times faster than its sine and cosine
+        t = np.tan(
+            -imaginary
+        )  # e^i phi by tan(phi/2): NumPy's tan is eight times faster than its sine and cosine
         square = t * t
         size = np.exp(-2.0 * real) / (1.0 + square)
         out.real, out.imag = size * (1.0 - square), size * (2.0 * t)
@@ -106,11 +141,16 @@ class MachineTables:
         ratio = np.where(plus, factor[m, 0], factor[m, 1])
         for lo in range(0, self.x.shape[1], self.size):
             hi = lo + self.size
-            ratio = ratio * ((1.0 + self.x[:, lo:hi] * e[:, lo:hi]).prod(axis=1) / (1.0 + self.x[:, lo:hi]).prod(axis=1))
+            ratio = ratio * (
+                (1.0 + self.x[:, lo:hi] * e[:, lo:hi]).prod(axis=1)
+                / (1.0 + self.x[:, lo:hi]).prod(axis=1)
+            )
         return ratio, e, moves.acts(self.s, slice(m, m + 1))[:, 0]
 
     def sweep(self, moves, sequence, limits):
-        """Accepted moves and NaN ratios of every walker, (W,) each, after the moves `sequence` (K,) with thresholds (K, W)."""
+        """Accepted moves and NaN ratios of every walker, (W,) each, after the moves `sequence` (K,)
+        with thresholds (K, W).
+        """
         accepted, bad = self._counts(), self._counts()
         for start in range(0, len(sequence), self.RENEW * len(moves)):
             chunk = slice(start, start + self.RENEW * len(moves))
@@ -161,7 +201,9 @@ class CompiledTables(MachineTables):
         self._kernels = rbm_complex if machine.is_complex else rbm
         walkers = len(s)
         width = next(t for t in range(min(walkers, WIDEST_TILE), 0, -1) if walkers % t == 0)
-        self._width = width if width >= NARROWEST_TILE else walkers                # a block of 131 walkers is one tile, not 131
+        self._width = (
+            width if width >= NARROWEST_TILE else walkers
+        )  # a block of 131 walkers is one tile, not 131
         super().__init__(machine, s, tables)
 
     def _parts(self, array, axis=0):
@@ -169,13 +211,15 @@ class CompiledTables(MachineTables):
         return np.stack([array.real, array.imag], axis) if self.machine.is_complex else array
 
     def _grouped(self, array, missing):
-        """(K, M, ...) -> (K, G, R, ...): the units by groups, `missing` where a group has no unit; R is the next multiple of 4."""
+        """(K, M, ...) -> (K, G, R, ...): the units by groups, `missing` where a group has no unit;
+        R is the next multiple of 4.
+        """
         units, size = array.shape[1], self.size
         groups, rows = -(-units // size), -(-size // 4) * 4
         out = np.empty((array.shape[0], groups, rows, *array.shape[2:]), array.dtype)
         for g in range(groups):
-            part = array[:, g * size: (g + 1) * size]
-            out[:, g, : part.shape[1]], out[:, g, part.shape[1]:] = part, missing
+            part = array[:, g * size : (g + 1) * size]
+            out[:, g, : part.shape[1]], out[:, g, part.shape[1] :] = part, missing
         return out
 
     def _tiles(self, array):
@@ -185,7 +229,9 @@ class CompiledTables(MachineTables):
     def _prepared(self, moves):
         table, factor = self.machine.table(moves)
         grouped = self._grouped(table.reshape(-1, table.shape[2]), 1.0)
-        return self._parts(grouped.reshape(*table.shape[:2], *grouped.shape[1:])), self._parts(factor)
+        return self._parts(grouped.reshape(*table.shape[:2], *grouped.shape[1:])), self._parts(
+            factor
+        )
 
     def _fill(self, s):
         self.s = np.ascontiguousarray(self._tiles(s), np.float64)
@@ -194,24 +240,40 @@ class CompiledTables(MachineTables):
         self._kernels.group_products(self.x, self.products)
 
     def _sweep(self, moves, sequence, limits, accepted, bad):
-        self._kernels.sweep(self.x, self.products, self.s, moves.sites, *self._table(moves), sequence, limits, accepted, bad)
+        self._kernels.sweep(
+            self.x,
+            self.products,
+            self.s,
+            moves.sites,
+            *self._table(moves),
+            sequence,
+            limits,
+            accepted,
+            bad,
+        )
 
     def connected(self, moves, elements):
         total = np.zeros((2, self.walkers) if self.machine.is_complex else self.walkers)
-        self._kernels.connected(self.x, self.products, self.s, moves.sites, *self._table(moves), elements, total)
+        self._kernels.connected(
+            self.x, self.products, self.s, moves.sites, *self._table(moves), elements, total
+        )
         return total[0] + 1j * total[1] if self.machine.is_complex else total
 
     def spins(self):
         return self.s.astype(np.int8).transpose(0, 2, 1).reshape(self.walkers, -1)
 
     def tanh(self):
-        x = self.x[:, 0] + 1j * self.x[:, 1] if self.machine.is_complex else self.x            # (tiles, G, R, T)
+        x = (
+            self.x[:, 0] + 1j * self.x[:, 1] if self.machine.is_complex else self.x
+        )  # (tiles, G, R, T)
         rows = x[:, :, : self.size].transpose(0, 3, 1, 2).reshape(self.walkers, -1)
         return 2.0 / (1.0 + rows[:, : len(self.machine.b)]) - 1.0
 
 
 class DeviceTables(MachineTables):
-    """The same for real weights by the CUDA kernels of cuda_machine.py: arrays of the device, x (M, W) and s (n, W)."""
+    """The same for real weights by the CUDA kernels of cuda_machine.py: arrays of the device, x (M,
+    W) and s (n, W).
+    """
 
     def __init__(self, machine, s, tables, xp, kernels):
         self._xp, self._kernels = xp, kernels
@@ -228,17 +290,31 @@ class DeviceTables(MachineTables):
 
     def _fill(self, s):
         if "machine" not in self._tables:
-            self._tables["machine"] = [self._xp.asarray(array) for array in (self.machine.weights, self.machine.b)]
+            self._tables["machine"] = [
+                self._xp.asarray(array) for array in (self.machine.weights, self.machine.b)
+            ]
         weights, b = self._tables["machine"]
         self.s = self._xp.ascontiguousarray(s.T)
-        self.x = self._xp.ascontiguousarray(self._xp.exp(-2.0 * (s.astype(np.float64) @ weights + b)).T)
+        self.x = self._xp.ascontiguousarray(
+            self._xp.exp(-2.0 * (s.astype(np.float64) @ weights + b)).T
+        )
 
     def _sweep(self, moves, sequence, limits, accepted, bad):
-        self._kernels.machine_sweep(self.x, self.s, *self._table(moves), self.size, self._xp.asarray(sequence, dtype=np.int64),
-                                    self._xp.asarray(limits, dtype=np.float64), accepted, bad)
+        self._kernels.machine_sweep(
+            self.x,
+            self.s,
+            *self._table(moves),
+            self.size,
+            self._xp.asarray(sequence, dtype=np.int64),
+            self._xp.asarray(limits, dtype=np.float64),
+            accepted,
+            bad,
+        )
 
     def connected(self, moves, elements):
-        return self._kernels.machine_connected(self.x, self.s, *self._table(moves), self.size, self._xp.asarray(elements))
+        return self._kernels.machine_connected(
+            self.x, self.s, *self._table(moves), self.size, self._xp.asarray(elements)
+        )
 
     def spins(self):
         return self._xp.ascontiguousarray(self.s.T)

@@ -1,12 +1,15 @@
-"""Activations, float32 and float64: y = f(x), f'(x), f''(x) of every element in one pass, and of network layers f(z + b), f'(z + b).
+"""Activations, float32 and float64: y = f(x), f'(x), f''(x) of every element in one pass, and of
+network layers f(z + b), f'(z + b).
 
-The loops take arrays of one dtype T, flat x, y, slope, curvature or z (M, F) and b (F,); every constant takes that type too, or numba would
-compute in float64. The same argument gives the same bits in every loop and at every place in an array.
-tanh, float64: e/(e + 2), e = e^(2|x|) - 1 = 2^k p(r) + (2^k - 1), p(r) = e^r - 1 a polynomial on |r| <= log(2)/2; within 2.5 units in the last
-place. float32: the minimax quotient of x P(x^2), Q(x^2), within 5. Both clamp the argument where tanh is 1 to the last digit.
-exp: 2^k times the polynomial of the remainder. log(1 + u), 0 <= u <= 1: 2 artanh(u/(2 + u)) by its series.
-Selections are written so that NaN passes through them.
-The eighteen loops are written out: numba's disk cache never finds a closure over another compiled function again, and would grow with every process.
+The loops take arrays of one dtype T, flat x, y, slope, curvature or z (M, F) and b (F,); every
+constant takes that type too, or numba would compute in float64. The same argument gives the same
+bits in every loop and at every place in an array. tanh, float64: e/(e + 2), e = e^(2|x|) - 1 = 2^k
+p(r) + (2^k - 1), p(r) = e^r - 1 a polynomial on |r| <= log(2)/2; within 2.5 units in the last
+place. float32: the minimax quotient of x P(x^2), Q(x^2), within 5. Both clamp the argument where
+tanh is 1 to the last digit. exp: 2^k times the polynomial of the remainder. log(1 + u), 0 <= u <=
+1: 2 artanh(u/(2 + u)) by its series. Selections are written so that NaN passes through them. The
+eighteen loops are written out: numba's disk cache never finds a closure over another compiled
+function again, and would grow with every process.
 """
 
 from __future__ import annotations
@@ -15,9 +18,12 @@ import numpy as np
 
 from vmcnet.kernels.compiled import compiled, inlined
 
-HIGH, LOW = 0.693145751953125, 1.42860682030941723212e-6       # log 2 = HIGH + LOW; HIGH has 16 bits, so that k HIGH is exact
-SHIFT = 6755399441055744.0 + 1023.0                              # 1.5 2^52: adding it rounds to an integer
-TINY = 1e-300                                                   # T(TINY) > 0 tells float64 from float32, and the compiler knows it
+HIGH, LOW = (
+    0.693145751953125,
+    1.42860682030941723212e-6,
+)  # log 2 = HIGH + LOW; HIGH has 16 bits, so that k HIGH is exact
+SHIFT = 6755399441055744.0 + 1023.0  # 1.5 2^52: adding it rounds to an integer
+TINY = 1e-300  # T(TINY) > 0 tells float64 from float32, and the compiler knows it
 
 
 @inlined
@@ -27,19 +33,45 @@ def _tanh(v, T):
     a = abs(v)
     a = top if a > top else a
     if wide:
-        shifted = a * T(2.8853900817779268) + T(SHIFT)                  # its last bits are k + 1023
+        shifted = a * T(2.8853900817779268) + T(SHIFT)  # its last bits are k + 1023
         k = shifted - T(SHIFT)
         r = (a - k * T(0.5 * HIGH)) - k * T(0.5 * LOW)
-        p = T(0.0031745947123478693) + r * (T(0.0007054660704943153) + r * (T(0.00014141511024503805) + r * T(2.570283433677319e-05)))
-        p = T(0.13333333333328082) + r * (T(0.04444444453530174) + r * (T(0.01269841271238782) + r * p))
-        p = r + r * r * (T(1.0000000000000002) + r * (T(0.6666666666666667) + r * (T(0.3333333333329919) + r * p)))
+        p = T(0.0031745947123478693) + r * (
+            T(0.0007054660704943153)
+            + r * (T(0.00014141511024503805) + r * T(2.570283433677319e-05))
+        )
+        p = T(0.13333333333328082) + r * (
+            T(0.04444444453530174) + r * (T(0.01269841271238782) + r * p)
+        )
+        p = r + r * r * (
+            T(1.0000000000000002)
+            + r * (T(0.6666666666666667) + r * (T(0.3333333333329919) + r * p))
+        )
         power = T(np.int64(np.float64(shifted).view(np.int64) << np.int64(52)).view(np.float64))
-        e = power * p + (T(0.5) * power - T(0.5))                       # (e^(2a) - 1)/2
+        e = power * p + (T(0.5) * power - T(0.5))  # (e^(2a) - 1)/2
         t = e / (e + T(1.0))
     else:
         s = a * a
-        n = a * (T(1.0) + s * (T(0.1337749783832989) + s * (T(0.0034912881304968942) + s * (T(2.0534054111221340e-05) + s * T(1.3242806858218509e-08)))))
-        q = T(1.0) + s * (T(0.4671081811133888) + s * (T(0.025860905608108751) + s * (T(0.00032784170472115637) + s * T(7.7324422701900401e-07))))
+        n = a * (
+            T(1.0)
+            + s
+            * (
+                T(0.1337749783832989)
+                + s
+                * (
+                    T(0.0034912881304968942)
+                    + s * (T(2.0534054111221340e-05) + s * T(1.3242806858218509e-08))
+                )
+            )
+        )
+        q = T(1.0) + s * (
+            T(0.4671081811133888)
+            + s
+            * (
+                T(0.025860905608108751)
+                + s * (T(0.00032784170472115637) + s * T(7.7324422701900401e-07))
+            )
+        )
         t = n / q
         t = T(1.0) if t > T(1.0) else t
     return t if v > T(0.0) else -t
@@ -52,7 +84,11 @@ def _exp(v, T):
     z = low if v < low else v
     k = np.floor(z * T(1.4426950408889634) + T(0.5))
     r = (z - k * T(HIGH)) - k * T(LOW)
-    p = T(1 / 40320) + r * (T(1 / 362880) + r * (T(1 / 3628800) + r * (T(1 / 39916800) + r * (T(1 / 479001600) + r * T(1 / 6227020800)))))
+    p = T(1 / 40320) + r * (
+        T(1 / 362880)
+        + r
+        * (T(1 / 3628800) + r * (T(1 / 39916800) + r * (T(1 / 479001600) + r * T(1 / 6227020800))))
+    )
     p = T(1 / 120) + r * (T(1 / 720) + r * (T(1 / 5040) + r * p))
     p = T(1.0) + r * (T(1.0) + r * (T(0.5) + r * (T(1 / 6) + r * (T(1 / 24) + r * p))))
     power = np.int64((np.int64(k) + np.int64(1023)) << np.int64(52)).view(np.float64)
@@ -71,7 +107,9 @@ def _log1p(u, T):
 
 @inlined
 def _sides(v, T):
-    """u = e^-|v|, f = 1/(1 + e^-v) and f' = f (1 - f), without overflow or lost digits on either side of 0."""
+    """u = e^-|v|, f = 1/(1 + e^-v) and f' = f (1 - f), without overflow or lost digits on either
+    side of 0.
+    """
     u = _exp(-abs(v), T)
     w = T(1.0) / (T(1.0) + u)
     return u, w if v > T(0.0) else u * w, u * w * w
@@ -116,8 +154,11 @@ def _gelu_jet(v, T):
     t = _tanh(a * (v + c * v * v * v), T)
     du = a * (T(1.0) + T(3.0) * c * v * v)
     d = T(1.0) - t * t
-    return (T(0.5) * v * (T(1.0) + t), T(0.5) * (T(1.0) + t + v * d * du),
-            d * (du + T(0.5) * v * (T(6.0) * a * c * v - T(2.0) * t * du * du)))
+    return (
+        T(0.5) * v * (T(1.0) + t),
+        T(0.5) * (T(1.0) + t + v * d * du),
+        d * (du + T(0.5) * v * (T(6.0) * a * c * v - T(2.0) * t * du * du)),
+    )
 
 
 @compiled

@@ -14,12 +14,18 @@ TILE = 512
 
 @compiled
 def chain(slots, y, slope, curvature):
-    """In place: slot 0 y, derivatives f' j_c, Laplacian f' j_L + f'' sum_c j_c^2; slots (S, M), the rest (M,)."""
+    """In place: slot 0 y, derivatives f' j_c, Laplacian f' j_L + f'' sum_c j_c^2; slots (S, M), the
+    rest (M,).
+    """
     last, size = slots.shape[0] - 1, slots.shape[1]
     squares = np.empty(TILE, slots.dtype)
     for start in range(0, size, TILE):
         stop = min(start + TILE, size)
-        f1, f2, value = slope[start:stop], curvature[start:stop], y[start:stop]      # slices: indices from 0 are what the compiler vectorises
+        f1, f2, value = (
+            slope[start:stop],
+            curvature[start:stop],
+            y[start:stop],
+        )  # slices: indices from 0 are what the compiler vectorises
         total, row = squares[: stop - start], slots[0, start:stop]
         for m in range(len(f1)):
             total[m] = 0
@@ -37,7 +43,9 @@ def chain(slots, y, slope, curvature):
 
 @compiled
 def scatter_pairs(first, second, i, j, out):
-    """out (n, L, F): particle i[p] gets first[:, p], j[p] gets second[:, p], both (L, P, F), in the order of the pairs."""
+    """out (n, L, F): particle i[p] gets first[:, p], j[p] gets second[:, p], both (L, P, F), in the
+    order of the pairs.
+    """
     for row in range(out.shape[1]):
         for k in range(out.shape[0]):
             for f in range(out.shape[2]):
@@ -66,7 +74,12 @@ def product(p, q, out):
             for m in range(len(p0)):
                 total[m] += pc[m] * qc[m]
                 row[m] = p0[m] * qc[m] + q0[m] * pc[m]
-        pc, qc, row, first = p[last, start:stop], q[last, start:stop], out[last, start:stop], out[0, start:stop]
+        pc, qc, row, first = (
+            p[last, start:stop],
+            q[last, start:stop],
+            out[last, start:stop],
+            out[0, start:stop],
+        )
         for m in range(len(p0)):
             row[m] = p0[m] * qc[m] + q0[m] * pc[m] + two * total[m]
             first[m] = p0[m] * q0[m]
@@ -74,7 +87,9 @@ def product(p, q, out):
 
 @compiled
 def chain_linear(jacobian, y, slope, curvature, out):
-    """The same for derivatives J (C, F) that all W walkers share, Laplacian 0; y ... (W, F), out (C + 2, W, F)."""
+    """The same for derivatives J (C, F) that all W walkers share, Laplacian 0; y ... (W, F), out (C
+    + 2, W, F).
+    """
     last = jacobian.shape[0] + 1
     squares = np.zeros(jacobian.shape[1], out.dtype)
     for c in range(last - 1):

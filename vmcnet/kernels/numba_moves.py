@@ -9,7 +9,8 @@ from vmcnet.kernels.compiled import compiled
 
 @compiled
 def moved(thresholds, log, trial_log, ratio, r, trial, accepted, bad, accept):
-    """Where threshold < 2 (trial_log - log) + ratio, log and r (W, K) become those of the trial; accept (W,) says where. Counts are added.
+    """Where threshold < 2 (trial_log - log) + ratio, log and r (W, K) become those of the trial;
+    accept (W,) says where. Counts are added.
 
     psi = 0 at the trial is a rejection; NaN is a rejection and counted in `bad`.
     """

@@ -1,4 +1,6 @@
-"""The counter-based generator Philox 4x64-10 compiled, word for word that of numpy.random.Philox; its plain twin is philox.words."""
+"""The counter-based generator Philox 4x64-10 compiled, word for word that of numpy.random.Philox;
+its plain twin is philox.words.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,10 @@ from numba.extending import intrinsic
 
 from vmcnet.kernels.compiled import compiled, inlined
 
-M0, M1, W0, W1 = (np.uint64(k) for k in (0xD2E7470EE14C6C93, 0xCA5A826395121157, 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B))
+M0, M1, W0, W1 = (
+    np.uint64(k)
+    for k in (0xD2E7470EE14C6C93, 0xCA5A826395121157, 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+)
 ROUNDS = 10
 
 
@@ -36,7 +41,11 @@ def _group(a, b, c, d, k0, k1):
 
 @compiled
 def words(key, counter, start, out):
-    """out (4g,) uint64: the words of groups start, start + 1, ...; key (2,) and counter (4,) uint64."""
+    """out (4g,) uint64: the words of groups start, start + 1, ...; key (2,) and counter (4,)
+    uint64.
+    """
     k0, k1, c0, c1, c2, c3 = key[0], key[1], counter[0], counter[1], counter[2], counter[3]
     for g in range(out.size // 4):
-        out[4 * g], out[4 * g + 1], out[4 * g + 2], out[4 * g + 3] = _group(c0 + np.uint64(1) + start + np.uint64(g), c1, c2, c3, k0, k1)
+        out[4 * g], out[4 * g + 1], out[4 * g + 2], out[4 * g + 3] = _group(
+            c0 + np.uint64(1) + start + np.uint64(g), c1, c2, c3, k0, k1
+        )

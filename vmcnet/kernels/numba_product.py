@@ -1,9 +1,12 @@
-"""Matrix products of many rows with a small matrix, and the jet of a layer onto one column; float32 and float64, one thread.
+"""Matrix products of many rows with a small matrix, and the jet of a layer onto one column; float32
+and float64, one thread.
 
-Every element of a product here is the chain fma(a_ik, b_kj, sum) over k = 0, 1, ...: its bits depend on its row and column alone, not on the shape
-around them, the width of the processor's vectors or a library's choice of loops. ROWS x VECTORS vectors of the result stay in registers while a
-column of a and a row of b go by; operands are read where they lie, and b is packed only where its rows are not contiguous or lie so far apart
-that they displace each other in the first-level cache (order of the loops: Goto and van de Geijn, ACM TOMS 34, 12 (2008)).
+Every element of a product here is the chain fma(a_ik, b_kj, sum) over k = 0, 1, ...: its bits
+depend on its row and column alone, not on the shape around them, the width of the processor's
+vectors or a library's choice of loops. ROWS x VECTORS vectors of the result stay in registers while
+a column of a and a row of b go by; operands are read where they lie, and b is packed only where its
+rows are not contiguous or lie so far apart that they displace each other in the first-level cache
+(order of the loops: Goto and van de Geijn, ACM TOMS 34, 12 (2008)).
 """
 
 from __future__ import annotations
@@ -16,17 +19,24 @@ from numba.extending import intrinsic
 
 from vmcnet.kernels.compiled import compiled
 
-TILE = 240                                 # rows of a product that meet all columns before the next ones come: they stay in the second-level cache
-JETS = 24576                               # elements of one slot of a jet that meet all slots before the next ones come
-FAR = 2048                                 # bytes between rows of b from which they are packed
-CHAIN = 64                                 # bytes of interleaved chains in a sum over columns
-LEAST, WIDTH = 12, 128                     # rows of a product and bytes of its rows: what a block has at most, on any processor
+# rows of a product that meet all columns before the next ones come: they stay in the second-level
+# cache
+TILE = 240
+JETS = 24576  # elements of one slot of a jet that meet all slots before the next ones come
+FAR = 2048  # bytes between rows of b from which they are packed
+CHAIN = 64  # bytes of interleaved chains in a sum over columns
+LEAST, WIDTH = (
+    12,
+    128,
+)  # rows of a product and bytes of its rows: what a block has at most, on any processor
 
 
 def registers(features: str):
-    """Bits of a vector, rows and vectors of a block, from the target's features, "+avx2,+fma,...": 24 sums in 32 registers, or 12 in 16.
+    """Bits of a vector, rows and vectors of a block, from the target's features, "+avx2,+fma,...":
+    24 sums in 32 registers, or 12 in 16.
 
-    None without fused multiply and add. The features are those that numba compiles for, which are part of the key of its cache.
+    None without fused multiply and add. The features are those that numba compiles for, which are
+    part of the key of its cache.
     """
     known = set(features.split(","))
     if "+avx512f" in known:
@@ -43,18 +53,26 @@ class _Emitter:
         self.context, self.builder, self._types, self._args = context, builder, signature.args, args
         self.size = signature.args[0].dtype.bitwidth
         self.lanes, self.integer = bits // self.size, ir.IntType(64)
-        self.vector = ir.VectorType(ir.FloatType() if self.size == 32 else ir.DoubleType(), self.lanes)
+        self.vector = ir.VectorType(
+            ir.FloatType() if self.size == 32 else ir.DoubleType(), self.lanes
+        )
         name = f"llvm.fma.v{self.lanes}f{self.size}"
-        self._fma = builder.module.globals.get(name) or ir.Function(builder.module, ir.FunctionType(self.vector, [self.vector] * 3), name)
+        self._fma = builder.module.globals.get(name) or ir.Function(
+            builder.module, ir.FunctionType(self.vector, [self.vector] * 3), name
+        )
 
     def start(self, array: int, offset: int):
         """Pointer to an element of an argument."""
-        data = self.context.make_array(self._types[array])(self.context, self.builder, self._args[array]).data
+        data = self.context.make_array(self._types[array])(
+            self.context, self.builder, self._args[array]
+        ).data
         return self.place(data, self._args[offset])
 
     def place(self, pointer, *offsets):
         for offset in offsets:
-            pointer = self.builder.gep(pointer, [ir.Constant(self.integer, offset) if isinstance(offset, int) else offset])
+            pointer = self.builder.gep(
+                pointer, [ir.Constant(self.integer, offset) if isinstance(offset, int) else offset]
+            )
         return pointer
 
     def times(self, number: int, stride):
@@ -66,31 +84,50 @@ class _Emitter:
         return loaded
 
     def store(self, value, pointer):
-        self.builder.store(value, self.builder.bitcast(pointer, self.vector.as_pointer())).align = self.size // 8
+        self.builder.store(value, self.builder.bitcast(pointer, self.vector.as_pointer())).align = (
+            self.size // 8
+        )
 
     def repeated(self, value):
         nothing, index = ir.Constant(self.vector, ir.Undefined), ir.IntType(32)
         one = self.builder.insert_element(nothing, value, ir.Constant(index, 0))
-        return self.builder.shuffle_vector(one, nothing, ir.Constant(ir.VectorType(index, self.lanes), [0] * self.lanes))
+        return self.builder.shuffle_vector(
+            one, nothing, ir.Constant(ir.VectorType(index, self.lanes), [0] * self.lanes)
+        )
 
     def fma(self, a, b, c):
         return self.builder.call(self._fma, [a, b, c])
 
     def sums(self, rows: int, vectors: int):
-        """The block sum_k a[i, k] b[k, j], (i, vector) -> vector, of arguments a, at_a, down_a, along_a, b, at_b, down_b, terms."""
+        """The block sum_k a[i, k] b[k, j], (i, vector) -> vector, of arguments a, at_a, down_a,
+        along_a, b, at_b, down_b, terms.
+        """
         builder, (_, _, down_a, along_a, _, _, down_b, terms, *_) = self.builder, self._args
         first_a, first_b = self.start(0, 1), self.start(4, 5)
         blocks = [(i, j) for i in range(rows) for j in range(vectors)]
-        begin, loop, end = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
+        begin, loop, end = (
+            builder.block,
+            builder.append_basic_block("loop"),
+            builder.append_basic_block("end"),
+        )
         builder.branch(loop)
         builder.position_at_end(loop)
         k, sums = builder.phi(self.integer), {ij: builder.phi(self.vector) for ij in blocks}
-        row, column = self.place(first_b, builder.mul(k, down_b)), self.place(first_a, builder.mul(k, along_a))
+        row, column = (
+            self.place(first_b, builder.mul(k, down_b)),
+            self.place(first_a, builder.mul(k, along_a)),
+        )
         right = [self.load(self.place(row, j * self.lanes)) for j in range(vectors)]
-        left = [self.repeated(builder.load(self.place(column, self.times(i, down_a)))) for i in range(rows)]
+        left = [
+            self.repeated(builder.load(self.place(column, self.times(i, down_a))))
+            for i in range(rows)
+        ]
         added = {(i, j): self.fma(left[i], right[j], sums[i, j]) for i, j in blocks}
         following = builder.add(k, ir.Constant(self.integer, 1))
-        for phi, first, later in [(k, ir.Constant(self.integer, 0), following), *((sums[ij], ir.Constant(self.vector, None), added[ij]) for ij in blocks)]:
+        for phi, first, later in [
+            (k, ir.Constant(self.integer, 0), following),
+            *((sums[ij], ir.Constant(self.vector, None), added[ij]) for ij in blocks),
+        ]:
             phi.add_incoming(first, begin)
             phi.add_incoming(later, loop)
         builder.cbranch(builder.icmp_signed("<", following, terms), loop, end)
@@ -99,9 +136,11 @@ class _Emitter:
 
 
 def block_product(bits: int, rows: int, vectors: int):
-    """block(a, at_a, down_a, along_a, b, at_b, down_b, terms, c, at_c, down_c) for compiled code: c = a b, `rows` rows, `vectors` vectors of columns.
+    """block(a, at_a, down_a, along_a, b, at_b, down_b, terms, c, at_c, down_c) for compiled code: c
+    = a b, `rows` rows, `vectors` vectors of columns.
 
-    a begins at element at_a of its array, its rows are down_a and its columns along_a elements apart; b and c likewise, their columns side by side;
+    a begins at element at_a of its array, its rows are down_a and its columns along_a elements
+    apart; b and c likewise, their columns side by side;
     terms >= 1.
     """
 
@@ -121,16 +160,41 @@ def block_product(bits: int, rows: int, vectors: int):
 
 
 def block_sums(bits: int, rows: int, vectors: int):
-    """As block_product, but with z = a b every row of c gets c += sum_j f z, left in interleaved chains of CHAIN bytes, and squares += z^2.
+    """As block_product, but with z = a b every row of c gets c += sum_j f z, left in interleaved
+    chains of CHAIN bytes, and squares += z^2.
 
-    The factors f begin at element at_f, the squares at at_squares of their arrays; the rows of both are down_f elements apart.
+    The factors f begin at element at_f, the squares at at_squares of their arrays; the rows of both
+    are down_f elements apart.
     """
 
     @intrinsic
-    def block(context, a, at_a, down_a, along_a, b, at_b, down_b, terms, c, at_c, down_c, f, at_f, squares, at_squares, down_f):
+    def block(
+        context,
+        a,
+        at_a,
+        down_a,
+        along_a,
+        b,
+        at_b,
+        down_b,
+        terms,
+        c,
+        at_c,
+        down_c,
+        f,
+        at_f,
+        squares,
+        at_squares,
+        down_f,
+    ):
         def generate(context, builder, signature, args):
             emit = _Emitter(context, builder, signature, args, bits)
-            sums, first, factors, totals = emit.sums(rows, vectors), emit.start(8, 9), emit.start(11, 12), emit.start(13, 14)
+            sums, first, factors, totals = (
+                emit.sums(rows, vectors),
+                emit.start(8, 9),
+                emit.start(11, 12),
+                emit.start(13, 14),
+            )
             chains = CHAIN * 8 // bits
             for i in range(rows):
                 row = emit.place(first, emit.times(i, args[10]))
@@ -139,7 +203,9 @@ def block_sums(bits: int, rows: int, vectors: int):
                     z, offset = sums[i, j], (emit.times(i, args[15]), j * emit.lanes)
                     total = emit.place(totals, *offset)
                     emit.store(emit.fma(z, z, emit.load(total)), total)
-                    parts[j % chains] = emit.fma(emit.load(emit.place(factors, *offset)), z, parts[j % chains])
+                    parts[j % chains] = emit.fma(
+                        emit.load(emit.place(factors, *offset)), z, parts[j % chains]
+                    )
                 for q, part in enumerate(parts):
                     emit.store(part, emit.place(row, q * emit.lanes))
             return context.get_dummy_value()
@@ -153,13 +219,20 @@ def block_sums(bits: int, rows: int, vectors: int):
 @intrinsic
 def chained(context, array, at):
     """The sum of CHAIN bytes of elements from `at` on, by halves."""
+
     def generate(context, builder, signature, args):
         emit = _Emitter(context, builder, signature, args, 8 * CHAIN)
         total, lanes = emit.load(emit.start(0, 1)), emit.lanes
         while lanes > 1:
             lanes //= 2
-            low, high = (ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(first, first + lanes))) for first in (0, lanes))
-            total = builder.fadd(builder.shuffle_vector(total, total, low), builder.shuffle_vector(total, total, high))
+            low, high = (
+                ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(first, first + lanes)))
+                for first in (0, lanes)
+            )
+            total = builder.fadd(
+                builder.shuffle_vector(total, total, low),
+                builder.shuffle_vector(total, total, high),
+            )
         return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
 
     return array.dtype(array, types.intp), generate
@@ -172,7 +245,8 @@ block, block_onto = block_product(BITS, ROWS, VECTORS), block_sums(BITS, ROWS, V
 
 @compiled
 def multiply(a, b, out, transposed_a, transposed_b):
-    """out (M, N) = a b of C-contiguous arrays, a (M, K) or its transpose (K, M), b (K, N) or its transpose (N, K).
+    """out (M, N) = a b of C-contiguous arrays, a (M, K) or its transpose (K, M), b (K, N) or its
+    transpose (N, K).
 
     K >= 1, M >= LEAST, and a row of `out` has at least WIDTH bytes.
     """
@@ -184,7 +258,9 @@ def multiply(a, b, out, transposed_a, transposed_b):
     panel = np.empty(terms * wide if packed else 0, out.dtype)
     for top in range(0, m, TILE):
         for column in range(0, n, wide):
-            j = min(column, n - wide)               # the last block overlaps the one before it, and finds the same numbers
+            j = min(
+                column, n - wide
+            )  # the last block overlaps the one before it, and finds the same numbers
             if transposed_b:
                 for q in range(wide):
                     for k in range(terms):
@@ -203,30 +279,41 @@ def multiply(a, b, out, transposed_a, transposed_b):
 
 @compiled
 def _aligned(size, like):
-    """An array of `size` elements that begins at a line of the cache: vectors across two lines take twice as long."""
+    """An array of `size` elements that begins at a line of the cache: vectors across two lines take
+    twice as long.
+    """
     array = np.empty(size + CHAIN // like.itemsize, like.dtype)
     first = (-array.ctypes.data % CHAIN) // like.itemsize
-    return array[first: first + size]
+    return array[first : first + size]
 
 
 @compiled
 def layer_onto(x, second, jacobian, weight, slope, curvature, column, out):
-    """Slots 1 .. S-1 of f(x W + b) v, without the slots of the layer: sum_h v f' (j_c W), and sum_h v (f' (j_L W) + f'' sum_c (j_c W)^2).
+    """Slots 1 .. S-1 of f(x W + b) v, without the slots of the layer: sum_h v f' (j_c W), and sum_h
+    v (f' (j_L W) + f'' sum_c (j_c W)^2).
 
-    x (S M F,), the slots of x; or with jacobian (S - 1, F) not empty x and second (M F,): the derivatives j_c = x jacobian[c - 1], c = 1 .. S - 2, and
-    the Laplacian j_L = second jacobian[S - 2]. weight (F, H); slope, curvature (M, H), f' and f''; column (H,), v; out (S, M).
-    M >= LEAST, H a multiple of WIDTH bytes. For the Laplacian's own product, whose square nobody wants, `unused` takes the place of the squares.
+    x (S M F,), the slots of x; or with jacobian (S - 1, F) not empty x and second (M F,): the
+    derivatives j_c = x jacobian[c - 1], c = 1 .. S - 2, and
+    the Laplacian j_L = second jacobian[S - 2]. weight (F, H); slope, curvature (M, H), f' and f'';
+    column (H,), v; out (S, M).
+    M >= LEAST, H a multiple of WIDTH bytes. For the Laplacian's own product, whose square nobody
+    wants, `unused` takes the place of the squares.
     """
     m, h = slope.shape
     slots, terms, shared = out.shape[0], weight.shape[0], len(jacobian) > 0
     wide, chain = VECTORS * BITS // (8 * out.itemsize), CHAIN // out.itemsize
     most = max(1, min(JETS // (ROWS * h), -(-m // ROWS))) * ROWS
-    factors, seconds, squares, unused = _aligned(most * h, out), _aligned(most * h, out), _aligned(most * h, out), _aligned(most * h, out)
+    factors, seconds, squares, unused = (
+        _aligned(most * h, out),
+        _aligned(most * h, out),
+        _aligned(most * h, out),
+        _aligned(most * h, out),
+    )
     scaled, sums = _aligned(weight.size if shared else 0, out), _aligned(most * chain, out)
     unused[:] = 0
     begin = 0
     while begin < m:
-        top = min(begin, m - ROWS)                  # the last rows overlap those before them, and begin anew
+        top = min(begin, m - ROWS)  # the last rows overlap those before them, and begin anew
         rows = min(most, (m - top) // ROWS * ROWS)
         begin = top + rows
         for r in range(rows):
@@ -239,7 +326,7 @@ def layer_onto(x, second, jacobian, weight, slope, curvature, column, out):
             total, left = unused if last else squares, second if shared and last else x
             if shared:
                 for k in range(terms):
-                    value, row, to = jacobian[slot - 1, k], weight[k], scaled[k * h: (k + 1) * h]
+                    value, row, to = jacobian[slot - 1, k], weight[k], scaled[k * h : (k + 1) * h]
                     for e in range(h):
                         to[e] = value * row[e]
             sums[:] = 0
@@ -252,8 +339,42 @@ def layer_onto(x, second, jacobian, weight, slope, curvature, column, out):
                 for r in range(0, rows, ROWS):
                     a, f = ((0 if shared else slot * m) + top + r) * terms, r * h + j
                     if shared:
-                        block_onto(left, a, terms, 1, scaled, j, h, terms, sums, r * chain, chain, factors, f, total, f, h)
+                        block_onto(
+                            left,
+                            a,
+                            terms,
+                            1,
+                            scaled,
+                            j,
+                            h,
+                            terms,
+                            sums,
+                            r * chain,
+                            chain,
+                            factors,
+                            f,
+                            total,
+                            f,
+                            h,
+                        )
                     else:
-                        block_onto(left, a, terms, 1, weight, j, h, terms, sums, r * chain, chain, factors, f, total, f, h)
+                        block_onto(
+                            left,
+                            a,
+                            terms,
+                            1,
+                            weight,
+                            j,
+                            h,
+                            terms,
+                            sums,
+                            r * chain,
+                            chain,
+                            factors,
+                            f,
+                            total,
+                            f,
+                            h,
+                        )
             for r in range(rows):
                 out[slot, top + r] = chained(sums, r * chain)

@@ -11,9 +11,11 @@ from vmcnet.kernels.compiled import compiled
 
 @compiled
 def add_share(share, factor, limit, total):
-    """total (limbs, P) int64 += share (P,) in units of 1/factor: whole ones, and with a second limb the rest in units of 1/(factor limit).
+    """total (limbs, P) int64 += share (P,) in units of 1/factor: whole ones, and with a second limb
+    the rest in units of 1/(factor limit).
 
-    factor (P,) powers of two, 0 where nothing is added; limit 2^bits. Returns whether every |share factor| was at most the limit.
+    factor (P,) powers of two, 0 where nothing is added; limit 2^bits. Returns whether every |share
+    factor| was at most the limit.
     """
     inside = True
     for p in range(len(share)):
@@ -28,7 +30,9 @@ def add_share(share, factor, limit, total):
 
 @compiled
 def largest_exponents(sums, words, zero, nonfinite, out):
-    """out (P,) = the largest exponent e, |x| < 2^e, of every column of sums (B, P), of which `words` are the bits; or one of the two marks."""
+    """out (P,) = the largest exponent e, |x| < 2^e, of every column of sums (B, P), of which
+    `words` are the bits; or one of the two marks.
+    """
     for b in range(sums.shape[0]):
         for p in range(sums.shape[1]):
             e = (words[b, p] >> 52) & 0x7FF

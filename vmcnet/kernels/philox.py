@@ -1,6 +1,8 @@
-"""The counter-based generator Philox 4x64-10 on whole arrays, word for word that of numpy.random.Philox.
+"""The counter-based generator Philox 4x64-10 on whole arrays, word for word that of
+numpy.random.Philox.
 
-Salmon, Moraes, Dror, Shaw, SC11 (2011), doi:10.1145/2063384.2063405, section 3.3 and table 2 for the constants.
+Salmon, Moraes, Dror, Shaw, SC11 (2011), doi:10.1145/2063384.2063405, section 3.3 and table 2 for
+the constants.
 """
 
 from __future__ import annotations
@@ -17,24 +19,30 @@ def _product(a: int, x):
     low, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
     a0, a1 = np.uint64(a & 0xFFFFFFFF), np.uint64(a >> 32)
     x0, x1 = x & low, x >> shift
-    middle = a1 * x0 + (a0 * x0 >> shift)                       # at most 2^64 - 2^32: no overflow
+    middle = a1 * x0 + (a0 * x0 >> shift)  # at most 2^64 - 2^32: no overflow
     other = a0 * x1 + (middle & low)
     return a1 * x1 + (middle >> shift) + (other >> shift), x * np.uint64(a)
 
 
 def philox_words(xp, key, counter, first: int, count: int):
-    """Words first .. first + count - 1 (uint64) of the stream with key (2,) and counter (4,), in array code of the namespace xp.
+    """Words first .. first + count - 1 (uint64) of the stream with key (2,) and counter (4,), in
+    array code of the namespace xp.
 
-    NumPy counts before it draws: group g of four words belongs to counter + 1 + g; the lowest word of the counter may not overflow.
+    NumPy counts before it draws: group g of four words belongs to counter + 1 + g; the lowest word
+    of the counter may not overflow.
     """
     start, stop = first // 4, -(-(first + count) // 4)
     a = xp.arange(start, stop, dtype=np.uint64) + np.uint64(counter[0] + 1)
     zero = xp.zeros(a.shape, np.uint64)
-    b, c, d = zero + np.uint64(counter[1]), zero + np.uint64(counter[2]), zero + np.uint64(counter[3])
+    b, c, d = (
+        zero + np.uint64(counter[1]),
+        zero + np.uint64(counter[2]),
+        zero + np.uint64(counter[3]),
+    )
     k0, k1 = key
     for _ in range(ROUNDS):
         high_a, low_a = _product(MULTIPLIERS[0], a)
         high_c, low_c = _product(MULTIPLIERS[1], c)
         a, b, c, d = high_c ^ b ^ np.uint64(k0), low_c, high_a ^ d ^ np.uint64(k1), low_a
         k0, k1 = (k0 + WEYL[0]) & MASK, (k1 + WEYL[1]) & MASK
-    return xp.stack([a, b, c, d], axis=1).reshape(-1)[first - 4 * start: first - 4 * start + count]
+    return xp.stack([a, b, c, d], axis=1).reshape(-1)[first - 4 * start : first - 4 * start + count]

@@ -1,14 +1,18 @@
-"""Sweeps and local energies of restricted Boltzmann machines on spins: compiled loops over tiles of walkers.
+"""Sweeps and local energies of restricted Boltzmann machines on spins: compiled loops over tiles of
+walkers.
 
-With x_j = exp(-2 theta_j), 2 cosh theta_j = exp(theta_j) (1 + x_j): the move m that turns spins s_i multiplies x_j by E = exp(4 sum_i s_i W_ij)
-and psi by exp(-2 sum_i s_i (a_i + sum_j W_ij)) prod_j (1 + x_j E_j) / (1 + x_j): no transcendental function, no division by unit, and no
-lost digits where tanh theta is near 1 (tanh theta_j = (1 - x_j)/(1 + x_j)). Units are multiplied in groups so small that no product overflows.
-All spins of a move have the sign of the first one up to a fixed factor (an exchange acts on opposite spins), so E and the factor have two
-values, for s = +1 and s = -1.
+With x_j = exp(-2 theta_j), 2 cosh theta_j = exp(theta_j) (1 + x_j): the move m that turns spins s_i
+multiplies x_j by E = exp(4 sum_i s_i W_ij) and psi by exp(-2 sum_i s_i (a_i + sum_j W_ij)) prod_j
+(1 + x_j E_j) / (1 + x_j): no transcendental function, no division by unit, and no lost digits where
+tanh theta is near 1 (tanh theta_j = (1 - x_j)/(1 + x_j)). Units are multiplied in groups so small
+that no product overflows. All spins of a move have the sign of the first one up to a fixed factor
+(an exchange acts on opposite spins), so E and the factor have two values, for s = +1 and s = -1.
 
-Arrays of a tile: x (G, R, T) groups times units of a group times walkers, products (G, T) of a group, s (n, T) float, walkers innermost; R is a
-multiple of 4, where units are missing x = 0. Tables (moves, 2, G, R): E for s = +1 and -1; factor (moves, 2). Loops over walkers store to
-few arrays at a time: a compiler checks each against all others before it takes the vectorised loop, and gives up beyond eight checks.
+Arrays of a tile: x (G, R, T) groups times units of a group times walkers, products (G, T) of a
+group, s (n, T) float, walkers innermost; R is a multiple of 4, where units are missing x = 0.
+Tables (moves, 2, G, R): E for s = +1 and -1; factor (moves, 2). Loops over walkers store to few
+arrays at a time: a compiler checks each against all others before it takes the vectorised loop, and
+gives up beyond eight checks.
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ from vmcnet.kernels.compiled import compiled
 
 @compiled
 def _products(x, table, sign, out):
-    """out (G, T): the products over a group of 1 + x_j E_j, table (2, G, R), E = table[0] where sign > 0, else table[1]."""
+    """out (G, T): the products over a group of 1 + x_j E_j, table (2, G, R), E = table[0] where
+    sign > 0, else table[1].
+    """
     groups, rows, width = x.shape
     for g in range(groups):
         acc = out[g]
@@ -29,8 +35,18 @@ def _products(x, table, sign, out):
         for four in range(rows // 4):
             j = 4 * four
             x0, x1, x2, x3 = x[g, j], x[g, j + 1], x[g, j + 2], x[g, j + 3]
-            u0, u1, u2, u3 = table[0, g, j], table[0, g, j + 1], table[0, g, j + 2], table[0, g, j + 3]
-            d0, d1, d2, d3 = table[1, g, j], table[1, g, j + 1], table[1, g, j + 2], table[1, g, j + 3]
+            u0, u1, u2, u3 = (
+                table[0, g, j],
+                table[0, g, j + 1],
+                table[0, g, j + 2],
+                table[0, g, j + 3],
+            )
+            d0, d1, d2, d3 = (
+                table[1, g, j],
+                table[1, g, j + 1],
+                table[1, g, j + 2],
+                table[1, g, j + 3],
+            )
             for w in range(width):
                 plus = sign[w] > 0.0
                 p = (1.0 + x0[w] * (u0 if plus else d0)) * (1.0 + x1[w] * (u1 if plus else d1))
@@ -40,9 +56,11 @@ def _products(x, table, sign, out):
 
 @compiled
 def _moved_products(x, before, code, table, out):
-    """As _products, of x after the move before it, whose table is `before`: x is multiplied where that move was accepted, in the same pass.
+    """As _products, of x after the move before it, whose table is `before`: x is multiplied where
+    that move was accepted, in the same pass.
 
-    code (T,): its sign is the walker's for the new move; its size 1 nothing was accepted, 2 a move from s = +1, 3 one from -1.
+    code (T,): its sign is the walker's for the new move; its size 1 nothing was accepted, 2 a move
+    from s = +1, 3 one from -1.
     """
     groups, rows, width = x.shape
     for g in range(groups):
@@ -52,7 +70,12 @@ def _moved_products(x, before, code, table, out):
         for two in range(rows // 2):
             j = 2 * two
             x0, x1 = x[g, j], x[g, j + 1]
-            a0, a1, b0, b1 = before[0, g, j], before[0, g, j + 1], before[1, g, j], before[1, g, j + 1]
+            a0, a1, b0, b1 = (
+                before[0, g, j],
+                before[0, g, j + 1],
+                before[1, g, j],
+                before[1, g, j + 1],
+            )
             u0, u1, d0, d1 = table[0, g, j], table[0, g, j + 1], table[1, g, j], table[1, g, j + 1]
             for w in range(width):
                 plus, size = code[w] > 0.0, abs(code[w])
@@ -65,9 +88,16 @@ def _moved_products(x, before, code, table, out):
 
 @compiled
 def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad):
-    """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) < |psi'/psi|^2. All tiles (tiles, ...), in place."""
+    """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) <
+    |psi'/psi|^2. All tiles (tiles, ...), in place.
+    """
     tiles, groups, _, width = x.shape
-    new, ratio, code, last = np.empty((groups, width)), np.empty(width), np.empty(width), np.empty(width)
+    new, ratio, code, last = (
+        np.empty((groups, width)),
+        np.empty(width),
+        np.empty(width),
+        np.empty(width),
+    )
     for tile in range(tiles):
         xt, pt, st = x[tile], products[tile], s[tile]
         lo, before = tile * width, 0
@@ -111,7 +141,7 @@ def connected(x, products, s, sites, table, factor, elements, total):
     new, ratio = np.empty((groups, width)), np.empty(width)
     for tile in range(tiles):
         st, pt = s[tile], products[tile]
-        part = total[tile * width: (tile + 1) * width]
+        part = total[tile * width : (tile + 1) * width]
         for m in range(len(elements)):
             first, second = sites[m, 0], sites[m, -1]
             sign, other, pair = st[first], st[second], first != second

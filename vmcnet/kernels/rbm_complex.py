@@ -1,7 +1,9 @@
-"""The kernels of rbm.py for complex weights: the same algebra, real and imaginary parts in separate arrays so that the loops vectorise.
+"""The kernels of rbm.py for complex weights: the same algebra, real and imaginary parts in separate
+arrays so that the loops vectorise.
 
-table and factor carry a first axis (2,), x and products of a tile too: real and imaginary part. Rows of a tile must be contiguous, also for the
-compiler, or the loops over walkers do not vectorise.
+table and factor carry a first axis (2,), x and products of a tile too: real and imaginary part.
+Rows of a tile must be contiguous, also for the compiler, or the loops over walkers do not
+vectorise.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from vmcnet.kernels.compiled import compiled
 
 @compiled
 def _products(x, table, m, sign, out):
-    """out (2, G, T): the products over a group of 1 + x_j E_j, x (2, G, R, T), E = table[:, m, 0] where sign > 0, else table[:, m, 1]."""
+    """out (2, G, T): the products over a group of 1 + x_j E_j, x (2, G, R, T), E = table[:, m, 0]
+    where sign > 0, else table[:, m, 1].
+    """
     _, groups, rows, width = x.shape
     for g in range(groups):
         re, im = out[0, g], out[1, g]
@@ -21,7 +25,12 @@ def _products(x, table, m, sign, out):
             re[w], im[w] = 1.0, 0.0
         for j in range(rows):
             xr, xi = x[0, g, j], x[1, g, j]
-            ur, ui, dr, di = table[0, m, 0, g, j], table[1, m, 0, g, j], table[0, m, 1, g, j], table[1, m, 1, g, j]
+            ur, ui, dr, di = (
+                table[0, m, 0, g, j],
+                table[1, m, 0, g, j],
+                table[0, m, 1, g, j],
+                table[1, m, 1, g, j],
+            )
             for w in range(width):
                 plus = sign[w] > 0.0
                 er, ei = ur if plus else dr, ui if plus else di
@@ -35,7 +44,10 @@ def _ratio(factor, m, sign, new, old, re, im):
     """factor prod_g new_g / old_g, into re, im (T,)."""
     for w in range(len(re)):
         plus = sign[w] > 0.0
-        re[w], im[w] = factor[0, m, 0] if plus else factor[0, m, 1], factor[1, m, 0] if plus else factor[1, m, 1]
+        re[w], im[w] = (
+            factor[0, m, 0] if plus else factor[0, m, 1],
+            factor[1, m, 0] if plus else factor[1, m, 1],
+        )
     for g in range(new.shape[1]):
         nr, ni, pr, pi = new[0, g], new[1, g], old[0, g], old[1, g]
         for w in range(len(re)):
@@ -47,9 +59,16 @@ def _ratio(factor, m, sign, new, old, re, im):
 
 @compiled
 def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad):
-    """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) < |psi'/psi|^2. All tiles (tiles, ...), in place."""
+    """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) <
+    |psi'/psi|^2. All tiles (tiles, ...), in place.
+    """
     tiles, _, groups, rows, width = x.shape
-    new, re, im, last = np.empty((2, groups, width)), np.empty(width), np.empty(width), np.empty(width)
+    new, re, im, last = (
+        np.empty((2, groups, width)),
+        np.empty(width),
+        np.empty(width),
+        np.empty(width),
+    )
     for tile in range(tiles):
         xt, pt, st = x[tile], products[tile], s[tile]
         lo = tile * width
@@ -77,10 +96,18 @@ def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad)
             for g in range(groups):
                 for j in range(rows):
                     xr, xi = xt[0, g, j], xt[1, g, j]
-                    ur, ui, dr, di = table[0, m, 0, g, j], table[1, m, 0, g, j], table[0, m, 1, g, j], table[1, m, 1, g, j]
+                    ur, ui, dr, di = (
+                        table[0, m, 0, g, j],
+                        table[1, m, 0, g, j],
+                        table[0, m, 1, g, j],
+                        table[1, m, 1, g, j],
+                    )
                     for w in range(width):
                         plus, none = last[w] > 0.0, last[w] == 0.0
-                        er, ei = 1.0 if none else (ur if plus else dr), 0.0 if none else (ui if plus else di)
+                        er, ei = (
+                            1.0 if none else (ur if plus else dr),
+                            0.0 if none else (ui if plus else di),
+                        )
                         a, b = xr[w], xi[w]
                         xr[w], xi[w] = a * er - b * ei, a * ei + b * er
             for w in range(width):
@@ -92,7 +119,9 @@ def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad)
 
 @compiled
 def connected(x, products, s, sites, table, factor, elements, total):
-    """total (2, W) = sum_m elements_m psi(s^m)/psi(s) over the moves that act, real and imaginary part."""
+    """total (2, W) = sum_m elements_m psi(s^m)/psi(s) over the moves that act, real and imaginary
+    part.
+    """
     tiles, _, groups, _, width = x.shape
     new, re, im = np.empty((2, groups, width)), np.empty(width), np.empty(width)
     for tile in range(tiles):

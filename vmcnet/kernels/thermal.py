@@ -6,7 +6,9 @@ from vmcnet.kernels.compiled import compiled
 
 
 def _sweep(colours, neighbours, factors, single, uniforms, changed):
-    """One systematic sweep: colours (W, n), neighbours (n, z) with -1 for none, factors (q, q), single (q,), uniforms (W, n), changed (W,)."""
+    """One systematic sweep: colours (W, n), neighbours (n, z) with -1 for none, factors (q, q),
+    single (q,), uniforms (W, n), changed (W,).
+    """
     walkers, n = colours.shape
     q, z = len(single), neighbours.shape[1]
     for w in range(walkers):

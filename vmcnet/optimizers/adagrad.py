@@ -10,12 +10,19 @@ from vmcnet.optimizers.base import Optimizer, positive
 class AdaGrad(Optimizer):
     """G <- G + g^2, theta <- theta - rate g / (sqrt G + epsilon).
 
-    Duchi, Hazan, Singer, J. Mach. Learn. Res. 12, 2121 (2011), figure 1, diagonal form. State: `sum` (P,).
+    Duchi, Hazan, Singer, J. Mach. Learn. Res. 12, 2121 (2011), figure 1, diagonal form. State:
+    `sum` (P,).
     """
 
     name = "adagrad"
 
-    def __init__(self, learning_rate: float = 0.1, epsilon: float = 1e-8, schedule=None, max_norm: float | None = None):
+    def __init__(
+        self,
+        learning_rate: float = 0.1,
+        epsilon: float = 1e-8,
+        schedule=None,
+        max_norm: float | None = None,
+    ):
         super().__init__(learning_rate, schedule, max_norm)
         self.epsilon = positive("AdaGrad epsilon", epsilon)
 

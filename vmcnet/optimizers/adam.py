@@ -8,16 +8,27 @@ from vmcnet.optimizers.base import Optimizer, fraction, positive
 
 
 class Adam(Optimizer):
-    """m <- b1 m + (1-b1) g, v <- b2 v + (1-b2) g^2, theta <- theta - rate [(m/(1-b1^t)) / (sqrt(v/(1-b2^t)) + epsilon) + weight_decay theta].
+    """m <- b1 m + (1-b1) g, v <- b2 v + (1-b2) g^2, theta <- theta - rate [(m/(1-b1^t)) /
+    (sqrt(v/(1-b2^t)) + epsilon) + weight_decay theta].
 
-    t counts from 1. Kingma and Ba, arXiv:1412.6980, algorithm 1; weight_decay > 0 is AdamW: Loshchilov and Hutter, arXiv:1711.05101,
-    algorithm 2, line 12. It pulls on theta, the numbers behind positive parameters being their logarithms. State: `m`, `v` (P,).
+    t counts from 1. Kingma and Ba, arXiv:1412.6980, algorithm 1; weight_decay > 0 is AdamW:
+    Loshchilov and Hutter, arXiv:1711.05101,
+    algorithm 2, line 12. It pulls on theta, the numbers behind positive parameters being their
+    logarithms. State: `m`, `v` (P,).
     """
 
     name = "adam"
 
-    def __init__(self, learning_rate: float = 0.01, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, weight_decay: float = 0.0,
-                 schedule=None, max_norm: float | None = None):
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        schedule=None,
+        max_norm: float | None = None,
+    ):
         super().__init__(learning_rate, schedule, max_norm)
         self.beta1, self.beta2 = fraction("Adam beta1", beta1), fraction("Adam beta2", beta2)
         self.epsilon = positive("Adam epsilon", epsilon)

@@ -10,9 +10,12 @@ from vmcnet.optimizers.schedule import Constant
 class Optimizer:
     """theta, state -> step, state; the same arithmetic on every rank, float64.
 
-    A subclass gives start(size) -> {name: array} and update(direction, state, iteration, theta) -> (step (P,), state), with the learning
-    rate of `rate(iteration)`; `step` limits its Euclidean norm to max_norm, and training adds it to theta. `direction` is what training
-    hands over: the gradient itself, or the gradient after a metric was divided out. Raises ValueError for arguments out of range.
+    A subclass gives start(size) -> {name: array} and update(direction, state, iteration, theta) ->
+    (step (P,), state), with the learning
+    rate of `rate(iteration)`; `step` limits its Euclidean norm to max_norm, and training adds it to
+    theta. `direction` is what training
+    hands over: the gradient itself, or the gradient after a metric was divided out. Raises
+    ValueError for arguments out of range.
     """
 
     name = "optimizer"
@@ -31,7 +34,9 @@ class Optimizer:
         return {}
 
     def update(self, direction, state, iteration: int, theta):
-        raise TypeError(f"{type(self).__name__} defines no update(direction, state, iteration, theta)")
+        raise TypeError(
+            f"{type(self).__name__} defines no update(direction, state, iteration, theta)"
+        )
 
     def step(self, direction, state, iteration: int, theta):
         """(step (P,), state): the update, scaled down to the norm max_norm where it is longer."""

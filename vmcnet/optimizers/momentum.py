@@ -8,15 +8,24 @@ from vmcnet.optimizers.base import Optimizer, fraction
 
 
 class Momentum(Optimizer):
-    """Heavy ball: v <- mu v + g, theta <- theta - rate v. With nesterov: theta <- theta - rate (g + mu v), v the new one.
+    """Heavy ball: v <- mu v + g, theta <- theta - rate v. With nesterov: theta <- theta - rate (g +
+    mu v), v the new one.
 
-    Polyak, USSR Comput. Math. Math. Phys. 4, 1 (1964), eq. 9; Nesterov's form by Sutskever, Martens, Dahl, Hinton, ICML (2013), eq. 3 and 4,
+    Polyak, USSR Comput. Math. Math. Phys. 4, 1 (1964), eq. 9; Nesterov's form by Sutskever,
+    Martens, Dahl, Hinton, ICML (2013), eq. 3 and 4,
     written for the look-ahead point. State: `velocity` (P,).
     """
 
     name = "momentum"
 
-    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9, nesterov: bool = False, schedule=None, max_norm: float | None = None):
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        schedule=None,
+        max_norm: float | None = None,
+    ):
         super().__init__(learning_rate, schedule, max_norm)
         self.momentum, self.nesterov = fraction("Momentum momentum", momentum), nesterov
 

@@ -1,7 +1,9 @@
-"""Natural gradients: the direction d of (S + D) d = F/2, S = Re <dO* dO> the metric of the wavefunction, D a diagonal shift.
+"""Natural gradients: the direction d of (S + D) d = F/2, S = Re <dO* dO> the metric of the
+wavefunction, D a diagonal shift.
 
-With X the centred rows dO_w / sqrt W and f = (E_L - <E>) / sqrt W: S = X^T X and F/2 = X^T f. For the same D all methods here have the same
-solution (SPRING without momentum). `tangents` is vmcnet.tangents.Tangents, or what has its methods.
+With X the centred rows dO_w / sqrt W and f = (E_L - <E>) / sqrt W: S = X^T X and F/2 = X^T f. For
+the same D all methods here have the same solution (SPRING without momentum). `tangents` is
+vmcnet.tangents.Tangents, or what has its methods.
 """
 
 from __future__ import annotations
@@ -14,30 +16,48 @@ class SingularMetric(RuntimeError):
 
 
 class NaturalGradient:
-    """What the methods share: D_p = c_k (shift + relative_shift S_pp), c_k = max(shift_decay^k, shift_floor) at iteration k, and max_norm.
+    """What the methods share: D_p = c_k (shift + relative_shift S_pp), c_k = max(shift_decay^k,
+    shift_floor) at iteration k, and max_norm.
 
-    max_norm: the direction is scaled down to this Euclidean norm where it is longer. A subclass gives solve(tangents, shift, state) ->
-    (d (P,), state, row), with `shift` a number or, with a relative shift, D (P,); `row` goes into the series. Raises ValueError for
+    max_norm: the direction is scaled down to this Euclidean norm where it is longer. A subclass
+    gives solve(tangents, shift, state) ->
+    (d (P,), state, row), with `shift` a number or, with a relative shift, D (P,); `row` goes into
+    the series. Raises ValueError for
     arguments out of range, SingularMetric where the shift is too small.
     """
 
     name = "natural gradient"
 
-    def __init__(self, shift: float = 1e-3, relative_shift: float = 0.0, shift_decay: float = 1.0, shift_floor: float = 0.0,
-                 max_norm: float | None = None):
+    def __init__(
+        self,
+        shift: float = 1e-3,
+        relative_shift: float = 0.0,
+        shift_decay: float = 1.0,
+        shift_floor: float = 0.0,
+        max_norm: float | None = None,
+    ):
         title = type(self).__name__
         for name, value in (("shift", shift), ("relative_shift", relative_shift)):
             if not value >= 0:
                 raise ValueError(f"{title} {name} must be at least 0, got {value}")
         if not shift + relative_shift > 0:
-            raise ValueError(f"{title} shift and relative_shift are both 0: the metric of a finite sample is singular, give one of them")
+            raise ValueError(
+                f"{title} shift and relative_shift are both 0: the metric of a finite sample is "
+                "singular, give one of them"
+            )
         if not 0 < shift_decay <= 1:
-            raise ValueError(f"{title} shift_decay must be above 0 and at most 1, got {shift_decay}")
+            raise ValueError(
+                f"{title} shift_decay must be above 0 and at most 1, got {shift_decay}"
+            )
         if not 0 <= shift_floor <= 1:
             raise ValueError(f"{title} shift_floor must be between 0 and 1, got {shift_floor}")
         if max_norm is not None and not max_norm > 0:
             raise ValueError(f"{title} max_norm must be above 0, got {max_norm}")
-        self.shift, self.relative_shift, self.shift_decay = float(shift), float(relative_shift), float(shift_decay)
+        self.shift, self.relative_shift, self.shift_decay = (
+            float(shift),
+            float(relative_shift),
+            float(shift_decay),
+        )
         self.shift_floor, self.max_norm = float(shift_floor), max_norm
 
     def start(self, size: int) -> dict[str, np.ndarray]:
@@ -50,7 +70,7 @@ class NaturalGradient:
     def direction(self, tangents, state, iteration: int):
         """(d (P,), state, row) of this iteration; the same bits on every rank."""
         if not np.isfinite(tangents.gradient).all():
-            return np.full(tangents.size, np.nan), state, {}         # the loop names it
+            return np.full(tangents.size, np.nan), state, {}  # the loop names it
         factor = self.factor(iteration)
         shift = factor * self.shift
         if self.relative_shift:
@@ -71,11 +91,15 @@ class NaturalGradient:
 
 
 def positive_solution(matrix, right):
-    """A^-1 right by Cholesky, A symmetric, given by its lower triangle and overwritten; None where A is not positive definite."""
+    """A^-1 right by Cholesky, A symmetric, given by its lower triangle and overwritten; None where
+    A is not positive definite.
+    """
     from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
     try:
-        factor = cho_factor(matrix.T, lower=False, overwrite_a=True, check_finite=False)       # matrix.T: the order that LAPACK needs, no copy
+        factor = cho_factor(
+            matrix.T, lower=False, overwrite_a=True, check_finite=False
+        )  # matrix.T: the order that LAPACK needs, no copy
     except LinAlgError:
         return None
     solution = cho_solve(factor, right, check_finite=False)
@@ -84,14 +108,18 @@ def positive_solution(matrix, right):
 
 def _checked(solution, what):
     if solution is None:
-        raise SingularMetric(f"{what} is not positive definite to working precision: raise natural_gradient.shift")
+        raise SingularMetric(
+            f"{what} is not positive definite to working precision: raise natural_gradient.shift"
+        )
     return solution
 
 
 class SR(NaturalGradient):
-    """Stochastic reconfiguration with the whole metric: (S + D) d = F/2, P x P, for up to some thousand parameters.
+    """Stochastic reconfiguration with the whole metric: (S + D) d = F/2, P x P, for up to some
+    thousand parameters.
 
-    S. Sorella, Phys. Rev. B 71, 241103 (2005); S is one exact sum in tiles of rows, the Cholesky factorisation is rank 0's.
+    S. Sorella, Phys. Rev. B 71, 241103 (2005); S is one exact sum in tiles of rows, the Cholesky
+    factorisation is rank 0's.
     """
 
     name = "sr"
@@ -101,23 +129,36 @@ class SR(NaturalGradient):
 
         def solution():
             shifts = np.broadcast_to(np.asarray(shift), tangents.size)
-            metric.flat[:: tangents.size + 1] += np.where(shifts > 0, shifts, 1.0)       # a relative shift of a parameter without effect is 0, as is its gradient
+            metric.flat[:: tangents.size + 1] += np.where(
+                shifts > 0, shifts, 1.0
+            )  # a relative shift of a parameter without effect is 0, as is its gradient
             return positive_solution(metric, 0.5 * tangents.gradient)
 
         return _checked(tangents.on_root(solution), "SR: the metric with its shift"), state, {}
 
 
 class SRCG(NaturalGradient):
-    """The same system by conjugate gradients, without the matrix: one (P,) all-reduce a product, started from the last direction.
+    """The same system by conjugate gradients, without the matrix: one (P,) all-reduce a product,
+    started from the last direction.
 
-    Stops at |r| <= tolerance |F/2|, or after max_products; both are in the series as `solver_products` and `solver_residual`.
-    With a relative shift it solves (D^-1/2 S D^-1/2 + 1) y = D^-1/2 F/2. Hestenes and Stiefel, J. Res. NBS 49, 409 (1952).
+    Stops at |r| <= tolerance |F/2|, or after max_products; both are in the series as
+    `solver_products` and `solver_residual`.
+    With a relative shift it solves (D^-1/2 S D^-1/2 + 1) y = D^-1/2 F/2. Hestenes and Stiefel, J.
+    Res. NBS 49, 409 (1952).
     """
 
     name = "sr_cg"
 
-    def __init__(self, shift: float = 1e-3, relative_shift: float = 0.0, shift_decay: float = 1.0, shift_floor: float = 0.0,
-                 max_norm: float | None = None, tolerance: float = 1e-6, max_products: int = 200):
+    def __init__(
+        self,
+        shift: float = 1e-3,
+        relative_shift: float = 0.0,
+        shift_decay: float = 1.0,
+        shift_floor: float = 0.0,
+        max_norm: float | None = None,
+        tolerance: float = 1e-6,
+        max_products: int = 200,
+    ):
         super().__init__(shift, relative_shift, shift_decay, shift_floor, max_norm)
         if not 0 < tolerance < 1:
             raise ValueError(f"SRCG tolerance must be above 0 and below 1, got {tolerance}")
@@ -132,7 +173,12 @@ class SRCG(NaturalGradient):
         scale, shift = _scaling(shift)
         scale = 1.0 if scale is None else scale
         right = 0.5 * scale * tangents.gradient
-        y = np.divide(state["previous"], scale, out=np.zeros(tangents.size), where=np.broadcast_to(scale, tangents.size) > 0)
+        y = np.divide(
+            state["previous"],
+            scale,
+            out=np.zeros(tangents.size),
+            where=np.broadcast_to(scale, tangents.size) > 0,
+        )
 
         def product(v):
             return scale * tangents.metric_product(scale * v) + shift * v
@@ -147,21 +193,34 @@ class SRCG(NaturalGradient):
             old, square = square, (residual * residual).sum()
             search, products = residual + square / old * search, products + 1
         norm = (right * right).sum()
-        row = {"solver_products": products, "solver_residual": float(np.sqrt(square / norm)) if norm else 0.0}
+        row = {
+            "solver_products": products,
+            "solver_residual": float(np.sqrt(square / norm)) if norm else 0.0,
+        }
         return scale * y, {"previous": scale * y}, row
 
 
 class SPRING(NaturalGradient):
-    """Minimises |X d - f|^2 + (d - m d')^T D (d - m d'), d' the direction before and m the momentum, through the N x N Gram matrix:
+    """Minimises |X d - f|^2 + (d - m d')^T D (d - m d'), d' the direction before and m the
+    momentum, through the N x N Gram matrix:
 
-    d = m d' + D^-1 X^T (X D^-1 X^T + 1)^-1 (f - m X d'). G. Goldshlager, N. Abrahamsen, L. Lin, J. Comput. Phys. 516, 113351 (2024),
-    arXiv:2401.10190 (their further term 1 1^T / N changes nothing: X and f are centred). State: `previous` (P,), before max_norm.
+    d = m d' + D^-1 X^T (X D^-1 X^T + 1)^-1 (f - m X d'). G. Goldshlager, N. Abrahamsen, L. Lin, J.
+    Comput. Phys. 516, 113351 (2024),
+    arXiv:2401.10190 (their further term 1 1^T / N changes nothing: X and f are centred). State:
+    `previous` (P,), before max_norm.
     """
 
     name = "spring"
 
-    def __init__(self, shift: float = 1e-3, relative_shift: float = 0.0, shift_decay: float = 1.0, shift_floor: float = 0.0,
-                 max_norm: float | None = None, momentum: float = 0.9):
+    def __init__(
+        self,
+        shift: float = 1e-3,
+        relative_shift: float = 0.0,
+        shift_decay: float = 1.0,
+        shift_floor: float = 0.0,
+        max_norm: float | None = None,
+        momentum: float = 0.9,
+    ):
         super().__init__(shift, relative_shift, shift_decay, shift_floor, max_norm)
         if not 0 <= momentum < 1:
             raise ValueError(f"SPRING momentum must be at least 0 and below 1, got {momentum}")
@@ -173,15 +232,19 @@ class SPRING(NaturalGradient):
     def solve(self, tangents, shift, state):
         old = self.momentum * state["previous"]
         known = tangents.product(old) if old.any() else [0.0] * len(tangents.own)
-        d = _by_gram(tangents, shift, [f - x for f, x in zip(tangents.residuals(), known, strict=True)])
+        d = _by_gram(
+            tangents, shift, [f - x for f, x in zip(tangents.residuals(), known, strict=True)]
+        )
         d = d + old
         return d, {"previous": d}, {}
 
 
 class MinSR(NaturalGradient):
-    """d = D^-1 X^T (X D^-1 X^T + 1)^-1 f: the same direction through the N x N Gram matrix of the walkers, for any number of parameters.
+    """d = D^-1 X^T (X D^-1 X^T + 1)^-1 f: the same direction through the N x N Gram matrix of the
+    walkers, for any number of parameters.
 
-    A. Chen, M. Heyl, Nat. Phys. 20, 1476 (2024), with a shift for their pseudo-inverse. The Cholesky factorisation is rank 0's.
+    A. Chen, M. Heyl, Nat. Phys. 20, 1476 (2024), with a shift for their pseudo-inverse. The
+    Cholesky factorisation is rank 0's.
     """
 
     name = "minsr"
@@ -191,7 +254,9 @@ class MinSR(NaturalGradient):
 
 
 def _scaling(shift):
-    """Columns of X scaled by D^-1/2 have shift 1; a number stays a shift, so that outer products stay products. -> (scale or None, shift)."""
+    """Columns of X scaled by D^-1/2 have shift 1; a number stays a shift, so that outer products
+    stay products. -> (scale or None, shift).
+    """
     if np.ndim(shift) == 0:
         return None, float(shift)
     return np.divide(1.0, np.sqrt(shift), out=np.zeros(len(shift)), where=shift > 0), 1.0

@@ -15,9 +15,19 @@ class RMSprop(Optimizer):
 
     name = "rmsprop"
 
-    def __init__(self, learning_rate: float = 0.01, decay: float = 0.9, epsilon: float = 1e-8, schedule=None, max_norm: float | None = None):
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        decay: float = 0.9,
+        epsilon: float = 1e-8,
+        schedule=None,
+        max_norm: float | None = None,
+    ):
         super().__init__(learning_rate, schedule, max_norm)
-        self.decay, self.epsilon = fraction("RMSprop decay", decay), positive("RMSprop epsilon", epsilon)
+        self.decay, self.epsilon = (
+            fraction("RMSprop decay", decay),
+            positive("RMSprop epsilon", epsilon),
+        )
 
     def start(self, size):
         return {"v": np.zeros(size)}

@@ -1,4 +1,6 @@
-"""Schedules of the learning rate: a factor for every iteration, a function of the iteration alone."""
+"""Schedules of the learning rate: a factor for every iteration, a function of the iteration
+alone.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ class Constant:
 
 
 class InverseDecay(Constant):
-    """1/(1 + t/delay)^power: with 1/2 < power <= 1 the steps fulfil sum = infinity, sum of squares < infinity.
+    """1/(1 + t/delay)^power: with 1/2 < power <= 1 the steps fulfil sum = infinity, sum of squares
+    < infinity.
 
     Robbins and Monro, Ann. Math. Stat. 22, 400 (1951), eq. 6.
     """
@@ -63,4 +66,6 @@ class Cosine(Constant):
         self.iterations, self.floor = iterations, float(floor)
 
     def decay(self, t):
-        return self.floor + 0.5 * (1.0 - self.floor) * (1.0 + math.cos(math.pi * min(t / self.iterations, 1.0)))
+        return self.floor + 0.5 * (1.0 - self.floor) * (
+            1.0 + math.cos(math.pi * min(t / self.iterations, 1.0))
+        )

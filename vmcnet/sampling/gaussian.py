@@ -6,11 +6,13 @@ from vmcnet.sampling.metropolis import Metropolis
 
 
 class Gaussian(Metropolis):
-    """r' = r + step xi for all particles at once, xi standard normal: symmetric, so the proposal ratio is 1."""
+    """r' = r + step xi for all particles at once, xi standard normal: symmetric, so the proposal
+    ratio is 1.
+    """
 
     name = "gaussian"
 
     def propose(self, r, guide, step, noise):
-        noise *= step                   # its numbers are this move's alone
+        noise *= step  # its numbers are this move's alone
         noise += r
         return noise

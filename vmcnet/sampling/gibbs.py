@@ -1,4 +1,6 @@
-"""Block Gibbs sampling of Boltzmann machines with real weights: all spins at once, nothing rejected."""
+"""Block Gibbs sampling of Boltzmann machines with real weights: all spins at once, nothing
+rejected.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,16 @@ def _logistic(x):
 
 
 class Gibbs:
-    """|psi|^2 of a machine with real weights is a machine with every hidden unit twice and the visible bias 2a: a step draws
+    """|psi|^2 of a machine with real weights is a machine with every hidden unit twice and the
+    visible bias 2a: a step draws
 
-      h_j, h'_j = +1 with probability logistic(2 (b_j + sum_i s_i W_ij)), then s_i = +1 with logistic(2 (2 a_i + sum_j W_ij (h_j + h'_j))).
+      h_j, h'_j = +1 with probability logistic(2 (b_j + sum_i s_i W_ij)), then s_i = +1 with
+      logistic(2 (2 a_i + sum_j W_ij (h_j + h'_j))).
 
-    For the full space: a sector of fixed magnetisation does not factorise (ValueError), nor do complex weights or other functions.
-    Accepted moves are the spins that changed. R. Salakhutdinov, A. Mnih, G. Hinton, ICML (2007), for the machine's two conditionals.
+    For the full space: a sector of fixed magnetisation does not factorise (ValueError), nor do
+    complex weights or other functions.
+    Accepted moves are the spins that changed. R. Salakhutdinov, A. Mnih, G. Hinton, ICML (2007),
+    for the machine's two conditionals.
     """
 
     name = "gibbs"
@@ -27,15 +33,25 @@ class Gibbs:
 
     def __init__(self, system):
         if system.magnetisation is not None:
-            raise ValueError(f"gibbs draws all spins at once, but this system fixes the magnetisation at {system.magnetisation}: use exchange")
+            raise ValueError(
+                "gibbs draws all spins at once, but this system fixes the magnetisation at "
+                f"{system.magnetisation}: use exchange"
+            )
 
     def check(self, wavefunction) -> None:
         """ValueError unless the wavefunction is a machine with real weights."""
-        machine = wavefunction.machine(wavefunction.layout.values(np.zeros(wavefunction.layout.size)))
+        machine = wavefunction.machine(
+            wavefunction.layout.values(np.zeros(wavefunction.layout.size))
+        )
         if machine is None or machine.is_complex:
-            raise ValueError("gibbs needs a wavefunction that is a binary_rbm with real weights, or a product of such: use spin_flip")
+            raise ValueError(
+                "gibbs needs a wavefunction that is a binary_rbm with real weights, or a product "
+                "of such: use spin_flip"
+            )
 
-    def sample(self, walkers: Walkers, psi, step: float, steps: int, stream) -> tuple[Walkers, Counts]:
+    def sample(
+        self, walkers: Walkers, psi, step: float, steps: int, stream
+    ) -> tuple[Walkers, Counts]:
         """`steps` steps of every walker; `step` is not used."""
         machine, s = psi.machine, walkers.s
         if machine is None or machine.is_complex or namespace(s) is not np:
@@ -43,9 +59,11 @@ class Gibbs:
         changed = np.zeros(s.shape[0], np.int64)
         for _ in range(steps):
             p = _logistic(2.0 * (s.astype(np.float64) @ machine.weights + machine.b))
-            hidden = (stream.uniform((2, *p.shape)) < p).sum(axis=0) * 2.0 - 2.0                 # h + h'
+            hidden = (stream.uniform((2, *p.shape)) < p).sum(axis=0) * 2.0 - 2.0  # h + h'
             q = _logistic(2.0 * (2.0 * machine.a + hidden @ machine.weights.T))
             new = np.where(stream.uniform(q.shape) < q, 1, -1).astype(np.int8)
             changed += (new != s).sum(axis=1)
             s = new
-        return psi.renew(Walkers(walkers.r, s)), Counts(int(changed.sum()), steps * s.size, int(np.isnan(machine.weights).any()), changed)
+        return psi.renew(Walkers(walkers.r, s)), Counts(
+            int(changed.sum()), steps * s.size, int(np.isnan(machine.weights).any()), changed
+        )

@@ -7,9 +7,11 @@ from vmcnet.sampling.metropolis import Metropolis
 
 
 def limited(drift, time: float):
-    """v_i 2/(1 + sqrt(1 + 2 v_i^2 time)) of every particle: v where it is small, sqrt(2/time) long where it diverges.
+    """v_i 2/(1 + sqrt(1 + 2 v_i^2 time)) of every particle: v where it is small, sqrt(2/time) long
+    where it diverges.
 
-    drift (W, n, d), time > 0. Near a nucleus, a node or a hard core the bare drift would throw the particle far away.
+    drift (W, n, d), time > 0. Near a nucleus, a node or a hard core the bare drift would throw the
+    particle far away.
     Umrigar, Nightingale, Runge, J. Chem. Phys. 99, 2865 (1993), eq. 35 with a = 1.
     """
     xp = namespace(drift)
@@ -18,10 +20,13 @@ def limited(drift, time: float):
 
 
 class Langevin(Metropolis):
-    """r' = r + t v(r) + sqrt(t) xi, t = step^2, v = the limited Re grad log psi; accepted with the ratio of the Green's functions.
+    """r' = r + t v(r) + sqrt(t) xi, t = step^2, v = the limited Re grad log psi; accepted with the
+    ratio of the Green's functions.
 
-    log q(r'|r) = -|r' - r - t v(r)|^2 / 2t. The drift is limited as a function of r alone, by the same rule in both directions, so that
-    detailed balance is exact. One reverse pass a proposal gives log psi and the drift; the drift is kept until the walker moves.
+    log q(r'|r) = -|r' - r - t v(r)|^2 / 2t. The drift is limited as a function of r alone, by the
+    same rule in both directions, so that
+    detailed balance is exact. One reverse pass a proposal gives log psi and the drift; the drift is
+    kept until the walker moves.
     Rossky, Doll, Friedman, J. Chem. Phys. 69, 4628 (1978).
     """
 
@@ -39,4 +44,6 @@ class Langevin(Metropolis):
         time = step**2
         forward = trial - r - time * limited(guide, time)
         back = r - trial - time * limited(trial_guide, time)
-        return ((forward * forward).sum(axis=(1, 2)) - (back * back).sum(axis=(1, 2))) / (2.0 * time)
+        return ((forward * forward).sum(axis=(1, 2)) - (back * back).sum(axis=(1, 2))) / (
+            2.0 * time
+        )

@@ -14,7 +14,9 @@ from vmcnet.walkers import Walkers
 
 @dataclass(frozen=True)
 class Counts:
-    """Accepted and tried moves, proposals whose log psi was NaN, and the accepted moves of every walker (W,), on the host."""
+    """Accepted and tried moves, proposals whose log psi was NaN, and the accepted moves of every
+    walker (W,), on the host.
+    """
 
     accepted: int
     tried: int
@@ -28,7 +30,9 @@ class Counts:
 
 
 def plain_step(thresholds, r, log, trial, trial_log, ratio, accepted, bad):
-    """r, log psi and where the trial was accepted (W,); accepted and NaN proposals are added to `accepted` and `bad`."""
+    """r, log psi and where the trial was accepted (W,); accepted and NaN proposals are added to
+    `accepted` and `bad`.
+    """
     xp = namespace(r)
     exponent = 2.0 * (trial_log.real - log.real) + ratio
     exponent = xp.where(trial_log.real == -np.inf, -np.inf, exponent)
@@ -51,16 +55,20 @@ class Metropolis:
     """Metropolis-Hastings with |psi|^2 as target; a subclass is a proposal of coordinates.
 
       propose(r, guide, step, noise) -> r' (W, n, d)
-      noise(stream, steps, shape) -> a sequence with the random numbers of one move each; standard normals (W, n, d) unless told otherwise
+      noise(stream, steps, shape) -> a sequence with the random numbers of one move each; standard
+      normals (W, n, d) unless told otherwise
       target      the acceptance that the step size is tuned to (None: there is no step size)
 
     and, where the proposal is not symmetric,
 
       log_ratio(r, guide, trial, trial_guide, step) -> log q(r|r')/q(r'|r) (W,)
-      guided = True and guide(psi, r, s) -> log psi (W,) and what the proposal must know at r, an array (W, ...)
+      guided = True and guide(psi, r, s) -> log psi (W,) and what the proposal must know at r, an
+      array (W, ...)
 
-    The guide is evaluated once a proposal and kept with the walker until it moves. A move is accepted if
-    u < |psi(r')/psi(r)|^2 q(r|r')/q(r'|r). psi = 0 at r' is a rejection; NaN is counted, and the caller stops.
+    The guide is evaluated once a proposal and kept with the walker until it moves. A move is
+    accepted if
+    u < |psi(r')/psi(r)|^2 q(r|r')/q(r'|r). psi = 0 at r' is a rejection; NaN is counted, and the
+    caller stops.
     Metropolis et al., J. Chem. Phys. 21, 1087 (1953); Hastings, Biometrika 57, 97 (1970).
     """
 
@@ -79,10 +87,15 @@ class Metropolis:
     def log_ratio(self, r, guide, trial, trial_guide, step):
         return 0.0
 
-    def sample(self, walkers: Walkers, psi, step: float, steps: int, stream) -> tuple[Walkers, Counts]:
+    def sample(
+        self, walkers: Walkers, psi, step: float, steps: int, stream
+    ) -> tuple[Walkers, Counts]:
         """`steps` moves of every walker; the walkers' log_psi must be that of psi."""
         xp = namespace(walkers.r)
-        accepted, bad = xp.zeros(walkers.r.shape[0], np.int64), xp.zeros(walkers.r.shape[0], np.int64)
+        accepted, bad = (
+            xp.zeros(walkers.r.shape[0], np.int64),
+            xp.zeros(walkers.r.shape[0], np.int64),
+        )
         noise = self.noise(stream, steps, walkers.r.shape)
         thresholds = xp.log(xp.asarray(stream.uniform((len(noise), len(accepted)))))
         r, s, log = walkers.r.copy(), walkers.s, walkers.log_psi.copy()
@@ -91,16 +104,34 @@ class Metropolis:
         for move, threshold in zip(noise, thresholds, strict=True):
             trial = self.propose(r, guide, step, move)
             trial_log, trial_guide = self.guide(psi, trial, s)
-            r, log, accept = decide(threshold, r, log, trial, trial_log, self.log_ratio(r, guide, trial, trial_guide, step), accepted, bad)
+            r, log, accept = decide(
+                threshold,
+                r,
+                log,
+                trial,
+                trial_log,
+                self.log_ratio(r, guide, trial, trial_guide, step),
+                accepted,
+                bad,
+            )
             if self.guided:
-                guide = xp.where(accept.reshape((-1,) + (1,) * (trial_guide.ndim - 1)), trial_guide, guide)
+                guide = xp.where(
+                    accept.reshape((-1,) + (1,) * (trial_guide.ndim - 1)), trial_guide, guide
+                )
         moved = to_host(accepted)
-        return Walkers(r, s, log), Counts(int(moved.sum()), len(noise) * len(moved), int(bad.sum()), moved)
+        return Walkers(r, s, log), Counts(
+            int(moved.sum()), len(noise) * len(moved), int(bad.sum()), moved
+        )
 
 
 def tuned_step(step: float, accepted: int, tried: int, target: float | None, gain: float) -> float:
-    """The step size after one look at the acceptance: multiplied by exp(gain (acceptance - target)).
+    """The step size after one look at the acceptance: multiplied by exp(gain (acceptance -
+    target)).
 
     Only integers that all ranks share enter, so that all ranks tune alike.
     """
-    return step * math.exp(gain * (accepted / tried - target)) if tried and target is not None else step
+    return (
+        step * math.exp(gain * (accepted / tried - target))
+        if tried and target is not None
+        else step
+    )

@@ -9,9 +9,11 @@ from vmcnet.sampling.metropolis import Metropolis
 
 
 class OneParticle(Metropolis):
-    """r_i' = r_i + step xi for one particle i, drawn anew for every walker and move; n moves count as one step.
+    """r_i' = r_i + step xi for one particle i, drawn anew for every walker and move; n moves count
+    as one step.
 
-    Symmetric, so the proposal ratio is 1. Every move evaluates psi of all particles: a step costs n evaluations.
+    Symmetric, so the proposal ratio is 1. Every move evaluates psi of all particles: a step costs n
+    evaluations.
     """
 
     name = "one_particle"

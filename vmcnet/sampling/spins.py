@@ -15,13 +15,18 @@ SCANS, ACCEPTANCES = ("random", "systematic"), ("metropolis", "heat_bath")
 
 
 class SpinMetropolis:
-    """One step is a sweep: as many proposals as there are moves, each shared by the walkers of a block, accepted walker by walker.
+    """One step is a sweep: as many proposals as there are moves, each shared by the walkers of a
+    block, accepted walker by walker.
 
-    scan: moves drawn at random, or one after the other. acceptance, with p = |psi(s')/psi(s)|^2: metropolis min(1, p), heat_bath
-    p/(1 + p). Where p is near 1 Metropolis turns over almost every proposed spin, so that the parity of a walker's flips would stay that
-    of the sweep: the last proposal of every sweep is made with probability 1/2 only. Systematic sweeps would still be all but
+    scan: moves drawn at random, or one after the other. acceptance, with p = |psi(s')/psi(s)|^2:
+    metropolis min(1, p), heat_bath
+    p/(1 + p). Where p is near 1 Metropolis turns over almost every proposed spin, so that the
+    parity of a walker's flips would stay that
+    of the sweep: the last proposal of every sweep is made with probability 1/2 only. Systematic
+    sweeps would still be all but
     deterministic there, so they need heat_bath (ValueError otherwise).
-    N. Metropolis et al., J. Chem. Phys. 21, 1087 (1953); A. A. Barker, Aust. J. Phys. 18, 119 (1965).
+    N. Metropolis et al., J. Chem. Phys. 21, 1087 (1953); A. A. Barker, Aust. J. Phys. 18, 119
+    (1965).
     """
 
     name = "spins"
@@ -29,35 +34,52 @@ class SpinMetropolis:
 
     def __init__(self, moves: SpinMoves, scan: str = "random", acceptance: str = "metropolis"):
         if scan not in SCANS or acceptance not in ACCEPTANCES:
-            raise ValueError(f"scan {scan!r}, acceptance {acceptance!r}: expected scan one of {SCANS} and acceptance one of {ACCEPTANCES}")
+            raise ValueError(
+                f"scan {scan!r}, acceptance {acceptance!r}: expected scan one of {SCANS} and "
+                f"acceptance one of {ACCEPTANCES}"
+            )
         if (scan, acceptance) == ("systematic", "metropolis"):
-            raise ValueError("scan = 'systematic' with acceptance = 'metropolis' is deterministic where psi is flat: use acceptance = 'heat_bath'")
+            raise ValueError(
+                "scan = 'systematic' with acceptance = 'metropolis' is deterministic where psi is "
+                "flat: use acceptance = 'heat_bath'"
+            )
         self.moves, self.scan, self.acceptance = moves, scan, acceptance
 
     def check(self, wavefunction) -> None:
         """Any wavefunction can be sampled."""
 
     def plan(self, stream, steps: int, walkers: int):
-        """The moves proposed, (K,), and thresholds (K, W): a proposal is accepted if its threshold is below p."""
+        """The moves proposed, (K,), and thresholds (K, W): a proposal is accepted if its threshold
+        is below p.
+        """
         count = len(self.moves)
         total = steps * count
-        sequence = np.floor(stream.uniform((total,)) * count).astype(np.int64) if self.scan == "random" else np.arange(total) % count
+        sequence = (
+            np.floor(stream.uniform((total,)) * count).astype(np.int64)
+            if self.scan == "random"
+            else np.arange(total) % count
+        )
         u = stream.uniform((total, walkers))
         if self.acceptance == "heat_bath":
-            return sequence, u / (1.0 - u)                          # u < p/(1 + p)
-        last = u[count - 1:: count]
+            return sequence, u / (1.0 - u)  # u < p/(1 + p)
+        last = u[count - 1 :: count]
         last[...] = np.where(last < 0.5, 2.0 * last, np.inf)
         return sequence, u
 
-    def sample(self, walkers: Walkers, psi, step: float, steps: int, stream) -> tuple[Walkers, Counts]:
-        """`steps` sweeps of every walker, renewed for psi: through its tables where it has them, by log psi otherwise, with the same
+    def sample(
+        self, walkers: Walkers, psi, step: float, steps: int, stream
+    ) -> tuple[Walkers, Counts]:
+        """`steps` sweeps of every walker, renewed for psi: through its tables where it has them, by
+        log psi otherwise, with the same
         proposals and thresholds. `step` is not used: moves have no size.
         """
         xp = namespace(walkers.s)
         sequence, thresholds = self.plan(stream, steps, walkers.s.shape[0])
         if walkers.tables is not None:
             moved, bad = walkers.tables.sweep(self.moves, sequence, thresholds)
-            return replace(walkers, s=walkers.tables.spins()), Counts(int(moved.sum()), len(sequence) * len(moved), int(bad.sum()), moved)
+            return replace(walkers, s=walkers.tables.spins()), Counts(
+                int(moved.sum()), len(sequence) * len(moved), int(bad.sum()), moved
+            )
         limits = xp.log(xp.asarray(thresholds))
         s, log = walkers.s, walkers.log_psi
         accepted, bad = xp.zeros(s.shape[0], np.int64), xp.zeros(s.shape[0], np.int64)
@@ -72,7 +94,9 @@ class SpinMetropolis:
             s = xp.where(accept[:, None], trial, s)
             log = xp.where(accept, trial_log, log)
         moved = to_host(accepted)
-        return Walkers(walkers.r, s, log), Counts(int(moved.sum()), len(sequence) * len(moved), int(bad.sum()), moved)
+        return Walkers(walkers.r, s, log), Counts(
+            int(moved.sum()), len(sequence) * len(moved), int(bad.sum()), moved
+        )
 
 
 class SpinFlip(SpinMetropolis):
@@ -82,16 +106,24 @@ class SpinFlip(SpinMetropolis):
 
     def __init__(self, system, scan: str = "random", acceptance: str = "metropolis"):
         if system.magnetisation is not None:
-            raise ValueError(f"spin_flip changes the magnetisation, which this system fixes at {system.magnetisation}: use exchange")
+            raise ValueError(
+                "spin_flip changes the magnetisation, which this system fixes at "
+                f"{system.magnetisation}: use exchange"
+            )
         super().__init__(SpinMoves.flips(system.particles), scan, acceptance)
 
 
 class Exchange(SpinMetropolis):
-    """Exchanges of the two spins of a nearest-neighbour bond, for a sector of fixed magnetisation."""
+    """Exchanges of the two spins of a nearest-neighbour bond, for a sector of fixed
+    magnetisation.
+    """
 
     name = "exchange"
 
     def __init__(self, system, scan: str = "random", acceptance: str = "metropolis"):
         if system.magnetisation is None:
-            raise ValueError("exchange keeps the magnetisation of every walker, but this system has no fixed one: use spin_flip, or set magnetisation")
+            raise ValueError(
+                "exchange keeps the magnetisation of every walker, but this system has no fixed "
+                "one: use spin_flip, or set magnetisation"
+            )
         super().__init__(SpinMoves(system.lattice.shells[0]), scan, acceptance)

@@ -6,9 +6,11 @@ import numpy as np
 
 
 def integrated_time(x, c: float = 5.0) -> tuple[float, bool]:
-    """tau = 1 + 2 sum_t rho(t), up to the first window M >= c tau(M); (tau, whether the series has at least 50 tau).
+    """tau = 1 + 2 sum_t rho(t), up to the first window M >= c tau(M); (tau, whether the series has
+    at least 50 tau).
 
-    x (T,) or (T, chains). A. Sokal, Monte Carlo Methods in Statistical Mechanics (1997), sec. 3. White noise gives 1.
+    x (T,) or (T, chains). A. Sokal, Monte Carlo Methods in Statistical Mechanics (1997), sec. 3.
+    White noise gives 1.
     """
     x = np.asarray(x, dtype=np.float64)
     x = x[:, None] if x.ndim == 1 else x

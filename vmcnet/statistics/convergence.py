@@ -6,7 +6,8 @@ import numpy as np
 
 
 def split_rhat(means, m2s, n: int) -> float:
-    """Split R-hat from half-chain means and sums of squared deviations (2, M), n steps a half: sqrt(((n-1)/n W + B/n)/W).
+    """Split R-hat from half-chain means and sums of squared deviations (2, M), n steps a half:
+    sqrt(((n-1)/n W + B/n)/W).
 
     Gelman et al., Bayesian Data Analysis, 3rd ed., eq. 11.4.
     """

@@ -1,4 +1,6 @@
-"""Is a training running away? Judged from the energies that all ranks share, so that all judge alike."""
+"""Is a training running away? Judged from the energies that all ranks share, so that all judge
+alike.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ class DivergedError(RuntimeError):
 
 @dataclass
 class Trend:
-    """Exponential averages of <E> and of the standard deviation of E_L, and what they were where the energy was lowest.
+    """Exponential averages of <E> and of the standard deviation of E_L, and what they were where
+    the energy was lowest.
 
     Saved with every checkpoint: a resumed training judges as the undisturbed one does.
     """
@@ -27,14 +30,19 @@ class Trend:
     numbers = asdict
 
     def check(self, energy: float, variance: float, limit: float) -> None:
-        """Raise DivergedError if energy > low + limit * low_spread; limit 0: never. Else follow the energy.
+        """Raise DivergedError if energy > low + limit * low_spread; limit 0: never. Else follow the
+        energy.
 
-        The spread is that of single local energies, sqrt(W) times the error of the mean, and no less than 1e-6 |low|.
+        The spread is that of single local energies, sqrt(W) times the error of the mean, and no
+        less than 1e-6 |low|.
         """
         spread = math.sqrt(variance)
         allowed = limit * max(self.low_spread, FLOOR * max(1.0, abs(self.low)))
         if limit and energy - self.low > allowed:
-            raise DivergedError(f"the energy {energy:.6g} is more than {limit:g} standard deviations of E_L above the lowest so far, {self.low:.6g}")
+            raise DivergedError(
+                f"the energy {energy:.6g} is more than {limit:g} standard deviations of E_L above "
+                f"the lowest so far, {self.low:.6g}"
+            )
         if math.isnan(self.energy):
             self.energy, self.spread = energy, spread
         else:

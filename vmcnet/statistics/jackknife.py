@@ -6,9 +6,11 @@ import numpy as np
 
 
 def jackknife(function, *samples) -> tuple[float, float]:
-    """function(means) of independent samples (M,) each, and its error sqrt((M-1)/M sum_i (f_i - mean f)^2), f_i without sample i.
+    """function(means) of independent samples (M,) each, and its error sqrt((M-1)/M sum_i (f_i -
+    mean f)^2), f_i without sample i.
 
-    The value is corrected for its bias of order 1/M. B. Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), ch. 2 and 3.
+    The value is corrected for its bias of order 1/M. B. Efron, The Jackknife, the Bootstrap and
+    Other Resampling Plans (1982), ch. 2 and 3.
     """
     samples = [np.asarray(x, np.float64) for x in samples]
     m = len(samples[0])
@@ -16,4 +18,6 @@ def jackknife(function, *samples) -> tuple[float, float]:
         raise ValueError("jackknife needs at least 2 samples")
     whole = float(function(*[x.mean() for x in samples]))
     left = function(*[(x.sum() - x) / (m - 1) for x in samples])
-    return m * whole - (m - 1) * float(left.mean()), float(np.sqrt((m - 1) / m * ((left - left.mean()) ** 2).sum()))
+    return m * whole - (m - 1) * float(left.mean()), float(
+        np.sqrt((m - 1) / m * ((left - left.mean()) ** 2).sum())
+    )

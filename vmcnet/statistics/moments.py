@@ -37,13 +37,17 @@ def merge(a: Moments, b: Moments) -> Moments:
     if not b.count:
         return a
     n, delta = a.count + b.count, b.mean - a.mean
-    return Moments(n, a.mean + delta * (b.count / n), a.m2 + b.m2 + delta * delta * (a.count * b.count / n))
+    return Moments(
+        n, a.mean + delta * (b.count / n), a.m2 + b.m2 + delta * delta * (a.count * b.count / n)
+    )
 
 
 def merge_rows(counts, means, m2s) -> Moments:
-    """Merge the rows of B blocks, counts (B,), means and m2s (B, ...): neighbours first, then pairs of pairs, log2 B rounds of arrays.
+    """Merge the rows of B blocks, counts (B,), means and m2s (B, ...): neighbours first, then pairs
+    of pairs, log2 B rounds of arrays.
 
-    The tree depends on B alone, so that every rank gets the same bits, and 65 536 blocks take milliseconds. Every count must be above 0.
+    The tree depends on B alone, so that every rank gets the same bits, and 65 536 blocks take
+    milliseconds. Every count must be above 0.
     """
     means, m2s = np.asarray(means), np.asarray(m2s)
     n = np.asarray(counts, dtype=np.float64).reshape(-1, *[1] * (means.ndim - 1))
@@ -51,6 +55,13 @@ def merge_rows(counts, means, m2s) -> Moments:
         even = len(n) - len(n) % 2
         na, nb, a, b = n[0:even:2], n[1:even:2], means[0:even:2], means[1:even:2]
         total, delta = na + nb, b - a
-        merged = (total, a + delta * (nb / total), m2s[0:even:2] + m2s[1:even:2] + delta * delta * (na * nb / total))
-        n, means, m2s = (np.concatenate([new, old[even:]]) for new, old in zip(merged, (n, means, m2s), strict=True))
+        merged = (
+            total,
+            a + delta * (nb / total),
+            m2s[0:even:2] + m2s[1:even:2] + delta * delta * (na * nb / total),
+        )
+        n, means, m2s = (
+            np.concatenate([new, old[even:]])
+            for new, old in zip(merged, (n, means, m2s), strict=True)
+        )
     return Moments(float(n.ravel()[0]), means[0], m2s[0])

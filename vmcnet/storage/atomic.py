@@ -1,4 +1,6 @@
-"""Files that are always whole: written aside, flushed to disk, renamed; the file before the last; and the lock of a run."""
+"""Files that are always whole: written aside, flushed to disk, renamed; the file before the last;
+and the lock of a run.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ def previous_path(path: Path) -> Path:
 def replace_file(path: Path, *parts: bytes) -> None:
     """The parts, joined, beside `path`; fsync, rename over it, fsync of the folder.
 
-    The final name never holds a partial file, and what was there stays until the new one is on disk. Raises FileProblem when the folder
+    The final name never holds a partial file, and what was there stays until the new one is on
+    disk. Raises FileProblem when the folder
     or disk refuses.
     """
     temporary = path.with_name(path.name + ".partial")
@@ -43,14 +46,19 @@ def replace_file(path: Path, *parts: bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         try:
-            temporary.unlink(missing_ok=True)        # gives a full disk its space back
+            temporary.unlink(missing_ok=True)  # gives a full disk its space back
         except OSError:
             pass
-        raise FileProblem(f"{path}: cannot be written ({error.strerror}); the file on disk is the last complete one") from error
+        raise FileProblem(
+            f"{path}: cannot be written ({error.strerror}); the file on disk is the last complete "
+            "one"
+        ) from error
 
 
 def keep(path: Path, kept: Path) -> None:
-    """The file at `path` under a second name, by a hard link or, where the file system has none, by a copy; never a moment without either."""
+    """The file at `path` under a second name, by a hard link or, where the file system has none, by
+    a copy; never a moment without either.
+    """
     aside = path.with_name(path.name + ".link")
     try:
         aside.unlink(missing_ok=True)
@@ -74,25 +82,42 @@ class RunLock:
         try:
             self._handle = open(self.path, "a+")
         except OSError as error:
-            raise FileProblem(f"{self.path}: cannot be opened ({error.strerror}): choose a writable --output") from error
+            raise FileProblem(
+                f"{self.path}: cannot be opened ({error.strerror}): choose a writable --output"
+            ) from error
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._handle.seek(0)
             holder = self._handle.read().strip()
             self._handle.close()
-            raise FileProblem(f"{run}: another run is writing it ({_holder(holder)}); wait for it or choose another --output") from None
+            raise FileProblem(
+                f"{run}: another run is writing it ({_holder(holder)}); wait for it or choose "
+                "another --output"
+            ) from None
         try:
             self._handle.truncate(0)
-            self._handle.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "job": os.environ.get("SLURM_JOB_ID", "")}))
+            self._handle.write(
+                json.dumps(
+                    {
+                        "host": socket.gethostname(),
+                        "pid": os.getpid(),
+                        "job": os.environ.get("SLURM_JOB_ID", ""),
+                    }
+                )
+            )
             self._handle.flush()
         except OSError as error:
-            raise FileProblem(f"{self.path}: cannot be written ({error.strerror}): choose another --output") from error
+            raise FileProblem(
+                f"{self.path}: cannot be written ({error.strerror}): choose another --output"
+            ) from error
 
     def release(self) -> None:
         try:
             self._handle.close()
-        except OSError:                              # a full disk: the name of the holder is lost, the lock is free all the same
+        except (
+            OSError
+        ):  # a full disk: the name of the holder is lost, the lock is free all the same
             pass
 
 

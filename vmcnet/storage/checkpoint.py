@@ -23,16 +23,24 @@ class Checkpoint:
 
     def group(self, name: str) -> dict:
         """The arrays whose names begin with `name`/, without it."""
-        return {k.removeprefix(f"{name}/"): v for k, v in self.arrays.items() if k.startswith(f"{name}/")}
+        return {
+            k.removeprefix(f"{name}/"): v
+            for k, v in self.arrays.items()
+            if k.startswith(f"{name}/")
+        }
 
 
 def checkpoint_path(run: Path, kind: str = "checkpoint") -> Path:
-    """run.h5 -> run.checkpoint.h5 (training) or run.evaluation.h5 (an evaluation that has not ended)."""
+    """run.h5 -> run.checkpoint.h5 (training) or run.evaluation.h5 (an evaluation that has not
+    ended).
+    """
     return run.with_name(f"{run.stem}.{kind}{run.suffix}")
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write aside and rename; the checkpoint that was there becomes the previous one, and a complete one exists at any moment."""
+    """Write aside and rename; the checkpoint that was there becomes the previous one, and a
+    complete one exists at any moment.
+    """
 
     def write(file):
         file.attrs["schema"] = SCHEMA
@@ -47,14 +55,27 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Raises FileProblem naming the file, and the previous checkpoint where there is one, unless every byte is as written."""
+    """Raises FileProblem naming the file, and the previous checkpoint where there is one, unless
+    every byte is as written.
+    """
     previous = previous_path(path)
-    offer = f"; the previous checkpoint {previous} can be used with: vmcnet resume --previous" if previous.exists() else ""
+    offer = (
+        f"; the previous checkpoint {previous} can be used with: vmcnet resume --previous"
+        if previous.exists()
+        else ""
+    )
     if not path.exists():
         raise FileProblem(f"{path}: no such checkpoint{offer}")
     with open_sealed(path, "checkpoint", offer) as file:
         check_schema(path, "checkpoint", file, SCHEMA)
         arrays: dict = {}
-        file.visititems(lambda name, item: arrays.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
-        numbers = {name: value.item() if isinstance(value, np.generic) else value for name, value in file.attrs.items()}
+        file.visititems(
+            lambda name, item: (
+                arrays.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None
+            )
+        )
+        numbers = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in file.attrs.items()
+        }
     return Checkpoint(arrays, numbers)

@@ -1,4 +1,6 @@
-"""The run file: series, evaluations and where they come from, readable with plain h5py at any moment."""
+"""The run file: series, evaluations and where they come from, readable with plain h5py at any
+moment.
+"""
 
 from __future__ import annotations
 
@@ -18,35 +20,59 @@ from vmcnet.storage.sealed import check_schema, open_sealed, write_sealed
 from vmcnet.version import VERSION
 
 SCHEMA = 1
-INTERVAL, SHARE = 10.0, 0.01         # rewrite at most every 10 s, and at most 1 % of the time
+INTERVAL, SHARE = 10.0, 0.01  # rewrite at most every 10 s, and at most 1 % of the time
 
 
 def conditions(threads: int) -> dict:
-    """What the bits of a run depend on besides the job: processor type, what numba compiles for, library versions, BLAS and its threads."""
+    """What the bits of a run depend on besides the job: processor type, what numba compiles for,
+    library versions, BLAS and its threads.
+    """
     from importlib.metadata import version
 
     import numba.core.registry
-    import scipy.linalg  # noqa: F401  (numba and the natural gradients load its BLAS sooner or later; listed, it must be there from the start)
+
+    # numba and the natural gradients load its BLAS sooner or later: listed from the start.
+    import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_info
 
     processor = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        processor = next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         pass
-    blas = sorted({f"{p['internal_api']} {p['version']} {p.get('architecture', '')}".strip() for p in threadpool_info() if p["user_api"] == "blas"})
+    blas = sorted(
+        {
+            f"{p['internal_api']} {p['version']} {p.get('architecture', '')}".strip()
+            for p in threadpool_info()
+            if p["user_api"] == "blas"
+        }
+    )
     target = numba.core.registry.cpu_target.target_context.codegen().magic_tuple()[1]
     return {
-        "processor": processor, "target": f"{target} {numba.config.CPU_FEATURES or ''}".strip(), "python": platform.python_version(),
-        "numpy": np.__version__, "numba": version("numba"), "h5py": h5py.__version__, "blas": "; ".join(blas), "threads": threads,
+        "processor": processor,
+        "target": f"{target} {numba.config.CPU_FEATURES or ''}".strip(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "numba": version("numba"),
+        "h5py": h5py.__version__,
+        "blas": "; ".join(blas),
+        "threads": threads,
     }
 
 
 def git_revision() -> str:
     try:
         folder = Path(__file__).parent
-        done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=folder, capture_output=True, text=True, timeout=5)
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=5,
+        )
         return done.stdout.strip() if done.returncode == 0 else ""
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -58,7 +84,10 @@ class RunFile:
     def __init__(self, path: Path, attributes: dict):
         self.path, self.attributes = Path(path), attributes
         self.training: dict[str, array] = {}
-        self.rollbacks: dict[str, list] = {}     # one entry each: iteration reached, iteration gone back to, factor of the step since then
+        self.rollbacks: dict[
+            str, list
+            # one entry each: iteration reached, iteration gone back to, factor of the step since then
+        ] = {}
         self.parameters: dict[str, np.ndarray] = {}
         self.evaluations: dict[int, dict] = {}
         self._last, self._cost = 0.0, 0.0
@@ -66,15 +95,26 @@ class RunFile:
     @classmethod
     def create(cls, path: Path, job_text: str, seed: int, ranks: int, threads: int) -> RunFile:
         """An empty run; `run` is a random name that its checkpoints carry too."""
-        return cls(path, {
-            "run": os.urandom(8).hex(), "schema": SCHEMA, "vmcnet": VERSION, "job": job_text, "seed": seed, "ranks": ranks, "host": socket.gethostname(),
-            "git": git_revision(), "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            **{f"condition_{k}": v for k, v in conditions(threads).items()},
-        })
+        return cls(
+            path,
+            {
+                "run": os.urandom(8).hex(),
+                "schema": SCHEMA,
+                "vmcnet": VERSION,
+                "job": job_text,
+                "seed": seed,
+                "ranks": ranks,
+                "host": socket.gethostname(),
+                "git": git_revision(),
+                "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                **{f"condition_{k}": v for k, v in conditions(threads).items()},
+            },
+        )
 
     @classmethod
     def open(cls, path: Path, or_previous=False) -> RunFile:
-        """Read a run file; raises FileProblem naming it when it is missing, damaged or of another schema.
+        """Read a run file; raises FileProblem naming it when it is missing, damaged or of another
+        schema.
 
         With `or_previous` the previous one takes the place of one that is damaged.
         """
@@ -89,14 +129,21 @@ class RunFile:
                 return self
         if not path.exists():
             raise FileProblem(f"{path}: no such run file; vmcnet run job.toml makes one")
-        offer = f"; the previous one {previous} can be used with: vmcnet resume --previous" if previous.exists() else ""
+        offer = (
+            f"; the previous one {previous} can be used with: vmcnet resume --previous"
+            if previous.exists()
+            else ""
+        )
         with open_sealed(path, "run file", offer) as file:
             check_schema(path, "run file", file, SCHEMA)
-            self = cls(path, {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()})
+            self = cls(
+                path,
+                {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()},
+            )
             self.training = {k: array("d", v) for k, v in _tree(file["training"]).items()}
             self.rollbacks = {k: v.tolist() for k, v in _tree(file["rollbacks"]).items()}
             self.parameters = _tree(file["parameters"])
-            for number, group in (file["evaluation"].items() if "evaluation" in file else ()):
+            for number, group in file["evaluation"].items() if "evaluation" in file else ():
                 self.evaluations[int(number)] = {**_tree(group), "attributes": dict(group.attrs)}
         return self
 
@@ -111,12 +158,17 @@ class RunFile:
     def cut(self, rows: int, rollbacks: int) -> None:
         """Drop what is beyond the checkpoint: it is computed again, to the same bits."""
         if self.rows < rows:
-            raise FileProblem(f"{self.path}: {self.rows} training rows, but the checkpoint stands at {rows}: the two do not belong together")
+            raise FileProblem(
+                f"{self.path}: {self.rows} training rows, but the checkpoint stands at {rows}: the "
+                "two do not belong together"
+            )
         self.training = {name: values[:rows] for name, values in self.training.items()}
         self.rollbacks = {name: values[:rollbacks] for name, values in self.rollbacks.items()}
 
     def write(self, force: bool = True, keep_old: bool = True) -> None:
-        """Rewrite the file, and keep the one before; without `force` only where that costs little, and without keeping, as without `keep_old`."""
+        """Rewrite the file, and keep the one before; without `force` only where that costs little,
+        and without keeping, as without `keep_old`.
+        """
         now = time.monotonic()
         if not force and now - self._last < max(INTERVAL, self._cost / SHARE):
             return
@@ -149,7 +201,11 @@ class RunFile:
 
 def _tree(group) -> dict:
     out: dict = {}
-    group.visititems(lambda name, item: out.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
+    group.visititems(
+        lambda name, item: (
+            out.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None
+        )
+    )
     return out
 
 
@@ -158,6 +214,8 @@ def writable(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileProblem(f"{path.parent}: cannot be created ({error}): choose another --output") from error
+        raise FileProblem(
+            f"{path.parent}: cannot be created ({error}): choose another --output"
+        ) from error
     if not os.access(path.parent, os.W_OK):
         raise FileProblem(f"{path.parent}: not writable: choose another --output")

@@ -2,9 +2,20 @@
 
 from vmcnet.systems.base import System
 from vmcnet.systems.bosons import TrappedBosons
-from vmcnet.systems.external import DoubleWell, Particles
 from vmcnet.systems.classical import ClassicalIsing, Potts
+from vmcnet.systems.external import DoubleWell, Particles
 from vmcnet.systems.quantum_dot import QuantumDot
 from vmcnet.systems.spin_lattice import Heisenberg, SpinLattice, TransverseIsing
 
-__all__ = ["ClassicalIsing", "DoubleWell", "Heisenberg", "Particles", "Potts", "QuantumDot", "SpinLattice", "System", "TransverseIsing", "TrappedBosons"]
+__all__ = [
+    "ClassicalIsing",
+    "DoubleWell",
+    "Heisenberg",
+    "Particles",
+    "Potts",
+    "QuantumDot",
+    "SpinLattice",
+    "System",
+    "TransverseIsing",
+    "TrappedBosons",
+]

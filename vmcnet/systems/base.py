@@ -10,8 +10,10 @@ from vmcnet.walkers import Walkers
 class System:
     """Particles in space: which Hamiltonian terms, which units, what is known exactly.
 
-    A subclass sets particles, dimensions, spins (n,) int8, length (unit of the ground state's extent), units, `terms`
-    (name -> Term with local(walkers, psi) -> (W,)) and `reference` (energy, source) or None; `core` where psi must vanish: pairs of
+    A subclass sets particles, dimensions, spins (n,) int8, length (unit of the ground state's
+    extent), units, `terms`
+    (name -> Term with local(walkers, psi) -> (W,)) and `reference` (energy, source) or None; `core`
+    where psi must vanish: pairs of
     particles closer than this.
     """
 
@@ -22,9 +24,9 @@ class System:
     units: str
     terms: dict
     reference: tuple[float, str] | None = None
-    observables = None            # or an object with measure(s) -> {name: (W, K)}, for evaluations
+    observables = None  # or an object with measure(s) -> {name: (W, K)}, for evaluations
     core: float = 0.0
-    anisotropy: float = 1.0             # of the trap: omega_z/omega
+    anisotropy: float = 1.0  # of the trap: omega_z/omega
 
     def start(self, stream, walkers: int) -> Walkers:
         """Walkers to start from: coordinates are independent normals of the trap's ground state."""
@@ -41,7 +43,8 @@ class System:
         return "coordinates" if self.dimensions else "spins"
 
     def derived(self, mean: dict, square: dict) -> dict:
-        """Quantities that follow from an evaluation: name -> (value, error). mean, square: of every term, the time averages (W,) of each
+        """Quantities that follow from an evaluation: name -> (value, error). mean, square: of every
+        term, the time averages (W,) of each
         walker, the square about the common mean.
         """
         return {}

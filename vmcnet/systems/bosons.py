@@ -13,15 +13,25 @@ TRIES = 1000
 
 
 class TrappedBosons(System):
-    """H = sum_i (-1/2 lap_i + 1/2 omega^2 (x_i^2 + y_i^2) + 1/2 omega_z^2 z_i^2), z the last axis; energies in hbar/(mass length^2).
+    """H = sum_i (-1/2 lap_i + 1/2 omega^2 (x_i^2 + y_i^2) + 1/2 omega_z^2 z_i^2), z the last axis;
+    energies in hbar/(mass length^2).
 
-    omega_z: omega (a spherical trap) unless given. diameter > 0: hard spheres, infinite repulsion where r_ij <= diameter; H has no term for
-    it, but psi must be 0 there. Exact: the ideal gas, E0 = n ((d - 1) omega + omega_z)/2. Raises ValueError for arguments out of range.
+    omega_z: omega (a spherical trap) unless given. diameter > 0: hard spheres, infinite repulsion
+    where r_ij <= diameter; H has no term for
+    it, but psi must be 0 there. Exact: the ideal gas, E0 = n ((d - 1) omega + omega_z)/2. Raises
+    ValueError for arguments out of range.
     """
 
     units = "hbar omega_0"
 
-    def __init__(self, particles: int, omega: float = 1.0, dimensions: int = 3, omega_z: float | None = None, diameter: float = 0.0):
+    def __init__(
+        self,
+        particles: int,
+        omega: float = 1.0,
+        dimensions: int = 3,
+        omega_z: float | None = None,
+        diameter: float = 0.0,
+    ):
         if particles < 1:
             raise ValueError(f"TrappedBosons needs at least 1 particle, got {particles}")
         if dimensions not in (1, 2, 3):
@@ -29,11 +39,24 @@ class TrappedBosons(System):
         if not omega > 0:
             raise ValueError(f"TrappedBosons omega must be above 0, got {omega}")
         if omega_z is not None and (not omega_z > 0 or dimensions == 1):
-            raise ValueError(f"TrappedBosons omega_z must be above 0, in 2 or 3 dimensions; got {omega_z} in {dimensions}")
+            raise ValueError(
+                f"TrappedBosons omega_z must be above 0, in 2 or 3 dimensions; got {omega_z} in "
+                f"{dimensions}"
+            )
         if not diameter >= 0 or (diameter and particles < 2):
-            raise ValueError(f"TrappedBosons diameter must be at least 0, and 0 for one particle; got {diameter} for {particles}")
-        self.particles, self.dimensions, self.omega, self.core = particles, dimensions, omega, float(diameter)
-        self.frequencies = np.array([omega] * (dimensions - 1) + [omega if omega_z is None else omega_z])
+            raise ValueError(
+                "TrappedBosons diameter must be at least 0, and 0 for one particle; got "
+                f"{diameter} for {particles}"
+            )
+        self.particles, self.dimensions, self.omega, self.core = (
+            particles,
+            dimensions,
+            omega,
+            float(diameter),
+        )
+        self.frequencies = np.array(
+            [omega] * (dimensions - 1) + [omega if omega_z is None else omega_z]
+        )
         self.anisotropy = float(self.frequencies[-1] / omega)
         self.spins = np.ones(particles, np.int8)
         self.length = 1.0 / np.sqrt(omega)
@@ -42,25 +65,39 @@ class TrappedBosons(System):
             self.reference = (0.5 * particles * float(self.frequencies.sum()), "exact: ideal gas")
 
     def start(self, stream, walkers):
-        """Particles one by one from the trap's ground state, each drawn again where it would touch one placed before."""
+        """Particles one by one from the trap's ground state, each drawn again where it would touch
+        one placed before.
+        """
         width = 1.0 / np.sqrt(2.0 * self.frequencies)
         if not self.core:
-            return Walkers(width * stream.normal((walkers, self.particles, self.dimensions)), self.labels(walkers))
+            return Walkers(
+                width * stream.normal((walkers, self.particles, self.dimensions)),
+                self.labels(walkers),
+            )
         r = np.empty((walkers, self.particles, self.dimensions))
         for i in range(self.particles):
             touching = np.ones(walkers, bool)
             for _ in range(TRIES):
-                r[:, i] = np.where(touching[:, None], width * stream.normal((walkers, self.dimensions)), r[:, i])
-                apart = r[:, :i] - r[:, i: i + 1]
+                r[:, i] = np.where(
+                    touching[:, None], width * stream.normal((walkers, self.dimensions)), r[:, i]
+                )
+                apart = r[:, :i] - r[:, i : i + 1]
                 touching = ((apart * apart).sum(axis=-1) <= self.core**2).any(axis=1)
                 if not touching.any():
                     break
             else:
-                raise ValueError(f"TrappedBosons: no place for particle {i + 1} of {self.particles} with spheres of diameter {self.core}: "
-                                 "fewer or smaller spheres")
+                raise ValueError(
+                    f"TrappedBosons: no place for particle {i + 1} of {self.particles} with "
+                    f"spheres of diameter {self.core}: "
+                    "fewer or smaller spheres"
+                )
         return Walkers(r, self.labels(walkers))
 
     def describe(self):
-        shape = "spherical" if self.anisotropy == 1.0 else f"elliptical (omega_z/omega = {self.anisotropy:.4g})"
+        shape = (
+            "spherical"
+            if self.anisotropy == 1.0
+            else f"elliptical (omega_z/omega = {self.anisotropy:.4g})"
+        )
         kind = f"hard-sphere bosons of diameter {self.core:g}" if self.core else "ideal bosons"
         return f"{self.particles} {kind}, {shape} trap in {self.dimensions} dimensions"

@@ -14,17 +14,18 @@ from vmcnet.systems.spin_lattice import SpinLattice, lattice_of
 from vmcnet.systems.torus import torus_thermodynamics
 from vmcnet.walkers import Walkers
 
-LARGEST_WEIGHT = 600.0          # exponents that a product of Boltzmann factors may reach
+LARGEST_WEIGHT = 600.0  # exponents that a product of Boltzmann factors may reach
 
 
 class ClassicalLattice(SpinLattice):
     """E(s) = sum_bonds pair(s_i, s_j) + sum_i single(s_i) at temperature T; k_B = 1.
 
-    A subclass sets labels (the values of a site), pair (q, q), single (q,) and calls _thermal. Walkers start at random (T = infinity).
+    A subclass sets labels (the values of a site), pair (q, q), single (q,) and calls _thermal.
+    Walkers start at random (T = infinity).
     The terms magnetisation, m2 and m4 are measured, but are no energy.
     """
 
-    observables = None          # moments of the magnetisation are terms and derived quantities here
+    observables = None  # moments of the magnetisation are terms and derived quantities here
 
     units = "J"
 
@@ -34,10 +35,18 @@ class ClassicalLattice(SpinLattice):
         self._spins(lattice)
         self.temperature, self.labels_of_site = float(temperature), tuple(labels)
         self.neighbours = _neighbours(lattice)
-        reach = (np.abs(self.pair).max() * self.neighbours.shape[1] + np.abs(self.single).max()) / temperature
+        reach = (
+            np.abs(self.pair).max() * self.neighbours.shape[1] + np.abs(self.single).max()
+        ) / temperature
         if reach > LARGEST_WEIGHT:
-            raise ValueError(f"temperature = {temperature} is too low: Boltzmann factors of exp({reach:.0f}) overflow")
-        moments = {name: OrderMoment(power, labels) for name, power in (("magnetisation", 1), ("m2", 2), ("m4", 4))}
+            raise ValueError(
+                f"temperature = {temperature} is too low: Boltzmann factors of exp({reach:.0f}) "
+                "overflow"
+            )
+        moments = {
+            name: OrderMoment(power, labels)
+            for name, power in (("magnetisation", 1), ("m2", 2), ("m4", 4))
+        }
         self._energy_terms = energy_terms
         self.terms = {**energy_terms, **moments}
 
@@ -48,7 +57,9 @@ class ClassicalLattice(SpinLattice):
     def start(self, stream, walkers):
         q = len(self.labels_of_site)
         colours = np.floor(stream.uniform((walkers, self.particles)) * q).astype(np.int64)
-        return Walkers(np.zeros((walkers, self.particles, 0)), np.array(self.labels_of_site, np.int8)[colours])
+        return Walkers(
+            np.zeros((walkers, self.particles, 0)), np.array(self.labels_of_site, np.int8)[colours]
+        )
 
     def energy(self, s) -> np.ndarray:
         """E (W,) of the labels s (W, n)."""
@@ -56,21 +67,30 @@ class ClassicalLattice(SpinLattice):
         return sum(term.local(walkers, None) for term in self._energy_terms.values())
 
     def derived(self, mean: dict, square: dict) -> dict:
-        """Heat capacity and, a site, energy; Binder cumulant 1 - <m4>/(3 <m2>^2): name -> (value, jackknife error), from walkers' time
+        """Heat capacity and, a site, energy; Binder cumulant 1 - <m4>/(3 <m2>^2): name -> (value,
+        jackknife error), from walkers' time
         averages (W,) of every term and of the energy's square about their common mean.
         """
         n, t = self.particles, self.temperature
         e = mean["energy"] - mean["energy"].mean()
         return {
             "energy a site": jackknife(lambda x: x / n, mean["energy"]),
-            "heat capacity a site": jackknife(lambda x, xx: (xx - x * x) / (n * t * t), e, square["energy"]),
-            "Binder cumulant": jackknife(lambda m2, m4: 1.0 - m4 / (3.0 * m2 * m2), mean["m2"], mean["m4"]),
+            "heat capacity a site": jackknife(
+                lambda x, xx: (xx - x * x) / (n * t * t), e, square["energy"]
+            ),
+            "Binder cumulant": jackknife(
+                lambda m2, m4: 1.0 - m4 / (3.0 * m2 * m2), mean["m2"], mean["m4"]
+            ),
         }
 
     def enumerated(self):
-        """All states (q^n, n) and their exact probabilities exp(-E/T)/Z; ValueError above 2^20 states."""
+        """All states (q^n, n) and their exact probabilities exp(-E/T)/Z; ValueError above 2^20
+        states.
+        """
         if len(self.labels_of_site) ** self.particles > 2**20:
-            raise ValueError(f"{len(self.labels_of_site)}^{self.particles} states are too many to enumerate")
+            raise ValueError(
+                f"{len(self.labels_of_site)}^{self.particles} states are too many to enumerate"
+            )
         s = np.array(list(product(self.labels_of_site, repeat=self.particles)), np.int8)
         energy = self.energy(s)
         p = np.exp(-(energy - energy.min()) / self.temperature)
@@ -81,29 +101,66 @@ class ClassicalLattice(SpinLattice):
 
 
 class ClassicalIsing(ClassicalLattice):
-    """E = -J sum_<ij> s_i s_j - h sum_i s_i, s = +-1. Without field the periodic square lattice is known exactly (Kaufman)."""
+    """E = -J sum_<ij> s_i s_j - h sum_i s_i, s = +-1. Without field the periodic square lattice is
+    known exactly (Kaufman).
+    """
 
-    def __init__(self, extent=None, temperature: float = 2.0, coupling: float = 1.0, field: float = 0.0, periodic: bool = True, sites=None, edges=None):
+    def __init__(
+        self,
+        extent=None,
+        temperature: float = 2.0,
+        coupling: float = 1.0,
+        field: float = 0.0,
+        periodic: bool = True,
+        sites=None,
+        edges=None,
+    ):
         lattice = lattice_of(extent, periodic, sites, edges)
-        self.pair, self.single = -coupling * np.array([[1.0, -1.0], [-1.0, 1.0]]), -field * np.array([-1.0, 1.0])
+        self.pair, self.single = (
+            -coupling * np.array([[1.0, -1.0], [-1.0, 1.0]]),
+            -field * np.array([-1.0, 1.0]),
+        )
         terms = {"coupling": Diagonal(-coupling, lattice.shells[0])}
         if field:
             terms["field"] = LongitudinalField(-field)
         self._thermal(lattice, temperature, (-1, 1), terms)
-        if isinstance(lattice, Hypercubic) and lattice.dimensions == 2 and lattice.periodic and not field and coupling > 0:
+        if (
+            isinstance(lattice, Hypercubic)
+            and lattice.dimensions == 2
+            and lattice.periodic
+            and not field
+            and coupling > 0
+        ):
             energy, heat = torus_thermodynamics(*lattice.extent, temperature / coupling)
-            self.reference = (coupling * energy, f"exact: Kaufman; heat capacity a site {heat / lattice.sites:.9f}")
+            self.reference = (
+                coupling * energy,
+                f"exact: Kaufman; heat capacity a site {heat / lattice.sites:.9f}",
+            )
 
 
 class Potts(ClassicalLattice):
     """E = -J sum_<ij> delta(s_i, s_j), s = 0 .. q - 1."""
 
-    def __init__(self, extent=None, states: int = 3, temperature: float = 1.0, coupling: float = 1.0, periodic: bool = True, sites=None, edges=None):
+    def __init__(
+        self,
+        extent=None,
+        states: int = 3,
+        temperature: float = 1.0,
+        coupling: float = 1.0,
+        periodic: bool = True,
+        sites=None,
+        edges=None,
+    ):
         if not 2 <= states <= 127:
             raise ValueError(f"Potts states = {states}: expected 2 to 127")
         lattice = lattice_of(extent, periodic, sites, edges)
         self.pair, self.single = -coupling * np.eye(states), np.zeros(states)
-        self._thermal(lattice, temperature, range(states), {"coupling": PottsBonds(-coupling, lattice.shells[0])})
+        self._thermal(
+            lattice,
+            temperature,
+            range(states),
+            {"coupling": PottsBonds(-coupling, lattice.shells[0])},
+        )
 
 
 def _neighbours(lattice) -> np.ndarray:

@@ -13,7 +13,9 @@ LARGEST = 22
 
 @dataclass(frozen=True)
 class GroundState:
-    """energy; configurations s (D, n) int8; vector (D,) with sum v^2 = 1, its largest entry positive."""
+    """energy; configurations s (D, n) int8; vector (D,) with sum v^2 = 1, its largest entry
+    positive.
+    """
 
     energy: float
     s: np.ndarray
@@ -21,7 +23,9 @@ class GroundState:
 
 
 def configurations(system) -> np.ndarray:
-    """All configurations of the system's space or sector, (D, n) int8, in the order of the binary numbers (bit n-1-i set: s_i = +1)."""
+    """All configurations of the system's space or sector, (D, n) int8, in the order of the binary
+    numbers (bit n-1-i set: s_i = +1).
+    """
     n = system.particles
     if n > LARGEST:
         raise ValueError(f"exact diagonalisation of {n} spins: at most {LARGEST}")
@@ -31,7 +35,9 @@ def configurations(system) -> np.ndarray:
 
 
 def matrix(system):
-    """The Hamiltonian (D, D) of a spin lattice in the basis of `configurations`, a scipy.sparse CSR matrix, from the system's own terms."""
+    """The Hamiltonian (D, D) of a spin lattice in the basis of `configurations`, a scipy.sparse CSR
+    matrix, from the system's own terms.
+    """
     from scipy.sparse import coo_matrix, diags
 
     s = configurations(system)
@@ -48,7 +54,10 @@ def matrix(system):
                 rows.append(acts)
                 columns.append(np.searchsorted(codes, target))
                 values.append(np.full(len(acts), element))
-            part = coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), (size, size)).tocsr()
+            part = coo_matrix(
+                (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
+                (size, size),
+            ).tocsr()
         else:
             part = diags(term.local(walkers, None)).tocsr()
         total = part if total is None else total + part
@@ -63,6 +72,12 @@ def ground_state(system) -> GroundState:
     if h.shape[0] <= 600:
         levels, vectors = np.linalg.eigh(h.toarray())
     else:
-        levels, vectors = eigsh(h, 1, which="SA", tol=1e-12, v0=np.ones(h.shape[0]) + 1e-3 * np.sin(np.arange(h.shape[0])))
+        levels, vectors = eigsh(
+            h,
+            1,
+            which="SA",
+            tol=1e-12,
+            v0=np.ones(h.shape[0]) + 1e-3 * np.sin(np.arange(h.shape[0])),
+        )
     vector = vectors[:, 0]
     return GroundState(float(levels[0]), s, vector * np.sign(vector[np.abs(vector).argmax()]))

@@ -1,4 +1,6 @@
-"""Exact energies from equations in one variable: two electrons in a parabolic trap, one particle on a line."""
+"""Exact energies from equations in one variable: two electrons in a parabolic trap, one particle on
+a line.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ import numpy as np
 
 
 def chebyshev(points: int):
-    """Chebyshev points x in [1, -1] and the matrix of differentiation on them (Trefethen, Spectral Methods in MATLAB, ch. 6)."""
+    """Chebyshev points x in [1, -1] and the matrix of differentiation on them (Trefethen, Spectral
+    Methods in MATLAB, ch. 6).
+    """
     x = np.cos(np.pi * np.arange(points + 1) / points)
     c = np.where(np.arange(points + 1) % points == 0, 2.0, 1.0) * (-1.0) ** np.arange(points + 1)
     difference = x[:, None] - x[None, :] + np.eye(points + 1)
@@ -14,22 +18,31 @@ def chebyshev(points: int):
     return x, matrix - np.diag(matrix.sum(axis=1))
 
 
-def two_electron_energy(omega: float, dimensions: int, coupling: float = 1.0, softening: float = 0.0, points: int = 120) -> float:
-    """Ground-state energy (hartree) of two electrons, singlet, in d dimensions: centre of mass d omega/2 plus relative.
+def two_electron_energy(
+    omega: float, dimensions: int, coupling: float = 1.0, softening: float = 0.0, points: int = 120
+) -> float:
+    """Ground-state energy (hartree) of two electrons, singlet, in d dimensions: centre of mass d
+    omega/2 plus relative.
 
-    Relative motion, mass 1/2: -(R'' + (d-1) R'/r) + (omega^2 r^2/4 + coupling/sqrt(r^2 + softening^2)) R = E R, times r, by
-    Chebyshev collocation on [0, r_max]; the row r = 0 is Kato's cusp condition, without slope for a soft repulsion. M. Taut, Phys. Rev. A 48, 3561 (1993), eq. 8.
+    Relative motion, mass 1/2: -(R'' + (d-1) R'/r) + (omega^2 r^2/4 + coupling/sqrt(r^2 +
+    softening^2)) R = E R, times r, by
+    Chebyshev collocation on [0, r_max]; the row r = 0 is Kato's cusp condition, without slope for a
+    soft repulsion. M. Taut, Phys. Rev. A 48, 3561 (1993), eq. 8.
     """
     if dimensions < 2 and not softening:
-        raise ValueError("two_electron_energy needs 2 or 3 dimensions: the bare 1/|x| is singular in 1")
+        raise ValueError(
+            "two_electron_energy needs 2 or 3 dimensions: the bare 1/|x| is singular in 1"
+        )
     equilibrium = (2.0 * coupling / omega**2) ** (1.0 / 3.0)
     r_max = equilibrium + 10.0 / np.sqrt(omega)
     x, d1 = chebyshev(points)
     r, d1 = 0.5 * r_max * (x + 1.0), d1 * 2.0 / r_max
-    operator = -(np.diag(r) @ d1 @ d1 + (dimensions - 1) * d1) + np.diag(0.25 * omega**2 * r**3 + coupling * (r / np.hypot(r, softening) if softening else 1.0))
+    operator = -(np.diag(r) @ d1 @ d1 + (dimensions - 1) * d1) + np.diag(
+        0.25 * omega**2 * r**3 + coupling * (r / np.hypot(r, softening) if softening else 1.0)
+    )
     if dimensions == 1:
-        operator[points] = d1[points]                          # the even solution
-    inner = slice(1, points)                                   # without r_max (R = 0) and r = 0 (no energy in its row)
+        operator[points] = d1[points]  # the even solution
+    inner = slice(1, points)  # without r_max (R = 0) and r = 0 (no energy in its row)
     contact = -operator[points, inner] / operator[points, points]
     reduced = (operator[inner, inner] + np.outer(operator[inner, points], contact)) / r[inner, None]
     levels = np.linalg.eigvals(reduced)
@@ -38,7 +51,9 @@ def two_electron_energy(omega: float, dimensions: int, coupling: float = 1.0, so
 
 
 def line_energy(potential, extent: float, points: int = 160) -> float:
-    """Lowest eigenvalue of -(1/2) d^2/dx^2 + potential(x) on [-extent, extent], psi = 0 at the ends, by Chebyshev collocation; atomic units."""
+    """Lowest eigenvalue of -(1/2) d^2/dx^2 + potential(x) on [-extent, extent], psi = 0 at the
+    ends, by Chebyshev collocation; atomic units.
+    """
     x, d1 = chebyshev(points)
     inner = slice(1, points)
     d2 = (d1 @ d1)[inner, inner] / extent**2

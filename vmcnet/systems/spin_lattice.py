@@ -12,12 +12,19 @@ from vmcnet.walkers import Walkers
 
 
 def lattice_of(extent, periodic, sites, edges, shells=1, second=()):
-    """Hypercubic where `extent` is given, Graph where `edges` are; ValueError for both or neither."""
+    """Hypercubic where `extent` is given, Graph where `edges` are; ValueError for both or
+    neither.
+    """
     if (extent is None) == (edges is None):
-        raise ValueError("expected either extent (lengths of a hypercubic lattice) or sites and edges (a graph)")
+        raise ValueError(
+            "expected either extent (lengths of a hypercubic lattice) or sites and edges (a graph)"
+        )
     if extent is not None:
         if sites is not None or second:
-            raise ValueError("sites and second_edges belong to a graph given by edges; a hypercubic lattice has its own")
+            raise ValueError(
+                "sites and second_edges belong to a graph given by edges; a hypercubic lattice has "
+                "its own"
+            )
         return Hypercubic(extent, periodic, shells)
     if sites is None:
         raise ValueError("a graph needs sites, the number of its vertices, besides edges")
@@ -25,9 +32,11 @@ def lattice_of(extent, periodic, sites, edges, shells=1, second=()):
 
 
 class SpinLattice(System):
-    """Spins s_i = +-1 on a lattice: walkers have coordinates r (W, n, 0) and move their labels s (W, n).
+    """Spins s_i = +-1 on a lattice: walkers have coordinates r (W, n, 0) and move their labels s
+    (W, n).
 
-    magnetisation: sum_i s_i that all walkers have (a sector), or None for the full space. A subclass gives `lattice` and `terms`.
+    magnetisation: sum_i s_i that all walkers have (a sector), or None for the full space. A
+    subclass gives `lattice` and `terms`.
     """
 
     dimensions = 0
@@ -37,16 +46,27 @@ class SpinLattice(System):
 
     def _spins(self, lattice, magnetisation=None):
         self.lattice, self.particles, self.magnetisation = lattice, lattice.sites, magnetisation
-        if magnetisation is not None and (abs(magnetisation) > self.particles or (self.particles + magnetisation) % 2):
-            raise ValueError(f"magnetisation = {magnetisation}: the sum of {self.particles} spins +-1 is between {-self.particles} and "
-                             f"{self.particles} and {'even' if self.particles % 2 == 0 else 'odd'}")
+        if magnetisation is not None and (
+            abs(magnetisation) > self.particles or (self.particles + magnetisation) % 2
+        ):
+            raise ValueError(
+                f"magnetisation = {magnetisation}: the sum of {self.particles} spins +-1 is "
+                f"between {-self.particles} and "
+                f"{self.particles} and {'even' if self.particles % 2 == 0 else 'odd'}"
+            )
         up = self.particles if magnetisation is None else (self.particles + magnetisation) // 2
         self.spins = np.where(np.arange(self.particles) < up, 1, -1).astype(np.int8)
 
     def start(self, stream, walkers: int) -> Walkers:
-        """Random spins: independent in the full space, a random order of the sector's spins otherwise."""
+        """Random spins: independent in the full space, a random order of the sector's spins
+        otherwise.
+        """
         u = stream.uniform((walkers, self.particles))
-        s = np.where(u < 0.5, 1, -1).astype(np.int8) if self.magnetisation is None else self.spins[np.argsort(u, axis=1, kind="stable")]
+        s = (
+            np.where(u < 0.5, 1, -1).astype(np.int8)
+            if self.magnetisation is None
+            else self.spins[np.argsort(u, axis=1, kind="stable")]
+        )
         return Walkers(np.zeros((walkers, self.particles, 0)), s)
 
     @property
@@ -59,45 +79,86 @@ class SpinLattice(System):
 
 
 class TransverseIsing(SpinLattice):
-    """H = -J sum_<ij> sigma^z_i sigma^z_j - h sum_i sigma^x_i - g sum_i sigma^z_i, Pauli matrices; J = coupling, h = field, g = longitudinal.
+    """H = -J sum_<ij> sigma^z_i sigma^z_j - h sum_i sigma^x_i - g sum_i sigma^z_i, Pauli matrices;
+    J = coupling, h = field, g = longitudinal.
 
-    The periodic chain without longitudinal field is solved exactly: E0 = -sum_n sqrt(J^2 + h^2 + 2 J h cos k_n), k_n = (2n + 1) pi / N for
+    The periodic chain without longitudinal field is solved exactly: E0 = -sum_n sqrt(J^2 + h^2 + 2
+    J h cos k_n), k_n = (2n + 1) pi / N for
     even N (P. Pfeuty, Ann. Phys. 57, 79 (1970)).
     """
 
-    def __init__(self, extent=None, field: float = 1.0, coupling: float = 1.0, longitudinal: float = 0.0, periodic: bool = True, sites=None, edges=None):
+    def __init__(
+        self,
+        extent=None,
+        field: float = 1.0,
+        coupling: float = 1.0,
+        longitudinal: float = 0.0,
+        periodic: bool = True,
+        sites=None,
+        edges=None,
+    ):
         lattice = lattice_of(extent, periodic, sites, edges)
         self._spins(lattice)
-        self.terms = {"coupling": Diagonal(-coupling, lattice.shells[0]), "field": TransverseField(-field, lattice.sites)}
+        self.terms = {
+            "coupling": Diagonal(-coupling, lattice.shells[0]),
+            "field": TransverseField(-field, lattice.sites),
+        }
         if longitudinal:
             self.terms["longitudinal"] = LongitudinalField(-longitudinal)
         n = lattice.sites
         chain = isinstance(lattice, Hypercubic) and lattice.dimensions == 1 and lattice.periodic
         if chain and not longitudinal and n % 2 == 0 and coupling > 0:
             k = (2 * np.arange(n) + 1) * np.pi / n
-            self.reference = (-float(np.sqrt(coupling**2 + field**2 + 2 * coupling * abs(field) * np.cos(k)).sum()), "exact: free fermions")
+            self.reference = (
+                -float(
+                    np.sqrt(coupling**2 + field**2 + 2 * coupling * abs(field) * np.cos(k)).sum()
+                ),
+                "exact: free fermions",
+            )
 
 
 class Heisenberg(SpinLattice):
-    """H = sum_<ij> [Jz S^z_i S^z_j + J (S^x_i S^x_j + S^y_i S^y_j)] + J2 sum_<<ij>> S_i . S_j - g sum_i S^z_i, S = sigma/2.
+    """H = sum_<ij> [Jz S^z_i S^z_j + J (S^x_i S^x_j + S^y_i S^y_j)] + J2 sum_<<ij>> S_i . S_j - g
+    sum_i S^z_i, S = sigma/2.
 
-    J = coupling > 0 is antiferromagnetic, Jz = anisotropy J, J2 = second, g = field along z. magnetisation = sum_i s_i keeps the walkers in
-    a sector, full_space lifts that. marshall: in the basis turned by pi about z on one sublattice, where for J2 = 0 on a bipartite lattice
+    J = coupling > 0 is antiferromagnetic, Jz = anisotropy J, J2 = second, g = field along z.
+    magnetisation = sum_i s_i keeps the walkers in
+    a sector, full_space lifts that. marshall: in the basis turned by pi about z on one sublattice,
+    where for J2 = 0 on a bipartite lattice
     the ground state is positive (W. Marshall, Proc. R. Soc. A 232, 48 (1955)).
     """
 
     units = "J"
 
-    def __init__(self, extent=None, coupling: float = 1.0, anisotropy: float = 1.0, second: float = 0.0, field: float = 0.0,
-                 magnetisation: int = 0, full_space: bool = False, marshall: bool = True, periodic: bool = True, sites=None, edges=None, second_edges=()):
+    def __init__(
+        self,
+        extent=None,
+        coupling: float = 1.0,
+        anisotropy: float = 1.0,
+        second: float = 0.0,
+        field: float = 0.0,
+        magnetisation: int = 0,
+        full_space: bool = False,
+        marshall: bool = True,
+        periodic: bool = True,
+        sites=None,
+        edges=None,
+        second_edges=(),
+    ):
         lattice = lattice_of(extent, periodic, sites, edges, 2 if second else 1, second_edges)
         self._spins(lattice, None if full_space else magnetisation)
         if marshall and lattice.sublattice is None:
-            raise ValueError("marshall = true needs two sublattices, and this lattice is not bipartite (an odd periodic length?): use marshall = false")
+            raise ValueError(
+                "marshall = true needs two sublattices, and this lattice is not bipartite (an odd "
+                "periodic length?): use marshall = false"
+            )
         if second and len(lattice.shells) < 2:
             raise ValueError("second is not 0: a graph needs second_edges")
         sublattice = lattice.sublattice if marshall else None
-        self.terms = {"zz": Diagonal(0.25 * coupling * anisotropy, lattice.shells[0]), "xy": Exchange(0.25 * coupling, lattice.shells[0], sublattice)}
+        self.terms = {
+            "zz": Diagonal(0.25 * coupling * anisotropy, lattice.shells[0]),
+            "xy": Exchange(0.25 * coupling, lattice.shells[0], sublattice),
+        }
         if second:
             self.terms["zz2"] = Diagonal(0.25 * second, lattice.shells[1])
             self.terms["xy2"] = Exchange(0.25 * second, lattice.shells[1], sublattice)
@@ -107,12 +168,20 @@ class Heisenberg(SpinLattice):
 
     def _published(self, coupling, anisotropy, second, field):
         extent = getattr(self.lattice, "extent", ())
-        if (coupling, anisotropy, field) != (1.0, 1.0, 0.0) or not getattr(self.lattice, "periodic", False) or self.magnetisation not in (None, 0):
+        if (
+            (coupling, anisotropy, field) != (1.0, 1.0, 0.0)
+            or not getattr(self.lattice, "periodic", False)
+            or self.magnetisation not in (None, 0)
+        ):
             return None
         return {
-            ((16,), 0.0): (-7.142296360617, "exact: Bethe ansatz"), ((20,), 0.0): (-8.904386529876, "exact: Bethe ansatz"),
-            ((40,), 0.0): (-17.746522788333, "exact: Bethe ansatz"), ((80,), 0.0): (-35.462076149721, "exact: Bethe ansatz"),
+            ((16,), 0.0): (-7.142296360617, "exact: Bethe ansatz"),
+            ((20,), 0.0): (-8.904386529876, "exact: Bethe ansatz"),
+            ((40,), 0.0): (-17.746522788333, "exact: Bethe ansatz"),
+            ((80,), 0.0): (-35.462076149721, "exact: Bethe ansatz"),
             ((100,), 0.0): (-44.322957075092, "exact: Bethe ansatz"),
-            ((4, 4), 0.0): (16 * -0.701780200527, "exact diagonalisation"), ((6, 6), 0.0): (36 * -0.6788721388, "exact diagonalisation"),
-            ((10, 10), 0.0): (-67.1549, "quantum Monte Carlo"), ((6, 6), 0.5): (36 * -0.5038097, "exact diagonalisation"),
+            ((4, 4), 0.0): (16 * -0.701780200527, "exact diagonalisation"),
+            ((6, 6), 0.0): (36 * -0.6788721388, "exact diagonalisation"),
+            ((10, 10), 0.0): (-67.1549, "quantum Monte Carlo"),
+            ((6, 6), 0.5): (36 * -0.5038097, "exact diagonalisation"),
         }.get((extent, second))

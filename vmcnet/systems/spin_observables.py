@@ -6,12 +6,17 @@ import numpy as np
 
 
 class SpinObservables:
-    """Functions of spin configurations s (W, n), each giving (W, K); s_i = +-1, so in units of hbar/2 for spin 1/2.
+    """Functions of spin configurations s (W, n), each giving (W, K); s_i = +-1, so in units of
+    hbar/2 for spin 1/2.
 
-      magnetisation         m = sum_i s_i / n, |m| and m^2                                            K = 3
-      staggered             the same with the sublattice signs (bipartite lattices)                  K = 3
-      correlations          (1/n) sum_i s_i s_g(i) for every translation g of a periodic lattice      K = n, in the order of displacements
-      structure_factor      S(q) = |sum_i s_i exp(-i q.x_i)|^2 / n, q_k = 2 pi m_k / extent_k         K = n, m in the order of sites
+      magnetisation         m = sum_i s_i / n, |m| and m^2
+      K = 3
+      staggered             the same with the sublattice signs (bipartite lattices)
+      K = 3
+      correlations          (1/n) sum_i s_i s_g(i) for every translation g of a periodic lattice
+      K = n, in the order of displacements
+      structure_factor      S(q) = |sum_i s_i exp(-i q.x_i)|^2 / n, q_k = 2 pi m_k / extent_k
+      K = n, m in the order of sites
 
     S is the Fourier transform of the correlations. `names` lists what the lattice has.
     """

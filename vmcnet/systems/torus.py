@@ -6,10 +6,13 @@ import numpy as np
 
 
 def log_partition(rows: int, columns: int, coupling: float) -> float:
-    """ln Z of the rows x columns torus at K = J/T > 0: Z = 1/2 (2 sinh 2K)^(rows columns/2) (Z1 + Z2 + Z3 +- Z4), + below the critical K.
+    """ln Z of the rows x columns torus at K = J/T > 0: Z = 1/2 (2 sinh 2K)^(rows columns/2) (Z1 +
+    Z2 + Z3 +- Z4), + below the critical K.
 
-    Z1, Z2 = prod_r 2 cosh, 2 sinh(rows g_{2r+1}/2), Z3, Z4 the same of g_{2r}; cosh g_l = coth 2K cosh 2K - cos(pi l/columns), and
-    g_0 = 2K + ln tanh K. B. Kaufman, Phys. Rev. 76, 1232 (1949); A. E. Ferdinand and M. E. Fisher, Phys. Rev. 185, 832 (1969).
+    Z1, Z2 = prod_r 2 cosh, 2 sinh(rows g_{2r+1}/2), Z3, Z4 the same of g_{2r}; cosh g_l = coth 2K
+    cosh 2K - cos(pi l/columns), and
+    g_0 = 2K + ln tanh K. B. Kaufman, Phys. Rev. 76, 1232 (1949); A. E. Ferdinand and M. E. Fisher,
+    Phys. Rev. 185, 832 (1969).
     """
     k = np.longdouble(coupling)
     odd, even = (np.arange(start, 2 * columns, 2) for start in (1, 0))
@@ -29,14 +32,25 @@ def log_partition(rows: int, columns: int, coupling: float) -> float:
 
     (c1, s1, sign1), (c3, s3, sign3) = logs(g_odd), logs(g_even)
     top = max(c1, s1, c3, s3)
-    total = np.exp(c1 - top) + sign1 * np.exp(s1 - top) + np.exp(c3 - top) + sign3 * np.exp(s3 - top)
-    return top + np.log(total) - np.log(np.longdouble(2)) + rows * columns * np.log(2 * np.sinh(2 * k)) / 2
+    total = (
+        np.exp(c1 - top) + sign1 * np.exp(s1 - top) + np.exp(c3 - top) + sign3 * np.exp(s3 - top)
+    )
+    return (
+        top
+        + np.log(total)
+        - np.log(np.longdouble(2))
+        + rows * columns * np.log(2 * np.sinh(2 * k)) / 2
+    )
 
 
 def torus_thermodynamics(rows: int, columns: int, temperature: float) -> tuple[float, float]:
-    """Energy and heat capacity of the whole torus (J = 1): -d ln Z/dK and K^2 d^2 ln Z/dK^2, by differences of sixth order in long double."""
+    """Energy and heat capacity of the whole torus (J = 1): -d ln Z/dK and K^2 d^2 ln Z/dK^2, by
+    differences of sixth order in long double.
+    """
     k, h = 1.0 / temperature, 2e-3 / temperature
     f = np.array([log_partition(rows, columns, k + m * h) for m in range(-3, 4)])
     first = (45 * (f[4] - f[2]) - 9 * (f[5] - f[1]) + (f[6] - f[0])) / (60 * h)
-    second = (-490 * f[3] + 270 * (f[2] + f[4]) - 27 * (f[1] + f[5]) + 2 * (f[0] + f[6])) / (180 * h * h)
+    second = (-490 * f[3] + 270 * (f[2] + f[4]) - 27 * (f[1] + f[5]) + 2 * (f[0] + f[6])) / (
+        180 * h * h
+    )
     return float(-first), float(k * k * second)

@@ -11,6 +11,16 @@ from vmcnet.wavefunctions.jastrow import HardCoreJastrow, PadeJastrow
 from vmcnet.wavefunctions.spins import SpinJastrow, SpinNetwork
 
 __all__ = [
-    "BinaryRBM", "Boltzmann", "EllipticalGaussian", "FeedForward", "GaussianEnvelope", "GaussianRBM", "HardCoreJastrow", "PadeJastrow",
-    "Product", "SpinJastrow", "SpinNetwork", "Wavefunction",
+    "BinaryRBM",
+    "Boltzmann",
+    "EllipticalGaussian",
+    "FeedForward",
+    "GaussianEnvelope",
+    "GaussianRBM",
+    "HardCoreJastrow",
+    "PadeJastrow",
+    "Product",
+    "SpinJastrow",
+    "SpinNetwork",
+    "Wavefunction",
 ]

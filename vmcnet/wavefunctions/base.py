@@ -17,8 +17,7 @@ from vmcnet.kernels import of
 from vmcnet.parameters import IDENTITY, Layout
 from vmcnet.walkers import Walkers
 
-
-TILE = 16           # connected configurations evaluated in one call
+TILE = 16  # connected configurations evaluated in one call
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Parameters:
     def __getitem__(self, name: str):
         key = self._prefix + name
         if key not in self._handles:
-            known = [k[len(self._prefix):] for k in self._handles if k.startswith(self._prefix)]
+            known = [k[len(self._prefix) :] for k in self._handles if k.startswith(self._prefix)]
             raise KeyError(f"log_psi asks for the parameter {name!r}; the layout declares {known}")
         return self._handles[key]
 
@@ -53,32 +52,38 @@ class Wavefunction:
 
     A subclass sets `name`, `particles`, `dimensions` and `layout`, and gives
 
-      log_psi(ops, theta, walkers) -> (phase, log)    phase None, +-1 or unit complex (w,); log a handle of shape (w,)
+      log_psi(ops, theta, walkers) -> (phase, log)    phase None, +-1 or unit complex (w,); log a
+      handle of shape (w,)
       initial(stream) -> {name: array}                starting values
 
-    and no derivative: the interpreters of vmcnet.calculus make them. `decays` says whether it makes |psi|^2 normalisable by itself
+    and no derivative: the interpreters of vmcnet.calculus make them. `decays` says whether it makes
+    |psi|^2 normalisable by itself
     (an envelope does, a Jastrow factor does not); a product needs one factor that does.
     """
 
     name = "wavefunction"
     decays = False
-    features = 128                  # numbers a walker that a jet with all coordinates carries: sets the size of tiles, nothing else
-    core = 0.0                      # psi = 0 for pairs of particles closer than this
+    # numbers a walker that a jet with all coordinates carries: sets the size of tiles, nothing else
+    features = 128
+    core = 0.0  # psi = 0 for pairs of particles closer than this
     particles: int
     dimensions: int
     layout: Layout
-    reads = "coordinates"           # or "spins": which of the walkers' r and s psi is a function of
+    reads = "coordinates"  # or "spins": which of the walkers' r and s psi is a function of
 
     def machine(self, values):
-        """The Machine that psi is at the parameters `values` (name -> array), for the fast local-update path, or None."""
-        return None
+        """The Machine that psi is at the parameters `values` (name -> array), for the fast
+        local-update path, or None.
+        """
+        return
 
     def machine_derivatives(self, s, tanh):
-        """d log psi / d p of every entry of the layout, in its order, from s (W, n) and the tanh (W, M) of the machine's hidden units.
+        """d log psi / d p of every entry of the layout, in its order, from s (W, n) and the tanh
+        (W, M) of the machine's hidden units.
 
         Each (W,) + shape or an Outer; None where that is not offered, and the reverse pass does it.
         """
-        return None
+        return
 
     def log_psi(self, ops, theta, walkers):
         raise TypeError(f"{type(self).__name__} defines no log_psi(ops, theta, walkers)")
@@ -107,7 +112,10 @@ class Product(Wavefunction):
         flat = [f for g in factors for f in (g.factors if isinstance(g, Product) else [g])]
         shapes = {(f.particles, f.dimensions) for f in flat}
         if len(shapes) > 1:
-            raise ValueError(f"factors of a product were built for different systems (particles, dimensions): {sorted(shapes)}")
+            raise ValueError(
+                "factors of a product were built for different systems (particles, dimensions): "
+                f"{sorted(shapes)}"
+            )
         self.factors = flat
         self.particles, self.dimensions = flat[0].particles, flat[0].dimensions
         self.layout, self.names = Layout(), []
@@ -118,7 +126,10 @@ class Product(Wavefunction):
             self.names.append(label)
             self.layout.prefixed(label, factor.layout)
         self.name = " x ".join(self.names)
-        self.decays, self.core = any(factor.decays for factor in flat), max(factor.core for factor in flat)
+        self.decays, self.core = (
+            any(factor.decays for factor in flat),
+            max(factor.core for factor in flat),
+        )
         self.features = max(factor.features for factor in flat)
 
     def log_psi(self, ops, theta, walkers):
@@ -133,7 +144,13 @@ class Product(Wavefunction):
         """The joined machine, where every factor is one."""
         joined = None
         for label, factor in zip(self.names, self.factors, strict=True):
-            machine = factor.machine({k.removeprefix(label + "."): v for k, v in values.items() if k.startswith(label + ".")})
+            machine = factor.machine(
+                {
+                    k.removeprefix(label + "."): v
+                    for k, v in values.items()
+                    if k.startswith(label + ".")
+                }
+            )
             if machine is None:
                 return None
             joined = machine if joined is None else joined.joined(machine)
@@ -150,20 +167,28 @@ class Product(Wavefunction):
 
 
 def jet_tile(walkers: int, n: int, d: int, features: int, itemsize: int) -> int:
-    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of that many features of at most 4 MiB."""
+    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of that many
+    features of at most 4 MiB.
+    """
     while walkers % 2 == 0 and walkers * (n * d + 2) * features * itemsize > 2**22:
         walkers //= 2
     return walkers
 
 
 def _weighed(piece, seed, per_walker, factored):
-    """One entry's derivatives (W,) + shape or an Outer, as they are, weighed by seed (W,), or summed over walkers."""
+    """One entry's derivatives (W,) + shape or an Outer, as they are, weighed by seed (W,), or
+    summed over walkers.
+    """
     if per_walker and seed is None:
         return piece if factored else built(piece)
     if isinstance(piece, Outer):
         left = piece.left * seed[:, None]
         return Outer(left, piece.right).dense() if per_walker else left.T @ piece.right
-    return piece * seed.reshape((-1,) + (1,) * (piece.ndim - 1)) if per_walker else np.tensordot(seed, piece, 1)
+    return (
+        piece * seed.reshape((-1,) + (1,) * (piece.ndim - 1))
+        if per_walker
+        else np.tensordot(seed, piece, 1)
+    )
 
 
 class Bound:
@@ -179,13 +204,20 @@ class Bound:
         return Parameters({n: ops.parameter(v) for n, v in self._parameters(xp, dtype).items()})
 
     def _read(self, ops, parameters, r, s):
-        phase, log = self.wavefunction.log_psi(ops, parameters, Configuration(ops.coordinates(r), s))
+        phase, log = self.wavefunction.log_psi(
+            ops, parameters, Configuration(ops.coordinates(r), s)
+        )
         if log.shape != r.shape[:1]:
-            raise ValueError(f"log_psi of {type(self.wavefunction).__name__} has shape {log.shape}; expected one number a walker, {r.shape[:1]}")
+            raise ValueError(
+                f"log_psi of {type(self.wavefunction).__name__} has shape {log.shape}; expected "
+                f"one number a walker, {r.shape[:1]}"
+            )
         return phase, log
 
     def _value(self, r, s):
-        """phase and log psi as numbers; the handles of the parameters are made once. On the host, spins that come again have their operations repeated."""
+        """phase and log psi as numbers; the handles of the parameters are made once. On the host,
+        spins that come again have their operations repeated.
+        """
         key = namespace(r), r.dtype
         if key[0] is np and self.wavefunction.reads == "coordinates":
             spins = s.tobytes()
@@ -214,12 +246,16 @@ class Bound:
     def _parameters(self, xp, dtype):
         """Parameters as arrays of the walkers' kind: cast, and sent to a device, once."""
         if (xp, dtype) not in self._arrays:
-            self._arrays[xp, dtype] = {n: xp.asarray(v, dtype=dtype) for n, v in self._values.items()}
+            self._arrays[xp, dtype] = {
+                n: xp.asarray(v, dtype=dtype) for n, v in self._values.items()
+            }
         return self._arrays[xp, dtype]
 
     def _device_slopes(self, xp, entry):
         if (xp, entry.name) not in self._arrays:
-            self._arrays[xp, entry.name] = xp.asarray(self._slopes[entry.slice].reshape(entry.shape))
+            self._arrays[xp, entry.name] = xp.asarray(
+                self._slopes[entry.slice].reshape(entry.shape)
+            )
         return self._arrays[xp, entry.name]
 
     def log(self, r, s):
@@ -236,12 +272,18 @@ class Bound:
         return self.machine is not None and self.machine.fits()
 
     def renew(self, walkers):
-        """The walkers with what sampling starts from: tables of the fast path where psi is a machine that fits it, log psi otherwise."""
+        """The walkers with what sampling starts from: tables of the fast path where psi is a
+        machine that fits it, log psi otherwise.
+        """
         tables = self._machine_tables(walkers.s) if self._fits else None
-        return Walkers(walkers.r, walkers.s, self.log(walkers.r, walkers.s) if tables is None else None, tables)
+        return Walkers(
+            walkers.r, walkers.s, self.log(walkers.r, walkers.s) if tables is None else None, tables
+        )
 
     def _machine_tables(self, s):
-        """By compiled loops on the host; on a device by its kernels, which know real weights. None where there are neither."""
+        """By compiled loops on the host; on a device by its kernels, which know real weights. None
+        where there are neither.
+        """
         from vmcnet.kernels.machine import CompiledTables, DeviceTables
 
         xp = namespace(s)
@@ -251,9 +293,11 @@ class Bound:
         return DeviceTables(self.machine, s, self._tables, xp, kernels) if kernels else None
 
     def connected(self, walkers, moves, elements):
-        """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act on s (W, n), (W,); elements (M,).
+        """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act on s (W, n), (W,); elements
+        (M,).
 
-        Configurations are made in tiles of TILE moves at most, so that the calls' shapes depend on sizes alone.
+        Configurations are made in tiles of TILE moves at most, so that the calls' shapes depend on
+        sizes alone.
         """
         if walkers.tables is not None:
             return walkers.tables.connected(moves, elements)
@@ -264,7 +308,9 @@ class Bound:
             tile = slice(start, min(start + TILE, len(moves)))
             to = moves.connected(s, tile)
             count = to.shape[1]
-            new_phase, new_log = self._value(xp.repeat(r, count, axis=0), to.reshape(-1, s.shape[1]))
+            new_phase, new_log = self._value(
+                xp.repeat(r, count, axis=0), to.reshape(-1, s.shape[1])
+            )
             ratios = xp.exp(new_log.reshape(-1, count) - log[:, None])
             if phase is not None:
                 ratios = ratios * new_phase.reshape(-1, count) * xp.conj(phase)[:, None]
@@ -274,15 +320,28 @@ class Bound:
     def jet(self, walkers):
         """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,).
 
-        On the host in tiles of walkers that keep a jet near the processor; their size depends on shapes and dtype alone.
+        On the host in tiles of walkers that keep a jet near the processor; their size depends on
+        shapes and dtype alone.
         """
         xp, (count, *shape) = namespace(walkers.r), walkers.r.shape
-        tile = jet_tile(count, *shape, self.wavefunction.features, walkers.r.dtype.itemsize) if xp is np else count
+        tile = (
+            jet_tile(count, *shape, self.wavefunction.features, walkers.r.dtype.itemsize)
+            if xp is np
+            else count
+        )
         ops, parts = Jets(xp, *shape), []
         parameters = self._handles(ops, xp, walkers.r.dtype)
         for k in range(0, count, tile):
-            parts.append(ops.read(self._read(ops, parameters, walkers.r[k: k + tile], walkers.s[k: k + tile])[1]))
-        return parts[0] if len(parts) == 1 else tuple(xp.concatenate(p, axis=-1) for p in zip(*parts, strict=True))
+            parts.append(
+                ops.read(
+                    self._read(ops, parameters, walkers.r[k : k + tile], walkers.s[k : k + tile])[1]
+                )
+            )
+        return (
+            parts[0]
+            if len(parts) == 1
+            else tuple(xp.concatenate(p, axis=-1) for p in zip(*parts, strict=True))
+        )
 
     def drift(self, r, s):
         """Re grad log psi (W, n, d), by one reverse pass."""
@@ -297,8 +356,14 @@ class Bound:
         return log.data, adjoints[ops.position].real
 
     def _adjoints(self, walkers, seed, per_walker, factored=False):
-        """d log psi / d t of every entry of the layout, in its order: (...) + shape, or an Outer."""
-        quick = None if walkers.tables is None else self.wavefunction.machine_derivatives(walkers.s, walkers.tables.tanh())
+        """d log psi / d t of every entry of the layout, in its order: (...) + shape, or an
+        Outer.
+        """
+        quick = (
+            None
+            if walkers.tables is None
+            else self.wavefunction.machine_derivatives(walkers.s, walkers.tables.tanh())
+        )
         if quick is not None:
             yield from (_weighed(piece, seed, per_walker, factored) for piece in quick)
             return
@@ -306,7 +371,9 @@ class Bound:
         ops = Tape(xp)
         handles = self._handles(ops, xp, walkers.r.dtype)
         _, log = self._read(ops, handles, walkers.r, walkers.s)
-        adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype) if seed is None else seed, per_walker, factored)
+        adjoints = ops.reverse(
+            log, xp.ones(log.shape, log.data.dtype) if seed is None else seed, per_walker, factored
+        )
         lead = log.shape if per_walker else ()
         for entry in self.wavefunction.layout.entries.values():
             adjoint = adjoints.get(handles[entry.name].index)
@@ -319,7 +386,11 @@ class Bound:
     def _log_derivatives(self, walkers, seed, per_walker):
         xp, width = namespace(walkers.r), (walkers.r.shape[0], -1) if per_walker else (-1,)
         parts = [adjoint.reshape(width) for adjoint in self._adjoints(walkers, seed, per_walker)]
-        return xp.concatenate(parts, axis=-1) if parts else xp.zeros(walkers.r.shape[:1] * per_walker + (0,))
+        return (
+            xp.concatenate(parts, axis=-1)
+            if parts
+            else xp.zeros(walkers.r.shape[:1] * per_walker + (0,))
+        )
 
     def contracted(self, walkers, weights):
         """sum_w weights_w O_w (P,), O = d log psi / d theta, without ever building O."""
@@ -330,5 +401,7 @@ class Bound:
         return self._log_derivatives(walkers, None, True)
 
     def log_derivative_pieces(self, walkers):
-        """O as one piece an entry of the layout: (W,) + shape, or an Outer for the weight of a dense layer met once."""
+        """O as one piece an entry of the layout: (W,) + shape, or an Outer for the weight of a
+        dense layer met once.
+        """
         return list(self._adjoints(walkers, None, True, factored=True))

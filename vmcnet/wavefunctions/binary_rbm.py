@@ -14,44 +14,74 @@ UNITS = ("spin", "binary")
 
 
 class BinaryRBM(Wavefunction):
-    """psi(s) = sum_{h = +-1} exp(a.s + b.h + s.W.h), that is log psi = sum_i a_i s_i + sum_j log 2 cosh(b_j + sum_i s_i W_ij), s_i = +-1.
+    """psi(s) = sum_{h = +-1} exp(a.s + b.h + s.W.h), that is log psi = sum_i a_i s_i + sum_j log 2
+    cosh(b_j + sum_i s_i W_ij), s_i = +-1.
 
-    a (n,), b (M,), W (n, M), M = alpha n hidden units. units = "binary": visible and hidden units are 0 and 1 instead, log psi = a.v +
-    sum_j log(1 + exp(b_j + v.W_j)), v = (1 + s)/2. weights = "complex": every parameter has a real and an imaginary part (two real views).
-    symmetric: one filter W_f (n,) a feature, alpha features, applied at all translations g of a periodic lattice, and one a and b_f:
-    log psi = a sum_i s_i + sum_{f, g} log 2 cosh(b_f + sum_i s_{g(i)} W_if). The constant log 2 of each unit is left out.
+    a (n,), b (M,), W (n, M), M = alpha n hidden units. units = "binary": visible and hidden units
+    are 0 and 1 instead, log psi = a.v +
+    sum_j log(1 + exp(b_j + v.W_j)), v = (1 + s)/2. weights = "complex": every parameter has a real
+    and an imaginary part (two real views).
+    symmetric: one filter W_f (n,) a feature, alpha features, applied at all translations g of a
+    periodic lattice, and one a and b_f:
+    log psi = a sum_i s_i + sum_{f, g} log 2 cosh(b_f + sum_i s_{g(i)} W_if). The constant log 2 of
+    each unit is left out.
     point_group: g runs over reflections, rotations and their products with translations as well.
-    Carleo and Troyer, Science 355, 602 (2017), eq. 2 and its symmetric form. Raises ValueError for a system without spins, alpha n below 1
+    Carleo and Troyer, Science 355, 602 (2017), eq. 2 and its symmetric form. Raises ValueError for
+    a system without spins, alpha n below 1
     or no whole number, symmetric without translations, point_group without symmetric.
     """
 
     name = "rbm"
     reads = "spins"
 
-    def __init__(self, system, alpha: float = 1.0, weights: str = "real", symmetric: bool = False, point_group: bool = False,
-                 units: str = "spin", spread: float = 0.02):
+    def __init__(
+        self,
+        system,
+        alpha: float = 1.0,
+        weights: str = "real",
+        symmetric: bool = False,
+        point_group: bool = False,
+        units: str = "spin",
+        spread: float = 0.02,
+    ):
         if units not in UNITS:
             raise ValueError(f"BinaryRBM units {units!r}: expected one of {UNITS}")
         if weights not in ("real", "complex"):
             raise ValueError(f"BinaryRBM weights {weights!r}: expected 'real' or 'complex'")
         if system.dimensions:
-            raise ValueError("BinaryRBM needs spins on a lattice; particles in space take a GaussianRBM")
+            raise ValueError(
+                "BinaryRBM needs spins on a lattice; particles in space take a GaussianRBM"
+            )
         n = system.particles
-        self.particles, self.dimensions, self.units, self.spread = n, system.dimensions, units, spread
+        self.particles, self.dimensions, self.units, self.spread = (
+            n,
+            system.dimensions,
+            units,
+            spread,
+        )
         self.complex, self._group = weights == "complex", None
         features = alpha if symmetric else alpha * n
         if features < 1 or abs(features - round(features)) > 1e-9:
-            raise ValueError(f"BinaryRBM alpha = {alpha}: {'features' if symmetric else f'alpha x {n} hidden units'} must be a whole number, at least 1")
+            raise ValueError(
+                f"BinaryRBM alpha = {alpha}: "
+                f"{'features' if symmetric else f'alpha x {n} hidden units'} must be a whole "
+                "number, at least 1"
+            )
         self.hidden = round(features)
         if symmetric:
             if len(system.lattice.translations) < 2:
-                raise ValueError("BinaryRBM symmetric = true needs a periodic lattice: this one has no translations")
+                raise ValueError(
+                    "BinaryRBM symmetric = true needs a periodic lattice: this one has no "
+                    "translations"
+                )
             self._group = system.lattice.space_group if point_group else system.lattice.translations
         elif point_group:
             raise ValueError("BinaryRBM point_group = true belongs to symmetric = true")
         self.layout = Layout()
         for part in ("", "_imaginary")[: 1 + self.complex]:
-            self.layout.add(f"a{part}", () if symmetric else (n,)).add(f"b{part}", (self.hidden,)).add(f"weights{part}", (n, self.hidden))
+            self.layout.add(f"a{part}", () if symmetric else (n,)).add(
+                f"b{part}", (self.hidden,)
+            ).add(f"weights{part}", (n, self.hidden))
 
     def initial(self, stream):
         return {e.name: self.spread * stream.normal(e.shape) for e in self.layout.entries.values()}
@@ -59,7 +89,9 @@ class BinaryRBM(Wavefunction):
     def log_psi(self, ops, theta, walkers):
         s = walkers.s if self.units == "spin" else (1 + walkers.s) // 2
         visible = ops.constant(s.astype(ops.real_dtype))
-        seen = visible if self._group is None else ops.constant(self._images(s).astype(ops.real_dtype))
+        seen = (
+            visible if self._group is None else ops.constant(self._images(s).astype(ops.real_dtype))
+        )
 
         def read(part):
             bias = ops.sum(visible * theta[f"a{part}"], axis=-1)
@@ -75,24 +107,31 @@ class BinaryRBM(Wavefunction):
         return None, bias + unit
 
     def _images(self, s):
-        """s under every element of the group (W, G, n), contiguous, which fancy indexing would not give."""
+        """s under every element of the group (W, G, n), contiguous, which fancy indexing would not
+        give.
+        """
         xp = namespace(s)
         return xp.take(s, xp.asarray(self._group), axis=1)
 
     def machine(self, values):
-        a, b, w = (values[k] + 1j * values[f"{k}_imaginary"] if self.complex else values[k] for k in ("a", "b", "weights"))
+        a, b, w = (
+            values[k] + 1j * values[f"{k}_imaginary"] if self.complex else values[k]
+            for k in ("a", "b", "weights")
+        )
         if self._group is not None:
             n = self.particles
             full = np.zeros((n, len(self._group), self.hidden), w.dtype)
             for g, sites in enumerate(self._group):
                 full[sites, g] = w
             a, b, w = np.full(n, a), np.tile(b, len(self._group)), full.reshape(n, -1)
-        if self.units == "binary":                   # log(1 + e^x) = x/2 + log 2 cosh(x/2), v = (1 + s)/2
+        if self.units == "binary":  # log(1 + e^x) = x/2 + log 2 cosh(x/2), v = (1 + s)/2
             a, b, w = a / 2 + w.sum(axis=1) / 4, b / 2 + w.sum(axis=0) / 4, w / 4
         return Machine(a, b, w)
 
     def machine_derivatives(self, s, tanh):
-        """For units +-1: d/da_i = s_i, d/db_j = t_j, d/dW_ij = s_i t_j; sums over the group where filters are shared."""
+        """For units +-1: d/da_i = s_i, d/db_j = t_j, d/dW_ij = s_i t_j; sums over the group where
+        filters are shared.
+        """
         if self.units == "binary":
             return None
         s, walkers = s.astype(np.float64), len(s)

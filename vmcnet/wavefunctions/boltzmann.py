@@ -7,7 +7,9 @@ from vmcnet.wavefunctions.base import Wavefunction
 
 
 class Boltzmann(Wavefunction):
-    """psi(s) = exp(-E(s)/2T), so that |psi|^2 is the Boltzmann distribution of a classical lattice model. It has no parameters."""
+    """psi(s) = exp(-E(s)/2T), so that |psi|^2 is the Boltzmann distribution of a classical lattice
+    model. It has no parameters.
+    """
 
     name = "boltzmann"
     reads = ("spins", "colours")
@@ -15,11 +17,20 @@ class Boltzmann(Wavefunction):
 
     def __init__(self, system):
         if not hasattr(system, "temperature"):
-            raise ValueError("Boltzmann needs a classical system with a temperature (classical_ising or potts)")
-        self.particles, self.dimensions, self.layout, self._system = system.particles, system.dimensions, Layout(), system
+            raise ValueError(
+                "Boltzmann needs a classical system with a temperature (classical_ising or potts)"
+            )
+        self.particles, self.dimensions, self.layout, self._system = (
+            system.particles,
+            system.dimensions,
+            Layout(),
+            system,
+        )
 
     def initial(self, stream):
         return {}
 
     def log_psi(self, ops, theta, walkers):
-        return None, ops.constant(self._system.energy(walkers.s) / (-2.0 * self._system.temperature))
+        return None, ops.constant(
+            self._system.energy(walkers.s) / (-2.0 * self._system.temperature)
+        )

@@ -9,9 +9,11 @@ from vmcnet.wavefunctions.base import Wavefunction
 
 
 class EllipticalGaussian(Wavefunction):
-    """psi = exp(-alpha sum_i (x_i^2 + y_i^2 + beta z_i^2)), z the last axis; alpha > 0 (1/length^2) and beta > 0 trainable.
+    """psi = exp(-alpha sum_i (x_i^2 + y_i^2 + beta z_i^2)), z the last axis; alpha > 0 (1/length^2)
+    and beta > 0 trainable.
 
-    Without starting values those of the ideal gas: alpha = omega/2, beta = omega_z/omega. DuBois and Glyde, Phys. Rev. A 63, 023602 (2001), eq. 10.
+    Without starting values those of the ideal gas: alpha = omega/2, beta = omega_z/omega. DuBois
+    and Glyde, Phys. Rev. A 63, 023602 (2001), eq. 10.
     Raises ValueError in one dimension and for values that are not above 0.
     """
 
@@ -20,9 +22,15 @@ class EllipticalGaussian(Wavefunction):
 
     def __init__(self, system, alpha: float | None = None, beta: float | None = None):
         if system.dimensions < 2:
-            raise ValueError("EllipticalGaussian needs at least 2 dimensions: alpha and alpha beta would be one parameter; use a GaussianEnvelope")
+            raise ValueError(
+                "EllipticalGaussian needs at least 2 dimensions: alpha and alpha beta would be one "
+                "parameter; use a GaussianEnvelope"
+            )
         self.particles, self.dimensions = system.particles, system.dimensions
-        self._start = {"alpha": 0.5 / system.length**2 if alpha is None else alpha, "beta": getattr(system, "anisotropy", 1.0) if beta is None else beta}
+        self._start = {
+            "alpha": 0.5 / system.length**2 if alpha is None else alpha,
+            "beta": getattr(system, "anisotropy", 1.0) if beta is None else beta,
+        }
         for name, value in self._start.items():
             if not value > 0:
                 raise ValueError(f"EllipticalGaussian {name} must be above 0, got {value}")

@@ -1,4 +1,6 @@
-"""Feed-forward networks: of all coordinates, permutation-symmetric by pooling, with pair features."""
+"""Feed-forward networks: of all coordinates, permutation-symmetric by pooling, with pair
+features.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,22 @@ from vmcnet.wavefunctions.base import Wavefunction
 
 
 class Dense:
-    """Layers h <- f(h W + b), with `skip` h <- h + f(h W + b) wherever a layer keeps the width; parameters PREFIX_weights1, PREFIX_bias1, ...
+    """Layers h <- f(h W + b), with `skip` h <- h + f(h W + b) wherever a layer keeps the width;
+    parameters PREFIX_weights1, PREFIX_bias1, ...
 
     Weights start as normals of width 1/sqrt(fan in), biases at 0.
     """
 
-    def __init__(self, layout: Layout, prefix: str, inputs: int, layers, activation: str, skip: bool):
-        self.prefix, self.widths, self.activation, self.skip = prefix, [inputs, *layers], activation, skip
-        self._layers = []           # names of weights and bias, and whether the input is added
+    def __init__(
+        self, layout: Layout, prefix: str, inputs: int, layers, activation: str, skip: bool
+    ):
+        self.prefix, self.widths, self.activation, self.skip = (
+            prefix,
+            [inputs, *layers],
+            activation,
+            skip,
+        )
+        self._layers = []  # names of weights and bias, and whether the input is added
         for k, (fan, width) in enumerate(zip(self.widths, self.widths[1:], strict=False), 1):
             layout.add(f"{prefix}weights{k}", (fan, width)).add(f"{prefix}bias{k}", (width,))
             self._layers.append((f"{prefix}weights{k}", f"{prefix}bias{k}", skip and fan == width))
@@ -44,25 +54,43 @@ class Dense:
 
 
 class FeedForward(Wavefunction):
-    """psi = exp(network), a real factor without nodes that does not decay: multiply it by an envelope.
+    """psi = exp(network), a real factor without nodes that does not decay: multiply it by an
+    envelope.
 
-    All coordinates in units of the system's length. Without `symmetric` one network of `layers` reads the vector (w, n d), with `pairs`
-    also the features of all pairs. With `symmetric` the same network reads every particle (w, n, d), with `pairs` a second one
-    of `layers` every pair; their outputs are averaged over particles and over pairs, joined, and read by the layers of `head`: bosons stay bosons
-    (Zaheer et al., Deep Sets, arXiv:1703.06114, eq. 2). log psi = n (last layer . v), v (h,) starting at `spread` normals, so that
+    All coordinates in units of the system's length. Without `symmetric` one network of `layers`
+    reads the vector (w, n d), with `pairs`
+    also the features of all pairs. With `symmetric` the same network reads every particle (w, n,
+    d), with `pairs` a second one
+    of `layers` every pair; their outputs are averaged over particles and over pairs, joined, and
+    read by the layers of `head`: bosons stay bosons
+    (Zaheer et al., Deep Sets, arXiv:1703.06114, eq. 2). log psi = n (last layer . v), v (h,)
+    starting at `spread` normals, so that
     psi starts near the other factors; a constant in log psi would be no parameter.
-    Pair features, symmetric in i and j: r_i + r_j and, by component, (r_i - r_j)_k^2 / (1 + r_ij): without slope at contact, so
-    that a Jastrow factor's cusp remains exact. activation: one of tanh, logistic, softplus, logcosh, gelu, silu.
+    Pair features, symmetric in i and j: r_i + r_j and, by component, (r_i - r_j)_k^2 / (1 + r_ij):
+    without slope at contact, so
+    that a Jastrow factor's cusp remains exact. activation: one of tanh, logistic, softplus,
+    logcosh, gelu, silu.
     Raises ValueError for empty layers, unknown activations and options that would do nothing.
     """
 
     name = "network"
 
-    def __init__(self, system, layers=(16, 16), activation: str = "tanh", skip: bool = False, symmetric: bool = False, pairs: bool = False,
-                 head=None, spread: float = 0.01):
+    def __init__(
+        self,
+        system,
+        layers=(16, 16),
+        activation: str = "tanh",
+        skip: bool = False,
+        symmetric: bool = False,
+        pairs: bool = False,
+        head=None,
+        spread: float = 0.01,
+    ):
         names = sorted(f.name for f in ACTIVATIONS)
         if activation not in names:
-            raise ValueError(f"FeedForward activation {activation!r}: expected one of {', '.join(names)}")
+            raise ValueError(
+                f"FeedForward activation {activation!r}: expected one of {', '.join(names)}"
+            )
         head = [] if head is None else list(head)
         for key, widths in (("layers", list(layers)), ("head", head)):
             if any(width < 1 for width in widths):
@@ -70,25 +98,44 @@ class FeedForward(Wavefunction):
         if not layers:
             raise ValueError("FeedForward needs at least one layer, got layers = []")
         if head and not symmetric:
-            raise ValueError("FeedForward head = ... has no meaning without symmetric = true: there is nothing to pool")
+            raise ValueError(
+                "FeedForward head = ... has no meaning without symmetric = true: there is nothing "
+                "to pool"
+            )
         if pairs and system.particles < 2:
             raise ValueError("FeedForward pairs = true needs at least 2 particles")
         self.particles, self.dimensions = n, d = system.particles, system.dimensions
-        self.symmetric, self.pairs, self._length, self._spread = symmetric, pairs, system.length, spread
+        self.symmetric, self.pairs, self._length, self._spread = (
+            symmetric,
+            pairs,
+            system.length,
+            spread,
+        )
         self.layout, self.networks = Layout(), []
         if symmetric:
             self._particle = self._network("", d, layers, activation, skip)
             if pairs:
                 self._pair = self._network("pair_", 2 * d, layers, activation, skip)
-            self._head = self._network("head_", layers[-1] * (2 if pairs else 1), head, activation, skip)
+            self._head = self._network(
+                "head_", layers[-1] * (2 if pairs else 1), head, activation, skip
+            )
             last = self._head.outputs
         else:
-            self._all = self._network("", n * d + (n * (n - 1) * d if pairs else 0), layers, activation, skip)
+            self._all = self._network(
+                "", n * d + (n * (n - 1) * d if pairs else 0), layers, activation, skip
+            )
             last = self._all.outputs
             if not pairs:
                 self.features = max(layers) if skip else carried(self._all.widths, itemsize=4)
-        if skip and not any(a == b for net in self.networks for a, b in zip(net.widths, net.widths[1:], strict=False)):
-            raise ValueError(f"FeedForward skip = true, but no layer keeps the width of the one before it: layers = {list(layers)}, head = {head}")
+        if skip and not any(
+            a == b
+            for net in self.networks
+            for a, b in zip(net.widths, net.widths[1:], strict=False)
+        ):
+            raise ValueError(
+                "FeedForward skip = true, but no layer keeps the width of the one before it: "
+                f"layers = {list(layers)}, head = {head}"
+            )
         self.layout.add("last_weights", (last, 1))
 
     def _network(self, prefix, inputs, layers, activation, skip):
@@ -99,7 +146,10 @@ class FeedForward(Wavefunction):
         out = {}
         for network in self.networks:
             out.update(network.initial(stream))
-        return {**out, "last_weights": self._spread * stream.normal(self.layout.entries["last_weights"].shape)}
+        return {
+            **out,
+            "last_weights": self._spread * stream.normal(self.layout.entries["last_weights"].shape),
+        }
 
     def log_psi(self, ops, theta, walkers):
         x = walkers.r / self._length
@@ -123,5 +173,7 @@ class FeedForward(Wavefunction):
     def _pooled(self, ops, theta, x):
         pooled = ops.mean(self._particle(ops, theta, x), axis=1)
         if self.pairs:
-            pooled = ops.concatenate([pooled, ops.mean(self._pair(ops, theta, self._pair_features(ops, x)), axis=1)])
+            pooled = ops.concatenate(
+                [pooled, ops.mean(self._pair(ops, theta, self._pair_features(ops, x)), axis=1)]
+            )
         return self._head(ops, theta, pooled)

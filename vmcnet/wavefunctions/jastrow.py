@@ -10,10 +10,13 @@ from vmcnet.wavefunctions.base import Wavefunction
 
 
 class PadeJastrow(Wavefunction):
-    """psi = exp sum_{i<j} c_ij r_ij / (1 + beta_ij r_ij), with the electron-electron cusp at contact.
+    """psi = exp sum_{i<j} c_ij r_ij / (1 + beta_ij r_ij), with the electron-electron cusp at
+    contact.
 
-    c = 1/(d - 1) for antiparallel and 1/(d + 1) for parallel spins (repulsion 1/r, mass 1): Kato's condition in d dimensions.
-    beta > 0 (1/length) is trainable, one for each kind of pair that the system has: `beta_unlike`, `beta_like`. In one dimension
+    c = 1/(d - 1) for antiparallel and 1/(d + 1) for parallel spins (repulsion 1/r, mass 1): Kato's
+    condition in d dimensions.
+    beta > 0 (1/length) is trainable, one for each kind of pair that the system has: `beta_unlike`,
+    `beta_like`. In one dimension
     1/|x| forces psi = 0 at contact, which this factor does not have: refused.
     """
 
@@ -21,7 +24,10 @@ class PadeJastrow(Wavefunction):
 
     def __init__(self, system, beta: float = 1.0):
         if system.dimensions < 2:
-            raise ValueError("PadeJastrow in 1 dimension: the bare 1/|x| forces a node at contact, which no factor here has; use 2 or 3 dimensions")
+            raise ValueError(
+                "PadeJastrow in 1 dimension: the bare 1/|x| forces a node at contact, which no "
+                "factor here has; use 2 or 3 dimensions"
+            )
         if system.particles < 2:
             raise ValueError("PadeJastrow needs at least 2 particles")
         if not beta > 0:
@@ -31,7 +37,10 @@ class PadeJastrow(Wavefunction):
         i, j = np.triu_indices(self.particles, 1)
         like = spins[i] == spins[j]
         self.kinds, self.layout = [], Layout()
-        for kind, cusp, present in (("unlike", 1.0 / (system.dimensions - 1), ~like), ("like", 1.0 / (system.dimensions + 1), like)):
+        for kind, cusp, present in (
+            ("unlike", 1.0 / (system.dimensions - 1), ~like),
+            ("like", 1.0 / (system.dimensions + 1), like),
+        ):
             if present.any():
                 self.kinds.append((kind, cusp))
                 self.layout.add(f"beta_{kind}", (), POSITIVE)
@@ -55,9 +64,11 @@ class PadeJastrow(Wavefunction):
 
 
 class HardCoreJastrow(Wavefunction):
-    """psi = prod_{i<j} (1 - a/r_ij), 0 where a pair is closer than a: the zero-energy s wave outside a hard sphere; no parameters.
+    """psi = prod_{i<j} (1 - a/r_ij), 0 where a pair is closer than a: the zero-energy s wave
+    outside a hard sphere; no parameters.
 
-    a is the system's diameter of the spheres. DuBois and Glyde, Phys. Rev. A 63, 023602 (2001), eq. 11. Raises ValueError where the
+    a is the system's diameter of the spheres. DuBois and Glyde, Phys. Rev. A 63, 023602 (2001), eq.
+    11. Raises ValueError where the
     system has no hard core.
     """
 
@@ -66,7 +77,11 @@ class HardCoreJastrow(Wavefunction):
     def __init__(self, system):
         if not system.core > 0:
             raise ValueError("HardCoreJastrow: this system has no hard core, set its diameter")
-        self.particles, self.dimensions, self.core = system.particles, system.dimensions, system.core
+        self.particles, self.dimensions, self.core = (
+            system.particles,
+            system.dimensions,
+            system.core,
+        )
         self.layout = Layout()
 
     def initial(self, stream):
