@@ -34,7 +34,7 @@ def worker():
     """One rank of a measurement; rank 0 prints a line of JSON."""
     import vmcnet as vmc
     from vmcnet.estimators.energy import Row
-    from vmcnet.parallel import exact_sum
+    from vmcnet.parallel.exact_sum import exact_sum
 
     comm, found = vmc.connect(), {"iterations": [], "collectives": []}
     for walkers in (512, 2048):

@@ -129,11 +129,11 @@ def own_side(options, parameters):
     import numpy as np
 
     import vmcnet
+    from vmcnet.engine.population import TRAINING, Population
+    from vmcnet.engine.training import default_sampler, initial_state, run_training
     from vmcnet.optimizers import SGD, SRCG, Adam, MinSR, natural_gradient
-    from vmcnet.parallel import SerialCommunicator
-    from vmcnet.population import TRAINING, Population
+    from vmcnet.parallel.communicators import SerialCommunicator
     from vmcnet.systems import TransverseIsing
-    from vmcnet.training import default_sampler, initial_state, run_training
     from vmcnet.wavefunctions import BinaryRBM
 
     system = TransverseIsing([options.sites])

@@ -28,16 +28,17 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import vmcnet as vmc
-from vmcnet.backend import Stream, keep_memory
+from vmcnet.backend.arrays import keep_memory
+from vmcnet.backend.device import Device
+from vmcnet.backend.stream import Stream
 from vmcnet.calculus import products
 from vmcnet.calculus.jet import ALL, embed
 from vmcnet.calculus.jets import Jet, Jets
-from vmcnet.device import Device
+from vmcnet.engine.population import Population
+from vmcnet.engine.training import initial_state, run_training
 from vmcnet.kernels import cpu
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import Population
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
-from vmcnet.training import initial_state, run_training
 from vmcnet.walkers import Walkers
 
 WALKERS, BLOCK, REPEATS, METROPOLIS = 1024, 128, 9, 20

@@ -67,11 +67,11 @@ class Watch:
 
 
 def own_side(options, watch):
+    from vmcnet.engine.population import Population
+    from vmcnet.engine.training import STOP, default_sampler, initial_state, run_training
     from vmcnet.optimizers import SGD, MinSR
-    from vmcnet.parallel import SerialCommunicator
-    from vmcnet.population import Population
+    from vmcnet.parallel.communicators import SerialCommunicator
     from vmcnet.systems import TransverseIsing
-    from vmcnet.training import STOP, default_sampler, initial_state, run_training
     from vmcnet.wavefunctions import BinaryRBM
 
     system = TransverseIsing([SITES])

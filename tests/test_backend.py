@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.stats import kstest
 
-from vmcnet.backend import Stream, namespace, to_host
+from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.backend.stream import Stream
 
 FROZEN_UNIFORM = [0.20868166048383913, 0.9226828512395973]
 FROZEN_NORMAL = [-1.6260626880305604, -0.3074265492282423, -0.6998648599196464]

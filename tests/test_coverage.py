@@ -5,12 +5,12 @@ state of known energy.
 import numpy as np
 import pytest
 
-from vmcnet.evaluation import evaluate
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import Population
+from vmcnet.engine.evaluation import evaluate
+from vmcnet.engine.population import Population
+from vmcnet.engine.training import TrainingResult, TrainingState
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.systems import TrappedBosons
-from vmcnet.training import TrainingResult, TrainingState
 from vmcnet.wavefunctions import GaussianEnvelope
 
 ALPHA, STEPS, WALKERS = 0.8, 260, 128

@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 
 from vmcnet.kernels.numba_sum import add_share, largest_exponents
-from vmcnet.parallel import (
-    NONFINITE,
-    ZERO,
-    SerialCommunicator,
-    bounded_sum,
-    exact_sum,
-    exponents,
-    owned_blocks,
-)
+from vmcnet.parallel.communicators import SerialCommunicator, owned_blocks
+from vmcnet.parallel.exact_sum import NONFINITE, ZERO, bounded_sum, exact_sum, exponents
 
 
 class Ranks:

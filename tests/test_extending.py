@@ -8,7 +8,7 @@ from scipy.linalg import eigh
 from scipy.stats import chi2, norm
 
 from tests.runs import ROOT
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.systems import TrappedBosons
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import GaussianEnvelope

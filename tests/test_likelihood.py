@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from tests.runs import ROOT, same, vmcnet
-from vmcnet.backend import Stream
-from vmcnet.likelihood import DataPopulation, enumerated_divergence
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.likelihood import DataPopulation
+from vmcnet.engine.training import initial_state, run_training
+from vmcnet.exact.divergence import enumerated_divergence
 from vmcnet.optimizers import SGD, Cosine
-from vmcnet.parallel import SerialCommunicator
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.gibbs import Gibbs
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.samples import read_samples
 from vmcnet.systems import ClassicalIsing, DoubleWell, Potts, TrappedBosons
-from vmcnet.training import initial_state, run_training
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import BinaryRBM, GaussianRBM
 

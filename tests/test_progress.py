@@ -8,7 +8,7 @@ import pty
 import subprocess
 
 from tests.runs import JOB, command
-from vmcnet.progress import Progress, _duration
+from vmcnet.runs.progress import Progress, _duration
 
 
 def test_plain_lines():

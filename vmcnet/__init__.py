@@ -9,9 +9,9 @@ from importlib import import_module
 from vmcnet.version import VERSION as __version__
 
 _HOME = {
-    "train": "vmcnet.training",
-    "evaluate": "vmcnet.evaluation",
-    "connect": "vmcnet.parallel",
+    "train": "vmcnet.engine.training",
+    "evaluate": "vmcnet.engine.evaluation",
+    "connect": "vmcnet.parallel.communicators",
     "systems": None,
     "wavefunctions": None,
     "optimizers": None,

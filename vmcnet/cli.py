@@ -86,7 +86,7 @@ def main(arguments=None) -> None:
     comm = None
     try:
         from vmcnet import commands
-        from vmcnet.parallel import connect
+        from vmcnet.parallel.communicators import connect
 
         if options.command in ("run", "resume", "evaluate"):
             comm = connect()
@@ -104,9 +104,9 @@ def main(arguments=None) -> None:
 def _failure(error: BaseException, comm) -> int:
     """Print what happened; the exit status. A user's mistake is one line, said by rank 0 alone."""
     from vmcnet.config import JobError
-    from vmcnet.parallel import LaunchError
-    from vmcnet.population import NonFiniteError, RanksDisagree
-    from vmcnet.statistics.divergence import DivergedError
+    from vmcnet.engine.population import NonFiniteError, RanksDisagree
+    from vmcnet.engine.trend import DivergedError
+    from vmcnet.parallel.communicators import LaunchError
     from vmcnet.storage.atomic import FileProblem
 
     rank = comm.rank if comm is not None else 0

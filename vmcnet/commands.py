@@ -6,17 +6,17 @@ import sys
 from pathlib import Path
 
 from vmcnet.config import JobError, check_resume, job_text, load_job, parse_job, reference_page
-from vmcnet.stopping import FILE, REASONS, REQUEUE
+from vmcnet.runs.stopping import FILE, REASONS, REQUEUE
 
 
 def run(options, comm) -> int:
-    from vmcnet.session import Session
+    from vmcnet.runs.session import Session
 
     job = load_job(options.job, options.settings)
     path = options.output or Path("runs") / f"{job.name}.h5"
     if options.overwrite and options.go_on:
         raise JobError("--overwrite and --continue exclude each other")
-    from vmcnet.session import on_root
+    from vmcnet.runs.session import on_root
 
     def adjust(old, iteration):
         check_resume(old, job, iteration)
@@ -28,7 +28,7 @@ def run(options, comm) -> int:
 
 
 def resume(options, comm) -> int:
-    from vmcnet.session import Session
+    from vmcnet.runs.session import Session
 
     def adjust(old, iteration):
         new = parse_job(job_text(old), options.settings, str(options.file))
@@ -41,7 +41,7 @@ def resume(options, comm) -> int:
 
 
 def evaluate(options, comm) -> int:
-    from vmcnet.session import Session
+    from vmcnet.runs.session import Session
 
     session = Session.reopen(comm, options.file, _progress(comm))
     defaults = session.job.evaluation
@@ -109,14 +109,14 @@ def _within(session, work, comm) -> int:
 
 
 def _progress(comm):
-    from vmcnet.progress import Progress
+    from vmcnet.runs.progress import Progress
 
     return Progress()
 
 
 def _print_report(file, blocking: str = "pyblock") -> None:
-    from vmcnet.building import build
-    from vmcnet.report import report_lines
+    from vmcnet.runs.building import build
+    from vmcnet.runs.report import report_lines
 
     system, wavefunction, *_ = build(parse_job(file.attributes["job"], (), str(file.path)))
     print("\n".join(report_lines(file, system, wavefunction, blocking)))
@@ -136,7 +136,7 @@ def check(options, comm) -> int:
         return 0
     if options.job is None:
         raise JobError("check needs a job file, or --reference")
-    from vmcnet.building import build, device_of
+    from vmcnet.runs.building import build, device_of
 
     job = load_job(options.job, options.settings)
     system, wavefunction, _, natural, sampler = build(job)
@@ -159,7 +159,7 @@ def _cost_lines(job, system, wavefunction, sampler, device) -> list[str]:
     """Sizes, ranks, memory and time, from one block that is moved and measured."""
     from threadpoolctl import threadpool_limits
 
-    from vmcnet.cost import measure
+    from vmcnet.runs.cost import measure
 
     sampling, evaluation, iterations = job.sampling, job.evaluation, job.training.iterations
     blocks = sampling.walkers // sampling.block
@@ -200,7 +200,7 @@ def _cost_lines(job, system, wavefunction, sampler, device) -> list[str]:
 def info(options, comm) -> int:
     import platform
 
-    from vmcnet.parallel import launched_processes
+    from vmcnet.parallel.communicators import launched_processes
     from vmcnet.storage.run_file import conditions
     from vmcnet.version import VERSION
 
@@ -211,7 +211,7 @@ def info(options, comm) -> int:
     count, variable = launched_processes()
     print(f"  launcher: {variable}={count}" if variable else "  launcher: none")
     try:
-        from vmcnet.parallel import MPICommunicator
+        from vmcnet.parallel.communicators import MPICommunicator
 
         comm = MPICommunicator()
         print(f"  MPI: {comm.implementation}, world of {comm.size}")

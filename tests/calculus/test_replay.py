@@ -7,7 +7,7 @@ import pytest
 
 import vmcnet as vmc
 from tests.calculus.cases import CASES, coordinates, parameters, read_number
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.calculus.replay import Recorder
 from vmcnet.calculus.values import Values
 from vmcnet.wavefunctions.base import Wavefunction

@@ -10,20 +10,21 @@ import pytest
 
 from tests.calculus.cases import CASES, DIMENSIONS, coordinates, parameters, read_number
 from tests.device import fakecupy
-from vmcnet.backend import Stream, namespace, to_host
+from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.backend.device import Device, choose
+from vmcnet.backend.stream import Stream
 from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.tape import Tape
 from vmcnet.calculus.values import Values
-from vmcnet.device import Device, choose
+from vmcnet.engine.population import Population
+from vmcnet.engine.training import initial_state, run_training
 from vmcnet.kernels import cpu, philox
 from vmcnet.optimizers import Adam
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import Population
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.langevin import Langevin
 from vmcnet.sampling.one_particle import OneParticle
 from vmcnet.systems import QuantumDot
-from vmcnet.training import initial_state, run_training
 from vmcnet.wavefunctions import FeedForward, GaussianEnvelope, PadeJastrow
 
 STANDIN = sys.modules["fakecupy"]

@@ -5,10 +5,10 @@ number of ranks.
 import numpy as np
 import pytest
 
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.population import Population
 from vmcnet.estimators.energy import LocalEnergies, clipped
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import Population
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling import Gaussian
 from vmcnet.systems import QuantumDot
 from vmcnet.wavefunctions import GaussianEnvelope, GaussianRBM
@@ -88,8 +88,8 @@ def test_complex_energies():
 
 def test_training_with_clipping_takes_one_more_collective():
     from tests.mpi.test_collectives import Counting, nothing
+    from vmcnet.engine.training import initial_state, run_training
     from vmcnet.optimizers import SGD
-    from vmcnet.training import initial_state, run_training
 
     calls = {}
     for clip in (None, 5.0):

@@ -5,10 +5,10 @@ carried.
 import numpy as np
 import pytest
 
+from vmcnet.engine.population import NonFiniteError, Population
 from vmcnet.estimators.energy import LocalEnergies, Row
-from vmcnet.parallel import SerialCommunicator
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.parameters import digest
-from vmcnet.population import NonFiniteError, Population
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.metropolis import Counts
 from vmcnet.systems import TrappedBosons

@@ -5,17 +5,17 @@ and complex wavefunctions.
 import numpy as np
 import pytest
 
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.population import Population
+from vmcnet.engine.training import train
 from vmcnet.estimators.energy import centred, local_energies
 from vmcnet.estimators.gradient import block_gradient, separate_moments
 from vmcnet.hamiltonians.kinetic import Kinetic
 from vmcnet.optimizers import SGD
-from vmcnet.parallel import SerialCommunicator
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.parameters import POSITIVE, Layout
-from vmcnet.population import Population
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.systems.base import System
-from vmcnet.training import train
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import GaussianEnvelope, GaussianRBM
 from vmcnet.wavefunctions.base import Wavefunction

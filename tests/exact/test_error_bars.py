@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tests.spins import dense, made, states
-from vmcnet.evaluation import evaluate, summarize
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import EVALUATION, Population
+from vmcnet.engine.evaluation import evaluate, summarize
+from vmcnet.engine.population import EVALUATION, Population
+from vmcnet.engine.training import TrainingResult, TrainingState
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.spins import SpinFlip
 from vmcnet.systems import QuantumDot, TransverseIsing, TrappedBosons
-from vmcnet.training import TrainingResult, TrainingState
 from vmcnet.wavefunctions import BinaryRBM, GaussianEnvelope, GaussianRBM, PadeJastrow
 
 RUNS, WALKERS, BLOCK = 2000, 48, 6000  # 2000 runs of 48 walkers are 16 blocks of 6000
@@ -90,7 +90,7 @@ def spins():
 
 
 def stream():
-    from vmcnet.backend import Stream
+    from vmcnet.backend.stream import Stream
 
     return Stream(5, 3, 0, 0)
 

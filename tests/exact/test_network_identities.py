@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import vmcnet as vmc
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.kernels import cpu, numba_product
 from vmcnet.walkers import Walkers
 

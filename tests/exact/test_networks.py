@@ -10,12 +10,12 @@ import pytest
 
 from tests.exact.energies import TWO_ELECTRONS
 from tests.runs import ROOT, command
-from vmcnet.building import build
 from vmcnet.config import load_job
-from vmcnet.evaluation import evaluate
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import Population
-from vmcnet.training import TrainingResult, TrainingState
+from vmcnet.engine.evaluation import evaluate
+from vmcnet.engine.population import Population
+from vmcnet.engine.training import TrainingResult, TrainingState
+from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.runs.building import build
 
 CASES = [
     ("quantum_dot_2_network", 2, 1.0),

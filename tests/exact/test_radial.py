@@ -3,8 +3,8 @@
 import pytest
 
 from tests.exact.energies import TWO_ELECTRONS
+from vmcnet.exact.radial import two_electron_energy
 from vmcnet.systems import QuantumDot
-from vmcnet.systems.radial import two_electron_energy
 
 
 @pytest.mark.parametrize(("dimensions", "omega"), TWO_ELECTRONS)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tests.runs import datasets, vmcnet
+from vmcnet.exact.diagonalisation import ground_state
 from vmcnet.systems import TransverseIsing
-from vmcnet.systems.exact_diagonalisation import ground_state
 
 JOB = """
 name = "chain"

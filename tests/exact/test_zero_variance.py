@@ -7,11 +7,11 @@ import pytest
 from tests.exact.energies import ideal_gas
 from tests.exact.states import Taut
 from tests.runs import ROOT, vmcnet
+from vmcnet.engine.evaluation import evaluate
+from vmcnet.engine.training import train
 from vmcnet.estimators.energy import local_energies
-from vmcnet.evaluation import evaluate
 from vmcnet.optimizers import SGD
 from vmcnet.systems import QuantumDot, TrappedBosons
-from vmcnet.training import train
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import GaussianEnvelope, GaussianRBM
 

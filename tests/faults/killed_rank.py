@@ -10,22 +10,22 @@ import signal
 import sys
 import time
 
-import vmcnet.population
+import vmcnet.engine.population
 from vmcnet import cli
+from vmcnet.engine.population import Population
 from vmcnet.estimators.energy import LocalEnergies
-from vmcnet.population import Population
 from vmcnet.storage.atomic import FileProblem
 
 how, rank, at = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 advance, calls = Population.advance, [0]
-energies = vmcnet.population.local_energies
+energies = vmcnet.engine.population.local_energies
 
 
 def broken(self, *arguments, **options):
     calls[0] += 1
     if how in ("nan", "nans"):
         bad = self.comm.rank == rank and (calls[0] == at or (how == "nans" and calls[0] > at))
-        vmcnet.population.local_energies = not_finite if bad else energies
+        vmcnet.engine.population.local_energies = not_finite if bad else energies
     elif self.comm.rank == rank and calls[0] == at:
         if how == "raise":
             raise ZeroDivisionError("made by the test")
@@ -38,7 +38,7 @@ def broken(self, *arguments, **options):
 
 
 def not_finite(*arguments):
-    vmcnet.population.local_energies = energies
+    vmcnet.engine.population.local_energies = energies
     found = energies(*arguments)
     return LocalEnergies(found.total * float("nan"), found.terms)
 

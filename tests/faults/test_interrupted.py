@@ -12,7 +12,7 @@ import h5py
 import pytest
 
 from tests.runs import JOB, same, start, vmcnet
-from vmcnet.stopping import REQUEUE
+from vmcnet.runs.stopping import REQUEUE
 
 LONG = (
     JOB.replace("iterations = 12", "iterations = 200")

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-import vmcnet.session
+import vmcnet.runs.session
 from tests.faults.shim import HERE, Server, built
 from tests.runs import BIN, same
 from tests.runs import vmcnet as command
@@ -78,18 +78,18 @@ class Undisturbed:
         assert code == 0, said
         self.operations = log.read_text().splitlines()
         self.checkpoints = []
-        write = vmcnet.session.write_checkpoint
+        write = vmcnet.runs.session.write_checkpoint
 
         def noted(path, checkpoint):
             self.checkpoints.append(contents(path, checkpoint))
             write(path, checkpoint)
 
-        vmcnet.session.write_checkpoint = noted
+        vmcnet.runs.session.write_checkpoint = noted
         try:
             with pytest.raises(SystemExit):
                 cli.main(["run", str(self.job), "--output", str(folder / "again.h5")])
         finally:
-            vmcnet.session.write_checkpoint = write
+            vmcnet.runs.session.write_checkpoint = write
         same(folder / "run" / "run.h5", folder / "again.h5")
 
 
@@ -288,6 +288,6 @@ def test_a_kill_is_noticed_by_this_test(undisturbed, server, tmp_path):
     assert code == -9
     found = read_checkpoint(run.with_name("run.checkpoint.h5"))
     found.numbers["step_size"] = float(np.nextafter(found.numbers["step_size"], 2.0))
-    vmcnet.session.write_checkpoint(run.with_name("run.checkpoint.h5"), found)
+    vmcnet.runs.session.write_checkpoint(run.with_name("run.checkpoint.h5"), found)
     with pytest.raises(AssertionError):
         go_on(run, undisturbed, server, 1, tmp_path / "log")

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import types
+import zlib
 
 import numpy as np
 import pytest
@@ -49,12 +50,13 @@ def library(folder, source, names):
     compiler = shutil.which("c++") or pytest.skip(
         "NOT TESTED: the CUDA sources on the host, because there is no C++ compiler"
     )
+    stem = f"kernels{zlib.crc32(source.encode())}"
     entries = "".join(
         f'extern "C" void launch_{k}(unsigned b, unsigned t, void** a) {{ launch(&{name}, b, t, '
         f"a); }}\n"
         for k, name in enumerate(names)
     )
-    (folder / "kernels.cpp").write_text(PRELUDE + source + entries)
+    (folder / f"{stem}.cpp").write_text(PRELUDE + source + entries)
     done = subprocess.run(
         [
             compiler,
@@ -63,14 +65,14 @@ def library(folder, source, names):
             "-shared",
             "-fPIC",
             "-o",
-            str(folder / "kernels.so"),
-            str(folder / "kernels.cpp"),
+            str(folder / f"{stem}.so"),
+            str(folder / f"{stem}.cpp"),
         ],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    return ctypes.CDLL(str(folder / "kernels.so"))
+    return ctypes.CDLL(str(folder / f"{stem}.so"))
 
 
 class RawModule:
@@ -109,11 +111,14 @@ class RawModule:
         return launch
 
 
+LOADED = ("vmcnet.kernels.gpu", "vmcnet.wavefunctions.machines.device")
+
+
 def gpu_module(folder):
-    """vmcnet.kernels.gpu on the stand-in; sys.modules is left as it was."""
+    """vmcnet.kernels.gpu and the device kernels of machines on the stand-in; sys.modules is left as it was."""
     standin, kept = (
         types.ModuleType("cupy"),
-        {name: sys.modules.pop(name, None) for name in ("cupy", "vmcnet.kernels.gpu")},
+        {name: sys.modules.pop(name, None) for name in ("cupy", *LOADED)},
     )
     standin.__getattr__ = lambda name: getattr(sys.modules["fakecupy"], name)
     standin.RawModule = type("Hosted", (RawModule,), {"folder": folder})
@@ -121,10 +126,13 @@ def gpu_module(folder):
     try:
         import vmcnet.kernels
         from vmcnet.kernels import gpu
+        from vmcnet.wavefunctions import machines
+        from vmcnet.wavefunctions.machines import device
     finally:
         for name, module in kept.items():
             sys.modules.pop(name, None)
             if module is not None:
                 sys.modules[name] = module
         vmcnet.kernels.__dict__.pop("gpu", None)
-    return gpu
+        machines.__dict__.pop("device", None)
+    return types.SimpleNamespace(gpu=gpu, machines=device)

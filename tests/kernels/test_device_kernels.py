@@ -3,6 +3,7 @@ one from the CUDA source compiled for the host.
 """
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,15 +11,17 @@ import pytest
 from tests.kernels.hosted import gpu_module
 from tests.kernels.test_machine import SYSTEMS, random_machine
 from vmcnet import wavefunctions
-from vmcnet.backend import Stream, to_host
+from vmcnet.backend.arrays import to_host
+from vmcnet.backend.device import Device
+from vmcnet.backend.stream import Stream
 from vmcnet.calculus.elementwise import ACTIVATIONS
-from vmcnet.device import Device
+from vmcnet.engine.population import TRAINING, Population
 from vmcnet.kernels import cpu
-from vmcnet.kernels.machine import DeviceTables, MachineTables
 from vmcnet.optimizers import MinSR
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import TRAINING, Population
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.spins import Exchange, SpinFlip
+from vmcnet.wavefunctions.machines import machine
+from vmcnet.wavefunctions.machines.machine import DeviceTables, MachineTables
 
 STANDIN = sys.modules["fakecupy"]
 
@@ -30,8 +33,9 @@ def device(request, tmp_path_factory):
         return gpu_module(tmp_path_factory.mktemp("kernels")), STANDIN
     cupy = pytest.importorskip("cupy")
     from vmcnet.kernels import gpu
+    from vmcnet.wavefunctions.machines import device as machines
 
-    return gpu, cupy
+    return SimpleNamespace(gpu=gpu, machines=machines), cupy
 
 
 def close(a, b, dtype=np.float64):
@@ -42,7 +46,7 @@ def close(a, b, dtype=np.float64):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_elementwise_and_jet_rules(device, dtype):
-    gpu, xp = device
+    gpu, xp = device[0].gpu, device[1]
     x = np.append(np.linspace(-30, 30, 301), np.nan).astype(dtype)
     for function in ACTIVATIONS:
         for a, b in zip(
@@ -67,7 +71,7 @@ def test_elementwise_and_jet_rules(device, dtype):
 
 
 def test_words(device):
-    gpu, xp = device
+    gpu, xp = device[0].gpu, device[1]
     for first in (0, 3, 1021):
         known = np.random.Philox(key=[7, 2], counter=[0, 0, 5, 3]).random_raw(first + 501)[first:]
         assert np.array_equal(
@@ -81,7 +85,7 @@ def test_machine_kernels_equal_their_twin(device, name, width, monkeypatch):
     """Sweeps move by move, local energies (ratios in parts), log-derivatives; width 3: several
     groups of units.
     """
-    gpu, xp = device
+    gpu, xp = device[0].machines, device[1]
     monkeypatch.setattr(gpu, "CONNECTIONS", 5 * 48)
     system = SYSTEMS[name]
     sampler = (SpinFlip if name == "flips" else Exchange)(system)
@@ -114,8 +118,8 @@ def test_a_population_on_the_device(device, name, options, monkeypatch):
     """Two iterations: the same spins as on the host, the same energies, gradient and natural
     direction to rounding; kernels used, not log psi.
     """
-    gpu, xp = device
-    monkeypatch.setattr(wavefunctions.base, "of", lambda xp, dtype: gpu)
+    gpu, xp = device[0].machines, device[1]
+    monkeypatch.setattr(machine, "device_kernels", lambda xp: gpu)
     system, found = SYSTEMS[name], []
     psi = wavefunctions.BinaryRBM(system, **options, spread=0.3)
     theta = psi.start(Stream(1, 0, 0, 0))

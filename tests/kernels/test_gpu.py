@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from vmcnet.calculus.elementwise import ACTIVATIONS
-from vmcnet.kernels import cpu, cuda_machine, cuda_source
+from vmcnet.kernels import cpu, cuda_source
+from vmcnet.wavefunctions.machines import sweep_cuda as cuda_machine
 
 
 def nvrtc():

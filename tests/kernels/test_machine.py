@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from tests.spins import lattice_cases, walkers_of
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.calculus.tape import built
 from vmcnet.geometry.moves import SpinMoves
-from vmcnet.kernels.machine import CompiledTables, Machine, MachineTables
 from vmcnet.sampling.spins import Exchange, SpinFlip
 from vmcnet.systems import Heisenberg, TransverseIsing
 from vmcnet.wavefunctions import BinaryRBM
+from vmcnet.wavefunctions.machines.machine import CompiledTables, Machine, MachineTables
 
 SYSTEMS = {"flips": TransverseIsing([3, 4]), "exchanges": Heisenberg([3, 4], periodic=False)}
 VARIANTS = {
@@ -231,7 +231,7 @@ def test_cache_that_cannot_be_written(tmp_path):
 import numpy as np
 import numba.core.caching as caching
 caching.CacheImpl._locator_classes = []
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.systems import TransverseIsing
 from vmcnet.wavefunctions import BinaryRBM
 system = TransverseIsing([4])

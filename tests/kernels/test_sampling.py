@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vmcnet.backend import normals, uniforms
+from vmcnet.backend.stream import normals, uniforms
 from vmcnet.kernels import cpu
 from vmcnet.sampling.metropolis import compiled_step, plain_step
 

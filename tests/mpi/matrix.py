@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import vmcnet as vmc
-from vmcnet.likelihood import DataPopulation
+from vmcnet.engine.likelihood import DataPopulation
+from vmcnet.engine.population import Population
+from vmcnet.engine.training import TrainingState, initial_state, run_training
 from vmcnet.optimizers import (
     SGD,
     SPRING,
@@ -25,7 +27,6 @@ from vmcnet.optimizers import (
     Momentum,
     RMSprop,
 )
-from vmcnet.population import Population
 from vmcnet.sampling import Exchange, Gaussian, Langevin, OneParticle, SpinFlip
 from vmcnet.sampling.gibbs import Gibbs
 from vmcnet.sampling.thermal import Thermal
@@ -39,7 +40,6 @@ from vmcnet.systems import (
     TransverseIsing,
     TrappedBosons,
 )
-from vmcnet.training import TrainingState, initial_state, run_training
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import (
     BinaryRBM,

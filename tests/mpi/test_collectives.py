@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from vmcnet.backend import Stream
-from vmcnet.evaluation import finish, initial_evaluation, run_evaluation
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.evaluation import finish, initial_evaluation, run_evaluation
+from vmcnet.engine.population import Population
+from vmcnet.engine.training import initial_state, run_training
 from vmcnet.optimizers import Adam
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import Population
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.systems import QuantumDot
-from vmcnet.training import initial_state, run_training
 from vmcnet.wavefunctions import GaussianRBM, PadeJastrow
 
 

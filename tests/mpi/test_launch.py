@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.runs import BIN, JOB, vmcnet
-from vmcnet.parallel import (
+from vmcnet.parallel.communicators import (
     LaunchError,
     SerialCommunicator,
     connect,
@@ -49,7 +49,7 @@ def test_launcher_variables(environ, expected):
 
 def test_without_a_launcher_no_mpi_is_loaded():
     code = (
-        "import sys; from vmcnet.parallel import connect; comm = connect({}); assert comm.size == "
+        "import sys; from vmcnet.parallel.communicators import connect; comm = connect({}); assert comm.size == "
         "1; "
         "assert not [m for m in sys.modules if m.startswith('mpi4py')]"
     )
@@ -100,7 +100,7 @@ def test_an_exception_on_one_rank_ends_all(job, tmp_path, rank):
     script.write_text(f"""
 import sys
 from vmcnet import cli
-from vmcnet.population import Population
+from vmcnet.engine.population import Population
 advance = Population.advance
 def broken(self, theta, stage, iteration, *rest, **options):
     if self.comm.rank == {rank} and iteration == 2 and stage == 2:
@@ -141,7 +141,7 @@ def test_a_killed_rank_ends_the_launcher(job, tmp_path):
     script.write_text("""
 import os, signal, sys
 from vmcnet import cli
-from vmcnet.population import Population
+from vmcnet.engine.population import Population
 advance = Population.advance
 def killed(self, theta, stage, iteration, *rest, **options):
     if self.comm.rank == 1 and iteration == 2 and stage == 2:
@@ -178,7 +178,7 @@ def test_ranks_with_different_parameters_are_found(job, tmp_path):
 import sys
 import numpy as np
 from vmcnet import cli
-from vmcnet.population import Population
+from vmcnet.engine.population import Population
 advance = Population.advance
 def different(self, theta, stage, iteration, *rest, **options):
     if self.comm.rank == 1 and iteration == 3 and stage == 2:

@@ -7,8 +7,8 @@ import pytest
 
 from tests.mpi.test_collectives import ROW, nothing, population
 from tests.runs import JOB, same, vmcnet
+from vmcnet.engine.training import initial_state, run_training
 from vmcnet.optimizers import SGD, SPRING, SR, SRCG, MinSR
-from vmcnet.training import initial_state, run_training
 
 TABLES = {
     "sr": 'type = "sr"\nshift = 0.01',

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.exact.states import Pair
+from vmcnet.engine.training import train
 from vmcnet.optimizers import SGD, AdaGrad, Adam, Cosine, InverseDecay, Momentum, RMSprop
 from vmcnet.systems import QuantumDot
-from vmcnet.training import train
 
 OPTIMIZERS = {
     "sgd": SGD(0.4),

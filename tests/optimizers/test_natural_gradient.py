@@ -5,16 +5,16 @@ enumerated state, ranks, refusals.
 import numpy as np
 import pytest
 
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.population import Population
+from vmcnet.engine.tangents import Tangents
+from vmcnet.engine.training import default_sampler, train
 from vmcnet.estimators.log_derivatives import LogDerivatives, outer_gram, stacked
 from vmcnet.optimizers import SGD, SPRING, SR, SRCG, MinSR
 from vmcnet.optimizers.natural_gradient import SingularMetric
-from vmcnet.parallel import SerialCommunicator
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.parameters import POSITIVE, Layout
-from vmcnet.population import Population
 from vmcnet.systems import QuantumDot, TransverseIsing, TrappedBosons
-from vmcnet.tangents import Tangents
-from vmcnet.training import default_sampler, train
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import BinaryRBM, GaussianEnvelope, GaussianRBM, PadeJastrow
 from vmcnet.wavefunctions.base import Wavefunction
@@ -298,11 +298,11 @@ def test_nothing_depends_on_what_is_kept(monkeypatch, name):
     """
     methods = [SR(1e-3), SRCG(1e-3), MinSR(1e-3), MinSR(0.0, 1e-2)]
     kept = [m.direction(tangents(name)[1], m.start(tangents(name)[1].size), 0)[0] for m in methods]
-    monkeypatch.setattr("vmcnet.tangents.KEEP", 0)
+    monkeypatch.setattr("vmcnet.engine.tangents.KEEP", 0)
     for m, d in zip(methods, kept, strict=True):
         np.testing.assert_array_equal(m.direction(tangents(name)[1], m.start(len(d)), 0)[0], d)
-    monkeypatch.setattr("vmcnet.tangents.EXCHANGE", 2000)
-    monkeypatch.setattr("vmcnet.tangents.TILE", 100)
+    monkeypatch.setattr("vmcnet.engine.tangents.EXCHANGE", 2000)
+    monkeypatch.setattr("vmcnet.engine.tangents.TILE", 100)
     for m, d in zip(methods, kept, strict=True):
         np.testing.assert_allclose(
             m.direction(tangents(name)[1], m.start(len(d)), 0)[0],

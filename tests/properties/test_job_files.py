@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.runs import JOB, ROOT
 from vmcnet import cli
-from vmcnet.building import build
 from vmcnet.config import Job, JobError, check_resume, job_text, load_job, parse_job
 from vmcnet.config.job import changed_keys
+from vmcnet.runs.building import build
 
 positive = st.floats(1e-300, 1e300, exclude_min=True)
 names = st.text(string.ascii_letters + string.digits + "_.-", min_size=1, max_size=30).filter(

@@ -7,11 +7,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vmcnet.parallel import SerialCommunicator, exact_sum
+from vmcnet.engine.trend import DivergedError, Trend
+from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.parallel.exact_sum import exact_sum
 from vmcnet.statistics.autocorrelation import integrated_time
 from vmcnet.statistics.blocking import blocking_error
 from vmcnet.statistics.convergence import split_rhat
-from vmcnet.statistics.divergence import DivergedError, Trend
 from vmcnet.statistics.format import with_error
 from vmcnet.statistics.moments import Moments, merge
 

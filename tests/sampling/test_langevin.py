@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.parameters import Layout
 from vmcnet.sampling import Gaussian, Langevin, OneParticle
 from vmcnet.sampling.langevin import limited
@@ -217,9 +217,9 @@ def test_walkers_that_never_move_are_counted():
 
 def test_stuck_walkers_are_reported():
     """From the sampler through rows and evaluation to a warning."""
-    from vmcnet.evaluation import evaluate
+    from vmcnet.engine.evaluation import evaluate
+    from vmcnet.engine.training import train
     from vmcnet.optimizers import SGD
-    from vmcnet.training import train
 
     class Half(Gaussian):
         """The first 8 walkers of a block propose points where psi is zero to any precision."""

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chi2, norm
 
 from tests.exact.states import Taut
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.metropolis import tuned_step
 from vmcnet.systems import TrappedBosons
@@ -136,8 +136,8 @@ def test_tuning_follows_the_acceptance(accepted, grows):
 
 @pytest.mark.parametrize("first", [0.01, 30.0])
 def test_warm_up_finds_the_step(first):
+    from vmcnet.engine.training import train
     from vmcnet.optimizers import SGD
-    from vmcnet.training import train
 
     system = TrappedBosons(2, 1.0, 2)
     result = train(

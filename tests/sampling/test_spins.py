@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tests.spins import amplitudes, chi_square, sector
-from vmcnet.backend import Stream
-from vmcnet.kernels.machine import Machine
+from vmcnet.backend.stream import Stream
 from vmcnet.sampling.gibbs import Gibbs
 from vmcnet.sampling.spins import Exchange, SpinFlip
 from vmcnet.systems import Heisenberg, TransverseIsing
 from vmcnet.wavefunctions import BinaryRBM, SpinJastrow, SpinNetwork
+from vmcnet.wavefunctions.machines.machine import Machine
 
 FREE, FIXED, RING = TransverseIsing([6]), Heisenberg([8]), Heisenberg([6])
 OPTIONS = [("random", "metropolis"), ("random", "heat_bath"), ("systematic", "heat_bath")]

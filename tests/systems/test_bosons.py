@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from tests.calculus.differences import check_direction, check_jet
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.evaluation import evaluate
+from vmcnet.engine.population import Population
+from vmcnet.engine.training import TrainingResult, TrainingState, train
 from vmcnet.estimators.energy import local_energies
-from vmcnet.evaluation import evaluate
 from vmcnet.optimizers import Adam, Cosine
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import Population
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling import Gaussian, Langevin, OneParticle
 from vmcnet.systems import TrappedBosons
-from vmcnet.training import TrainingResult, TrainingState, train
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import EllipticalGaussian, GaussianEnvelope, HardCoreJastrow
 

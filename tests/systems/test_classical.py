@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from tests.runs import same, vmcnet
-from vmcnet.backend import Stream
-from vmcnet.evaluation import finish, initial_evaluation, run_evaluation
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.evaluation import finish, initial_evaluation, run_evaluation
+from vmcnet.engine.population import Population
+from vmcnet.exact.torus import torus_thermodynamics
 from vmcnet.kernels.thermal import sweep
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import Population
-from vmcnet.report import derived_quantities
+from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.runs.report import derived_quantities
 from vmcnet.sampling.thermal import Thermal
 from vmcnet.statistics.jackknife import jackknife
 from vmcnet.systems import ClassicalIsing, Potts, TransverseIsing
-from vmcnet.systems.torus import torus_thermodynamics
 from vmcnet.wavefunctions import BinaryRBM, Boltzmann
 
 CRITICAL = 2.0 / np.log1p(np.sqrt(2.0))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.linalg import eigh_tridiagonal
 
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
+from vmcnet.exact.radial import line_energy
 from vmcnet.systems import DoubleWell, Particles, QuantumDot
-from vmcnet.systems.radial import line_energy
 from vmcnet.walkers import Walkers
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.spins import amplitudes, dense, lattice_cases, sector, walkers_of
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.estimators.energy import local_energies
+from vmcnet.exact.diagonalisation import configurations, ground_state, matrix
 from vmcnet.systems import Heisenberg, TransverseIsing
-from vmcnet.systems.exact_diagonalisation import configurations, ground_state, matrix
 from vmcnet.wavefunctions import BinaryRBM
 
 CASES = lattice_cases()

@@ -7,9 +7,9 @@ import pytest
 
 from tests.runs import datasets, same, vmcnet
 from tests.spins import amplitudes, states
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
+from vmcnet.observables.spins import SpinObservables
 from vmcnet.systems import Heisenberg, TransverseIsing
-from vmcnet.systems.spin_observables import SpinObservables
 from vmcnet.wavefunctions import BinaryRBM
 
 JOB = """

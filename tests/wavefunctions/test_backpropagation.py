@@ -12,7 +12,7 @@ and Deep Learning (2015), eqs. BP1 to BP4.
 import numpy as np
 import pytest
 
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.systems import QuantumDot
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import FeedForward

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.spins import amplitudes, exact_energy, lattice_cases, made, sector, states, walkers_of
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.estimators.energy import centred, local_energies
 from vmcnet.estimators.gradient import block_gradient
 from vmcnet.systems import Heisenberg, QuantumDot, TransverseIsing

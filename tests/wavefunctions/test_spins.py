@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.spins import amplitudes, dense, made, sector, states, walkers_of
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.estimators.energy import local_energies
 from vmcnet.systems import Heisenberg, QuantumDot, TransverseIsing
 from vmcnet.wavefunctions import BinaryRBM, SpinJastrow, SpinNetwork

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.calculus.differences import check_direction, check_jet
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 from vmcnet.systems import QuantumDot, TrappedBosons
 from vmcnet.systems.base import System
 from vmcnet.walkers import Walkers

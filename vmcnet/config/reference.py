@@ -28,7 +28,7 @@ def reference_page() -> str:
         if tables:
             for tag, model in tables.items():
                 title = f"[[{name}]]" if name == "wavefunction" else f"[{name}]"
-                out += [f'## `{title}` type = "{tag}"', "", model.__doc__, "", *rows(model), ""]
+                out += [f'## `{title}` type = "{tag}"', "", _about(model), "", *rows(model), ""]
             inner = {
                 (k, tag): table
                 for model in tables.values()
@@ -39,14 +39,19 @@ def reference_page() -> str:
                 out += [
                     f'## `[{name}.{key}]` type = "{tag}"',
                     "",
-                    model.__doc__,
+                    _about(model),
                     "",
                     *rows(model),
                     "",
                 ]
         elif isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            out += [f"## `[{name}]`", "", info.annotation.__doc__, "", *rows(info.annotation), ""]
+            out += [f"## `[{name}]`", "", _about(info.annotation), "", *rows(info.annotation), ""]
     return "\n".join(out)
+
+
+def _about(model) -> str:
+    """A table's docstring as one paragraph."""
+    return " ".join(model.__doc__.split())
 
 
 def _default(value) -> str:

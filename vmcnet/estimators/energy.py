@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vmcnet.backend import namespace, to_host
+from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.statistics.moments import merge_rows
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.backend import to_host
+from vmcnet.backend.arrays import to_host
 
 
 def block_gradient(walkers, psi, weights, count: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.backend import namespace
+from vmcnet.backend.arrays import namespace
 
 
 class SpinMoves:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vmcnet.backend import namespace
+from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.jet import pair_arrays
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.backend import namespace
+from vmcnet.backend.arrays import namespace
 from vmcnet.geometry.moves import SpinMoves
 
 

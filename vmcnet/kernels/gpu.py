@@ -9,25 +9,29 @@ from functools import lru_cache
 import cupy
 import numpy as np
 
-from vmcnet.kernels import cuda_machine, cuda_source
+from vmcnet.kernels import cuda_source
 
 ACTIVATIONS = cuda_source.ACTIVATIONS
+
+
 THREADS = 256
-CONNECTIONS = 2**24  # ratios of walkers and moves that are held at a time
 
 
-@lru_cache(maxsize=1)
-def _module():
-    return cupy.RawModule(
-        code=cuda_source.SOURCE + cuda_machine.SOURCE,
-        options=("--std=c++17",),
-        name_expressions=[*cuda_source.NAMES, "philox_words", *cuda_machine.NAMES],
-    )
+@lru_cache(maxsize=8)
+def module(source: str, names: tuple):
+    """CUDA source, compiled once a process."""
+    return cupy.RawModule(code=source, options=("--std=c++17",), name_expressions=list(names))
 
 
-def _launch(kernel: str, size: int, *arguments) -> None:
+def launch(kernels, name: str, size: int, *arguments) -> None:
+    """One thread for each of `size` elements; nothing where there is none."""
     if size:
-        _module().get_function(kernel)((-(-size // THREADS),), (THREADS,), arguments)
+        kernels.get_function(name)((-(-size // THREADS),), (THREADS,), arguments)
+
+
+def _launch(name: str, size: int, *arguments) -> None:
+    names = (*cuda_source.NAMES, "philox_words")
+    launch(module(cuda_source.SOURCE, names), name, size, *arguments)
 
 
 def _type(array) -> str:
@@ -146,66 +150,3 @@ def philox_words(xp, key, counter, first: int, count: int):
         np.int64(stop - start),
     )
     return out[first - 4 * start : first - 4 * start + count]
-
-
-def _sites(sites):
-    return sites, np.int32(sites.shape[1])
-
-
-def machine_sweep(x, s, sites, table, factor, size: int, sequence, limits, accepted, bad) -> None:
-    """Moves `sequence` (K,) proposed one after the other, thresholds limits (K, W); x (M, W), s (n,
-    W) and the counts (W,) in place.
-    """
-    units, walkers = x.shape
-    sequence, limits = cupy.ascontiguousarray(sequence), cupy.ascontiguousarray(limits)
-    _launch(
-        "machine_sweep",
-        walkers,
-        x,
-        s,
-        *_sites(sites),
-        table,
-        factor,
-        sequence,
-        np.int64(len(sequence)),
-        limits,
-        accepted,
-        bad,
-        np.int64(walkers),
-        np.int32(units),
-        np.int32(size),
-    )
-
-
-def machine_connected(x, s, sites, table, factor, size: int, elements):
-    """sum_m elements_m psi(s^m)/psi(s) over the moves that act (W,), in the order of the moves."""
-    units, walkers = x.shape
-    total, step = cupy.zeros(walkers), max(1, CONNECTIONS // walkers)
-    for start in range(0, len(elements), step):
-        some = slice(start, start + step)
-        weights = elements[some]
-        part, count = cupy.empty((len(weights), walkers)), np.int64(len(weights))
-        _launch(
-            "machine_connected",
-            part.size,
-            x,
-            s,
-            *_sites(sites[some]),
-            table[some],
-            factor[some],
-            weights,
-            part,
-            count,
-            np.int64(walkers),
-            np.int32(units),
-            np.int32(size),
-        )
-        _launch("machine_total", walkers, part, total, count, np.int64(walkers))
-    return total
-
-
-def machine_tanh(x):
-    """tanh theta (W, M) from x (M, W) = exp(-2 theta)."""
-    out = cupy.empty(x.shape[::-1])
-    _launch("machine_tanh", out.size, x, out, np.int64(x.shape[1]), np.int32(x.shape[0]))
-    return out

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vmcnet import kernels
-from vmcnet.backend import namespace, to_host
+from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.walkers import Walkers
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vmcnet.backend import namespace, to_host
+from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.geometry.moves import SpinMoves
 from vmcnet.sampling.metropolis import Counts
 from vmcnet.walkers import Walkers

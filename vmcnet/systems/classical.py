@@ -6,12 +6,12 @@ from itertools import product
 
 import numpy as np
 
+from vmcnet.exact.torus import torus_thermodynamics
 from vmcnet.geometry.lattice import Hypercubic
 from vmcnet.hamiltonians.classical import OrderMoment, PottsBonds
 from vmcnet.hamiltonians.spins import Diagonal, LongitudinalField
 from vmcnet.statistics.jackknife import jackknife
 from vmcnet.systems.spin_lattice import SpinLattice, lattice_of
-from vmcnet.systems.torus import torus_thermodynamics
 from vmcnet.walkers import Walkers
 
 LARGEST_WEIGHT = 600.0  # exponents that a product of Boltzmann factors may reach

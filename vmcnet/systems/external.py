@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.exact.radial import line_energy
 from vmcnet.hamiltonians.external import DoubleWell as DoubleWellTerm
 from vmcnet.hamiltonians.external import Potential
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
 from vmcnet.systems.base import System
-from vmcnet.systems.radial import line_energy
 from vmcnet.walkers import Walkers
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.exact.radial import two_electron_energy
 from vmcnet.hamiltonians.coulomb import Coulomb
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
 from vmcnet.systems.base import System
-from vmcnet.systems.radial import two_electron_energy
 
 
 class QuantumDot(System):

@@ -6,8 +6,8 @@ import numpy as np
 
 from vmcnet.geometry.lattice import Graph, Hypercubic
 from vmcnet.hamiltonians.spins import Diagonal, Exchange, LongitudinalField, TransverseField
+from vmcnet.observables.spins import SpinObservables
 from vmcnet.systems.base import System
-from vmcnet.systems.spin_observables import SpinObservables
 from vmcnet.walkers import Walkers
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.backend import namespace
+from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.outer import Outer
-from vmcnet.kernels.machine import Machine
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.machines.machine import Machine
 
 UNITS = ("spin", "binary")
 

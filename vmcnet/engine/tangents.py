@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from vmcnet.estimators.log_derivatives import LogDerivatives, outer_gram, stacked
-from vmcnet.parallel import LIMB_BLOCKS, bounded_sum, exact_sum, exponents
+from vmcnet.parallel.exact_sum import LIMB_BLOCKS, bounded_sum, exact_sum, exponents
 
 KEEP = (
     2**30

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.population import DATA, Population
 from vmcnet.estimators.gradient import block_gradient
-from vmcnet.parallel import exact_sum
-from vmcnet.population import DATA, Population
+from vmcnet.parallel.exact_sum import exact_sum
 from vmcnet.walkers import Walkers
 
 
@@ -52,14 +52,3 @@ class DataPopulation(Population):
             for b in self.own
         ]
         return exact_sum(self.comm, np.stack(shares), self.blocks)
-
-
-def enumerated_divergence(psi, states, p) -> float:
-    """Kullback-Leibler divergence sum_s p ln(p / P) in nats of P = |psi|^2 / Z from p (S,), on all
-    states (S, n) of a lattice; psi is bound.
-    """
-    log = 2.0 * psi.log(np.zeros((*states.shape, 0)), states).real
-    log = log - log.max()
-    log = log - np.log(np.exp(log).sum())
-    seen = p > 0
-    return float((p[seen] * (np.log(p[seen]) - log[seen])).sum())

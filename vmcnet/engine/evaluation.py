@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from vmcnet.backend import to_host
-from vmcnet.population import EVALUATION
+from vmcnet.backend.arrays import to_host
+from vmcnet.engine.population import EVALUATION
+from vmcnet.engine.training import CHECKPOINT, STOP, TrainingResult
 from vmcnet.statistics.autocorrelation import integrated_time
 from vmcnet.statistics.blocking import blocking_error
 from vmcnet.statistics.convergence import split_rhat
 from vmcnet.statistics.format import with_error
-from vmcnet.training import CHECKPOINT, STOP, TrainingResult
 
 
 @dataclass

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.evaluation import EvaluationResult, summarize
-from vmcnet.likelihood import enumerated_divergence
+from vmcnet.engine.evaluation import EvaluationResult, summarize
+from vmcnet.exact.divergence import enumerated_divergence
 from vmcnet.statistics.blocking import blocking_error
 from vmcnet.statistics.format import with_error
 

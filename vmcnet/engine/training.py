@@ -8,14 +8,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from vmcnet.backend import Stream
-from vmcnet.device import choose
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import PARAMETERS, ROLLBACK, TRAINING, WARMUP, NonFiniteError, Population
+from vmcnet.backend.device import choose
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.population import (
+    PARAMETERS,
+    ROLLBACK,
+    TRAINING,
+    WARMUP,
+    NonFiniteError,
+    Population,
+)
+from vmcnet.engine.trend import Trend
+from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.metropolis import tuned_step
 from vmcnet.sampling.spins import Exchange, SpinFlip
-from vmcnet.statistics.divergence import Trend
 
 CHECKPOINT, STOP = (
     1,

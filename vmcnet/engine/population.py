@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.backend import Stream, keep_memory, to_host
-from vmcnet.device import Device
+from vmcnet.backend.arrays import keep_memory, to_host
+from vmcnet.backend.device import Device
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.tangents import Tangents
 from vmcnet.estimators.energy import Row, centred, clipped, local_energies
 from vmcnet.estimators.gradient import block_gradient
 from vmcnet.estimators.log_derivatives import LogDerivatives
-from vmcnet.parallel import exact_sum, owned_blocks
+from vmcnet.parallel.communicators import owned_blocks
+from vmcnet.parallel.exact_sum import exact_sum
 from vmcnet.parameters import digest
 from vmcnet.sampling.metropolis import Counts
-from vmcnet.tangents import Tangents
 from vmcnet.walkers import Walkers
 
 START, WARMUP, TRAINING, PARAMETERS, DATA, ROLLBACK, EVALUATION = (

@@ -7,7 +7,7 @@ from importlib import import_module
 from vmcnet.config import Job, JobError
 from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
-from vmcnet.device import choose
+from vmcnet.backend.device import choose
 from vmcnet.wavefunctions import Product
 
 SAMPLERS = {

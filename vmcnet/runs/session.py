@@ -9,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from vmcnet.building import build, device_of
+from vmcnet.runs.building import build, device_of
 from vmcnet.config import Job, job_text, parse_job
-from vmcnet.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
-from vmcnet.likelihood import DataPopulation
-from vmcnet.population import NonFiniteError, Population
+from vmcnet.engine.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
+from vmcnet.engine.likelihood import DataPopulation
+from vmcnet.engine.population import NonFiniteError, Population
 from vmcnet.statistics.blocking import blocking_curve
-from vmcnet.statistics.divergence import DivergedError, Trend
-from vmcnet.stopping import StopRequest, Watchdog
+from vmcnet.engine.trend import DivergedError, Trend
+from vmcnet.runs.stopping import StopRequest, Watchdog
 from vmcnet.storage.atomic import FileProblem, RunLock, keep, previous_path
 from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
 from vmcnet.storage.run_file import RunFile, conditions, writable
 from vmcnet.storage.samples import read_samples
-from vmcnet.training import TrainingState, initial_state, run_training
+from vmcnet.engine.training import TrainingState, initial_state, run_training
 
 KINDS = ("checkpoint", "evaluation", "rollback")
 

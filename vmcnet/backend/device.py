@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.backend import Stream
+from vmcnet.backend.stream import Stream
 
 KINDS, PRECISIONS = ("cpu", "gpu", "auto"), ("float64", "float32")
 

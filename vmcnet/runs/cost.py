@@ -6,9 +6,9 @@ import time
 import tracemalloc
 from dataclasses import dataclass
 
-from vmcnet.backend import Stream
-from vmcnet.parallel import SerialCommunicator
-from vmcnet.population import PARAMETERS, TRAINING, Population
+from vmcnet.backend.stream import Stream
+from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.engine.population import PARAMETERS, TRAINING, Population
 
 
 @dataclass(frozen=True)

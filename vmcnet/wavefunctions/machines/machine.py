@@ -9,6 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
+from vmcnet.backend.arrays import namespace
+
 WIDEST_TILE, NARROWEST_TILE = 128, 16  # walkers a tile, the length of the innermost loops
 LARGEST = 600.0  # exponents that are left to exp; beyond, the machine offers no tables
 
@@ -196,7 +198,8 @@ class CompiledTables(MachineTables):
     """The same by the kernels of rbm.py and rbm_complex.py."""
 
     def __init__(self, machine, s, tables):
-        from vmcnet.kernels import rbm, rbm_complex
+        from vmcnet.wavefunctions.machines import sweep_complex as rbm_complex
+        from vmcnet.wavefunctions.machines import sweep_real as rbm
 
         self._kernels = rbm_complex if machine.is_complex else rbm
         walkers = len(s)
@@ -321,3 +324,23 @@ class DeviceTables(MachineTables):
 
     def tanh(self):
         return self._kernels.machine_tanh(self.x)
+
+
+def device_kernels(xp):
+    """The kernels for arrays of the namespace xp, or None."""
+    if xp.__name__ != "cupy":
+        return None
+    from vmcnet.wavefunctions.machines import device
+
+    return device
+
+
+def machine_tables(machine: Machine, s, tables: dict) -> MachineTables | None:
+    """By compiled loops on the host; on a device by its kernels, which know real weights. None
+    where there are neither.
+    """
+    xp = namespace(s)
+    if xp is np:
+        return CompiledTables(machine, s, tables)
+    kernels = None if machine.is_complex else device_kernels(xp)
+    return DeviceTables(machine, s, tables, xp, kernels) if kernels else None

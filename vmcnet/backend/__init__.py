@@ -1,0 +1,1 @@
+"""Arrays, devices and random streams."""

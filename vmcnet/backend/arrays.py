@@ -1,0 +1,35 @@
+"""The array namespace of the data, host and device."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import numpy as np
+
+
+def namespace(array):
+    """numpy or cupy (or a stand-in): the module that owns `array`."""
+    if isinstance(array, np.ndarray) or np.isscalar(array):
+        return np
+    return sys.modules[type(array).__module__.split(".")[0]]
+
+
+def to_host(array) -> np.ndarray:
+    """A NumPy array with the same values; the only way from a device to the host."""
+    return array if isinstance(array, np.ndarray) else array.get()
+
+
+def keep_memory() -> bool:
+    """Tell glibc to keep freed memory for the next array instead of giving it back to the system;
+    whether it was told so.
+
+    Arrays of 1 to 30 MB would otherwise be page-faulted at every operation. Other C libraries have
+    no mallopt: nothing is changed.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return False
+    trim, mmap = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+    return bool(mallopt(trim, 1 << 30) and mallopt(mmap, 1 << 30))

@@ -1,0 +1,1 @@
+"""The loops: walkers of a rank, training, evaluation."""

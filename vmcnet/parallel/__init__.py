@@ -1,0 +1,1 @@
+"""Ranks, what they exchange, and sums that do not depend on them."""
