@@ -11,6 +11,7 @@ from vmcnet.version import VERSION as __version__
 _HOME = {
     "train": "vmcnet.engine.training",
     "evaluate": "vmcnet.engine.evaluation",
+    "limits": "vmcnet.engine.limits",
     "connect": "vmcnet.parallel.communicators",
     "systems": None,
     "wavefunctions": None,

@@ -19,15 +19,9 @@ from vmcnet.parameters import digest
 from vmcnet.sampling.metropolis import Counts
 from vmcnet.walkers import Walkers
 
-START, WARMUP, TRAINING, PARAMETERS, DATA, ROLLBACK, EVALUATION = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    100,
-    1000,
-)  # stages: no two use the same random words
+# stages: no two use the same random words
+START, WARMUP, TRAINING, PARAMETERS, DATA, LIMITS = 0, 1, 2, 3, 4, 5
+ROLLBACK, EVALUATION = 100, 1000
 
 
 class NonFiniteError(RuntimeError):

@@ -1,0 +1,178 @@
+"""Directions in which a wavefunction could be changed: what E_L is regressed on.
+
+A candidate gives features O_k(r) (W, K), the first-order changes d log psi / d p_k of parameters
+p_k that psi does not have, at the value 0 where they change nothing. Those here are built from sums
+over pairs of Gaussians g_a(x) = exp(-x^2 / 2 s_a^2) of the pair distance in units of the system's
+length, for like and unlike spins apart, and of the drift grad log psi: a displacement xi of the
+coordinates changes log psi by xi . grad log psi at first order.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from vmcnet.backend.arrays import to_host
+from vmcnet.calculus.jet import pair_indices
+
+WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the Gaussians, in units of the system's length
+
+
+class Sample:
+    """Walkers of one block and what candidates read of them, on the host.
+
+    r (W, n, d), s (W, n), drift (W, n, d) = Re grad log psi; psi the bound wavefunction.
+    """
+
+    def __init__(self, system, psi, walkers):
+        self.system, self.psi, self.walkers = system, psi, walkers
+        self.r, self.s = to_host(walkers.r).astype(np.float64), to_host(walkers.s)
+
+    @cached_property
+    def drift(self):
+        return to_host(self.psi.drift(self.walkers.r, self.walkers.s)).astype(np.float64)
+
+    @cached_property
+    def apart(self):
+        """r_i - r_j of all pairs (W, pairs, d); in a periodic box (L/2 pi) sin(2 pi (r_i - r_j)/L)."""
+        i, j = (list(k) for k in pair_indices(self.r.shape[1]))
+        difference = self.r[:, i] - self.r[:, j]
+        if self.system.box is None:
+            return difference
+        scale = np.asarray(self.system.box.lengths) / (2.0 * np.pi)
+        return scale * np.sin(difference / scale)
+
+    @cached_property
+    def distance(self):
+        """|r_i - r_j| (W, pairs); in a periodic box the norm of (L/pi) sin(pi (r_i - r_j)/L)."""
+        if self.system.box is None:
+            return np.sqrt((self.apart**2).sum(axis=-1))
+        i, j = (list(k) for k in pair_indices(self.r.shape[1]))
+        scale = np.asarray(self.system.box.lengths) / np.pi
+        chord = scale * np.sin((self.r[:, i] - self.r[:, j]) / scale)
+        return np.sqrt((chord**2).sum(axis=-1))
+
+    @cached_property
+    def shapes(self):
+        """g_a of every pair, like spins and unlike spins apart (W, pairs, A)."""
+        i, j = (list(k) for k in pair_indices(self.r.shape[1]))
+        like = self.s[:, i] == self.s[:, j]
+        x = self.distance[..., None] / (self.system.length * np.array(WIDTHS))
+        g = np.exp(-0.5 * x * x)
+        kinds = [kind for kind in (like, ~like) if kind.any()]
+        return np.concatenate([g * kind[..., None] for kind in kinds], axis=-1)
+
+    def onto_particles(self, values, sign: int):
+        """sum_j of pair values (W, pairs, ...) onto i (W, n, ...): `sign` is that of j -> i."""
+        first, second = (list(k) for k in pair_indices(self.r.shape[1]))
+        out = np.zeros((*self.r.shape[:2], *values.shape[2:]))
+        for p, (i, j) in enumerate(zip(first, second, strict=True)):
+            out[:, i] += values[:, p]
+            out[:, j] += sign * values[:, p]
+        return out
+
+    @cached_property
+    def near(self):
+        """c_ia = sum_j g_a(r_ij) (W, n, A)."""
+        return self.onto_particles(self.shapes, 1)
+
+    @cached_property
+    def pull(self):
+        """v_ia = sum_j g_a(r_ij) (r_i - r_j) (W, n, A, d)."""
+        return self.onto_particles(self.shapes[..., None] * self.apart[:, :, None, :], -1)
+
+
+class Candidate(Protocol):
+    """A change of the wavefunction, by its first-order features."""
+
+    name: str
+
+    def features(self, sample: Sample) -> np.ndarray:
+        """d log psi / d p_k at p = 0, (W, K) real, float64."""
+        ...
+
+
+class OwnParameters:
+    """The parameters that the wavefunction has: what further training could still gain."""
+
+    name = "own parameters"
+
+    def features(self, sample):
+        return to_host(sample.psi.log_derivatives(sample.walkers)).real.astype(np.float64)
+
+
+class OneBodyJastrow:
+    """sum_i g_a(|r_i|): a factor of every particle alone. Of no use in a periodic box."""
+
+    name = "1-body Jastrow"
+
+    def features(self, sample):
+        x = np.sqrt((sample.r**2).sum(axis=-1))[..., None] / sample.system.length
+        return np.exp(-0.5 * (x / np.array(WIDTHS)) ** 2).sum(axis=1)
+
+
+class PairJastrow:
+    """sum_{i<j} g_a(r_ij)."""
+
+    name = "2-body Jastrow"
+
+    def features(self, sample):
+        return sample.shapes.sum(axis=1)
+
+
+class TripleJastrow:
+    """sum_i c_ia c_ib and sum_i v_ia . v_ib: factors of three particles."""
+
+    name = "3-body Jastrow"
+
+    def features(self, sample):
+        a, b = np.triu_indices(sample.near.shape[-1])
+        scalar = np.einsum("wia,wib->wab", sample.near, sample.near)
+        vector = np.einsum("wiac,wibc->wab", sample.pull, sample.pull)
+        return np.concatenate([scalar[:, a, b], vector[:, a, b]], axis=1)
+
+
+class OneBodyBackflow:
+    """sum_i g_a(|r_i|) r_i . grad_i log psi: particles displaced along the radius."""
+
+    name = "1-body displacement"
+
+    def features(self, sample):
+        x = np.sqrt((sample.r**2).sum(axis=-1))[..., None] / sample.system.length
+        along = (sample.r * sample.drift).sum(axis=-1)
+        return np.einsum("wi,wia->wa", along, np.exp(-0.5 * (x / np.array(WIDTHS)) ** 2))
+
+
+class PairBackflow:
+    """sum_i v_ia . grad_i log psi: every particle displaced by a sum over pairs."""
+
+    name = "2-body backflow"
+
+    def features(self, sample):
+        return np.einsum("wic,wiac->wa", sample.drift, sample.pull)
+
+
+class TripleBackflow:
+    """sum_i v_ia c_ib . grad_i log psi: displacements that depend on third particles."""
+
+    name = "3-body backflow"
+
+    def features(self, sample):
+        w = len(sample.r)
+        pair = np.einsum("wic,wiac->wa", sample.drift, sample.pull)
+        triple = np.einsum("wic,wiac,wib->wab", sample.drift, sample.pull, sample.near)
+        return np.concatenate([pair, triple.reshape(w, -1)], axis=1)
+
+
+def default_candidates(system, wavefunction) -> list:
+    """What is looked at unless a list is given: own parameters, Jastrow factors, displacements."""
+    found = [OwnParameters()] if wavefunction.layout.size else []
+    if system.box is None:
+        found += [OneBodyJastrow(), OneBodyBackflow()]
+    if system.particles > 1:
+        found += [PairJastrow(), PairBackflow()]
+    if system.particles > 2:
+        found += [TripleJastrow(), TripleBackflow()]
+    return found
