@@ -109,7 +109,7 @@ def test_every_operation_has_cases():
         met.setdefault(name, []).append({id(o) for o in ops.met})
     for operation in all_operations():
         assert operation.name in met, (
-            f"no case of tests/calculus/cases.py is about the operation {operation.name!r}"
+            f"no case of tests/calculus/cases is about the operation {operation.name!r}"
         )
         assert all(id(operation) in used for used in met[operation.name]), (
             f"a case named {operation.name!r} does not use it"

@@ -1,0 +1,21 @@
+"""Small functions of coordinates and parameters through every operation and every support: `CASES`.
+
+A case is (operation name, label, number of particles, function(ops, theta, x) -> handle of any
+shape). Every file of this folder adds its own.
+"""
+
+import importlib
+import pkgutil
+
+from tests.calculus.cases.sources import (
+    CASES,
+    DIMENSIONS,
+    coordinates,
+    parameters,
+    read_number,
+)
+
+for _module in sorted(m.name for m in pkgutil.iter_modules(__path__)):
+    importlib.import_module(f"{__name__}.{_module}")
+
+__all__ = ["CASES", "DIMENSIONS", "coordinates", "parameters", "read_number"]
