@@ -13,6 +13,7 @@ _HOME = {
     "evaluate": "vmcnet.engine.evaluation",
     "limits": "vmcnet.engine.limits",
     "connect": "vmcnet.parallel.communicators",
+    "Box": "vmcnet.geometry.box",
     "systems": None,
     "wavefunctions": None,
     "optimizers": None,

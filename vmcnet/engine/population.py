@@ -62,6 +62,7 @@ class Population:
                 f"{wavefunction.core} only: multiply by a HardCoreJastrow (hard_core_jastrow in a "
                 "job file)"
             )
+        wavefunction.check_box(system.box)
         keep_memory()
         self.system, self.wavefunction, self.sampler, self.comm, self.seed = (
             system,
@@ -126,7 +127,7 @@ class Population:
             digest(theta) & (2**64 - 1),
         )
         for b in self.own:
-            old = self.members[b]
+            old = self._wrapped(self.members[b])
             walkers = psi.renew(old)
             counts = Counts(0, 0, 0)
             if steps:
@@ -139,6 +140,13 @@ class Population:
                 energies[b] = local_energies(self.system.terms, walkers, psi)
             rows.append(self.row.make(energies.get(b), counts, stop, hash64))
         return rows, energies
+
+    def _wrapped(self, walkers: Walkers) -> Walkers:
+        """In a box coordinates return to the cell at every iteration: |psi| is the same there, and
+        diffusing walkers lose no digits.
+        """
+        box = self.system.box
+        return walkers if box is None else Walkers(box.wrap(walkers.r), walkers.s)
 
     def weights(self, summary, energies, clip: float | None = None) -> dict:
         """Own block -> conj(E_L - <E>) (W,), the weights of the gradient.

@@ -61,7 +61,11 @@ def build(job: Job):
             "wavefunction: no factor is 0 inside the hard cores (system.diameter = "
             f"{system.core}): add a hard_core_jastrow"
         )
-    if system.dimensions and not wavefunction.decays:
+    try:
+        wavefunction.check_box(system.box)
+    except ValueError as error:
+        raise JobError(f"wavefunction: {error}") from error
+    if system.dimensions and system.box is None and not wavefunction.decays:
         raise JobError(
             "wavefunction: no factor decays at large distance, psi is not normalisable: add a "
             "gaussian_envelope or another factor that decays"

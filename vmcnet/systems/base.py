@@ -13,8 +13,8 @@ class System:
     A subclass sets particles, dimensions, spins (n,) int8, length (unit of the ground state's
     extent), units, `terms`
     (name -> Term with local(walkers, psi) -> (W,)) and `reference` (energy, source) or None; `core`
-    where psi must vanish: pairs of
-    particles closer than this.
+    where psi must vanish: pairs of particles closer than this; `box` (a geometry.box.Box) where
+    space is periodic, otherwise None.
     """
 
     particles: int
@@ -28,9 +28,15 @@ class System:
     core: float = 0.0
     box = None  # or a geometry.box.Box: particles in a periodic cell
     anisotropy: float = 1.0  # of the trap: omega_z/omega
+    box = None  # or a Box: space is periodic
 
     def start(self, stream, walkers: int) -> Walkers:
-        """Walkers to start from: coordinates are independent normals of the trap's ground state."""
+        """Walkers to start from: coordinates are independent normals of the trap's ground state, or
+        uniform in the box where there is one.
+        """
+        if self.box is not None:
+            r = self.box.lengths * stream.uniform((walkers, self.particles, self.dimensions))
+            return Walkers(r, self.labels(walkers))
         r = (self.length / np.sqrt(2.0)) * stream.normal((walkers, self.particles, self.dimensions))
         return Walkers(r, self.labels(walkers))
 

@@ -75,7 +75,9 @@ class Particles(System):
 
     length: extent of the ground state, the unit of starting points and first steps. spins: (n,) of
     +1 / -1; all equal unless given.
-    reference: (energy, source) for reports. Raises ValueError without particles or potentials.
+    reference: (energy, source) for reports. box: a geometry.box.Box where space is periodic;
+    starting points are then uniform in it, and the potentials must be periodic. Raises ValueError
+    without particles or potentials.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Particles(System):
         spins=None,
         units: str = "hartree",
         reference=None,
+        box=None,
     ):
         if particles < 1 or dimensions < 1:
             raise ValueError(
@@ -111,6 +114,11 @@ class Particles(System):
             raise ValueError(
                 f"Particles spins has shape {self.spins.shape}; expected ({particles},)"
             )
+        if box is not None and box.dimensions != dimensions:
+            raise ValueError(
+                f"Particles box has {box.dimensions} dimensions; expected {dimensions}"
+            )
+        self.box = box
         self.terms = {
             "kinetic": Kinetic(),
             **{name: Potential(function) for name, function in potentials.items()},

@@ -31,6 +31,18 @@ class Wavefunction:
     dimensions: int
     layout: Layout
     reads = "coordinates"  # or "spins": which of the walkers' r and s psi is a function of
+    box = None  # the Box in which psi is periodic (up to the twist's phase), or None: open space
+
+    def check_box(self, box) -> None:
+        """Raise ValueError unless psi is periodic in `box` (None: open space)."""
+        if self.box != box:
+            where = "in open space" if self.box is None else f"periodic in {self.box}"
+            wanted = "open space" if box is None else f"periodic in {box}"
+            raise ValueError(
+                f"{self.name} is a function {where}, and the system is {wanted}: build it for this "
+                "system, or use factors that are periodic there (plane waves, a Pade-Jastrow "
+                "factor; your own sets box = system.box)"
+            )
 
     def machine(self, values):
         """The Machine that psi is at the parameters `values` (name -> array), for the fast
@@ -92,6 +104,10 @@ class Product(Wavefunction):
             max(factor.core for factor in flat),
         )
         self.features = max(factor.features for factor in flat)
+
+    def check_box(self, box) -> None:
+        for factor in self.factors:
+            factor.check_box(box)
 
     def log_psi(self, ops, theta, walkers):
         phase, total = None, None

@@ -17,7 +17,8 @@ class PadeJastrow(Wavefunction):
     condition in d dimensions.
     beta > 0 (1/length) is trainable, one for each kind of pair that the system has: `beta_unlike`,
     `beta_like`. In one dimension
-    1/|x| forces psi = 0 at contact, which this factor does not have: refused.
+    1/|x| forces psi = 0 at contact, which this factor does not have: refused. In a periodic box
+    r_ij is the length of (L_a/pi) sin(pi x_a/L_a), x = r_i - r_j: smooth, periodic, r at contact.
     """
 
     name = "jastrow"
@@ -33,6 +34,7 @@ class PadeJastrow(Wavefunction):
         if not beta > 0:
             raise ValueError(f"PadeJastrow beta must be above 0, got {beta}")
         self.particles, self.dimensions, self._beta = system.particles, system.dimensions, beta
+        self.box = system.box
         spins = np.asarray(system.spins)
         i, j = np.triu_indices(self.particles, 1)
         like = spins[i] == spins[j]
@@ -49,8 +51,7 @@ class PadeJastrow(Wavefunction):
         return {f"beta_{kind}": np.float64(self._beta) for kind, _ in self.kinds}
 
     def log_psi(self, ops, theta, walkers):
-        first, second = ops.pairs(walkers.r)
-        distance = ops.norm(first - second)
+        distance = self._distance(ops, walkers.r)
         total = None
         for kind, cusp in self.kinds:
             term = cusp * (distance / (1.0 + distance * theta[f"beta_{kind}"]))
@@ -61,6 +62,18 @@ class PadeJastrow(Wavefunction):
                 term = term * ops.constant(mask.astype(ops.real_dtype))
             total = term if total is None else total + term
         return None, ops.sum(total, axis=-1)
+
+    def _distance(self, ops, r):
+        """(w, pairs): r_ij, in a box the length of (L/pi) sin(pi x/L)."""
+        first, second = ops.pairs(r)
+        if self.box is None:
+            return ops.norm(first - second)
+        if self.box.cubic:
+            length = float(self.box.lengths[0])
+            return ops.norm(ops.sin((first - second) * (np.pi / length))) * (length / np.pi)
+        scale = self.box.lengths.astype(ops.real_dtype) / np.pi
+        sines = ops.sin((first - second) * ops.parameter(ops.xp.asarray(1.0 / scale)))
+        return ops.norm(sines * ops.parameter(ops.xp.asarray(scale)))
 
 
 class HardCoreJastrow(Wavefunction):

@@ -1,0 +1,113 @@
+"""A periodic box: wrapping, minimum images, wave vectors and their shells."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+
+from vmcnet.backend.arrays import namespace
+from vmcnet.calculus.jet import pair_arrays
+
+DEGENERATE = 1e-9  # squares of wave vectors that agree to this part are one shell
+
+
+@lru_cache(maxsize=64)
+def _sent(xp, numbers: tuple, dtype):
+    """A tuple of numbers as an array of the namespace xp, sent to a device once."""
+    return xp.asarray(np.array(numbers), dtype=dtype)
+
+
+class Box:
+    """A rectangular cell of the given lengths (d,), repeated periodically along every axis.
+
+    twist theta (d,), radians in (-pi, pi]: psi(.., r_i + L_a e_a, ..) = exp(i theta_a) psi, so that
+    the wave vectors of one particle are k = (2 pi m + theta)/L with integer m; 0 unless given.
+    Coordinates r (..., d), numpy or cupy alike; lengths in the system's unit. Two boxes of equal
+    lengths and twist are equal. Raises ValueError for lengths or a twist that make no box.
+    Twisted boundaries: Lin, Zong, Ceperley, Phys. Rev. E 64, 016702 (2001), eq. 3.
+    """
+
+    def __init__(self, lengths, twist=None):
+        lengths = tuple(float(x) for x in np.atleast_1d(np.asarray(lengths, np.float64)).ravel())
+        twist = (0.0,) * len(lengths) if twist is None else tuple(float(x) for x in twist)
+        if not lengths or not all(np.isfinite(x) and x > 0 for x in lengths):
+            raise ValueError(
+                f"Box lengths {list(lengths)}: expected one number above 0 a dimension"
+            )
+        if len(twist) != len(lengths) or not all(-np.pi <= x <= np.pi for x in twist):
+            raise ValueError(
+                f"Box twist {list(twist)}: expected one angle a dimension, {len(lengths)}, each "
+                "between -pi and pi"
+            )
+        self._key = lengths, twist
+        self.lengths, self.twist = np.array(lengths), np.array(twist)
+        self.dimensions, self.volume = len(lengths), float(np.prod(lengths))
+
+    @classmethod
+    def cube(cls, length: float, dimensions: int = 3, twist=None) -> Box:
+        """The box of equal lengths: a square, a cube."""
+        return cls([length] * dimensions, twist)
+
+    def __eq__(self, other):
+        return isinstance(other, Box) and self._key == other._key
+
+    def __hash__(self):
+        return hash(self._key)
+
+    def __repr__(self):
+        turned = f", twist={list(self._key[1])}" if self.twist.any() else ""
+        return f"Box({list(self._key[0])}{turned})"
+
+    @property
+    def cubic(self) -> bool:
+        """Whether all lengths are equal."""
+        return len(set(self._key[0])) == 1
+
+    def _lengths(self, r):
+        """The lengths (d,) in the namespace and type of r."""
+        return _sent(namespace(r), self._key[0], r.dtype)
+
+    def wrap(self, r):
+        """r - L floor(r/L), in the cell [0, L): (..., d)."""
+        xp, lengths = namespace(r), self._lengths(r)
+        return r - lengths * xp.floor(r / lengths)
+
+    def minimum_image(self, x):
+        """x - L rint(x/L) of differences x (..., d), each component in [-L/2, L/2]."""
+        xp, lengths = namespace(x), self._lengths(x)
+        return x - lengths * xp.rint(x / lengths)
+
+    def separations(self, r):
+        """Minimum images of r_i - r_j of all pairs i < j: r (W, n, d) -> (W, n(n-1)/2, d)."""
+        i, j = pair_arrays(namespace(r), r.shape[1])
+        return self.minimum_image(r[:, i] - r[:, j])
+
+    def wave_vectors(self, integers, twisted: bool = True) -> np.ndarray:
+        """(2 pi m + theta)/L of integers m (..., d), 1/length; without theta if not `twisted`."""
+        turned = self.twist if twisted else 0.0
+        return (2.0 * np.pi * np.asarray(integers, np.float64) + turned) / self.lengths
+
+    def shells(self, count: int, twisted: bool = True) -> list[np.ndarray]:
+        """The `count` lowest shells of wave vectors: integers m (members, d) of one |k|^2 each,
+        lowest first, in lexicographic order within a shell.
+
+        Squares that agree to 1e-9 of the larger (or of (2 pi/L)^2) belong to one shell.
+        """
+        reach = 1
+        while True:
+            m = np.array(list(product(range(-reach, reach + 1), repeat=self.dimensions)))
+            square = (self.wave_vectors(m, twisted) ** 2).sum(axis=-1)
+            turned = np.abs(self.twist) if twisted else 0.0
+            # every vector outside the cube of integers is longer than this
+            complete = (((2.0 * np.pi * (reach + 1) - turned) / self.lengths) ** 2).min()
+            order = np.lexsort((*m.T[::-1], square))
+            m, square = m[order], square[order]
+            tolerance = DEGENERATE * np.maximum(square, (2.0 * np.pi / self.lengths.max()) ** 2)
+            starts = np.flatnonzero(np.diff(square) > tolerance[1:]) + 1
+            shells = np.split(m, starts)
+            whole = square[np.concatenate([starts - 1, [len(m) - 1]])] < complete * (1 - 1e-6)
+            if whole.sum() >= count:
+                return [s[np.lexsort(s.T[::-1])] for s in shells[:count]]
+            reach += 1
