@@ -197,7 +197,9 @@ def peers(python: str, *chosen: str) -> None:
                     print(
                         f"{widths:14s} float{bits}  {rival:14s}  "
                         + "         ".join(f"{t:.5f}" for t in own)
-                        + f"         {theirs:.5f}   {'  '.join(f'{t / theirs:.2f}' for t in own)}   {floor[what]:.5f}",
+                        + f"         {theirs:.5f}   "
+                        + "  ".join(f"{t / theirs:.2f}" for t in own)
+                        + f"   {floor[what]:.5f}",
                         flush=True,
                     )
     peer.stdin.close()

@@ -8,6 +8,7 @@ import sys
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import itertools
 import time
 
 import folx
@@ -35,7 +36,7 @@ def measurements(widths, dtype):
     rng = np.random.default_rng(1)
     weights = [
         (jnp.asarray(rng.normal(size=(a, b)) / np.sqrt(a), dtype), jnp.zeros(b, dtype))
-        for a, b in zip(widths, widths[1:])
+        for a, b in itertools.pairwise(widths)
     ]
     x, c = jnp.asarray(rng.normal(size=(WALKERS, widths[0])), dtype), jnp.ones(WALKERS, dtype)
     batched = jax.vmap(kinetic, (None, 0))

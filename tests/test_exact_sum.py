@@ -54,9 +54,7 @@ class Ranks:
             def reduce_sum(self, x):
                 return total
 
-        for share in self.shares:
-            results.append(exact_sum(Third(), share, blocks))
-        return results
+        return results + [exact_sum(Third(), share, blocks) for share in self.shares]
 
 
 @pytest.mark.parametrize("blocks", [1, 3, 64, 1000, 1024, 1025, 3000])

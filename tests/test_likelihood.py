@@ -55,7 +55,7 @@ def test_gradient_is_that_of_the_likelihood():
     """
     psi = BinaryRBM(ISING, 1, spread=0.3)
     theta, data = psi.start(Stream(3, 0, 0, 0)), drawn(ISING, 64)
-    states, p = ISING.enumerated()
+    states, _p = ISING.enumerated()
     weight = (
         np.bincount(
             [int("".join("1" if v > 0 else "0" for v in s), 2) for s in data.s], minlength=512

@@ -114,11 +114,8 @@ def _failure(error: BaseException, comm) -> int:
         error, JobError | FileProblem | LaunchError | NonFiniteError | DivergedError | RanksDisagree
     ):
         if rank:
-            time.sleep(
-                12.0
-                # rank 0 has the same error; when it has closed its files and spoken it ends this rank
-                # too
-            )
+            # rank 0 has the same error; it ends this rank too when its files are closed
+            time.sleep(12.0)
         print(f"vmcnet: {error}", file=sys.stderr, flush=True)
         return 1 if isinstance(error, NonFiniteError | DivergedError | RanksDisagree) else 2
     if isinstance(error, KeyboardInterrupt):

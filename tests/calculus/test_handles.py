@@ -75,9 +75,9 @@ REFUSED = {
     "array @ x": lambda ops, x: np.ones((2, 2)) @ x,
     "x[0]": lambda ops, x: x[0],
     "x > 0": lambda ops, x: x > 0,
-    "if x": lambda ops, x: x if x else x,
+    "if x": lambda ops, x: 1.0 if x else x,
     "x**x": lambda ops, x: x**x,
-    "for y in x": lambda ops, x: [y for y in x],
+    "for y in x": lambda ops, x: list(x),
     "np.asarray(x)": lambda ops, x: np.asarray(x),
     "float(x)": lambda ops, x: float(x),
 }

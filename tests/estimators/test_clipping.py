@@ -28,7 +28,7 @@ def people():
 
 def test_window(people):
     """Median of block medians +- k times the mean of the blocks' mean absolute deviations."""
-    made, _, summary, energies = people
+    _made, _, summary, energies = people
     blocks = [e.total for e in energies.values()]
     medians = [np.median(b) for b in blocks]
     deviation = np.mean([np.abs(b - m).mean() for b, m in zip(blocks, medians, strict=True)])
@@ -38,7 +38,7 @@ def test_window(people):
 
 
 def test_weights_are_clipped_and_centred_again(people):
-    made, theta, summary, energies = people
+    made, _theta, summary, energies = people
     centre, width = summary.window(2.0)
     everyone = np.concatenate([e.total for e in energies.values()])
     exact = np.clip(everyone, centre - width, centre + width)

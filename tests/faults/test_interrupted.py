@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import h5py
 import pytest
@@ -60,7 +61,7 @@ def children(pid):
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                words = open(f"/proc/{entry}/cmdline").read().split("\0")
+                words = Path(f"/proc/{entry}/cmdline").read_text().split("\0")
                 if (
                     "run" in words
                     and any(w.endswith("/vmcnet") for w in words)

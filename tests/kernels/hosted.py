@@ -26,10 +26,12 @@ struct Index { unsigned x; };
 static Index blockIdx, threadIdx, blockDim;
 #define __global__
 #define __device__ static
-static unsigned long long __umul64hi(unsigned long long a, unsigned long long b) { return (unsigned long long)((unsigned __int128)a * b >> 64); }
+typedef unsigned long long wide;
+static wide __umul64hi(wide a, wide b) { return (wide)((unsigned __int128)a * b >> 64); }
 
 template <typename... A, size_t... I>
-static void run(void (*kernel)(A...), unsigned blocks, unsigned threads, void** arguments, index_sequence<I...>)
+static void run(void (*kernel)(A...), unsigned blocks, unsigned threads, void** arguments,
+                index_sequence<I...>)
 {
     blockDim.x = threads;
     for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
@@ -115,7 +117,10 @@ LOADED = ("vmcnet.kernels.gpu", "vmcnet.wavefunctions.machines.device")
 
 
 def gpu_module(folder):
-    """vmcnet.kernels.gpu and the device kernels of machines on the stand-in; sys.modules is left as it was."""
+    """vmcnet.kernels.gpu and the device kernels of machines on the stand-in.
+
+    sys.modules is left as it was.
+    """
     standin, kept = (
         types.ModuleType("cupy"),
         {name: sys.modules.pop(name, None) for name in ("cupy", *LOADED)},

@@ -49,8 +49,8 @@ def test_launcher_variables(environ, expected):
 
 def test_without_a_launcher_no_mpi_is_loaded():
     code = (
-        "import sys; from vmcnet.parallel.communicators import connect; comm = connect({}); assert comm.size == "
-        "1; "
+        "import sys; from vmcnet.parallel.communicators import connect; "
+        "comm = connect({}); assert comm.size == 1; "
         "assert not [m for m in sys.modules if m.startswith('mpi4py')]"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -61,9 +61,10 @@ def by_optax(case):
     rate, schedule = keys["learning_rate"], keys.get("schedule")
     if schedule and schedule[0] == "InverseDecay":
         inner = schedule[1]
-        rate = lambda t: (
-            keys["learning_rate"] * (1 + t / inner["delay"]) ** -inner.get("power", 1.0)
-        )
+
+        def rate(t):
+            return keys["learning_rate"] * (1 + t / inner["delay"]) ** -inner.get("power", 1.0)
+
     elif schedule:
         inner = schedule[1]
         rise = optax.linear_schedule(rate / (inner["warmup"] + 1), rate, inner["warmup"])
@@ -71,7 +72,10 @@ def by_optax(case):
             [rise, optax.cosine_decay_schedule(rate, inner["iterations"], inner["floor"])],
             [inner["warmup"]],
         )
-        rate = lambda t: joined(jnp.float64(t))  # noqa: E731 (an integer count makes optax work in float32)
+
+        def rate(t):
+            return joined(jnp.float64(t))  # an integer count makes optax work in float32
+
     transform = {
         "SGD": lambda: optax.sgd(rate),
         "Momentum": lambda: optax.sgd(

@@ -137,7 +137,7 @@ def test_four_ways_to_one_direction(name, shift):
         MinSR(**options),
         SPRING(**options, momentum=0.9),
     ):
-        found, state, row = method.direction(made, method.start(made.size), 0)
+        found, _state, row = method.direction(made, method.start(made.size), 0)
         np.testing.assert_allclose(found, exact, rtol=0, atol=1e-8 * size, err_msg=method.name)
         assert row["direction_norm"] == pytest.approx(np.linalg.norm(exact), rel=1e-8)
 
@@ -282,8 +282,8 @@ def test_schedule_and_norm():
 def test_conjugate_gradients_start_from_the_last_direction():
     made = direct("network")[0]
     method = SRCG(1e-3, tolerance=1e-8)
-    d, state, first = method.direction(made, method.start(made.size), 0)
-    again, _, second = method.direction(made, state, 1)
+    _d, state, first = method.direction(made, method.start(made.size), 0)
+    _again, _, second = method.direction(made, state, 1)
     assert (
         second["solver_products"] == 1 < first["solver_products"]
         and second["solver_residual"] <= 1e-7
@@ -353,5 +353,5 @@ def test_refusals(make, words):
 
 def test_a_singular_metric_is_named():
     made = direct("complex network")[0]
-    with pytest.raises(SingularMetric, match="natural_gradient.shift"):
+    with pytest.raises(SingularMetric, match=r"natural_gradient\.shift"):
         MinSR(1e-30).direction(made, {}, 0)

@@ -52,9 +52,12 @@ MinJobAge=300
 InactiveLimit=0
 Waittime=0
 OverTimeLimit=0
-NodeName=n[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{second}] CPUs=2 Gres=gpu:2 RealMemory=1000 State=UNKNOWN
-PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=0 OverSubscribe=NO
-PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF OverSubscribe=NO
+NodeName=n[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{first}-{second}] CPUs=2 \\
+ Gres=gpu:2 RealMemory=1000 State=UNKNOWN
+PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 \\
+ PreemptMode=REQUEUE GraceTime=0 OverSubscribe=NO
+PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF \\
+ OverSubscribe=NO
 """
 # pretended: empty files that are counted and bound like devices
 GPUS = "NodeName=n[1-2] Name=gpu File={folder}/gpu[0-1]\n"

@@ -96,7 +96,7 @@ def test_a_write_that_fails_leaves_the_last_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(
-        FileProblem, match="No space left on device.*the file on disk is the last complete one"
+        FileProblem, match=r"No space left on device.*the file on disk is the last complete one"
     ):
         replace_file(path, b"three")
     assert path.read_bytes() == b"one and two" and [p.name for p in tmp_path.iterdir()] == ["a.h5"]

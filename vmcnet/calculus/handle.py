@@ -72,7 +72,7 @@ class Handle:
 
 
 def is_number(x) -> bool:
-    return isinstance(x, int | float) or isinstance(x, numbers.Number)
+    return isinstance(x, int | float | numbers.Number)
 
 
 def plain(x):

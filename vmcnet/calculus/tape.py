@@ -75,11 +75,9 @@ class Tape(Interpreter):
         return Node(self, value, operation, args, {**static, "kept": kept}, wanted=True)
 
     def constant(self, array):
-        if (
-            array.shape[0] == 1
-            # every walker its own copy, or the walkers' terms of a parameter's adjoint would be summed
-            # too early
-        ):
+        # every walker its own copy, or the walkers' terms of a parameter's adjoint would be summed
+        # too early
+        if array.shape[0] == 1:
             array = self.xp.broadcast_to(array, (self._walkers,) + array.shape[1:])
         return Node(self, array)
 

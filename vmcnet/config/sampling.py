@@ -39,10 +39,9 @@ class SamplingTable(Table):
         "gaussian",
         description=(
             "moves of all particles, of one at a time (n moves count as one step), or of all "
-            "along the drift (importance "
-            "sampling); on lattices flips of single spins, exchanges of neighbours (a sweep counts as "
-            "one step), or block Gibbs sampling of a real binary_rbm; heat bath of a classical model "
-            "with the wavefunction boltzmann"
+            "along the drift (importance sampling); on lattices flips of single spins, exchanges "
+            "of neighbours (a sweep counts as one step), or block Gibbs sampling of a real "
+            "binary_rbm; heat bath of a classical model with the wavefunction boltzmann"
         ),
     )
     scan: Literal["random", "systematic"] | None = Field(

@@ -27,7 +27,8 @@ __device__ inline void jet(const T v, T& y, T& slope, T& curvature)
         y = t; slope = d; curvature = -two * t * d;
     } else if (KIND == LOGCOSH) {
         T a = v < 0 ? -v : v, t = tanh_(v);
-        y = (a - (T)0.6931471805599453) + log1p_(exp_(-two * a)); slope = t; curvature = one - t * t;
+        y = (a - (T)0.6931471805599453) + log1p_(exp_(-two * a));
+        slope = t; curvature = one - t * t;
     } else if (KIND == GELU) {
         const T a = 0.7978845608028654, c = 0.044715;
         T t = tanh_(a * (v + c * v * v * v)), du = a * (one + 3 * c * v * v), d = one - t * t;
@@ -36,9 +37,13 @@ __device__ inline void jet(const T v, T& y, T& slope, T& curvature)
         curvature = d * (du + half * v * (6 * a * c * v - two * t * du * du));
     } else {
         T u = exp_(v < 0 ? v : -v), w = one / (one + u), f = v > 0 ? w : u * w, d = u * w * w;
-        if (KIND == LOGISTIC)      { y = f; slope = d; curvature = d * (one - two * f); }
-        else if (KIND == SOFTPLUS) { y = (v > 0 ? v : (T)0) + log1p_(u) + (v - v); slope = f; curvature = d; }
-        else                       { y = v * f; slope = f + v * d; curvature = d * (two + v * (one - two * f)); }
+        if (KIND == LOGISTIC) {
+            y = f; slope = d; curvature = d * (one - two * f);
+        } else if (KIND == SOFTPLUS) {
+            y = (v > 0 ? v : (T)0) + log1p_(u) + (v - v); slope = f; curvature = d;
+        } else {
+            y = v * f; slope = f + v * d; curvature = d * (two + v * (one - two * f));
+        }
     }
 }
 
@@ -68,7 +73,8 @@ __global__ void layer_slope(T* z, const T* bias, T* slope, long size, int featur
 
 // in place on slots (S, M): y; f' j_c; f' j_L + f'' sum_c j_c^2
 template <typename T>
-__global__ void chain(T* slots, const T* y, const T* slope, const T* curvature, long size, int count)
+__global__ void chain(T* slots, const T* y, const T* slope, const T* curvature, long size,
+                      int count)
 {
     long m = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (m >= size) return;
@@ -96,12 +102,15 @@ __global__ void product(const T* p, const T* q, T* out, long size, int count)
         total += a * b;
         out[c * size + m] = p0 * b + q0 * a;
     }
-    out[(count - 1) * size + m] = p0 * q[(count - 1) * size + m] + q0 * p[(count - 1) * size + m] + 2 * total;
+    const long last = (count - 1) * size + m;
+    out[last] = p0 * q[last] + q0 * p[last] + 2 * total;
 }
 
-// derivatives jacobian (C, F) shared by all walkers, Laplacian 0; y, slope, curvature (W, F), out (C + 2, W, F)
+// derivatives jacobian (C, F) shared by all walkers, Laplacian 0; y, slope, curvature (W, F),
+// out (C + 2, W, F)
 template <typename T>
-__global__ void chain_linear(const T* jacobian, const T* y, const T* slope, const T* curvature, T* out, long size, int features, int count)
+__global__ void chain_linear(const T* jacobian, const T* y, const T* slope, const T* curvature,
+                             T* out, long size, int features, int count)
 {
     long m = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (m >= size) return;
@@ -116,8 +125,10 @@ __global__ void chain_linear(const T* jacobian, const T* y, const T* slope, cons
     out[(count + 1) * size + m] = curvature[m] * squares;
 }
 
-// Philox 4x64-10, word for word numpy.random.Philox: thread g makes words 4g .. 4g + 3 of counter (c0 + 1 + g, c1, c2, c3)
-extern "C" __global__ void philox_words(word* out, word k0, word k1, word c0, word c1, word c2, word c3, word first, long groups)
+// Philox 4x64-10, word for word numpy.random.Philox: thread g makes words 4g .. 4g + 3 of
+// counter (c0 + 1 + g, c1, c2, c3)
+extern "C" __global__ void philox_words(word* out, word k0, word k1, word c0, word c1, word c2,
+                                        word c3, word first, long groups)
 {
     long g = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (g >= groups) return;

@@ -125,7 +125,7 @@ def _tanh_jet(v, T):
 @inlined
 def _logistic_jet(v, T):
     """1/2 + tanh(x/2)/2 loses the small values: by e^-|x|."""
-    u, f, d = _sides(v, T)
+    _, f, d = _sides(v, T)
     return f, d, d * (T(1.0) - T(2.0) * f)
 
 
@@ -144,7 +144,7 @@ def _logcosh_jet(v, T):
 
 @inlined
 def _silu_jet(v, T):
-    u, f, d = _sides(v, T)
+    _, f, d = _sides(v, T)
     return v * f, f + v * d, d * (T(2.0) + v * (T(1.0) - T(2.0) * f))
 
 

@@ -1,4 +1,4 @@
-"""Sums over ranks that do not depend on how many there are: exponents by a maximum, then integers."""
+"""Sums over ranks that do not depend on their number: exponents by a maximum, then integers."""
 
 from __future__ import annotations
 

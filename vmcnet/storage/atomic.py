@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -45,10 +46,8 @@ def replace_file(path: Path, *parts: bytes) -> None:
         os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
-        try:
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)  # gives a full disk its space back
-        except OSError:
-            pass
         raise FileProblem(
             f"{path}: cannot be written ({error.strerror}); the file on disk is the last complete "
             "one"
@@ -80,7 +79,7 @@ class RunLock:
     def __init__(self, run: Path):
         self.path = run.with_name(run.name + ".lock")
         try:
-            self._handle = open(self.path, "a+")
+            self._handle = open(self.path, "a+")  # noqa: SIM115 (held while the run lasts)
         except OSError as error:
             raise FileProblem(
                 f"{self.path}: cannot be opened ({error.strerror}): choose a writable --output"
@@ -113,12 +112,9 @@ class RunLock:
             ) from error
 
     def release(self) -> None:
-        try:
+        # a full disk: the name of the holder is lost, the lock is free all the same
+        with suppress(OSError):
             self._handle.close()
-        except (
-            OSError
-        ):  # a full disk: the name of the holder is lost, the lock is free all the same
-            pass
 
 
 def _holder(text: str) -> str:

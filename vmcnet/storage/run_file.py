@@ -84,10 +84,8 @@ class RunFile:
     def __init__(self, path: Path, attributes: dict):
         self.path, self.attributes = Path(path), attributes
         self.training: dict[str, array] = {}
-        self.rollbacks: dict[
-            str, list
-            # one entry each: iteration reached, iteration gone back to, factor of the step since then
-        ] = {}
+        # one entry each: iteration reached, iteration gone back to, factor of the step since then
+        self.rollbacks: dict[str, list] = {}
         self.parameters: dict[str, np.ndarray] = {}
         self.evaluations: dict[int, dict] = {}
         self._last, self._cost = 0.0, 0.0

@@ -198,14 +198,14 @@ class Bound:
             if xp is np
             else count
         )
-        ops, parts = Jets(xp, *shape), []
+        ops = Jets(xp, *shape)
         parameters = self._handles(ops, xp, walkers.r.dtype)
-        for k in range(0, count, tile):
-            parts.append(
-                ops.read(
-                    self._read(ops, parameters, walkers.r[k : k + tile], walkers.s[k : k + tile])[1]
-                )
+        parts = [
+            ops.read(
+                self._read(ops, parameters, walkers.r[k : k + tile], walkers.s[k : k + tile])[1]
             )
+            for k in range(0, count, tile)
+        ]
         return (
             parts[0]
             if len(parts) == 1

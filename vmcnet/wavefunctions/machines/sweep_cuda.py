@@ -8,8 +8,10 @@ of the first site, factor (moves, 2).
 """
 
 SOURCE = r"""
-// factor prod_j (1 + x_j E_j)/(1 + x_j), groups of `size` units multiplied so that no product overflows
-__device__ inline double machine_ratio(const double* x, const double* e, double ratio, long w, long walkers, int units, int size)
+// factor prod_j (1 + x_j E_j)/(1 + x_j), groups of `size` units multiplied so that no product
+// overflows
+__device__ inline double machine_ratio(const double* x, const double* e, double ratio, long w,
+                                       long walkers, int units, int size)
 {
     for (int start = 0; start < units; start += size) {
         int stop = start + size < units ? start + size : units;
@@ -24,10 +26,13 @@ __device__ inline double machine_ratio(const double* x, const double* e, double 
     return ratio;
 }
 
-// propose the moves `sequence` (count,) one after the other; accept where limits (count, W) < |psi'/psi|^2
-extern "C" __global__ void machine_sweep(double* x, signed char* s, const long* sites, int arity, const double* table, const double* factor,
-                                         const long* sequence, long count, const double* limits, long* accepted, long* bad, long walkers,
-                                         int units, int size)
+// propose the moves `sequence` (count,) one after the other; accept where limits (count, W) <
+// |psi'/psi|^2
+extern "C" __global__ void machine_sweep(double* x, signed char* s, const long* sites, int arity,
+                                         const double* table, const double* factor,
+                                         const long* sequence, long count, const double* limits,
+                                         long* accepted, long* bad, long walkers, int units,
+                                         int size)
 {
     long w = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (w >= walkers) return;
@@ -38,7 +43,8 @@ extern "C" __global__ void machine_sweep(double* x, signed char* s, const long* 
         signed char* second = s + sites[arity * m + arity - 1] * walkers + w;
         if (arity == 2 && *first == *second) continue;
         long row = 2 * m + (*first < 0);
-        double ratio = machine_ratio(x, table + row * units, factor[row], w, walkers, units, size), p = ratio * ratio;
+        double ratio = machine_ratio(x, table + row * units, factor[row], w, walkers, units, size);
+        double p = ratio * ratio;
         if (p != p) lost++;
         if (!(limits[k * walkers + w] < p)) continue;
         taken++;
@@ -51,19 +57,25 @@ extern "C" __global__ void machine_sweep(double* x, signed char* s, const long* 
 }
 
 // part (moves, W): elements_m psi(s^m)/psi(s), 0 where the move does not act
-extern "C" __global__ void machine_connected(const double* x, const signed char* s, const long* sites, int arity, const double* table,
-                                             const double* factor, const double* elements, double* part, long moves, long walkers, int units, int size)
+extern "C" __global__ void machine_connected(const double* x, const signed char* s,
+                                             const long* sites, int arity, const double* table,
+                                             const double* factor, const double* elements,
+                                             double* part, long moves, long walkers, int units,
+                                             int size)
 {
     long t = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (t >= moves * walkers) return;
     long m = t / walkers, w = t % walkers;
-    signed char first = s[sites[arity * m] * walkers + w], second = s[sites[arity * m + arity - 1] * walkers + w];
+    signed char first = s[sites[arity * m] * walkers + w];
+    signed char second = s[sites[arity * m + arity - 1] * walkers + w];
     long row = 2 * m + (first < 0);
-    part[t] = arity == 2 && first == second ? 0 : elements[m] * machine_ratio(x, table + row * units, factor[row], w, walkers, units, size);
+    double ratio = machine_ratio(x, table + row * units, factor[row], w, walkers, units, size);
+    part[t] = arity == 2 && first == second ? 0 : elements[m] * ratio;
 }
 
 // total (W,): sums over the rows of part (moves, W), in their order
-extern "C" __global__ void machine_total(const double* part, double* total, long moves, long walkers)
+extern "C" __global__ void machine_total(const double* part, double* total, long moves,
+                                         long walkers)
 {
     long w = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (w >= walkers) return;
