@@ -1,4 +1,4 @@
-"""What the tests of faults share: the long job, the check of a refusal, a rank that is broken on purpose."""
+"""What the tests of faults share: a long job, the check of a refusal, a rank broken on purpose."""
 
 import subprocess
 import sys

@@ -20,7 +20,7 @@ def test_full_disk(whole, small_disk):
                 filler.write(bytes(1024))
         except OSError:
             pass
-    out, err = process.communicate(timeout=20)
+    _out, err = process.communicate(timeout=20)
     one_line(process.returncode, err, run.parent, "No space left on device", "last complete one")
     assert not list(small_disk.glob("*.partial"))
     with h5py.File(run):
@@ -97,5 +97,5 @@ def test_the_directory_disappears(whole, tmp_path, ranks):
     process = start("run", whole / "long.toml", "--output", run, ranks=ranks)
     appears(run, process)
     shutil.rmtree(run.parent)
-    out, err = process.communicate(timeout=20)
+    _out, err = process.communicate(timeout=20)
     one_line(process.returncode, err, run.parent, "No such file or directory")

@@ -191,7 +191,7 @@ def test_a_pade_factor_is_periodic_in_the_box(lengths, spins, cusp):
 @pytest.mark.parametrize("system", [lattice_particles(), QuantumDot(2)])
 def test_factors_that_do_not_fit_the_space_are_refused(system):
     psi = Waves(lattice_particles()) if system.box is None else GaussianEnvelope(system)
-    with pytest.raises(ValueError, match="in open space|the system is open space"):
+    with pytest.raises(ValueError, match=r"in open space|the system is open space"):
         Population(system, psi, Gaussian(), SerialCommunicator(), 1, 16, 16)
     with pytest.raises(ValueError, match="box has 1 dimensions; expected 2"):
         Particles(2, 2, {"v": lambda r: r[:, 0, 0]}, box=BOX)

@@ -69,8 +69,8 @@ def ridge(x, y):
 
 
 def explained(x, energy, fold, shifted=None):
-    """Share of the variance of energy (M,) explained by x (M, K) on unseen folds, its standard error,
-    and the first-order gain.
+    """Share of the variance of energy (M,) explained by x (M, K) on unseen folds, its standard
+    error, and the first-order gain.
 
     On each fold u = x c with c fitted on the others. The state psi (1 + t u) has the energy
     E - b^2 / D at its best t, b = <u (E_L - E)>, D = <|grad u|^2>/2 + <u^2 (E_L - E)>: the linear
@@ -103,13 +103,14 @@ def explained(x, energy, fold, shifted=None):
 
 
 def limits(result, candidates=None, *, snapshots: int = 8, interval: int = 25) -> Limits | None:
-    """Which additions to a trained wavefunction would lower its energy, before any of them is built.
+    """Which additions to a trained wavefunction would lower its energy, before any is built.
 
     Frozen parameters; `snapshots` sets of all walkers, `interval` Metropolis steps apart. Every
-    candidate (estimators.candidates) gives features; E_L, limited at 8 mean deviations, is fitted to
-    them by ridge regression on three quarters of the walkers and judged on the last one. The gain is
-    that of the best single direction to first order; training gained up to three times it. Rank 0
-    gets the result, other ranks None. Raises ValueError for lattices and for a number below 1.
+    candidate (estimators.candidates) gives features; E_L, limited at 8 mean deviations, is fitted
+    to them by ridge regression on three quarters of the walkers and judged on the last one. The
+    gain is that of the best single direction to first order; training gained up to three times it.
+    Rank 0 gets the result, other ranks None. Raises ValueError for lattices and for a number
+    below 1.
     """
     population, theta = result.population, result.state.theta
     system, comm = population.system, population.comm

@@ -36,7 +36,7 @@ class Sample:
 
     @cached_property
     def apart(self):
-        """r_i - r_j of all pairs (W, pairs, d); in a periodic box (L/2 pi) sin(2 pi (r_i - r_j)/L)."""
+        """r_i - r_j of all pairs (W, pairs, d); in a box (L/2 pi) sin(2 pi (r_i - r_j)/L)."""
         i, j = (list(k) for k in pair_indices(self.r.shape[1]))
         difference = self.r[:, i] - self.r[:, j]
         if self.system.box is None:

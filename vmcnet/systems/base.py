@@ -26,7 +26,6 @@ class System:
     reference: tuple[float, str] | None = None
     observables = None  # or an object with measure(s) -> {name: (W, K)}, for evaluations
     core: float = 0.0
-    box = None  # or a geometry.box.Box: particles in a periodic cell
     anisotropy: float = 1.0  # of the trap: omega_z/omega
     box = None  # or a Box: space is periodic
 
