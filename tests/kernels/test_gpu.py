@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vmcnet.calculus.elementwise import ACTIVATIONS
-from vmcnet.kernels import cpu, cuda_source
+from vmcnet.kernels import cpu, cuda_source, ewald_cuda
 from vmcnet.wavefunctions.machines import sweep_cuda as cuda_machine
 
 
@@ -54,8 +54,8 @@ def compiled(source, names):
 
 
 def test_the_source_compiles():
-    names = [*cuda_source.NAMES, "philox_words", *cuda_machine.NAMES]
-    ptx = compiled(cuda_source.SOURCE + cuda_machine.SOURCE, names)
+    names = [*cuda_source.NAMES, "philox_words", *cuda_machine.NAMES, *ewald_cuda.NAMES]
+    ptx = compiled(cuda_source.SOURCE + cuda_machine.SOURCE + ewald_cuda.SOURCE, names)
     assert ptx.count(".entry") == len(names)
     assert "atom." not in ptx and "red." not in ptx  # no atomics: sums in a fixed order
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from vmcnet.kernels import (
     numba_activations,
+    numba_ewald,
     numba_jets,
     numba_moves,
     numba_normals,
@@ -195,4 +196,26 @@ def chain_linear(jacobian, y, slope, curvature):
     rows = jacobian[:, 0]
     out = np.empty((len(rows) + 2, *y.shape), y.dtype)
     numba_jets.chain_linear(rows, y, slope, curvature, out)
+    return out
+
+
+def ewald(r, lengths, charges, kappa: float, top: int, integers, weight):
+    """Short-range sum and half the sum over wave vectors (W,) float64, of numba_ewald.py; r (W, n,
+    d), integers (G, d) in lexicographic order.
+    """
+    starts = np.flatnonzero((np.diff(integers[:, :-1], axis=0) != 0).any(axis=1)) + 1
+    starts = np.concatenate([[0], starts, [len(integers)]])
+    out = np.empty(len(r))
+    numba_ewald.ewald(
+        np.ascontiguousarray(r, np.float64),
+        lengths,
+        charges,
+        kappa,
+        top,
+        np.ascontiguousarray(integers[starts[:-1], :-1]),
+        starts,
+        np.ascontiguousarray(integers[:, -1]),
+        weight,
+        out,
+    )
     return out

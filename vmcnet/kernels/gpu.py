@@ -9,7 +9,7 @@ from functools import lru_cache
 import cupy
 import numpy as np
 
-from vmcnet.kernels import cuda_source
+from vmcnet.kernels import cuda_source, ewald_cuda
 
 ACTIVATIONS = cuda_source.ACTIVATIONS
 
@@ -150,3 +150,69 @@ def philox_words(xp, key, counter, first: int, count: int):
         np.int64(stop - start),
     )
     return out[first - 4 * start : first - 4 * start + count]
+
+
+def ewald(r, lengths, charges, kappa: float, top: int, integers, weight):
+    """Short-range sum and half the sum over wave vectors (W,) float64, of ewald_cuda.py; r (W, n,
+    d), integers (G, d), everything else on the host.
+    """
+    kernels = module(ewald_cuda.SOURCE, ewald_cuda.NAMES)
+    r = cupy.ascontiguousarray(r)
+    (walkers, n, d), waves, kind = r.shape, len(weight), _type(r)
+    lengths, charges, weight, integers, squares = _ewald_constants(
+        *(x.tobytes() for x in (lengths, charges, weight)), integers.tobytes(), d
+    )
+    sizes = np.int64(walkers), np.int32(n), np.int32(d)
+    c, s = cupy.empty((d, top + 1, n, walkers)), cupy.empty((d, top + 1, n, walkers))
+    near, far, out = cupy.empty((n, walkers)), cupy.empty((waves, walkers)), cupy.empty(walkers)
+    launch(kernels, f"ewald_powers<{kind}>", walkers * n, r, lengths, c, s, *sizes, np.int32(top))
+    launch(
+        kernels,
+        "ewald_waves",
+        waves * walkers,
+        c,
+        s,
+        charges,
+        integers,
+        weight,
+        far,
+        np.float64(squares),
+        np.int64(walkers),
+        np.int64(waves),
+        *sizes[1:],
+        np.int32(top),
+    )
+    launch(
+        kernels,
+        f"ewald_short<{kind}>",
+        walkers * n,
+        r,
+        lengths,
+        charges,
+        near,
+        np.float64(kappa),
+        *sizes,
+    )
+    launch(
+        kernels,
+        "ewald_total",
+        walkers,
+        near,
+        far,
+        out,
+        np.int64(walkers),
+        np.int64(waves),
+        np.int32(n),
+    )
+    return out
+
+
+@lru_cache(maxsize=8)
+def _ewald_constants(lengths: bytes, charges: bytes, weight: bytes, integers: bytes, d: int):
+    """The constant arrays, sent to the device once; the sum of the squared charges."""
+    charge = np.frombuffer(charges)
+    return (
+        *(cupy.asarray(np.frombuffer(x)) for x in (lengths, charges, weight)),
+        cupy.asarray(np.frombuffer(integers, np.int64).reshape(-1, d)),
+        float((charge * charge).sum()),
+    )
