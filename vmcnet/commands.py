@@ -10,13 +10,13 @@ from vmcnet.runs.stopping import FILE, REASONS, REQUEUE
 
 
 def run(options, comm) -> int:
+    from vmcnet.runs.root import on_root
     from vmcnet.runs.session import Session
 
     job = load_job(options.job, options.settings)
     path = options.output or Path("runs") / f"{job.name}.h5"
     if options.overwrite and options.go_on:
         raise JobError("--overwrite and --continue exclude each other")
-    from vmcnet.runs.session import on_root
 
     def adjust(old, iteration):
         check_resume(old, job, iteration)
@@ -41,9 +41,11 @@ def resume(options, comm) -> int:
 
 
 def evaluate(options, comm) -> int:
+    from vmcnet.runs.evaluations import Evaluations
     from vmcnet.runs.session import Session
 
     session = Session.reopen(comm, options.file, _progress(comm))
+    evaluations = Evaluations(session)
     defaults = session.job.evaluation
     plan = {
         k: v if getattr(options, k) is None else getattr(options, k)
@@ -54,27 +56,30 @@ def evaluate(options, comm) -> int:
         for name, least in (("steps", 2), ("interval", 1), ("warmup", 0)):
             if plan[name] < least:
                 raise JobError(f"--{name} {plan[name]}: expected at least {least}")
-        found = session.unfinished()
+        found = evaluations.unfinished()
         if found:
             raise JobError(
                 f"{options.file}: an evaluation stands at {found.numbers['done']} of "
                 f"{found.numbers['steps']} measurements; "
                 f"vmcnet resume {options.file} ends it, then evaluate again"
             )
-        return session.evaluate(plan)
+        return evaluations.run(plan)
 
     return _within(session, work, comm)
 
 
 def _drive(session, comm) -> int:
     """What is left to do: an evaluation that was stopped, training, the job's evaluation."""
+    from vmcnet.runs.evaluations import Evaluations
+
+    evaluations = Evaluations(session)
 
     def work():
-        plan, found = session.job.evaluation.model_dump(), session.unfinished()
-        flag = session.finish_evaluation(found) if found else 0
+        plan, found = session.job.evaluation.model_dump(), evaluations.unfinished()
+        flag = evaluations.finish(found) if found else 0
         flag = flag or session.train()
-        if not flag and plan["steps"] and not session.evaluated(plan):
-            flag = session.evaluate(plan)
+        if not flag and plan["steps"] and not evaluations.done(plan):
+            flag = evaluations.run(plan)
         return flag
 
     return _within(session, work, comm)

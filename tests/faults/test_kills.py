@@ -15,11 +15,11 @@ import h5py
 import numpy as np
 import pytest
 
-import vmcnet.runs.session
 from tests.faults.shim import HERE, Server, built
 from tests.runs import BIN, same
 from tests.runs import vmcnet as command
 from vmcnet import cli
+from vmcnet.runs import evaluations, session
 from vmcnet.storage.atomic import FileProblem, RunLock
 from vmcnet.storage.checkpoint import read_checkpoint
 from vmcnet.storage.run_file import RunFile
@@ -78,18 +78,18 @@ class Undisturbed:
         assert code == 0, said
         self.operations = log.read_text().splitlines()
         self.checkpoints = []
-        write = vmcnet.runs.session.write_checkpoint
+        write = session.write_checkpoint
 
         def noted(path, checkpoint):
             self.checkpoints.append(contents(path, checkpoint))
             write(path, checkpoint)
 
-        vmcnet.runs.session.write_checkpoint = noted
+        session.write_checkpoint = evaluations.write_checkpoint = noted
         try:
             with pytest.raises(SystemExit):
                 cli.main(["run", str(self.job), "--output", str(folder / "again.h5")])
         finally:
-            vmcnet.runs.session.write_checkpoint = write
+            session.write_checkpoint = evaluations.write_checkpoint = write
         same(folder / "run" / "run.h5", folder / "again.h5")
 
 
@@ -288,6 +288,6 @@ def test_a_kill_is_noticed_by_this_test(undisturbed, server, tmp_path):
     assert code == -9
     found = read_checkpoint(run.with_name("run.checkpoint.h5"))
     found.numbers["step_size"] = float(np.nextafter(found.numbers["step_size"], 2.0))
-    vmcnet.runs.session.write_checkpoint(run.with_name("run.checkpoint.h5"), found)
+    session.write_checkpoint(run.with_name("run.checkpoint.h5"), found)
     with pytest.raises(AssertionError):
         go_on(run, undisturbed, server, 1, tmp_path / "log")

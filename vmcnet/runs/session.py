@@ -1,4 +1,4 @@
-"""A run on disk: joins the loops with the run file, the checkpoints and the stop requests. Rank 0
+"""A run on disk: joins training with the run file, the checkpoints and the stop requests. Rank 0
 alone touches files.
 """
 
@@ -7,123 +7,82 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from vmcnet.runs.building import build, device_of
 from vmcnet.config import Job, job_text, parse_job
-from vmcnet.engine.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
 from vmcnet.engine.likelihood import DataPopulation
 from vmcnet.engine.population import NonFiniteError, Population
-from vmcnet.statistics.blocking import blocking_curve
+from vmcnet.engine.training import TrainingState, initial_state, run_training
 from vmcnet.engine.trend import DivergedError, Trend
+from vmcnet.runs.building import build, device_of
+from vmcnet.runs.root import on_root
 from vmcnet.runs.stopping import StopRequest, Watchdog
 from vmcnet.storage.atomic import FileProblem, RunLock, keep, previous_path
 from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
 from vmcnet.storage.run_file import RunFile, conditions, writable
 from vmcnet.storage.samples import read_samples
-from vmcnet.engine.training import TrainingState, initial_state, run_training
 
 KINDS = ("checkpoint", "evaluation", "rollback")
 
 
-def on_root(comm, action):
-    """action() on rank 0; its value, or its FileProblem or JobError, on every rank."""
-    result = None
-    if comm.rank == 0:
-        try:
-            result = (True, action())
-        except (FileProblem, ValueError) as error:
-            result = (False, error)
-        except OSError as error:
-            result = (
-                False,
-                FileProblem(
-                    f"{error.filename}: {error.strerror}; check the path and its permissions"
-                ),
-            )
-    ok, value = comm.broadcast(result)
-    if not ok:
-        raise value
-    return value
-
-
 class Session:
-    """One run file under its lock. Made by `new` or `reopen`; `close` frees the lock."""
+    """One run file under its lock, and the training that it tells of. Made by `new` or `reopen`;
+    `close` frees the lock.
 
-    def __init__(self, comm, job: Job, path: Path, progress):
-        self.comm, self.job, self.path = comm, job, Path(path)
+    file and lock are rank 0's, None on other ranks.
+    """
+
+    def __init__(self, comm, job: Job, path: Path, progress, built, state, held, good=-1):
+        self.comm, self.job, self.path, self.state = comm, job, path, state
         self.progress = progress if comm.rank == 0 else (lambda *args: None)
-        self.system, self.wavefunction, self.optimizer, self.natural, self.sampler = build(job)
-        parts = (
-            self.system,
-            self.wavefunction,
-            self.sampler,
-            comm,
-            job.seed,
-            job.sampling.walkers,
-            job.sampling.block,
-            device_of(job, self.system, comm.local_rank),
-        )
-        if job.data:
-            samples, self.digest = on_root(comm, lambda: read_samples(job.data.file, self.system))
-            self.population = DataPopulation(samples, *parts)
-        else:
-            self.population, self.digest = Population(*parts), ""
-        self.state: TrainingState | None = None
-        self.file: RunFile | None = None  # on rank 0
-        self.lock: RunLock | None = None  # on rank 0
-        stop_file = self.path.with_name(self.path.name + ".STOP")
+        self.population, self.optimizer, self.natural = built
+        self.wavefunction = self.population.wavefunction
+        self.file: RunFile | None = held.get("file")
+        self.lock: RunLock | None = held.get("lock")
         self.stop = StopRequest(
-            comm.rank, stop_file, job.run.wall_time, 60.0 * job.run.checkpoint_minutes
+            comm.rank,
+            path.with_name(path.name + ".STOP"),
+            job.run.wall_time,
+            60.0 * job.run.checkpoint_minutes,
         )
         self.watchdog = Watchdog(
             comm,
             60.0 * job.run.watchdog_minutes,
             f"vmcnet resume {path} goes on from the last checkpoint",
         )
-        self._good = (
-            -1
-        )  # iteration of the checkpoint on disk if training may go back to it, else -1
+        # iteration of the checkpoint on disk if training may go back to it, else -1
+        self._good = good
 
     @classmethod
     def new(cls, comm, job, path, progress, overwrite=False) -> Session:
         """A fresh run; refuses to touch an existing file without `overwrite`."""
-        self = cls(comm, job, path, progress)
+        path, held = Path(path), {}
+        *built, digest = _built(comm, job)
 
         def prepare():
-            writable(self.path)
-            self.lock = RunLock(self.path)
-            if not overwrite and self.path.exists():
+            writable(path)
+            held["lock"] = RunLock(path)
+            if not overwrite and path.exists():
                 raise FileProblem(
-                    f"{self.path}: exists already; --overwrite replaces it, --continue goes on "
+                    f"{path}: exists already; --overwrite replaces it, --continue goes on "
                     "with it, --output chooses another"
                 )
-            for main in (
-                self.path,
-                *(checkpoint_path(self.path, kind) for kind in KINDS),
-            ):  # the run file first: a kill in between
-                for old in (main, previous_path(main)):  # leaves nothing that looks like this run
+            # the run file first: a kill in between leaves nothing that looks like this run
+            for main in (path, *(checkpoint_path(path, kind) for kind in KINDS)):
+                for old in (main, previous_path(main)):
                     old.unlink(missing_ok=True)
-            self.file = RunFile.create(
-                self.path, job_text(job), job.seed, comm.size, job.run.threads
-            )
-            self.file.attributes["data"] = self.digest
+            held["file"] = RunFile.create(path, job_text(job), job.seed, comm.size, job.run.threads)
+            held["file"].attributes["data"] = digest
 
-        try:
+        with _freed_on_error(held):
             on_root(comm, prepare)
-        except BaseException:
-            self.close()
-            raise
-        self.population.start()
-        self.state = initial_state(
-            self.wavefunction,
-            self.optimizer,
-            job.seed,
-            job.sampling.step_size * self.system.length,
-            self.natural,
-        )
-        self._checkpoint(self.state)  # before the run file: where that exists, resume works
-        self._write_series()
+            population, optimizer, natural = built
+            population.start()
+            step_size = job.sampling.step_size * population.system.length
+            state = initial_state(
+                population.wavefunction, optimizer, job.seed, step_size, natural
+            )
+            self = cls(comm, job, path, progress, built, state, held)
+            self._checkpoint(state)  # before the run file: where that exists, resume works
+            self._write_series()
         return self
 
     @classmethod
@@ -153,68 +112,26 @@ class Session:
                 file.write(keep_old=False)
             return job, checkpoint
 
-        try:
+        with _freed_on_error(held):
             job, checkpoint = on_root(comm, read)
-            self = cls(comm, job, path, progress)
-        except BaseException:
-            if "lock" in held:
-                held["lock"].release()
-            raise
-        if comm.rank == 0:
-            self.lock, self.file = held["lock"], held["file"]
-        try:
-            on_root(comm, self._compare_data)
-        except BaseException:
-            self.close()
-            raise
-        if comm.rank == 0:
-            self._compare_conditions()
-            self.file.attributes.update(job=job_text(job), ranks=comm.size)
-        self._restore(checkpoint)
-        return self
-
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        a, n = checkpoint.arrays, checkpoint.numbers
-        self.state = TrainingState(
-            a["theta"],
-            checkpoint.group("optimizer"),
-            float(n["step_size"]),
-            int(n["warmed"]),
-            int(n["iteration"]),
-            int(n["rollbacks"]),
-            Trend(
-                **{
-                    k.removeprefix("trend_"): float(v)
-                    for k, v in n.items()
-                    if k.startswith("trend_")
-                }
-            ),
-            checkpoint.group("natural"),
-        )
-        self._good = self.state.iteration if n["good"] else -1
-        self.population.load(a["r"], a["s"])
+            *built, digest = _built(comm, job)
+            on_root(comm, lambda: _compare_data(held["file"], job, digest))
+            if comm.rank == 0:
+                _compare_conditions(held["file"], job)
+                held["file"].attributes.update(job=job_text(job), ranks=comm.size)
+            built[0].load(checkpoint.arrays["r"], checkpoint.arrays["s"])
+            state, good = _state(checkpoint)
+            return cls(comm, job, path, progress, built, state, held, good)
 
     def close(self):
         self.watchdog.stop()
         if self.lock:
             self.lock.release()
 
-    def _compare_data(self):
-        if self.file.attributes.get("data", "") != self.digest:
-            raise FileProblem(
-                f"{self.job.data.file}: not the samples that this run began with (its SHA-256 "
-                "differs): restore the file, or start a new run"
-            )
-
-    def _compare_conditions(self):
-        for key, value in conditions(self.job.run.threads).items():
-            old = self.file.attributes.get(f"condition_{key}")
-            if old != value:
-                print(
-                    f"note: {key} was {old!r} when this run began and is {value!r} now: the last "
-                    "digits may differ",
-                    flush=True,
-                )
+    def poll(self) -> int:
+        """This rank's stop flag; called once an iteration."""
+        self.watchdog.beat()
+        return self.stop.poll()
 
     def _write_series(self, force=True):
         def write():
@@ -227,7 +144,7 @@ class Session:
         on_root(self.comm, write)
 
     @contextmanager
-    def _walkers_saved(self):
+    def walkers_saved(self):
         """NaN or infinity stops all ranks together; the walkers that met it are kept for
         inspection. Checkpoints stay as they are.
         """
@@ -243,8 +160,6 @@ class Session:
             )
             raise NonFiniteError(f"{error}; the walkers are in {target}") from error
 
-    # training
-
     def train(self) -> int:
         """Warm-up and training from the state on; the stop flag, or 0 at the end."""
 
@@ -256,7 +171,7 @@ class Session:
 
         while True:
             try:
-                with self._walkers_saved():
+                with self.walkers_saved():
                     return run_training(
                         self.population,
                         self.optimizer,
@@ -266,7 +181,7 @@ class Session:
                         warmup=self.job.sampling.warmup,
                         record=record,
                         save=self.save,
-                        poll=self._poll,
+                        poll=self.poll,
                         checkpoint_every=self.job.run.checkpoint_every,
                         divergence=0.0 if self.job.data else self.job.training.divergence,
                         clip=self.job.training.clip,
@@ -274,10 +189,6 @@ class Session:
                     )
             except (NonFiniteError, DivergedError) as error:
                 self._roll_back(error)
-
-    def _poll(self) -> int:
-        self.watchdog.beat()
-        return self.stop.poll()
 
     def _roll_back(self, error: RuntimeError) -> None:
         """Back to the last good checkpoint with half the step and random words of its own; raises
@@ -316,7 +227,8 @@ class Session:
                 f"{error}; no good checkpoint before iteration {reached} to go back to: lower "
                 "optimizer.learning_rate"
             ) from error
-        self._restore(found)
+        self.state, self._good = _state(found)
+        self.population.load(found.arrays["r"], found.arrays["s"])
         self.state.rollbacks = count
         if self.file:
             self.progress.close()
@@ -382,138 +294,69 @@ class Session:
         self._good = state.iteration if good else -1
         self.stop.saved()
 
-    # evaluation
 
-    def unfinished(self) -> Checkpoint | None:
-        """The evaluation that was stopped before its end, if there is one."""
-        path = checkpoint_path(self.path, "evaluation")
-        return on_root(self.comm, lambda: read_checkpoint(path) if path.exists() else None)
+def _built(comm, job: Job):
+    """The population, the optimizer and the natural gradient (or None) of a job, and the SHA-256 of
+    its data ("": none).
+    """
+    system, wavefunction, optimizer, natural, sampler = build(job)
+    parts = (
+        system,
+        wavefunction,
+        sampler,
+        comm,
+        job.seed,
+        job.sampling.walkers,
+        job.sampling.block,
+        device_of(job, system, comm.local_rank),
+    )
+    if not job.data:
+        return Population(*parts), optimizer, natural, ""
+    samples, digest = on_root(comm, lambda: read_samples(job.data.file, system))
+    return DataPopulation(samples, *parts), optimizer, natural, digest
 
-    def evaluated(self, plan: dict) -> bool:
-        """Whether the run file holds this evaluation of the present parameters."""
-        wanted = {**plan, "iteration": self.state.iteration}
-        return on_root(
-            self.comm,
-            lambda: any(
-                wanted.items() <= e["attributes"].items() for e in self.file.evaluations.values()
-            ),
+
+@contextmanager
+def _freed_on_error(held: dict):
+    try:
+        yield
+    except BaseException:
+        if "lock" in held:
+            held["lock"].release()
+        raise
+
+
+def _state(checkpoint: Checkpoint) -> tuple[TrainingState, int]:
+    """Where a checkpoint stands; its iteration if training may go back to it, else -1."""
+    n = checkpoint.numbers
+    trend = {k.removeprefix("trend_"): float(v) for k, v in n.items() if k.startswith("trend_")}
+    state = TrainingState(
+        checkpoint.arrays["theta"],
+        checkpoint.group("optimizer"),
+        float(n["step_size"]),
+        int(n["warmed"]),
+        int(n["iteration"]),
+        int(n["rollbacks"]),
+        Trend(**trend),
+        checkpoint.group("natural"),
+    )
+    return state, state.iteration if n["good"] else -1
+
+
+def _compare_data(file: RunFile, job: Job, digest: str) -> None:
+    if file.attributes.get("data", "") != digest:
+        raise FileProblem(
+            f"{job.data.file}: not the samples that this run began with (its SHA-256 "
+            "differs): restore the file, or start a new run"
         )
 
-    def evaluate(self, plan: dict) -> int:
-        """A new evaluation, plan = {steps, interval, warmup}; the stop flag, or 0 when it is in the
-        run file.
-        """
-        number = on_root(self.comm, lambda: max(self.file.evaluations, default=-1) + 1)
-        return self._evaluate(
-            initial_evaluation(self.population, number, self.state.step_size), plan
-        )
 
-    def finish_evaluation(self, found: Checkpoint) -> int:
-        """Go on with the evaluation that was stopped. Training goes on afterwards from its own
-        walkers.
-        """
-        members = dict(self.population.members)
-        flag = self._evaluate(
-            self._restore_evaluation(found),
-            {k: int(found.numbers[k]) for k in ("steps", "interval", "warmup")},
-        )
-        self.population.members = members
-        return flag
-
-    def _evaluate(self, state: EvaluationState, plan: dict) -> int:
-        path = checkpoint_path(self.path, "evaluation")
-
-        def save(state):
-            self._save_evaluation(path, state, plan)
-
-        with self._walkers_saved():
-            flag = run_evaluation(
-                self.population,
-                self.state.theta,
-                state,
-                **plan,
-                record=self.progress,
-                save=save,
-                poll=self._poll,
-                checkpoint_every=self.job.run.checkpoint_every,
+def _compare_conditions(file: RunFile, job: Job) -> None:
+    for key, value in conditions(job.run.threads).items():
+        old = file.attributes.get(f"condition_{key}")
+        if old != value:
+            print(
+                f"note: {key} was {old!r} when this run began and is {value!r} now: the last "
+                "digits may differ",
+                flush=True,
             )
-        if flag:
-            return flag
-        mean, m2, acceptance = finish(self.population, state)
-
-        def write():
-            curve = blocking_curve(state.series["energy"])
-            self.file.evaluations[state.number] = {
-                **{k: np.asarray(v) for k, v in state.series.items()},
-                "walker_mean": mean,
-                "walker_m2": m2,
-                "walker_acceptance": acceptance,
-                **{f"blocking/{k}": v for k, v in vars(curve).items()},
-                "attributes": {
-                    "names": ",".join(self.population.row.names),
-                    "iteration": self.state.iteration,
-                    **plan,
-                },
-            }
-            self.file.write()
-            for old in (path, previous_path(path)):
-                old.unlink(missing_ok=True)
-
-        on_root(self.comm, write)
-        return 0
-
-    def _save_evaluation(self, path, state, plan):
-        r, s = self.population.collect()
-        mean, m2, accepted = (
-            self.comm.gather(x, self.population.blocks)
-            for x in (state.mean, state.m2, state.accepted)
-        )
-
-        def write():
-            arrays = {
-                "theta": self.state.theta,
-                "r": r,
-                "s": s,
-                "mean": mean,
-                "m2": m2,
-                "accepted": accepted,
-            }
-            arrays.update({f"series/{k}": np.asarray(v) for k, v in state.series.items()})
-            numbers = {
-                "run": self.file.attributes["run"],
-                "number": state.number,
-                "step_size": state.step_size,
-                "warmed": state.warmed,
-                "done": state.done,
-                "tried": state.tried,
-                **plan,
-            }
-            write_checkpoint(path, Checkpoint(arrays, numbers))
-
-        on_root(self.comm, write)
-        self.stop.saved()
-
-    def _restore_evaluation(self, found: Checkpoint) -> EvaluationState:
-        a, n = found.arrays, found.numbers
-        if a["theta"].tobytes() != self.state.theta.tobytes():
-            raise FileProblem(
-                f"{checkpoint_path(self.path, 'evaluation')}: an unfinished evaluation of other "
-                "parameters than those of "
-                f"{checkpoint_path(self.path)}: delete it, then evaluate again"
-            )
-        self.population.load(a["r"], a["s"])
-        own = self.population.own
-        series = {
-            k.removeprefix("series/"): v.tolist() for k, v in a.items() if k.startswith("series/")
-        }
-        return EvaluationState(
-            int(n["number"]),
-            float(n["step_size"]),
-            a["mean"][own.start : own.stop].copy(),
-            a["m2"][own.start : own.stop].copy(),
-            a["accepted"][own.start : own.stop].copy(),
-            int(n["tried"]),
-            int(n["warmed"]),
-            int(n["done"]),
-            series,
-        )

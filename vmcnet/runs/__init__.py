@@ -1,0 +1,1 @@
+"""A run on disk: from a job to files, reports and progress."""
