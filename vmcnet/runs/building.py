@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from vmcnet.backend.device import choose
 from vmcnet.config import Job, JobError
 from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
-from vmcnet.backend.device import choose
 from vmcnet.wavefunctions import Product
 
 SAMPLERS = {

@@ -7,8 +7,8 @@ import tracemalloc
 from dataclasses import dataclass
 
 from vmcnet.backend.stream import Stream
-from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.engine.population import PARAMETERS, TRAINING, Population
+from vmcnet.parallel.communicators import SerialCommunicator
 
 
 @dataclass(frozen=True)

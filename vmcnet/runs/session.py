@@ -77,9 +77,7 @@ class Session:
             population, optimizer, natural = built
             population.start()
             step_size = job.sampling.step_size * population.system.length
-            state = initial_state(
-                population.wavefunction, optimizer, job.seed, step_size, natural
-            )
+            state = initial_state(population.wavefunction, optimizer, job.seed, step_size, natural)
             self = cls(comm, job, path, progress, built, state, held)
             self._checkpoint(state)  # before the run file: where that exists, resume works
             self._write_series()
@@ -154,10 +152,8 @@ class Session:
             target = checkpoint_path(self.path, "nonfinite")
             r, s = self.population.collect()
             arrays = {"r": r, "s": s, "theta": self.state.theta}
-            on_root(
-                self.comm,
-                lambda: write_checkpoint(target, Checkpoint(arrays, {"problem": str(error)})),
-            )
+            kept = Checkpoint(arrays, {"problem": str(error)})
+            on_root(self.comm, lambda: write_checkpoint(target, kept))
             raise NonFiniteError(f"{error}; the walkers are in {target}") from error
 
     def train(self) -> int:
