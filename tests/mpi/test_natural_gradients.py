@@ -15,6 +15,8 @@ TABLES = {
     "sr_cg": 'type = "sr_cg"\nrelative_shift = 0.01\nshift_decay = 0.9',
     "minsr": 'type = "minsr"\nshift = 0.01\nmax_norm = 0.5',
     "spring": 'type = "spring"\nshift = 0.01\nmomentum = 0.8',
+    "march": 'type = "march"\nshift = 0.01\nform = "gram"',
+    "robust_sr": 'type = "robust_sr"\nshift = 0.01',
 }
 
 
@@ -84,7 +86,7 @@ def test_collectives():
     built = [("allgather", (blocks, walkers, size)), gram[-1]]
     expected = {
         MinSR(0.01): first + gram + solved,
-        SPRING(0.01): first + gram + solved,
+        SPRING(0.01, form="gram"): first + gram + solved,
         MinSR(0.01, 0.01): first + sums(size) + built + solved,
         SR(0.01): first + sums(size) + [("reduce_sum", (1, size, size)), ("broadcast", None)],
     }

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from vmcnet.config.table import Positive, Table
 
+FORM = "matrix that is solved: parameters (metric), walkers (gram), or the smaller of them"
+
 
 class Shifted(Table):
     """What all natural gradients share: (S + D) d = F/2 with D_p = c_k (shift + relative_shift
@@ -66,8 +68,37 @@ class SPRINGTable(Shifted):
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.9, description="share of the previous direction"
     )
+    form: Literal["auto", "metric", "gram"] = Field("auto", description=FORM)
+
+
+class MARCHTable(Shifted):
+    """SPRING with a shift of its own for every parameter, from how much its direction changed."""
+
+    builds = "vmcnet.optimizers:MARCH"
+    type: Literal["march"]
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.95, description="share of the previous direction"
+    )
+    beta: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.995, description="memory of the squared changes of the direction"
+    )
+    form: Literal["auto", "metric", "gram"] = Field("auto", description=FORM)
+
+
+class RobustSRTable(Shifted):
+    """Stochastic reconfiguration that falls back to the gradient where the metric is below the
+    shift.
+    """
+
+    builds = "vmcnet.optimizers:RobustSR"
+    type: Literal["robust_sr"]
+    gamma: float = Field(
+        1.0, ge=0, description="factor of the gradient where the metric says nothing"
+    )
+    form: Literal["auto", "metric", "gram"] = Field("auto", description=FORM)
 
 
 NaturalGradientTable = Annotated[
-    SRTable | SRCGTable | MinSRTable | SPRINGTable, Field(discriminator="type")
+    SRTable | SRCGTable | MinSRTable | SPRINGTable | MARCHTable | RobustSRTable,
+    Field(discriminator="type"),
 ]

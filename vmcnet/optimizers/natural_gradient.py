@@ -90,28 +90,85 @@ class NaturalGradient:
         return f"{self.name}, shift {self.shift:g}{relative}"
 
 
-def positive_solution(matrix, right):
-    """A^-1 right by Cholesky, A symmetric, given by its lower triangle and overwritten; None where
-    A is not positive definite.
+FORMS = ("auto", "metric", "gram")
+
+
+class ShiftedMetric:
+    """S + D, factorised once on rank 0: as it is, P x P (metric), or through X D^-1 X^T + 1, N x N
+    (gram), whose solutions are the same; auto takes the smaller of the two.
+
+    D = shift, a number or (P,). All methods are collective, and give the same bits on every rank.
+    Raises SingularMetric where the matrix is not positive definite to working precision.
     """
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-    try:
-        factor = cho_factor(
-            matrix.T, lower=False, overwrite_a=True, check_finite=False
-        )  # matrix.T: the order that LAPACK needs, no copy
-    except LinAlgError:
-        return None
-    solution = cho_solve(factor, right, check_finite=False)
-    return solution if np.isfinite(solution).all() else None
+    def __init__(self, tangents, shift, form: str = "auto"):
+        rows = tangents.walkers * (2 if tangents.dtype.kind == "c" else 1)
+        self.tangents, self.shift, self._factor = tangents, shift, None
+        self.gram = form == "gram" or (form == "auto" and tangents.size > rows)
+        if self.gram:
+            self._scale, self._unit = _scaling(shift)
+            matrix = tangents.gram(self._scale)
+            self._what = f"the Gram matrix of the walkers with shift {self._unit:g}"
+        else:
+            matrix = tangents.metric()
+            self._what = "the metric with its shift"
+        if tangents.comm.rank == 0:
+            self._factorise(matrix)
+
+    def _factorise(self, matrix) -> None:
+        from scipy.linalg import LinAlgError, cho_factor
+
+        # A relative shift of a parameter without effect is 0, as is its gradient.
+        shifts = self._unit if self.gram else np.broadcast_to(np.asarray(self.shift), len(matrix))
+        matrix.flat[:: len(matrix) + 1] += shifts if self.gram else np.where(shifts > 0, shifts, 1)
+        try:  # matrix.T: the order that LAPACK needs, no copy
+            self._factor = cho_factor(matrix.T, lower=False, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            self._factor = None
+
+    def _solved(self, right) -> np.ndarray:
+        """The solution for `right`, given on rank 0, on every rank."""
+
+        def solution():
+            from scipy.linalg import cho_solve
+
+            if self._factor is None:
+                return None
+            found = cho_solve(self._factor, right, check_finite=False)
+            return found if np.isfinite(found).all() else None
+
+        found = self.tangents.on_root(solution)
+        if found is None:
+            raise SingularMetric(
+                f"{self._what} is not positive definite to working precision: "
+                "raise natural_gradient.shift"
+            )
+        return found
+
+    def from_rows(self, rows) -> np.ndarray:
+        """(S + D)^-1 X^T x (P,), x a vector over rows."""
+        tangents = self.tangents
+        if not self.gram:
+            return self._solved(tangents.transposed(rows))
+        x = self._solved(tangents.gathered(rows))
+        d = tangents.transposed(tangents.dealt(x))
+        return d if self._scale is None else self._scale * self._scale * d
+
+    def solve(self, z) -> np.ndarray:
+        """(S + D)^-1 z (P,), z (P,); through the Gram matrix D^-1 (z - X^T (...)^-1 X D^-1 z)."""
+        if not self.gram:
+            return self._solved(z)
+        inverse = 1.0 / self.shift if self._scale is None else self._scale * self._scale
+        return inverse * z - self.from_rows(self.tangents.product(inverse * z))
 
 
-def _checked(solution, what):
-    if solution is None:
-        raise SingularMetric(
-            f"{what} is not positive definite to working precision: raise natural_gradient.shift"
-        )
-    return solution
+def _scaling(shift):
+    """Columns of X scaled by D^-1/2 have shift 1; a number stays a shift, so that outer products
+    stay products. -> (scale or None, shift).
+    """
+    if np.ndim(shift) == 0:
+        return None, float(shift)
+    return np.divide(1.0, np.sqrt(shift), out=np.zeros(len(shift)), where=shift > 0), 1.0
 
 
 class SR(NaturalGradient):
@@ -125,16 +182,8 @@ class SR(NaturalGradient):
     name = "sr"
 
     def solve(self, tangents, shift, state):
-        metric = tangents.metric()
-
-        def solution():
-            shifts = np.broadcast_to(np.asarray(shift), tangents.size)
-            metric.flat[:: tangents.size + 1] += np.where(
-                shifts > 0, shifts, 1.0
-            )  # a relative shift of a parameter without effect is 0, as is its gradient
-            return positive_solution(metric, 0.5 * tangents.gradient)
-
-        return _checked(tangents.on_root(solution), "SR: the metric with its shift"), state, {}
+        metric = ShiftedMetric(tangents, shift, "metric")
+        return metric.solve(0.5 * tangents.gradient), state, {}
 
 
 class SRCG(NaturalGradient):
@@ -200,45 +249,6 @@ class SRCG(NaturalGradient):
         return scale * y, {"previous": scale * y}, row
 
 
-class SPRING(NaturalGradient):
-    """Minimises |X d - f|^2 + (d - m d')^T D (d - m d'), d' the direction before and m the
-    momentum, through the N x N Gram matrix:
-
-    d = m d' + D^-1 X^T (X D^-1 X^T + 1)^-1 (f - m X d'). G. Goldshlager, N. Abrahamsen, L. Lin, J.
-    Comput. Phys. 516, 113351 (2024),
-    arXiv:2401.10190 (their further term 1 1^T / N changes nothing: X and f are centred). State:
-    `previous` (P,), before max_norm.
-    """
-
-    name = "spring"
-
-    def __init__(
-        self,
-        shift: float = 1e-3,
-        relative_shift: float = 0.0,
-        shift_decay: float = 1.0,
-        shift_floor: float = 0.0,
-        max_norm: float | None = None,
-        momentum: float = 0.9,
-    ):
-        super().__init__(shift, relative_shift, shift_decay, shift_floor, max_norm)
-        if not 0 <= momentum < 1:
-            raise ValueError(f"SPRING momentum must be at least 0 and below 1, got {momentum}")
-        self.momentum = float(momentum)
-
-    def start(self, size):
-        return {"previous": np.zeros(size)}
-
-    def solve(self, tangents, shift, state):
-        old = self.momentum * state["previous"]
-        known = tangents.product(old) if old.any() else [0.0] * len(tangents.own)
-        d = _by_gram(
-            tangents, shift, [f - x for f, x in zip(tangents.residuals(), known, strict=True)]
-        )
-        d = d + old
-        return d, {"previous": d}, {}
-
-
 class MinSR(NaturalGradient):
     """d = D^-1 X^T (X D^-1 X^T + 1)^-1 f: the same direction through the N x N Gram matrix of the
     walkers, for any number of parameters.
@@ -250,27 +260,4 @@ class MinSR(NaturalGradient):
     name = "minsr"
 
     def solve(self, tangents, shift, state):
-        return _by_gram(tangents, shift, tangents.residuals()), state, {}
-
-
-def _scaling(shift):
-    """Columns of X scaled by D^-1/2 have shift 1; a number stays a shift, so that outer products
-    stay products. -> (scale or None, shift).
-    """
-    if np.ndim(shift) == 0:
-        return None, float(shift)
-    return np.divide(1.0, np.sqrt(shift), out=np.zeros(len(shift)), where=shift > 0), 1.0
-
-
-def _by_gram(tangents, shift, rows):
-    """D^-1 X^T (X D^-1 X^T + 1)^-1 x for a vector x over rows."""
-    scale, shift = _scaling(shift)
-    gram, right = tangents.gram(scale), tangents.gathered(rows)
-
-    def solution():
-        gram.flat[:: len(gram) + 1] += shift
-        return positive_solution(gram, right)
-
-    x = _checked(tangents.on_root(solution), f"the Gram matrix of the walkers with shift {shift:g}")
-    d = tangents.transposed(tangents.dealt(x))
-    return d if scale is None else scale * scale * d
+        return ShiftedMetric(tangents, shift, "gram").from_rows(tangents.residuals()), state, {}
