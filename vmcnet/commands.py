@@ -142,17 +142,13 @@ def check(options, comm) -> int:
     if options.job is None:
         raise JobError("check needs a job file, or --reference")
     from vmcnet.runs.building import build, device_of
+    from vmcnet.runs.report import describe_system
 
     job = load_job(options.job, options.settings)
     system, wavefunction, _, natural, sampler = build(job)
     device = device_of(job, system, 0)
     print(f"{options.job}: valid")
-    print(
-        f"  {system.describe()}, reference {system.reference[0]:.7f} {system.units} "
-        f"({system.reference[1]})"
-        if system.reference
-        else f"  {system.describe()}"
-    )
+    print(f"  {describe_system(system, wavefunction)}")
     print(f"  psi = {wavefunction.describe()}: {wavefunction.layout.size} parameters")
     if natural:
         print(f"  natural gradient: {natural.describe()}")

@@ -58,6 +58,27 @@ class DoubleWellTable(Table):
     omega: Positive = Field(1.0, description="trap frequency along y and z")
 
 
+class ElectronGasTable(Table):
+    """Electrons in a periodic box with a neutralising background."""
+
+    builds = "vmcnet.systems:ElectronGas"
+    type: Literal["electron_gas"]
+    particles: int = Field(14, ge=2, le=10_000, description="number of electrons")
+    r_s: Positive = Field(
+        1.0, description="radius of the sphere (disk in 2D) that holds one electron, bohr"
+    )
+    dimensions: Literal[2, 3] = Field(3, description="dimensions of space")
+    polarisation: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="(up - down)/particles, 0 to 1"
+    )
+    twist: list[Annotated[float, Field(ge=-0.5, le=0.5)]] | None = Field(
+        None, description="twist of the boundary along every axis over 2 pi, -1/2 to 1/2"
+    )
+    lattice: Literal["bcc"] | None = Field(
+        None, description="start on the sites of a crystal, which lattice orbitals read"
+    )
+
+
 Length = Annotated[int, Field(ge=1, le=100_000)]
 Edge = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
@@ -132,6 +153,7 @@ SystemTable = Annotated[
     QuantumDotTable
     | TrappedBosonsTable
     | DoubleWellTable
+    | ElectronGasTable
     | TransverseIsingTable
     | HeisenbergTable
     | ClassicalIsingTable

@@ -149,14 +149,15 @@ class Population:
         return walkers if box is None else Walkers(box.wrap(walkers.r), walkers.s)
 
     def weights(self, summary, energies, clip: float | None = None) -> dict:
-        """Own block -> conj(E_L - <E>) (W,), the weights of the gradient.
+        """Own block -> conj(E_L - <E>) (W,), the weights of the gradient, in units of the system's
+        `energy_unit`.
 
         With `clip` E_L is first limited to the median +- clip times the mean absolute deviation,
         and <E> is the mean of what results:
         otherwise <O E_L> - <O><E_L> would not be a covariance. That mean costs one more all-gather.
         """
         if clip is None:
-            return {b: centred(energies[b], summary.energy) for b in self.own}
+            return self._in_units({b: centred(energies[b], summary.energy) for b in self.own})
         limited = {b: clipped(energies[b], *summary.window(clip)) for b in self.own}
         means = np.array(
             [[complex(e.mean()).real, complex(e.mean()).imag] for e in limited.values()]
@@ -167,7 +168,11 @@ class Population:
             if not any(e.dtype.kind == "c" for e in limited.values())
             else complex(real, imaginary)
         )
-        return {b: (e - mean).conj() for b, e in limited.items()}
+        return self._in_units({b: (e - mean).conj() for b, e in limited.items()})
+
+    def _in_units(self, weights: dict) -> dict:
+        unit = self.system.energy_unit
+        return weights if unit == 1.0 else {b: w / unit for b, w in weights.items()}
 
     def observe(self) -> dict:
         """name -> mean over all walkers (K,) of what the system measures of its spins, the same on

@@ -111,3 +111,38 @@ class Box:
             if whole.sum() >= count:
                 return [s[np.lexsort(s.T[::-1])] for s in shells[:count]]
             reach += 1
+
+    def filled(self, count: int, last=None) -> np.ndarray:
+        """Integers (count, d) of the `count` lowest wave vectors of the box with its twist: whole
+        shells, or whole shells and `last`, the integers of those occupied in the shell above.
+
+        Raises ValueError where the last shell is left open without `last`, and for a `last` that
+        is no part of that shell.
+        """
+        if count < 0:
+            raise ValueError(f"filled needs at least 0 wave vectors, got {count}")
+        shells, have = [], 0
+        for shell in self.shells(count + 1):
+            if have + len(shell) > count:
+                break
+            shells.append(shell)
+            have += len(shell)
+        closed = np.concatenate([np.empty((0, self.dimensions), np.int64), *shells])
+        if have == count and last is None:
+            return closed
+        if last is None:
+            sizes = np.cumsum([len(x) for x in self.shells(count + 3)])
+            raise ValueError(
+                f"{count} particles of one spin leave a shell of wave vectors open: name the integers of "
+                f"the {count - have} occupied waves of its {len(shell)}, {shell[:2].tolist()} ..., "
+                f"or take {', '.join(map(str, sizes[sizes > have // 2][:5]))} particles, or a twist"
+            )
+        last = np.asarray(last)
+        known = {tuple(m) for m in shell.tolist()}
+        given = [tuple(m) for m in last.tolist()] if last.ndim == 2 else []
+        if len(given) != count - have or len(set(given)) != len(given) or not set(given) <= known:
+            raise ValueError(
+                f"waves of the last shell {last.tolist()}: expected {count - have} different ones "
+                f"of {shell.tolist()}"
+            )
+        return np.concatenate([closed, np.array(given, np.int64).reshape(-1, self.dimensions)])

@@ -85,20 +85,61 @@ def divergence_line(file, system, wavefunction) -> str:
     )
 
 
+def estimate_lines(system, result: EvaluationResult) -> list[str]:
+    """One line an estimate: the energy and its terms, where the system is told of by particle
+    divided by their number, with the total beside.
+    """
+    width, share = max(map(len, result.estimates)), system.share
+    lines = []
+    for name, e in result.estimates.items():
+        beside, total = "no plateau", ""
+        if np.isfinite(e.blocking):
+            beside = f"blocking {e.blocking / share:.2g}"
+        shown = str(e)
+        if system.per_particle:
+            shown, total = with_error(e.mean / share, e.error / share), f"; total {shown}"
+        lines.append(f"    {name:<{width}}  {shown:<20} ({beside}{total})")
+    return lines
+
+
+def describe_system(system, wavefunction) -> str:
+    """The system, and what is known of its energy with this wavefunction."""
+    reference = system.reference_of(wavefunction)
+    if reference is None:
+        return system.describe()
+    return f"{system.describe()}, reference {shown_energy(system, reference[0])} ({reference[1]})"
+
+
+def shown_energy(system, energy: float) -> str:
+    """An energy without error, by particle first where the system is told of so."""
+    if system.per_particle is None:
+        return f"{energy:.7f} {system.units}"
+    return (
+        f"{energy / system.particles:.8f} {system.units} {article(system.per_particle)} "
+        f"(total {energy:.7f})"
+    )
+
+
+def article(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
 def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[str]:
     """The report of a RunFile as plain lines."""
     lines = [
         f"{file.path}",
-        f"  {system.describe()}, energies in {system.units}",
+        f"  {system.describe()}, energies in {system.units}"
+        f"{f' {article(system.per_particle)}' if system.per_particle else ''}",
         f"  psi = {wavefunction.describe()}",
     ]
+    share = system.share
     if file.rows:
         last = {k: v[-1] for k, v in file.training.items()}
         seconds, waiting = np.sum(file.training["seconds"]), np.sum(file.training["communication"])
         lines.append(
             f"  training: {file.rows} iterations, {seconds:.1f} s, {100 * waiting / seconds:.1f} % "
             "in communication; "
-            f"last energy {with_error(last['energy'], last['error'])}, acceptance "
+            f"last energy {with_error(last['energy'] / share, last['error'] / share)}, acceptance "
             f"{last['acceptance']:.2f}"
         )
     for number, content in sorted(file.evaluations.items()):
@@ -107,14 +148,7 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
             f"  evaluation {number}: {result.walkers} walkers x {result.steps} measurements at "
             f"iteration {content['attributes']['iteration']}"
         )
-        width = max(map(len, result.estimates))
-        for name, estimate in result.estimates.items():
-            beside = (
-                f"blocking {estimate.blocking:.2g}"
-                if np.isfinite(estimate.blocking)
-                else "no plateau"
-            )
-            lines.append(f"    {name:<{width}}  {estimate!s:<20} ({beside})")
+        lines += estimate_lines(system, result)
         lines.append(
             f"    variance {result.variance:.3g}  autocorrelation time "
             f"{result.autocorrelation:.1f}  "
@@ -127,16 +161,17 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
         lines += observable_lines(content)
         divergence = divergence_line(file, system, wavefunction)
         lines += [f"    {divergence}"] if divergence else []
-        if system.reference:
-            energy, source = system.reference
+        reference = system.reference_of(wavefunction)
+        if reference:
+            energy, source = reference
             sigmas = (
                 f", {(result.energy - energy) / result.error:+.1f} sigma"
                 if result.error > 0
                 else ""
             )
             lines.append(
-                f"    reference {energy:.7f} ({source}); difference "
-                f"{result.energy - energy:+.2e}{sigmas}"
+                f"    reference {energy / share:.{7 if share == 1 else 8}f} ({source}); difference "
+                f"{(result.energy - energy) / share:+.2e}{sigmas}"
             )
         lines += [f"    warning: {text}" for text in result.warnings]
     if not file.evaluations:

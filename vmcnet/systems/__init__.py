@@ -3,6 +3,7 @@
 from vmcnet.systems.base import System
 from vmcnet.systems.bosons import TrappedBosons
 from vmcnet.systems.classical import ClassicalIsing, Potts
+from vmcnet.systems.electron_gas import ElectronGas
 from vmcnet.systems.external import DoubleWell, Particles
 from vmcnet.systems.quantum_dot import QuantumDot
 from vmcnet.systems.spin_lattice import Heisenberg, SpinLattice, TransverseIsing
@@ -10,6 +11,7 @@ from vmcnet.systems.spin_lattice import Heisenberg, SpinLattice, TransverseIsing
 __all__ = [
     "ClassicalIsing",
     "DoubleWell",
+    "ElectronGas",
     "Heisenberg",
     "Particles",
     "Potts",

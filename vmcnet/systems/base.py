@@ -14,7 +14,9 @@ class System:
     extent), units, `terms`
     (name -> Term with local(walkers, psi) -> (W,)) and `reference` (energy, source) or None; `core`
     where psi must vanish: pairs of particles closer than this; `box` (a geometry.box.Box) where
-    space is periodic, otherwise None.
+    space is periodic, otherwise None. `per_particle`, a word as electron, where reports divide
+    energies by their number; `energy_unit`, in `units`: gradients of the energy are divided by it,
+    so that learning rates mean the same at all densities.
     """
 
     particles: int
@@ -28,6 +30,8 @@ class System:
     core: float = 0.0
     anisotropy: float = 1.0  # of the trap: omega_z/omega
     box = None  # or a Box: space is periodic
+    per_particle: str | None = None
+    energy_unit: float = 1.0
 
     def start(self, stream, walkers: int) -> Walkers:
         """Walkers to start from: coordinates are independent normals of the trap's ground state, or
@@ -54,6 +58,17 @@ class System:
         walker, the square about the common mean.
         """
         return {}
+
+    @property
+    def share(self) -> int:
+        """What reports divide energies by: the number of particles, or 1."""
+        return self.particles if self.per_particle else 1
+
+    def reference_of(self, wavefunction) -> tuple[float, str] | None:
+        """(energy, source) that is known of this wavefunction on this system, `reference` unless a
+        subclass knows better, or None.
+        """
+        return self.reference
 
     def describe(self) -> str:
         return f"{type(self).__name__}: {self.particles} particles in {self.dimensions} dimensions"

@@ -32,6 +32,8 @@ class Wavefunction:
     layout: Layout
     reads = "coordinates"  # or "spins": which of the walkers' r and s psi is a function of
     box = None  # the Box in which psi is periodic (up to the twist's phase), or None: open space
+    # or the integers (m, d) of the waves of either spin, where psi is their determinant, no more
+    plane_waves = None
 
     def check_box(self, box) -> None:
         """Raise ValueError unless psi is periodic in `box` (None: open space)."""

@@ -1,0 +1,129 @@
+"""The homogeneous electron gas in a periodic box."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.exact.plane_waves import coulomb_energy, kinetic_energy
+from vmcnet.geometry.box import Box
+from vmcnet.hamiltonians.ewald import Ewald
+from vmcnet.hamiltonians.kinetic import Kinetic
+from vmcnet.systems.base import System
+from vmcnet.walkers import Walkers
+
+
+def spin_counts(particles: int, polarisation: float, name: str) -> tuple[int, int]:
+    """Particles up and down with (up - down)/(up + down) = polarisation; ValueError where that is
+    no whole number.
+    """
+    up = 0.5 * particles * (1.0 + polarisation)
+    if not 0 <= polarisation <= 1 or abs(up - round(up)) > 1e-9:
+        choices = [f"{(2 * k - particles) / particles:.6g}" for k in range(particles + 1)]
+        choices = ", ".join(c for c in choices if not c.startswith("-"))
+        raise ValueError(
+            f"{name} polarisation {polarisation} of {particles} particles: expected one of "
+            f"{choices}"
+        )
+    return round(up), particles - round(up)
+
+
+def bcc_sites(particles: int, length: float) -> np.ndarray:
+    """Sites (n, 3) of a body-centred cubic crystal that fills a cube: n = 2 m^3, the corners of the
+    cells first, their centres after them.
+    """
+    cells = round((particles / 2) ** (1.0 / 3.0))
+    if particles < 2 or 2 * cells**3 != particles:
+        raise ValueError(
+            f"a bcc crystal of {particles} particles does not fill a cube: expected 2, 16, 54, 128 "
+            "..., 2 m^3"
+        )
+    corners = np.array(list(np.ndindex(cells, cells, cells)), np.float64)
+    return np.concatenate([corners, corners + 0.5]) * (length / cells)
+
+
+class ElectronGas(System):
+    """H = -1/2 sum lap_i + sum_{i<j} v(r_ij) + (N/2) xi, electrons in a cube or square with a
+    neutralising background; hartree atomic units, reported an electron.
+
+    v and xi: the Ewald potential of average 0 and the energy of an electron with its own images
+    (hamiltonians.ewald). r_s is the radius of the sphere (disk) that holds one electron, in bohr:
+    L = (4 pi N/3)^(1/3) r_s, in two dimensions L = (pi N)^(1/2) r_s. polarisation = (N_up -
+    N_down)/N. twist: theta/2 pi of every axis, in [-1/2, 1/2]; 0 unless given. lattice "bcc":
+    walkers start on the sites of a crystal, which lattice orbitals read, spins up on one of its two
+    sublattices and down on the other; otherwise uniform. A determinant of plane waves and nothing
+    else has an exact energy, which reports give as reference. Raises ValueError for arguments out
+    of range.
+    """
+
+    units = "hartree"
+    per_particle = "electron"
+
+    def __init__(
+        self,
+        particles: int = 14,
+        r_s: float = 1.0,
+        dimensions: int = 3,
+        polarisation: float = 0.0,
+        twist=None,
+        lattice: str | None = None,
+    ):
+        if dimensions not in (2, 3):
+            raise ValueError(f"ElectronGas in {dimensions} dimensions: expected 2 or 3")
+        if particles < 2:
+            raise ValueError(f"ElectronGas needs at least 2 electrons, got {particles}")
+        if not r_s > 0:
+            raise ValueError(f"ElectronGas r_s must be above 0, got {r_s}")
+        if lattice not in (None, "bcc"):
+            raise ValueError(f"ElectronGas lattice {lattice!r}: expected 'bcc' or none")
+        self.particles, self.dimensions, self.r_s = particles, dimensions, float(r_s)
+        self.up, self.down = spin_counts(particles, polarisation, "ElectronGas")
+        self.spins = np.array([1] * self.up + [-1] * self.down, np.int8)
+        self.length, self.energy_unit = self.r_s, self.r_s**-2
+        if twist is not None and not (
+            len(twist) == dimensions and all(-0.5 <= x <= 0.5 for x in twist)
+        ):
+            raise ValueError(
+                f"ElectronGas twist {list(twist)}: expected {dimensions} numbers between -1/2 and "
+                "1/2, the twist of every axis over 2 pi"
+            )
+        power = 4.0 * np.pi / 3.0 if dimensions == 3 else np.pi
+        side = (power * particles) ** (1.0 / dimensions) * self.r_s
+        turned = None if twist is None else [2.0 * np.pi * x for x in twist]
+        self.box = Box.cube(side, dimensions, turned)
+        self.sites = None if lattice is None else self._sites(side)
+        self.terms = {"kinetic": Kinetic(), "coulomb": Ewald(self.box, -np.ones(particles))}
+
+    def _sites(self, side):
+        if self.dimensions != 3 or self.up not in (self.down, self.particles):
+            raise ValueError(
+                "ElectronGas lattice 'bcc': expected 3 dimensions and polarisation 0 (one spin on "
+                "either sublattice) or 1"
+            )
+        return bcc_sites(self.particles, side)
+
+    def start(self, stream, walkers):
+        if self.sites is None:
+            return super().start(stream, walkers)
+        spread = self.r_s**0.75 / np.sqrt(2.0)  # of the crystal's oscillations, omega = r_s^(-3/2)
+        shape = (walkers, self.particles, self.dimensions)
+        return Walkers(self.sites + spread * stream.normal(shape), self.labels(walkers))
+
+    def reference_of(self, wavefunction):
+        """The exact energy of a determinant of plane waves, where the wavefunction is nothing
+        else.
+        """
+        if wavefunction.plane_waves is None:
+            return None
+        energy = kinetic_energy(self.box, wavefunction.plane_waves) + coulomb_energy(
+            self.box, wavefunction.plane_waves, self.terms["coulomb"].xi
+        )
+        return energy, "exact: Hartree-Fock energy of the plane waves"
+
+    def describe(self):
+        turned = ", twist " + ", ".join(f"{x:g}" for x in self.box.twist / (2.0 * np.pi))
+        return (
+            f"electron gas: {self.up} electrons up and {self.down} down in {self.dimensions} "
+            f"dimensions, r_s = {self.r_s:g}, L = {self.box.lengths[0]:.6g}"
+            f"{turned if self.box.twist.any() else ''}"
+            f"{'' if self.sites is None else ', started as a bcc crystal'}"
+        )
