@@ -5,8 +5,11 @@ matrix.
 import numpy as np
 import pytest
 
+import vmcnet as vmc
 from tests.optimizers.test_natural_gradient import direct
 from vmcnet.optimizers import MARCH, SPRING, SR, RobustSR
+from vmcnet.parameters import POSITIVE, Layout
+from vmcnet.wavefunctions import Wavefunction
 
 NAMES = ["network", "complex network"]
 
@@ -86,3 +89,47 @@ def test_robust_with_gamma_of_one_over_the_shift_is_plain(dense):
 def test_refusals(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+class Power(Wavefunction):
+    """psi = prod_{i<j} |x_ij|^beta."""
+
+    name = "power"
+
+    def __init__(self, system):
+        self.particles, self.dimensions = system.particles, system.dimensions
+        self.layout = Layout().add("beta", (), POSITIVE)
+
+    def initial(self, stream):
+        return {"beta": 1.2}
+
+    def log_psi(self, ops, theta, walkers):
+        first, second = ops.pairs(walkers.r)
+        return None, ops.sum(ops.log(ops.norm(first - second)) * theta["beta"], axis=-1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_heavy_tailed_first_gradient_is_no_end(seed):
+    """Repulsion 2/x^2 between two particles on a line, exact energy 3 at beta = 2: the variance of
+    E_L is infinite at the start, and the first natural steps are limited unless told otherwise.
+    """
+    system = vmc.systems.Particles(
+        particles=2,
+        dimensions=1,
+        potentials={
+            "trap": lambda r: 0.5 * (r * r).sum(axis=(1, 2)),
+            "repulsion": lambda r: 2.0 / (r[:, 0, 0] - r[:, 1, 0]) ** 2,
+        },
+    )
+    result = vmc.train(
+        system,
+        vmc.wavefunctions.GaussianEnvelope(system) * Power(system),
+        optimizer=vmc.optimizers.SGD(0.2),
+        natural_gradient=SR(),
+        iterations=60,
+        walkers=512,
+        seed=seed,
+    )
+    assert result.series["step_norm"].max() <= 1.0 + 1e-12
+    assert result.parameters["power.beta"] == pytest.approx(2.0, abs=1e-3)
+    assert result.series["energy"][-1] == pytest.approx(3.0, abs=1e-3)

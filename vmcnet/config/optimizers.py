@@ -68,6 +68,10 @@ class SGDTable(OptimizerBase):
     builds = "vmcnet.optimizers:SGD"
     type: Literal["sgd"]
     learning_rate: Positive = Field(0.01, description="step along the gradient")
+    max_norm: Positive = Field(
+        1.0,
+        description="longest step, Euclidean norm over all parameters, also of a natural gradient",
+    )
 
 
 class MomentumTable(OptimizerBase):
