@@ -100,6 +100,7 @@ def test_files_are_short(path):
     assert len(path.read_text().splitlines()) <= 420
 
 
+@pytest.mark.processes
 def test_import_vmcnet_pulls_in_little():
     code = (
         "import sys, numpy; before = set(sys.modules); import vmcnet; new = {m.split('.')[0] for m "
@@ -112,6 +113,7 @@ def test_import_vmcnet_pulls_in_little():
     assert loaded.strip() == "['vmcnet']"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "code",
     [

@@ -200,6 +200,7 @@ checkpoint_every = 5
 """
 
 
+@pytest.mark.processes
 def test_same_bits_on_any_number_of_ranks_and_across_resume(tmp_path):
     np.save(tmp_path / "data.npy", drawn(ISING, 100).s)
     (tmp_path / "job.toml").write_text(JOB.replace("DATA", str(tmp_path / "data.npy")))
@@ -238,12 +239,14 @@ def test_same_bits_on_any_number_of_ranks_and_across_resume(tmp_path):
     same(tmp_path / "one.h5", tmp_path / "half.h5")
 
 
+@pytest.mark.processes
 def test_no_metric_for_data(tmp_path):
     (tmp_path / "job.toml").write_text(JOB + '[natural_gradient]\ntype = "minsr"\n')
     done = vmcnet("check", tmp_path / "job.toml", check=False)
     assert done.returncode == 2 and "data: maximum likelihood" in done.stderr
 
 
+@pytest.mark.processes
 def test_the_job_on_real_valued_data(tmp_path):
     """A short form of jobs/rbm_double_well_data.toml: samples from the script, a machine near their
     density, compared by the script's own formulas.

@@ -7,6 +7,8 @@ import os
 import pty
 import subprocess
 
+import pytest
+
 from tests.runs import JOB, command
 from vmcnet.runs.progress import Progress, _duration
 
@@ -45,6 +47,7 @@ def test_durations():
     assert [_duration(s) for s in (3.4, 75, 3725)] == ["3 s", "1:15 min", "1:02 h"]
 
 
+@pytest.mark.processes
 def test_a_terminal_gets_bars_and_the_report(tmp_path):
     (tmp_path / "job.toml").write_text(JOB)
     main, other = pty.openpty()

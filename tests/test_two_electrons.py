@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import vmcnet as vmc
 from tests.exact.energies import TWO_ELECTRONS
 from vmcnet.optimizers import Adam
@@ -48,6 +50,7 @@ def test_the_virial_theorem():
     assert abs(off) < 0.02 + 4 * 2 * (found["kinetic"].error + found["trap"].error)
 
 
+@pytest.mark.processes
 def test_the_readme_runs():
     code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

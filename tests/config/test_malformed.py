@@ -275,6 +275,7 @@ def test_files_that_are_no_run_files(tmp_path, capsys, job):
         assert (tmp_path / f"{name}.h5").read_bytes() == before
 
 
+@pytest.mark.processes
 def test_existing_output_and_contradictions(tmp_path, capsys, job):
     output = tmp_path / "run.h5"
     assert call(capsys, "run", job, "--output", output)[0] == 0

@@ -1,6 +1,7 @@
 """A machine trained on a chain that is solved exactly: above the exact energy, and close to it."""
 
 import numpy as np
+import pytest
 
 from tests.runs import datasets, vmcnet
 from vmcnet.exact.diagonalisation import ground_state
@@ -32,6 +33,7 @@ interval = 1
 """
 
 
+@pytest.mark.processes
 def test_transverse_chain(tmp_path):
     (tmp_path / "job.toml").write_text(JOB)
     vmcnet("run", tmp_path / "job.toml", "--output", tmp_path / "run.h5")

@@ -86,6 +86,7 @@ def test_two_electrons_through_the_loops():
     )
 
 
+@pytest.mark.processes
 def test_the_job_file(tmp_path):
     done = vmcnet("run", ROOT / "jobs" / "oscillator_exact.toml", "--output", tmp_path / "run.h5")
     assert "15.000000" in done.stdout and "warning" not in done.stdout

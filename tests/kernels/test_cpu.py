@@ -189,6 +189,7 @@ def test_other_types_have_no_kernels():
     assert of(np, np.dtype(np.float32)) is cpu
 
 
+@pytest.mark.processes
 def test_without_a_writable_cache(tmp_path):
     """Where nothing can be cached the kernels still work, and one line says so."""
     program = (

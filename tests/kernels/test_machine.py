@@ -225,6 +225,7 @@ def test_product_of_machines_is_a_machine():
     )
 
 
+@pytest.mark.processes
 def test_cache_that_cannot_be_written(tmp_path):
     """One line, and the kernels still work."""
     script = """
@@ -248,6 +249,7 @@ print(np.isfinite(system.terms["field"].local(walkers, bound)).all())
     assert done.stderr.count("\n") == 1 and "NUMBA_CACHE_DIR" in done.stderr
 
 
+@pytest.mark.processes
 def test_many_ranks_start_on_an_empty_cache(tmp_path):
     from tests.exact.test_spins import JOB
     from tests.runs import same, vmcnet

@@ -110,6 +110,7 @@ def test_lock(tmp_path):
     RunLock(tmp_path / "run.h5").release()
 
 
+@pytest.mark.processes
 def test_resume_refuses_a_damaged_checkpoint_and_goes_on_from_the_previous_one(tmp_path, capsys):
     (tmp_path / "job.toml").write_text(JOB)
     run = tmp_path / "run.h5"
@@ -125,6 +126,7 @@ def test_resume_refuses_a_damaged_checkpoint_and_goes_on_from_the_previous_one(t
     assert code == 0 and "training 12/12" in out, err
 
 
+@pytest.mark.processes
 def test_checkpoints_of_another_run_and_of_another_version(tmp_path, capsys):
     (tmp_path / "job.toml").write_text(JOB)
     for name in ("a.h5", "b.h5"):

@@ -233,6 +233,7 @@ checkpoint_every = 5
 """
 
 
+@pytest.mark.processes
 def test_same_bits_on_any_number_of_ranks(tmp_path):
     (tmp_path / "job.toml").write_text(JOB)
     done = vmcnet("run", tmp_path / "job.toml", "--output", tmp_path / "one.h5")
@@ -242,6 +243,7 @@ def test_same_bits_on_any_number_of_ranks(tmp_path):
         same(tmp_path / "one.h5", tmp_path / f"{ranks}.h5")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("change", "words"),
     [

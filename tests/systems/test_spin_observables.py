@@ -67,6 +67,7 @@ def test_an_open_lattice_has_no_momenta():
     ]
 
 
+@pytest.mark.processes
 def test_evaluation(tmp_path):
     """Means over the run against <psi| . |psi> of the same parameters; the same bits on two ranks;
     shown by the report.

@@ -1,0 +1,45 @@
+"""The marker `processes`: tests that start programs; `pytest -m "not processes"` leaves them out.
+
+Tests marked `verify` run only where the expression after -m names them.
+"""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+# folders and files whose tests all start programs
+PROGRAMS = {"faults", "mpi", "slurm", "test_device_kernels.py", "test_recomputed.py"}
+running = []  # the test that runs now
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if PROGRAMS & set(Path(item.fspath).relative_to(config.rootpath).parts):
+            item.add_marker(pytest.mark.processes)
+    if "verify" not in config.option.markexpr:  # long ones run where they are named
+        long = [item for item in items if item.get_closest_marker("verify")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    running.append(item)
+    try:
+        return (yield)
+    finally:
+        running.pop()
+
+
+def guarded(start):
+    def begin(self, *args, **kwargs):
+        if running and running[-1].get_closest_marker("processes") is None:
+            pytest.fail(f"{running[-1].nodeid} starts a program: mark it @pytest.mark.processes")
+        start(self, *args, **kwargs)
+
+    return begin
+
+
+def pytest_configure():
+    subprocess.Popen.__init__ = guarded(subprocess.Popen.__init__)
