@@ -79,6 +79,24 @@ class ElectronGasTable(Table):
     )
 
 
+class NeutronMatterTable(Table):
+    """Dilute neutron matter in a periodic box."""
+
+    builds = "vmcnet.systems:NeutronMatter"
+    type: Literal["neutron_matter"]
+    particles: int = Field(14, ge=2, le=10_000, description="number of neutrons")
+    density: Positive = Field(0.04, description="neutrons in fm^3")
+    model: Literal["o", "o_1.1"] = Field(
+        "o", description="interaction; range of the three-body force 1.0 or 1.1 fm"
+    )
+    polarisation: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="(up - down)/particles, 0 to 1"
+    )
+    twist: list[Annotated[float, Field(ge=-0.5, le=0.5)]] | None = Field(
+        None, description="twist of the boundary along every axis over 2 pi, -1/2 to 1/2"
+    )
+
+
 Length = Annotated[int, Field(ge=1, le=100_000)]
 Edge = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
@@ -154,6 +172,7 @@ SystemTable = Annotated[
     | TrappedBosonsTable
     | DoubleWellTable
     | ElectronGasTable
+    | NeutronMatterTable
     | TransverseIsingTable
     | HeisenbergTable
     | ClassicalIsingTable

@@ -60,6 +60,13 @@ class Wavefunction:
         """
         return
 
+    def exchange_ratios(self, values, walkers):
+        """psi(s_i <-> s_j)/psi of all pairs i < j (W, pairs) at the parameters `values` (name ->
+        array), anything where the spins are equal; None where psi has no quicker way than to be
+        evaluated for every pair.
+        """
+        return
+
     def log_psi(self, ops, theta, walkers):
         raise TypeError(f"{type(self).__name__} defines no log_psi(ops, theta, walkers)")
 
@@ -123,17 +130,28 @@ class Product(Wavefunction):
         """The joined machine, where every factor is one."""
         joined = None
         for label, factor in zip(self.names, self.factors, strict=True):
-            machine = factor.machine(
-                {
-                    k.removeprefix(label + "."): v
-                    for k, v in values.items()
-                    if k.startswith(label + ".")
-                }
-            )
+            machine = factor.machine(self._own(values, label))
             if machine is None:
                 return None
             joined = machine if joined is None else joined.joined(machine)
         return joined
+
+    def exchange_ratios(self, values, walkers):
+        """The product, where every factor has its ratios."""
+        product = None
+        for label, factor in zip(self.names, self.factors, strict=True):
+            ratios = factor.exchange_ratios(self._own(values, label), walkers)
+            if ratios is None:
+                return None
+            product = ratios if product is None else product * ratios
+        return product
+
+    @staticmethod
+    def _own(values, label):
+        """The values of one factor, under its own names."""
+        return {
+            k.removeprefix(label + "."): v for k, v in values.items() if k.startswith(label + ".")
+        }
 
     def initial(self, stream):
         out = {}

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from vmcnet.backend.arrays import namespace
+from vmcnet.calculus.jet import pair_arrays
 from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.replay import Recorder
@@ -15,6 +16,7 @@ from vmcnet.calculus.tape import Tape, built
 from vmcnet.calculus.values import Values
 from vmcnet.parameters import IDENTITY
 from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions.exchanges import exchange_sum
 from vmcnet.wavefunctions.machines.machine import machine_tables
 
 TILE = 16  # connected configurations evaluated in one call
@@ -185,6 +187,18 @@ class Bound:
                 ratios = ratios * new_phase.reshape(-1, count) * xp.conj(phase)[:, None]
             total += xp.where(moves.acts(s, tile), ratios, 0.0) @ xp.asarray(elements[tile])
         return total
+
+    def spin_exchanges(self, walkers, elements):
+        """sum_{i<j} elements_ij psi(s_i <-> s_j)/psi over the pairs whose spins differ, (W,);
+        elements (W, pairs) of all pairs i < j. By the wavefunction's ratios where it has them.
+        """
+        ratios = self.wavefunction.exchange_ratios(self._values, walkers)
+        if ratios is None:
+            return exchange_sum(self._value, walkers, elements)
+        xp = namespace(walkers.r)
+        i, j = pair_arrays(xp, walkers.s.shape[1])
+        acts = walkers.s[:, i] != walkers.s[:, j]
+        return xp.where(acts, elements * ratios, 0.0).sum(axis=1)
 
     def jet(self, walkers):
         """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,).

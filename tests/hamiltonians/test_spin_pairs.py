@@ -1,0 +1,200 @@
+"""Spin exchange against the dense matrix of all spin states, three-body sums against triples, images
+against sums over cells.
+"""
+
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+
+from tests.device import fakecupy
+from vmcnet.geometry.box import Box
+from vmcnet.hamiltonians.spin_pairs import (
+    AntiparallelPairs,
+    GaussianImages,
+    SpinExchange,
+    ThreeBody,
+)
+from vmcnet.parameters import Layout
+from vmcnet.systems import NeutronMatter
+from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions import Wavefunction
+
+STANDIN = fakecupy
+PAULI = [np.array(m) for m in ([[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]])]
+STRENGTH = -1.7
+
+
+class AnyState(Wavefunction):
+    """psi(r, s) without any symmetry: log = sum_i s_i f(r_i) + sum_ij s_i s_j g(r_i), and a sign or
+    a phase that depends on s.
+    """
+
+    name = "any"
+
+    def __init__(self, particles, kind):
+        self.particles, self.dimensions, self.kind = particles, 2, kind
+        rng = np.random.default_rng(particles)
+        self.a, self.b = rng.normal(size=(2, particles)), rng.normal(size=(particles, particles))
+        self.layout = Layout()
+
+    def log_psi(self, ops, theta, walkers):
+        s, xp = walkers.s.astype(ops.real_dtype), ops.xp
+        a, b = xp.asarray(self.a, ops.real_dtype), xp.asarray(self.b, ops.real_dtype)
+        first = ops.sum(walkers.r * ops.constant(s[:, :, None] * a.T[None]), axis=-1)
+        second = ops.sum(walkers.r * walkers.r, axis=-1) * ops.constant(0.3 * (s @ b) * s)
+        angle = (s @ b).sum(axis=1)
+        phase = None
+        if self.kind == "sign":
+            phase = xp.where(angle > 0, 1.0, -1.0)
+        elif self.kind == "phase":
+            phase = xp.exp(1j * angle)
+        return phase, ops.sum(first + second, axis=-1)
+
+
+def states(n):
+    """All spin configurations (2^n, n); up first."""
+    return np.array(list(product([1, -1], repeat=n)), np.int8)
+
+
+def pair_matrix(n, i, j):
+    """(1 - sigma_i . sigma_j)/4 on all spin states."""
+    out = np.eye(2**n, dtype=complex)
+    for sigma in PAULI:
+        one = [sigma if k in (i, j) else np.eye(2) for k in range(n)]
+        big = one[0]
+        for m in one[1:]:
+            big = np.kron(big, m)
+        out = out - big
+    return 0.25 * out
+
+
+def radial(x):
+    return np.exp(-0.5 * (x * x).sum(axis=-1))
+
+
+@pytest.mark.parametrize("kind", ["real", "sign", "phase"])
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_exchange_equals_the_dense_matrix(n, kind):
+    """(H psi)(s)/psi(s) for every spin state s at one r: walkers of all magnetisations at once."""
+    s, psi = states(n), AnyState(n, kind)
+    r = np.repeat(np.random.default_rng(5).normal(size=(1, n, 2)), len(s), axis=0)
+    bound = psi.bind(np.zeros(0))
+    phase, log = bound._value(r, s)
+    amplitude = np.exp(log) * (1.0 if phase is None else phase)
+    pairs = list(combinations(range(n), 2))
+    u = STRENGTH * radial(r[:1, [i for i, _ in pairs]] - r[:1, [j for _, j in pairs]])[0]
+    h = sum(x * pair_matrix(n, i, j) for x, (i, j) in zip(u, pairs, strict=True))
+    known = h @ amplitude / amplitude
+    walkers = Walkers(r, s)
+    found = SpinExchange(radial, -0.5 * STRENGTH).local(walkers, bound) + AntiparallelPairs(
+        radial, 0.5 * STRENGTH
+    ).local(walkers, bound)
+    np.testing.assert_allclose(found, known, atol=1e-10)
+    assert np.abs(found).max() > 0.1
+
+
+def test_many_pairs_in_tiles_and_on_a_device():
+    """Seven up, seven down: 49 pairs in tiles, against one evaluation a pair; the stand-in too."""
+    psi, rng = AnyState(14, "sign"), np.random.default_rng(2)
+    r, bound = 0.2 * rng.normal(size=(3, 14, 2)), psi.bind(np.zeros(0))
+    s = np.array([rng.permutation([1] * 7 + [-1] * 7) for _ in range(3)], np.int8)
+    found = SpinExchange(radial).local(Walkers(r, s), bound)
+    known, (phase, log) = np.zeros(3), bound._value(r, s)
+    for i, j in combinations(range(14), 2):
+        t = s.copy()
+        t[:, [i, j]] = s[:, [j, i]]
+        new_phase, new = bound._value(r, t)
+        ratio = np.exp(new - log) * new_phase * phase
+        known += np.where(s[:, i] != s[:, j], radial(r[:, i] - r[:, j]) * ratio, 0.0)
+    np.testing.assert_allclose(found, known, rtol=1e-12)
+    there = Walkers(STANDIN.asarray(r), STANDIN.asarray(s))
+    moved = SpinExchange(lambda x: STANDIN.exp(-0.5 * (x * x).sum(axis=-1))).local(there, bound)
+    np.testing.assert_allclose(moved.get(), known, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_three_bodies_equal_the_sum_over_triples(n):
+    r = np.random.default_rng(n).normal(size=(5, n, 3))
+    known = np.zeros(5)
+    for j in range(n):
+        for i, k in combinations([m for m in range(n) if m != j], 2):
+            known += 0.8 * radial(r[:, i] - r[:, j]) * radial(r[:, j] - r[:, k])
+    np.testing.assert_allclose(
+        ThreeBody(radial, 0.8).local(Walkers(r, None), None), known, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("radius", [0.5, 1.8, 4.0])
+def test_images_equal_a_sum_over_cells(radius):
+    box = Box([2.0, 2.5, 3.0])
+    x = np.random.default_rng(1).uniform(-4, 4, (20, 3))
+    reach = np.array(list(product(range(-20, 21), repeat=3))) * box.lengths
+    known = [np.exp(-((v + reach) ** 2).sum(axis=1) / radius**2).sum() for v in x]
+    g = GaussianImages(radius, box)
+    np.testing.assert_allclose(g(x), known, rtol=1e-12)
+    np.testing.assert_allclose(g(STANDIN.asarray(x)).get(), known, rtol=1e-12)
+    np.testing.assert_allclose(
+        GaussianImages(radius)(x), np.exp(-(x * x).sum(axis=1) / radius**2), rtol=1e-14
+    )
+    # the average over the cell is the transform at 0
+    grid = np.stack(np.meshgrid(*(np.arange(16) * a / 16 for a in box.lengths)), axis=-1)
+    if radius > 1:
+        mean = g(grid.reshape(-1, 3)).mean()
+        assert mean == pytest.approx(g.transform(0.0) / box.volume, rel=1e-9)
+
+
+def test_exact_terms_of_plane_waves():
+    """MeV a neutron at 0.04 fm^-3: kinetic, pairs, three-body, together."""
+    system = NeutronMatter()
+    m = system.box.filled(7)
+    terms = {k: v / 14 for k, v in system.plane_wave_terms([m, m]).items()}
+    assert terms["kinetic"] == pytest.approx(14.1183, abs=5e-5)
+    assert terms["pair"] == pytest.approx(-7.3208, abs=6e-5)
+    assert terms["three_body"] == pytest.approx(0.1826, abs=5e-5)
+    assert sum(terms.values()) == pytest.approx(6.9802, abs=5e-5)
+
+
+def determinants(system, occupied, r):
+    """Amplitude of both determinants of exp(i k.r) at r (n, 3), and with spins of i, j exchanged."""
+    k = [system.box.wave_vectors(m) for m in occupied]
+    n = [len(m) for m in k]
+    return np.prod(
+        [
+            np.linalg.det(np.exp(1j * x @ q.T)) if len(q) else 1.0
+            for x, q in zip((r[: n[0]], r[n[0] :]), k, strict=True)
+        ]
+    )
+
+
+def test_three_body_energy_of_few_waves_by_quadrature():
+    """Two up and one down in a small box: <V> over a grid of relative positions, spectral for
+    these smooth functions.
+    """
+    system = NeutronMatter(3, 0.08, polarisation=1 / 3, twist=[0.1, 0.0, 0.0])
+    occupied = [system.box.filled(2), system.box.filled(1)]
+    known = system.plane_wave_terms(occupied)
+    rng = np.random.default_rng(4)
+    shift = rng.uniform(size=(4096, 3, 3))
+    r = system.box.lengths * shift
+    weight = np.array([abs(determinants(system, occupied, x)) ** 2 for x in r])
+    values = system.terms["three_body"].local(Walkers(r, None), None)
+    mean = (weight * values).sum() / weight.sum()
+    error = np.std(weight * (values - mean)) / weight.mean() / np.sqrt(len(r))
+    assert abs(mean - known["three_body"]) < 4 * error
+    assert error < 0.1 * known["three_body"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"particles": 1}, "at least 2"),
+        ({"density": 0.0}, "density"),
+        ({"model": "p"}, "expected one of o, o_1.1"),
+        ({"polarisation": 0.3}, "expected one of"),
+        ({"twist": [0.1]}, "expected 3 numbers"),
+    ],
+)
+def test_refusals(options, words):
+    with pytest.raises(ValueError, match=words):
+        NeutronMatter(**options)
