@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, StringConstraints, ValidationError
+import tomli_w
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from vmcnet.config.explain import JobError, explain
 from vmcnet.config.natural_gradient import NaturalGradientTable
@@ -44,6 +44,18 @@ class Job(Table):
     )
     evaluation: EvaluationTable = Field(EvaluationTable(), description="evaluation after training")
     run: RunTable = Field(RunTable(), description="how the run is carried out")
+
+    @model_validator(mode="after")
+    def _growth(self):
+        before, block = self.sampling.walkers, self.sampling.block
+        for k, entry in enumerate(self.training.growth):
+            if entry.walkers <= before or entry.walkers % block:
+                raise ValueError(
+                    f"training.growth.{k}.walkers = {entry.walkers}: expected a multiple of "
+                    f"sampling.block = {block}, more than the {before} before"
+                )
+            before = entry.walkers
+        return self
 
 
 CHANGEABLE = (
@@ -116,20 +128,7 @@ def _child(node, part, key):
 
 def job_text(job: Job) -> str:
     """The resolved job, all defaults written out, as TOML."""
-    data = job.model_dump(exclude_none=True)
-    lines = [f"{k} = {json.dumps(v)}" for k, v in data.items() if not isinstance(v, dict | list)]
-    for table, content in data.items():
-        for entry in (
-            content if isinstance(content, list) else [content] if isinstance(content, dict) else []
-        ):
-            lines += ["", f"[[{table}]]" if isinstance(content, list) else f"[{table}]"]
-            lines += [f"{k} = {json.dumps(v)}" for k, v in entry.items() if not isinstance(v, dict)]
-            for inner, keys in ((k, v) for k, v in entry.items() if isinstance(v, dict)):
-                lines += [
-                    f"[{table}.{inner}]",
-                    *(f"{k} = {json.dumps(v)}" for k, v in keys.items()),
-                ]
-    return "\n".join(lines) + "\n"
+    return tomli_w.dumps(job.model_dump(exclude_none=True))
 
 
 def changed_keys(old: Job, new: Job) -> list[str]:

@@ -46,7 +46,16 @@ def reference_page() -> str:
                 ]
         elif isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
             out += [f"## `[{name}]`", "", _about(info.annotation), "", *rows(info.annotation), ""]
+            for key, field in info.annotation.model_fields.items():
+                for model in _listed(field.annotation):
+                    out += [f"## `[[{name}.{key}]]`", "", _about(model), "", *rows(model), ""]
     return "\n".join(out)
+
+
+def _listed(annotation) -> list:
+    """The table of which a list is made, or nothing."""
+    parts = getattr(annotation, "__args__", ())
+    return [p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)]
 
 
 def _about(model) -> str:
@@ -63,6 +72,8 @@ def _default(value) -> str:
 def _type(info) -> str:
     if variants(info.annotation):
         return "list of tables" if "list" in str(info.annotation) else "table"
+    if _listed(info.annotation):
+        return "list of tables"
     text = str(info.annotation)
     literal = re.search(r"Literal\[(.*?)\]", text)
     if literal:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from vmcnet.config.table import Positive, Table
+
+
+class GrowthTable(Table):
+    """More walkers from an iteration on: few while the energy falls, many for the last digits."""
+
+    iteration: int = Field(ge=1, le=100_000_000, description="from this iteration on")
+    walkers: int = Field(
+        ge=1, le=100_000_000, description="so many walkers, a multiple of sampling.block"
+    )
 
 
 class TrainingTable(Table):
@@ -39,6 +49,20 @@ class TrainingTable(Table):
             "limit when absent"
         ),
     )
+    growth: list[GrowthTable] = Field(
+        [], description="more walkers from an iteration on, in the order of both; none when absent"
+    )
+
+    @field_validator("growth")
+    @classmethod
+    def _rises(cls, growth):
+        for before, after in pairwise(growth):
+            if after.iteration <= before.iteration or after.walkers <= before.walkers:
+                raise ValueError(
+                    f"iteration = {after.iteration}, walkers = {after.walkers} after iteration = "
+                    f"{before.iteration}, walkers = {before.walkers}: both must grow"
+                )
+        return growth
 
 
 class DataTable(Table):

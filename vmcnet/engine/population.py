@@ -50,11 +50,6 @@ class Population:
         block: int,
         device: Device | None = None,
     ):
-        if walkers % block:
-            raise ValueError(
-                f"{walkers} walkers do not fill blocks of {block}: use "
-                f"{block * max(1, round(walkers / block))}"
-            )
         if wavefunction.core < system.core:
             raise ValueError(
                 f"hard cores of diameter {system.core}: psi must vanish inside them, but "
@@ -72,11 +67,20 @@ class Population:
             seed,
         )
         self.device = device or Device()
-        self.walkers, self.block, self.blocks = walkers, block, walkers // block
-        self.own = owned_blocks(comm.rank, comm.size, self.blocks)
+        self.block = block
+        self._resize(walkers)
         self.row = Row(system.terms)
         self.members: dict[int, Walkers] = {}
         self.counts: dict[int, Counts] = {}  # of the last advance
+
+    def _resize(self, walkers: int) -> None:
+        if walkers % self.block:
+            raise ValueError(
+                f"{walkers} walkers do not fill blocks of {self.block}: use "
+                f"{self.block * max(1, round(walkers / self.block))}"
+            )
+        self.walkers, self.blocks = walkers, walkers // self.block
+        self.own = owned_blocks(self.comm.rank, self.comm.size, self.blocks)
 
     def start(self) -> None:
         """Fresh walkers from the system's starting distribution."""
@@ -85,9 +89,22 @@ class Population:
             self.members[b] = Walkers(*self.device.place(fresh.r, fresh.s))
 
     def load(self, r: np.ndarray, s: np.ndarray) -> None:
-        """Walkers of all blocks (B, W, n, d), (B, W, n): this rank takes its own."""
-        for b in self.own:
-            self.members[b] = Walkers(*self.device.place(np.array(r[b]), np.array(s[b])))
+        """Walkers of all blocks (B, W, n, d), (B, W, n), as many as there are: this rank takes its
+        own.
+        """
+        self._resize(len(r) * self.block)
+        self.members = {
+            b: Walkers(*self.device.place(np.array(r[b]), np.array(s[b]))) for b in self.own
+        }
+
+    def grow(self, walkers: int) -> None:
+        """More walkers: blocks that are new start as copies of the old ones, in turn, and go their
+        own ways from the next move on. Collective.
+        """
+        r, s = self.comm.broadcast(self.collect())
+        self._resize(walkers)
+        copies = np.arange(self.blocks) % len(r)
+        self.load(r[copies], s[copies])
 
     def collect(self):
         """Walkers of all blocks on rank 0, (B, W, n, d) and (B, W, n); None elsewhere. Two

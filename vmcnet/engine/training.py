@@ -100,6 +100,7 @@ def run_training(
     divergence: float = 0.0,
     clip: float | None = None,
     natural=None,
+    growth=(),
 ):
     """Warm-up, then training iterations, from `state` on; returns the flag that stopped it, or 0 at
     the end.
@@ -113,8 +114,10 @@ def run_training(
     Three collectives an iteration: one all-gather and the two of the exact sum; one more all-gather
     with `clip`, which limits the local
     energies in the gradient (never the reported ones); a natural gradient between gradient and
-    optimizer adds its own.
+    optimizer adds its own. growth: (iteration, walkers) pairs, from which iteration on there are
+    more walkers; three collectives more there.
     """
+    sizes = dict(growth)
     target = population.sampler.target
     while state.warmed < warmup:
         summary, _ = population.advance(
@@ -136,6 +139,8 @@ def run_training(
             return summary.stop
     while state.iteration < iterations:
         start, communication = time.perf_counter(), population.comm.seconds
+        if sizes.get(state.iteration, 0) > population.walkers:
+            population.grow(sizes[state.iteration])
         summary, energies = population.advance(
             state.theta, state.stage, state.iteration, steps, state.step_size, poll()
         )

@@ -182,6 +182,7 @@ class Session:
                         divergence=0.0 if self.job.data else self.job.training.divergence,
                         clip=self.job.training.clip,
                         natural=self.natural,
+                        growth=[(g.iteration, g.walkers) for g in self.job.training.growth],
                     )
             except (NonFiniteError, DivergedError) as error:
                 self._roll_back(error)
