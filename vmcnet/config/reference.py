@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import get_origin
 
 from pydantic import BaseModel
 
@@ -44,18 +45,25 @@ def reference_page() -> str:
                     *rows(model),
                     "",
                 ]
-        elif isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            out += [f"## `[{name}]`", "", _about(info.annotation), "", *rows(info.annotation), ""]
-            for key, field in info.annotation.model_fields.items():
+            continue
+        alone = isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel)
+        for table in [info.annotation] if alone else _inside(info.annotation):
+            out += [f"## `[{name}]`", "", _about(table), "", *rows(table), ""]
+            for key, field in table.model_fields.items():
                 for model in _listed(field.annotation):
                     out += [f"## `[[{name}.{key}]]`", "", _about(model), "", *rows(model), ""]
     return "\n".join(out)
 
 
-def _listed(annotation) -> list:
-    """The table of which a list is made, or nothing."""
+def _inside(annotation) -> list:
+    """The tables of which a list or an optional table is made."""
     parts = getattr(annotation, "__args__", ())
     return [p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)]
+
+
+def _listed(annotation) -> list:
+    """The table of which a list is made, or nothing."""
+    return _inside(annotation) if get_origin(annotation) is list else []
 
 
 def _about(model) -> str:
@@ -72,8 +80,8 @@ def _default(value) -> str:
 def _type(info) -> str:
     if variants(info.annotation):
         return "list of tables" if "list" in str(info.annotation) else "table"
-    if _listed(info.annotation):
-        return "list of tables"
+    if _inside(info.annotation):
+        return "list of tables" if _listed(info.annotation) else "table"
     text = str(info.annotation)
     literal = re.search(r"Literal\[(.*?)\]", text)
     if literal:
