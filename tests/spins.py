@@ -107,6 +107,13 @@ def walkers_of(s):
     return Walkers(np.zeros((len(s), s.shape[1], 0)), s)
 
 
+def evaluated_whole(psi, theta):
+    """psi at theta without its local updates: every log psi anew."""
+    bound = psi.bind(theta)
+    bound.rule = None
+    return bound
+
+
 def amplitudes(psi, theta, s):
     """psi (D,) on the configurations, scaled so that its largest modulus is 1."""
     log = psi.bind(theta).log(walkers_of(s).r, s)

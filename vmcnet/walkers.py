@@ -10,14 +10,14 @@ class Walkers:
     """r (W, n, d) coordinates, s (W, n) int8 spin labels +1 / -1, log_psi (W,) of the current
     parameters.
 
-    tables: what a fast local-update path keeps of these walkers at the current parameters
-    (MachineTables), or None; log_psi may then be absent.
+    update: what psi keeps of these walkers for fast moves at the current parameters (a
+    LocalUpdate), or None; log_psi may then be absent.
     """
 
     r: object
     s: object
     log_psi: object = None
-    tables: object = None
+    update: object = None
 
     def with_log(self, log_psi) -> Walkers:
         return replace(self, log_psi=log_psi)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.kernels.hosted import gpu_module
 from tests.kernels.test_machine import SYSTEMS, random_machine
+from tests.spins import walkers_of
 from vmcnet import wavefunctions
 from vmcnet.backend.arrays import to_host
 from vmcnet.backend.device import Device
@@ -91,7 +92,10 @@ def test_machine_kernels_equal_their_twin(device, name, width, monkeypatch):
     sampler = (SpinFlip if name == "flips" else Exchange)(system)
     machine, s = random_machine(12, 29, width, False), system.start(Stream(2, 0, 0, 0), 48).s
     assert (machine.group_size < 29) == (width == 3.0)
-    plain, there = MachineTables(machine, s, {}), DeviceTables(machine, xp.asarray(s), {}, xp, gpu)
+    plain, there = (
+        MachineTables(machine, walkers_of(s)),
+        DeviceTables(machine, walkers_of(xp.asarray(s)), xp, gpu),
+    )
     for steps in (1, 3, 70):  # 70: renewed on the way
         sequence, limits = sampler.plan(Stream(3, 2, steps, 0), steps, 48)
         for a, b in zip(

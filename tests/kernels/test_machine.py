@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.spins import lattice_cases, walkers_of
+from tests.spins import evaluated_whole, lattice_cases, walkers_of
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.tape import built
 from vmcnet.geometry.moves import SpinMoves
@@ -41,7 +41,7 @@ def fitting(systems):
 
 
 def machine_of(psi, theta):
-    return psi.machine(psi.layout.values(theta))
+    return psi.update_rule(psi.layout.values(theta))
 
 
 def random_machine(n, hidden, width, is_complex, seed=0):
@@ -77,7 +77,7 @@ def test_kernels_equal_their_numpy_twin(name, width, walkers, is_complex):
         random_machine(12, 29, width, is_complex),
         system.start(Stream(2, 0, 0, 0), walkers).s,
     )
-    plain, fast = MachineTables(machine, s, {}), CompiledTables(machine, s, {})
+    plain, fast = MachineTables(machine, walkers_of(s)), CompiledTables(machine, walkers_of(s))
     for steps in (1, 3):
         sequence, limits = sampler.plan(Stream(3, 2, steps, 0), steps, walkers)
         for a, b in zip(
@@ -103,7 +103,8 @@ def test_kernels_equal_their_numpy_twin(name, width, walkers, is_complex):
 def test_fast_and_generic_path_agree_on_every_step(name, variant):
     system = lattice_cases()[name]
     psi = BinaryRBM(system, **VARIANTS[variant], spread=0.25)
-    bound = psi.bind(psi.start(Stream(1, 0, 0, 0)))
+    theta = psi.start(Stream(1, 0, 0, 0))
+    bound, whole = psi.bind(theta), evaluated_whole(psi, theta)
     sampler = (
         SpinFlip(system, "systematic", "heat_bath")
         if system.magnetisation is None
@@ -112,17 +113,15 @@ def test_fast_and_generic_path_agree_on_every_step(name, variant):
     generic = system.start(Stream(2, 0, 0, 0), 32)
     fast = generic
     for step in range(4):
-        generic, a = sampler.sample(
-            generic.with_log(bound.log(generic.r, generic.s)), bound, 1.0, 1, Stream(3, 2, step, 0)
-        )
+        generic, a = sampler.sample(whole.renew(generic), whole, 1.0, 1, Stream(3, 2, step, 0))
         fast, b = sampler.sample(bound.renew(fast), bound, 1.0, 1, Stream(3, 2, step, 0))
-        assert fast.tables is not None and fast.log_psi is None
+        assert fast.update is not None and fast.log_psi is None
         np.testing.assert_array_equal(fast.s, generic.s)
         np.testing.assert_array_equal(a.walkers, b.walkers)
         assert a.accepted == b.accepted > 0 and a.tried == b.tried
         for term in system.terms.values():
             np.testing.assert_allclose(
-                term.local(fast, bound), term.local(generic, bound), rtol=1e-10, atol=1e-11
+                term.local(fast, bound), term.local(generic, whole), rtol=1e-10, atol=1e-11
             )
 
 
@@ -136,7 +135,7 @@ def test_sampler_and_hamiltonian_share_the_tables_of_their_moves(name, sampler):
     )
     for term in system.terms.values():
         term.local(walkers, bound)
-    assert len(bound._tables) == 1
+    assert len(bound.rule.prepared) == 1
     assert SpinMoves([[0], [1]]) != SpinMoves([[1], [0]]) and SpinMoves([[0, 1]]) != SpinMoves(
         [[0], [1]]
     )
@@ -171,7 +170,7 @@ def test_many_sweeps_do_not_drift(is_complex):
     """300 sweeps in one call: tables are renewed on the way."""
     system = TransverseIsing([12])
     machine, moves = random_machine(12, 12, 0.2, is_complex), SpinMoves.flips(12)
-    tables = CompiledTables(machine, system.start(Stream(2, 0, 0, 0), 64).s, {})
+    tables = CompiledTables(machine, system.start(Stream(2, 0, 0, 0), 64))
     tables.sweep(moves, *SpinFlip(system).plan(Stream(3, 2, 0, 0), 300, 64))
     np.testing.assert_allclose(
         tables.tanh(), np.tanh(machine.b + tables.spins() @ machine.weights), rtol=1e-11, atol=1e-13
@@ -183,9 +182,9 @@ def test_large_weights_neither_overflow_nor_lose_digits(is_complex):
     """theta up to 100, where tanh theta is 1 to all digits."""
     system = TransverseIsing([10])
     machine, moves = random_machine(10, 40, 3.0, is_complex), SpinMoves.flips(10)
-    assert machine.fits() and machine.reach > 20 and machine.group_size < 40
+    assert machine.fits and machine.reach > 20 and machine.group_size < 40
     s = system.start(Stream(2, 0, 0, 0), 64).s
-    tables = CompiledTables(machine, s, {})
+    tables = CompiledTables(machine, walkers_of(s))
     elements = np.zeros(10)
     for i in range(10):
         elements[:] = np.eye(10)[i]
@@ -205,9 +204,9 @@ def test_machines_beyond_the_range_are_left_to_the_generic_path():
     system = TransverseIsing([6])
     psi = BinaryRBM(system, spread=40.0)
     bound = psi.bind(psi.start(Stream(1, 0, 0, 0)))
-    assert not machine_of(psi, psi.start(Stream(1, 0, 0, 0))).fits()
+    assert not machine_of(psi, psi.start(Stream(1, 0, 0, 0))).fits
     walkers = bound.renew(system.start(Stream(2, 0, 0, 0), 16))
-    assert walkers.tables is None and np.isfinite(walkers.log_psi).all()
+    assert walkers.update is None and np.isfinite(walkers.log_psi).all()
 
 
 def test_product_of_machines_is_a_machine():
@@ -217,10 +216,9 @@ def test_product_of_machines_is_a_machine():
     bound, walkers = psi.bind(theta), system.start(Stream(2, 0, 0, 0), 32)
     fast = bound.renew(walkers)
     assert machine_of(psi, theta).weights.shape == (6, 12)
-    generic = walkers.with_log(bound.log(walkers.r, walkers.s))
     np.testing.assert_allclose(
         system.terms["field"].local(fast, bound),
-        system.terms["field"].local(generic, bound),
+        system.terms["field"].local(walkers, evaluated_whole(psi, theta)),
         rtol=1e-12,
     )
 

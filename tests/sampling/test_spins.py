@@ -85,10 +85,10 @@ class Halved(Gibbs):
     """Draws from the machine of half the weights: not |psi|^2."""
 
     def sample(self, walkers, psi, step, steps, stream):
-        m = psi.machine
+        m = psi.rule
         return super().sample(
             walkers,
-            SimpleNamespace(machine=Machine(m.a / 2, m.b / 2, m.weights / 2), renew=psi.renew),
+            SimpleNamespace(rule=Machine(m.a / 2, m.b / 2, m.weights / 2), renew=psi.renew),
             step,
             steps,
             stream,

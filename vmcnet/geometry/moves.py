@@ -1,6 +1,8 @@
-"""Moves of spins: which sites a move turns over."""
+"""Moves of spins and of particles: which of them a move touches."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,3 +68,28 @@ class SpinMoves:
             if self.sites.shape[1] == 2
             else turned
         )
+
+
+@dataclass(frozen=True)
+class SpinMove:
+    """Move `index` of a list, proposed to all walkers of a block."""
+
+    moves: SpinMoves
+    index: int
+
+    @property
+    def sites(self) -> np.ndarray:
+        """The site that is turned over, or the two, (1,) or (2,)."""
+        return self.moves.sites[self.index]
+
+    def acts(self, s):
+        """Whether the move acts on s (W, n): (W,)."""
+        return self.moves.acts(s, slice(self.index, self.index + 1))[:, 0]
+
+
+@dataclass(frozen=True, eq=False)
+class ParticleMove:
+    """One particle of every walker, particle (W,), goes to the place `to` (W, d)."""
+
+    particle: object
+    to: object

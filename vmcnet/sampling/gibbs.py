@@ -9,10 +9,15 @@ import numpy as np
 from vmcnet.backend.arrays import namespace
 from vmcnet.sampling.metropolis import Counts
 from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions.machines.machine import Machine
 
 
 def _logistic(x):
     return 0.5 * (1.0 + np.tanh(0.5 * x))
+
+
+def _is_real_machine(rule) -> bool:
+    return isinstance(rule, Machine) and not rule.is_complex
 
 
 class Gibbs:
@@ -40,10 +45,8 @@ class Gibbs:
 
     def check(self, wavefunction) -> None:
         """ValueError unless the wavefunction is a machine with real weights."""
-        machine = wavefunction.machine(
-            wavefunction.layout.values(np.zeros(wavefunction.layout.size))
-        )
-        if machine is None or machine.is_complex:
+        zero = wavefunction.layout.values(np.zeros(wavefunction.layout.size))
+        if not _is_real_machine(wavefunction.update_rule(zero)):
             raise ValueError(
                 "gibbs needs a wavefunction that is a binary_rbm with real weights, or a product "
                 "of such: use spin_flip"
@@ -53,8 +56,8 @@ class Gibbs:
         self, walkers: Walkers, psi, step: float, steps: int, stream
     ) -> tuple[Walkers, Counts]:
         """`steps` steps of every walker; `step` is not used."""
-        machine, s = psi.machine, walkers.s
-        if machine is None or machine.is_complex or namespace(s) is not np:
+        machine, s = psi.rule, walkers.s
+        if not _is_real_machine(machine) or namespace(s) is not np:
             raise ValueError("gibbs needs a machine with real weights, on the host")
         changed = np.zeros(s.shape[0], np.int64)
         for _ in range(steps):

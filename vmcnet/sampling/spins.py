@@ -69,15 +69,15 @@ class SpinMetropolis:
     def sample(
         self, walkers: Walkers, psi, step: float, steps: int, stream
     ) -> tuple[Walkers, Counts]:
-        """`steps` sweeps of every walker, renewed for psi: through its tables where it has them, by
-        log psi otherwise, with the same
-        proposals and thresholds. `step` is not used: moves have no size.
+        """`steps` sweeps of every walker, renewed for psi: by local updates where psi offers them,
+        by log psi otherwise, with the same proposals and thresholds. `step` is not used: moves
+        have no size.
         """
         xp = namespace(walkers.s)
         sequence, thresholds = self.plan(stream, steps, walkers.s.shape[0])
-        if walkers.tables is not None:
-            moved, bad = walkers.tables.sweep(self.moves, sequence, thresholds)
-            return replace(walkers, s=walkers.tables.spins()), Counts(
+        if walkers.update is not None:
+            moved, bad = walkers.update.sweep(self.moves, sequence, thresholds)
+            return replace(walkers, s=walkers.update.configuration()[1]), Counts(
                 int(moved.sum()), len(sequence) * len(moved), int(bad.sum()), moved
             )
         limits = xp.log(xp.asarray(thresholds))

@@ -46,19 +46,19 @@ class Wavefunction:
                 "factor; your own sets box = system.box)"
             )
 
-    def machine(self, values):
-        """The Machine that psi is at the parameters `values` (name -> array), for the fast
-        local-update path, or None.
+    def update_rule(self, values):
+        """The UpdateRule of psi at the parameters `values` (name -> array), for moves that cost
+        less than log psi; None: psi is evaluated whole.
         """
-        return
+        return None
 
-    def machine_derivatives(self, s, tanh):
-        """d log psi / d p of every entry of the layout, in its order, from s (W, n) and the tanh
-        (W, M) of the machine's hidden units.
+    def quick_derivatives(self, walkers):
+        """d log psi / d p of every entry of the layout, in its order, from the LocalUpdate of the
+        walkers, walkers.update.
 
         Each (W,) + shape or an Outer; None where that is not offered, and the reverse pass does it.
         """
-        return
+        return None
 
     def exchange_ratios(self, values, walkers):
         """psi(s_i <-> s_j)/psi of all pairs i < j (W, pairs) at the parameters `values` (name ->
@@ -126,15 +126,15 @@ class Product(Wavefunction):
             phase = p if phase is None else phase if p is None else phase * p
         return phase, total
 
-    def machine(self, values):
-        """The joined machine, where every factor is one."""
-        joined = None
+    def update_rule(self, values):
+        """The product of the factors' rules, where every factor has one."""
+        product = None
         for label, factor in zip(self.names, self.factors, strict=True):
-            machine = factor.machine(self._own(values, label))
-            if machine is None:
+            rule = factor.update_rule(self._own(values, label))
+            if rule is None:
                 return None
-            joined = machine if joined is None else joined.joined(machine)
-        return joined
+            product = rule if product is None else product.times(rule)
+        return product
 
     def exchange_ratios(self, values, walkers):
         """The product, where every factor has its ratios."""

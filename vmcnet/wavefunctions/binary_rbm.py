@@ -113,7 +113,11 @@ class BinaryRBM(Wavefunction):
         xp = namespace(s)
         return xp.take(s, xp.asarray(self._group), axis=1)
 
-    def machine(self, values):
+    def update_rule(self, values):
+        return self.machine(values)
+
+    def machine(self, values) -> Machine:
+        """The Machine that psi is at the parameters `values` (name -> array)."""
         a, b, w = (
             values[k] + 1j * values[f"{k}_imaginary"] if self.complex else values[k]
             for k in ("a", "b", "weights")
@@ -128,13 +132,13 @@ class BinaryRBM(Wavefunction):
             a, b, w = a / 2 + w.sum(axis=1) / 4, b / 2 + w.sum(axis=0) / 4, w / 4
         return Machine(a, b, w)
 
-    def machine_derivatives(self, s, tanh):
+    def quick_derivatives(self, walkers):
         """For units +-1: d/da_i = s_i, d/db_j = t_j, d/dW_ij = s_i t_j; sums over the group where
         filters are shared.
         """
         if self.units == "binary":
             return None
-        s, walkers = s.astype(np.float64), len(s)
+        s, tanh, walkers = walkers.s.astype(np.float64), walkers.update.tanh(), len(walkers.s)
         if self._group is None:
             pieces = [s, tanh, Outer(s, tanh)]
             turned = 1j * tanh

@@ -14,10 +14,10 @@ from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.replay import Recorder
 from vmcnet.calculus.tape import Tape, built
 from vmcnet.calculus.values import Values
+from vmcnet.geometry.moves import SpinMove
 from vmcnet.parameters import IDENTITY
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.exchanges import exchange_sum
-from vmcnet.wavefunctions.machines.machine import machine_tables
 
 TILE = 16  # connected configurations evaluated in one call
 
@@ -81,7 +81,7 @@ class Bound:
         self.wavefunction = wavefunction
         self._values = wavefunction.layout.values(theta)
         self._slopes = wavefunction.layout.slopes(theta)
-        self._tables, self._arrays, self._readers, self._repeats = {}, {}, {}, {}
+        self._arrays, self._readers, self._repeats = {}, {}, {}
 
     def _handles(self, ops, xp, dtype) -> Parameters:
         return Parameters({n: ops.parameter(v) for n, v in self._parameters(xp, dtype).items()})
@@ -146,22 +146,20 @@ class Bound:
         return self._value(r, s)[1]
 
     @cached_property
-    def machine(self):
-        """The Machine that psi is, or None."""
-        return self.wavefunction.machine(self._values)
+    def rule(self):
+        """The UpdateRule that psi offers, or None."""
+        return self.wavefunction.update_rule(self._values)
 
-    @cached_property
-    def _fits(self):
-        return self.machine is not None and self.machine.fits()
+    def update(self, walkers, kind=SpinMove):
+        """The LocalUpdate of the walkers for moves of a kind; None where psi offers none."""
+        return self.rule.of(walkers) if self.rule is not None and kind in self.rule.kinds else None
 
-    def renew(self, walkers):
-        """The walkers with what sampling starts from: tables of the fast path where psi is a
-        machine that fits it, log psi otherwise.
+    def renew(self, walkers, kind=SpinMove):
+        """The walkers with what sampling by moves of a kind starts from: a LocalUpdate where psi
+        offers it, log psi otherwise.
         """
-        tables = machine_tables(self.machine, walkers.s, self._tables) if self._fits else None
-        return Walkers(
-            walkers.r, walkers.s, self.log(walkers.r, walkers.s) if tables is None else None, tables
-        )
+        update, (r, s) = self.update(walkers, kind), (walkers.r, walkers.s)
+        return Walkers(r, s, self.log(r, s) if update is None else None, update)
 
     def connected(self, walkers, moves, elements):
         """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act on s (W, n), (W,); elements
@@ -170,8 +168,9 @@ class Bound:
         Configurations are made in tiles of TILE moves at most, so that the calls' shapes depend on
         sizes alone.
         """
-        if walkers.tables is not None:
-            return walkers.tables.connected(moves, elements)
+        update = self.update(walkers) if walkers.update is None else walkers.update
+        if update is not None:
+            return update.connected(moves, elements)
         r, s, xp = walkers.r, walkers.s, namespace(walkers.r)
         phase, log = self._value(r, s)
         total = xp.zeros(log.shape, log.dtype if phase is None else xp.result_type(phase, log))
@@ -242,11 +241,7 @@ class Bound:
         """d log psi / d t of every entry of the layout, in its order: (...) + shape, or an
         Outer.
         """
-        quick = (
-            None
-            if walkers.tables is None
-            else self.wavefunction.machine_derivatives(walkers.s, walkers.tables.tanh())
-        )
+        quick = None if walkers.update is None else self.wavefunction.quick_derivatives(walkers)
         if quick is not None:
             yield from (_weighed(piece, seed, per_walker, factored) for piece in quick)
             return

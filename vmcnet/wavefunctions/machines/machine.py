@@ -4,26 +4,47 @@ plain NumPy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from vmcnet.backend.arrays import namespace
+from vmcnet.geometry.moves import SpinMove
+from vmcnet.wavefunctions.local_update import RENEW, LocalUpdate, UpdateRule
 
 WIDEST_TILE, NARROWEST_TILE = 128, 16  # walkers a tile, the length of the innermost loops
 LARGEST = 600.0  # exponents that are left to exp; beyond, the machine offers no tables
 
 
 @dataclass(frozen=True)
-class Machine:
+class Machine(UpdateRule):
     """psi(s) = exp(a.s) prod_j 2 cosh(b_j + sum_i s_i W_ij) up to a constant factor: a (n,), b
     (M,), weights (n, M), real or complex.
+
+    prepared: what the tables of all blocks share, by their class and the SpinMoves.
     """
 
     a: np.ndarray
     b: np.ndarray
     weights: np.ndarray
+    prepared: dict = field(default_factory=dict, compare=False, repr=False)
+    kinds = (SpinMove,)
+
+    def of(self, walkers) -> MachineTables | None:
+        """By compiled loops on the host; on a device by its kernels, which know real weights. None
+        where there are neither, or where the weights are too large for them.
+        """
+        if not self.fits:
+            return None
+        xp = namespace(walkers.s)
+        if xp is np:
+            return CompiledTables(self, walkers)
+        kernels = None if self.is_complex else device_kernels(xp)
+        return DeviceTables(self, walkers, xp, kernels) if kernels else None
+
+    def times(self, other):
+        return self.joined(other) if isinstance(other, Machine) else super().times(other)
 
     @cached_property
     def is_complex(self) -> bool:
@@ -56,6 +77,7 @@ class Machine:
         """a_i + sum_j W_ij (n,): half the logarithm of the factor that belongs to a spin."""
         return self.a + self.weights.sum(axis=1)
 
+    @cached_property
     def fits(self) -> bool:
         """Whether no factor or product of the kernels can overflow."""
         return bool(
@@ -85,7 +107,7 @@ class Machine:
         )
 
 
-class MachineTables:
+class MachineTables(LocalUpdate):
     """One block's spins with their x_j = exp(-2 theta_j); renewed at every iteration boundary and
     every RENEW sweeps of a call.
 
@@ -93,19 +115,25 @@ class MachineTables:
     thresholds and formulas.
     """
 
-    RENEW = 64
+    def __init__(self, machine: Machine, walkers):
+        self.machine, self.size, self.walkers = machine, machine.group_size, len(walkers.s)
+        self._r = walkers.r
+        self._fill(walkers.s)
 
-    def __init__(self, machine: Machine, s, tables: dict):
-        """s (W, n) int8; `tables` keeps the machine's tables of moves, shared by the blocks of one
-        theta.
-        """
-        self.machine, self.size, self.walkers, self._tables = (
-            machine,
-            machine.group_size,
-            len(s),
-            tables,
-        )
-        self._fill(s)
+    def configuration(self):
+        return self._r, self.spins()
+
+    def ratio(self, move):
+        one = slice(move.index, move.index + 1)
+        return None, namespace(self.s).log(self._connected(move.moves, np.ones(1), one))
+
+    def accept(self, move, mask):
+        xp, counts = namespace(self.s), self._counts()
+        limits = xp.where(mask, -1.0, np.inf)[None]  # |psi'/psi|^2 is above -1, and not above inf
+        self._sweep(move.moves, np.array([move.index]), limits, counts, counts)
+
+    def renew(self):
+        self._fill(self.spins())
 
     def _x(self, s):
         """exp(-2 theta) (W, M)."""
@@ -125,9 +153,10 @@ class MachineTables:
         return out
 
     def _table(self, moves):
-        if moves not in self._tables:
-            self._tables[moves] = self._prepared(moves)
-        return self._tables[moves]
+        key = type(self), moves
+        if key not in self.machine.prepared:
+            self.machine.prepared[key] = self._prepared(moves)
+        return self.machine.prepared[key]
 
     def _prepared(self, moves):
         return self.machine.table(moves)
@@ -154,10 +183,10 @@ class MachineTables:
         with thresholds (K, W).
         """
         accepted, bad = self._counts(), self._counts()
-        for start in range(0, len(sequence), self.RENEW * len(moves)):
-            chunk = slice(start, start + self.RENEW * len(moves))
+        for start in range(0, len(sequence), RENEW * len(moves)):
+            chunk = slice(start, start + RENEW * len(moves))
             if start:
-                self._fill(self.spins())
+                self.renew()
             self._sweep(moves, sequence[chunk], limits[chunk], accepted, bad)
         return self._host(accepted), self._host(bad)
 
@@ -179,8 +208,12 @@ class MachineTables:
 
     def connected(self, moves, elements):
         """sum_m elements_m psi(s^m)/psi(s) over the moves that act, (W,)."""
+        return self._connected(moves, elements, slice(None))
+
+    def _connected(self, moves, elements, some):
+        """The same over the moves of the slice `some`, elements (some,)."""
         total = np.zeros(self.walkers, self.x.dtype)
-        for m, element in enumerate(elements):
+        for m, element in zip(range(len(moves))[some], elements, strict=True):
             ratio, _, acts = self._ratios(moves, m)
             total += np.where(acts, element * ratio, 0.0)
         return total
@@ -197,17 +230,16 @@ class MachineTables:
 class CompiledTables(MachineTables):
     """The same by the kernels of rbm.py and rbm_complex.py."""
 
-    def __init__(self, machine, s, tables):
+    def __init__(self, machine, walkers):
         from vmcnet.wavefunctions.machines import sweep_complex as rbm_complex
         from vmcnet.wavefunctions.machines import sweep_real as rbm
 
         self._kernels = rbm_complex if machine.is_complex else rbm
-        walkers = len(s)
-        width = next(t for t in range(min(walkers, WIDEST_TILE), 0, -1) if walkers % t == 0)
-        self._width = (
-            width if width >= NARROWEST_TILE else walkers
-        )  # a block of 131 walkers is one tile, not 131
-        super().__init__(machine, s, tables)
+        count = len(walkers.s)
+        width = next(t for t in range(min(count, WIDEST_TILE), 0, -1) if count % t == 0)
+        # a block of 131 walkers is one tile, not 131
+        self._width = width if width >= NARROWEST_TILE else count
+        super().__init__(machine, walkers)
 
     def _parts(self, array, axis=0):
         """Real and imaginary part along a new axis; a real array as it is."""
@@ -255,10 +287,14 @@ class CompiledTables(MachineTables):
             bad,
         )
 
-    def connected(self, moves, elements):
+    def _connected(self, moves, elements, some):
         total = np.zeros((2, self.walkers) if self.machine.is_complex else self.walkers)
+        table, factor = (
+            np.ascontiguousarray(array[:, some] if self.machine.is_complex else array[some])
+            for array in self._table(moves)
+        )
         self._kernels.connected(
-            self.x, self.products, self.s, moves.sites, *self._table(moves), elements, total
+            self.x, self.products, self.s, moves.sites[some], table, factor, elements, total
         )
         return total[0] + 1j * total[1] if self.machine.is_complex else total
 
@@ -278,9 +314,9 @@ class DeviceTables(MachineTables):
     W) and s (n, W).
     """
 
-    def __init__(self, machine, s, tables, xp, kernels):
+    def __init__(self, machine, walkers, xp, kernels):
         self._xp, self._kernels = xp, kernels
-        super().__init__(machine, s, tables)
+        super().__init__(machine, walkers)
 
     def _counts(self):
         return self._xp.zeros(self.walkers, np.int64)
@@ -292,11 +328,12 @@ class DeviceTables(MachineTables):
         return [self._xp.asarray(array) for array in (moves.sites, *self.machine.table(moves))]
 
     def _fill(self, s):
-        if "machine" not in self._tables:
-            self._tables["machine"] = [
+        prepared = self.machine.prepared
+        if "machine" not in prepared:
+            prepared["machine"] = [
                 self._xp.asarray(array) for array in (self.machine.weights, self.machine.b)
             ]
-        weights, b = self._tables["machine"]
+        weights, b = prepared["machine"]
         self.s = self._xp.ascontiguousarray(s.T)
         self.x = self._xp.ascontiguousarray(
             self._xp.exp(-2.0 * (s.astype(np.float64) @ weights + b)).T
@@ -314,9 +351,10 @@ class DeviceTables(MachineTables):
             bad,
         )
 
-    def connected(self, moves, elements):
+    def _connected(self, moves, elements, some):
+        sites, table, factor = (array[some] for array in self._table(moves))
         return self._kernels.machine_connected(
-            self.x, self.s, *self._table(moves), self.size, self._xp.asarray(elements)
+            self.x, self.s, sites, table, factor, self.size, self._xp.asarray(elements)
         )
 
     def spins(self):
@@ -333,14 +371,3 @@ def device_kernels(xp):
     from vmcnet.wavefunctions.machines import device
 
     return device
-
-
-def machine_tables(machine: Machine, s, tables: dict) -> MachineTables | None:
-    """By compiled loops on the host; on a device by its kernels, which know real weights. None
-    where there are neither.
-    """
-    xp = namespace(s)
-    if xp is np:
-        return CompiledTables(machine, s, tables)
-    kernels = None if machine.is_complex else device_kernels(xp)
-    return DeviceTables(machine, s, tables, xp, kernels) if kernels else None
