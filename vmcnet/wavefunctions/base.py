@@ -50,7 +50,7 @@ class Wavefunction:
         """The UpdateRule of psi at the parameters `values` (name -> array), for moves that cost
         less than log psi; None: psi is evaluated whole.
         """
-        return None
+        return
 
     def quick_derivatives(self, walkers):
         """d log psi / d p of every entry of the layout, in its order, from the LocalUpdate of the
@@ -58,7 +58,7 @@ class Wavefunction:
 
         Each (W,) + shape or an Outer; None where that is not offered, and the reverse pass does it.
         """
-        return None
+        return
 
     def exchange_ratios(self, values, walkers):
         """psi(s_i <-> s_j)/psi of all pairs i < j (W, pairs) at the parameters `values` (name ->
