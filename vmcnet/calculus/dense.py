@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from vmcnet import kernels
-from vmcnet.calculus.jet import ALL, Scaled, Unmade, whole
+from vmcnet.calculus.arithmetic import ADD
+from vmcnet.calculus.jet import ALL, CONSTANT, Scaled, Unmade, common, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
 from vmcnet.calculus.products import matmul
 
@@ -105,4 +106,59 @@ class Dense:
         return *product_adjoints(xp, adjoint, x, weight, per_walker, wanted), db
 
 
-DENSE = Dense()
+class Residual:
+    """h + f(sum_k x_k W_k + b), a layer added to what came before it. Arguments h, b, x_1, W_1, ...
+
+    Jet: those of its parts, the sums in one pass. Reverse: adj to h, and with g = adj f' the rules
+    of Dense. The tape keeps f'.
+    """
+
+    name = "residual"
+    selective = True
+
+    @staticmethod
+    def _argument(terms):
+        z = matmul(terms[0], terms[1])
+        for x, w in zip(terms[2::2], terms[3::2], strict=True):
+            z += matmul(x, w)
+        return z
+
+    def value(self, xp, h, bias, *terms, activation):
+        return h + activation.layer(xp, self._argument(terms), bias)
+
+    def record(self, xp, h, bias, *terms, activation):
+        """The value, and what `reverse` wants kept."""
+        y, slope = activation.layer_slope(xp, self._argument(terms), bias)
+        return h + y, slope
+
+    def jet(self, xp, h, bias, *terms, activation):
+        h, *parts = common(xp, [h, *terms[::2]])
+        if len(h.shape) > 2 and all(x.support == h.support != CONSTANT for x in parts):
+            slots = [matmul(x.slots, w.slots[0]) for x, w in zip(parts, terms[1::2], strict=True)]
+            z, t = slots[0], slots[1] if len(slots) > 1 else None
+            for more in slots[2:]:
+                t += more
+            compiled = kernels.of(xp, z.dtype) if xp is np and h.slots.dtype == z.dtype else None
+            if compiled and z.shape == h.slots.shape:
+                first = z[0] if t is None else z[0] + t[0]
+                y, slope, curvature = activation.derivatives(xp, first + bias.slots[0])
+                old = np.ascontiguousarray(h.slots)
+                compiled.residual(z, t, old, y, slope, curvature)
+                return h.like(z)
+        argument = AFFINE.jet(xp, terms[0], terms[1], bias)
+        for x, w in zip(terms[2::2], terms[3::2], strict=True):
+            argument = ADD.jet(xp, argument, AFFINE.jet(xp, x, w))
+        return ADD.jet(xp, h, activation.jet(xp, argument, overwrite=True))
+
+    def reverse(
+        self, xp, adjoint, out, h, bias, *terms, activation, kept, wanted, per_walker=False
+    ):
+        inner = adjoint * kept
+        out = [adjoint, rows_summed(inner, per_walker) if wanted[1] else None]
+        for k in range(0, len(terms), 2):
+            need = wanted[2 + k : 4 + k]
+            out += product_adjoints(xp, inner, terms[k], terms[k + 1], per_walker, need)
+        return tuple(out)
+
+
+DENSE, RESIDUAL = Dense(), Residual()

@@ -9,8 +9,11 @@ wrong Laplacian without a word.
 from __future__ import annotations
 
 import numbers
+from functools import lru_cache
 
-from vmcnet.calculus import arithmetic, dense, determinant, elementwise, linear, norm
+import numpy as np
+
+from vmcnet.calculus import arithmetic, dense, determinant, elementwise, linear, norm, pairs
 
 
 class Handle:
@@ -136,13 +139,17 @@ class Interpreter:
         return self._binary(arithmetic.SUBTRACT, None, a, b)
 
     def multiply(self, a, b):
-        """a b, with broadcasting; b may be a number."""
+        """a b, with broadcasting; b may be a number. A number times a parameter is a parameter."""
+        if a.is_parameter and is_number(b):
+            out = self.apply(arithmetic.SCALE, (a,), number=plain(b))
+            out.is_parameter = True
+            return out
         return self._binary(arithmetic.MULTIPLY, arithmetic.SCALE, a, b)
 
     def divide(self, a, b):
         """a / b."""
         if is_number(b):
-            return a if b == 1 else self.apply(arithmetic.SCALE, (a,), number=1.0 / plain(b))
+            return a if b == 1 else self.multiply(a, 1.0 / plain(b))
         return self._binary(arithmetic.DIVIDE, None, a, b)
 
     def power(self, x, exponent):
@@ -182,6 +189,37 @@ class Interpreter:
                 f"{', '.join(elementwise.LAYERS)}"
             )
         return self.apply(dense.DENSE, (x, weight, bias), activation=elementwise.LAYERS[activation])
+
+    def residual(self, h, terms, bias, activation: str):
+        """h + f(sum_k x_k W_k + b): terms [(x_1, W_1), ...] with x_k (w, ..., f_k) and parameters
+        W_k (f_k, g); h (w, ..., g); bias (g,) a parameter; f an activation by name.
+        """
+        for x, weight in terms:
+            self._fits_weight("residual", x, weight)
+            if x.shape[:-1] + weight.shape[1:] != h.shape:
+                raise ValueError(
+                    f"residual adds to shape {h.shape}; a term of shape {x.shape} and a weight "
+                    f"{weight.shape} do not fit"
+                )
+        if not terms or activation not in elementwise.LAYERS:
+            raise ValueError(
+                f"residual of {len(terms)} terms with activation {activation!r}: expected at least "
+                f"one term and one of {', '.join(elementwise.LAYERS)}"
+            )
+        flat = [part for term in terms for part in term]
+        return self.apply(
+            dense.RESIDUAL, (h, bias, *flat), activation=elementwise.LAYERS[activation]
+        )
+
+    def fixed(self, array):
+        """A fixed matrix or vector in the place of a parameter: W or b of `affine`; the reverse
+        pass computes no adjoint for it. Cast to the precision of the coordinates.
+        """
+        return self.unvaried(_sent(self.xp, np.dtype(self.real_dtype), _Frozen(array)))
+
+    def unvaried(self, array):
+        """An array of this namespace as a parameter without adjoint."""
+        return self.parameter(array)
 
     @staticmethod
     def _fits_weight(name, x, weight):
@@ -229,7 +267,7 @@ class Interpreter:
             raise ValueError(
                 f"pairs needs shape (walkers, at least 2 particles, features), got {x.shape}"
             )
-        return self.apply(linear.GATHER, (x,), side=0), self.apply(linear.GATHER, (x,), side=1)
+        return self.apply(pairs.GATHER, (x,), side=0), self.apply(pairs.GATHER, (x,), side=1)
 
     def collect(self, first, second):
         """Messages of pairs summed onto particles: first, second (w, n(n-1)/2, f) -> (w, n, f); i
@@ -240,7 +278,31 @@ class Interpreter:
                 "collect needs two quantities of one shape (walkers, pairs, features), got "
                 f"{first.shape} and {second.shape}"
             )
-        return self.apply(linear.COLLECT, (first, second))
+        return self.apply(pairs.COLLECT, (first, second))
+
+    def displacements(self, x):
+        """(w, n, f) -> (w, n(n-1)/2, f): x_i - x_j of every pair i < j. Of the coordinates, in any
+        unit, its jet keeps half the slots of a pair.
+        """
+        if len(x.shape) != 3 or x.shape[1] < 2:
+            raise ValueError(
+                "displacements needs shape (walkers, at least 2 particles, features), got "
+                f"{x.shape}"
+            )
+        return self.apply(pairs.DISPLACEMENTS, (x,))
+
+    def messages(self, e, g, v):
+        """m_i = sum_j e_ij v_j, (w, n, f): v (w, n, f) of the particles j; e, g (w, n(n-1)/2, f),
+        e for the receiver i of a pair (i, j), g for the receiver j.
+        """
+        shapes = e.shape, g.shape, v.shape
+        n = v.shape[1] if len(v.shape) == 3 else 0
+        if e.shape[1:] != g.shape[1:] or e.shape[1:] != (n * (n - 1) // 2, *v.shape[2:]) or n < 2:
+            raise ValueError(
+                "messages needs e and g (walkers, n(n-1)/2 pairs, features) and v (walkers, n, "
+                f"features), got {shapes}"
+            )
+        return self.apply(pairs.MESSAGES, (e, g, v))
 
     def logdet(self, x):
         """sign (w,) without derivative, and log|det x| (w,), of x (w, m, m); of complex x None and
@@ -290,6 +352,27 @@ class Interpreter:
                 "axis 0"
             )
         return positive
+
+
+class _Frozen:
+    """A small array as the key of a cache: its numbers decide."""
+
+    def __init__(self, array):
+        self.array = np.ascontiguousarray(array)
+        self._key = self.array.shape, self.array.dtype.str, self.array.tobytes()
+
+    def __hash__(self):
+        return hash(self._key)
+
+    def __eq__(self, other):
+        return self._key == other._key
+
+
+@lru_cache(maxsize=256)
+def _sent(xp, real_dtype, frozen):
+    """The array in a namespace and precision, made (and sent to a device) once."""
+    kind = np.result_type(real_dtype, 1j) if frozen.array.dtype.kind == "c" else real_dtype
+    return xp.asarray(frozen.array.astype(kind))
 
 
 def _elementwise(operation):

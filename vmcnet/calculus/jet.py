@@ -7,6 +7,9 @@ dimensions, coordinate c = i d + k):
   constant  S = 1          no dependence on coordinates
   own       S = d + 2      entry (w, i, ...) depends on particle i alone
   pair      S = 2 d + 2    entry (w, p, ...) depends on the two particles of pair p
+  displacement  S = d + 2  entry (w, p, ...) depends on r_i - r_j of pair p = (i, j) alone:
+  derivatives with respect to r_i, those with respect to r_j are their negatives; the Laplacian
+  with respect to r_i - r_j, half of that with respect to both particles
   linear    S = 1          value here, derivatives in `jacobian` (n d, 1, F), the same for all
   walkers; Laplacian 0
   all       S = n d + 2    every coordinate
@@ -25,6 +28,9 @@ from vmcnet import kernels
 from vmcnet.calculus.products import matmul
 
 CONSTANT, OWN, PAIR, LINEAR, ALL = "constant", "own", "pair", "linear", "all"
+DISPLACEMENT = "displacement"
+PAIRED = (PAIR, DISPLACEMENT)  # axis 1 is that of the pairs
+LOCAL = (OWN, *PAIRED)  # entries along axis 1 depend on one particle or pair each
 
 
 @lru_cache(maxsize=64)
@@ -55,6 +61,7 @@ class Frame:
             CONSTANT: 1,
             OWN: self.d + 2,
             PAIR: 2 * self.d + 2,
+            DISPLACEMENT: self.d + 2,
             LINEAR: 1,
             ALL: self.n * self.d + 2,
         }
@@ -190,6 +197,8 @@ def embed(xp, jet: JetData, support: str) -> JetData:
         return jet
     frame, s = jet.frame, jet.slots
     n, d = frame.n, frame.d
+    if jet.support == DISPLACEMENT:
+        return embed(xp, _both(xp, jet), support)
     out = xp.zeros((frame.slots[support],) + jet.shape, s.dtype)
     out[0] = s[0]
     if jet.support == CONSTANT:
@@ -210,11 +219,21 @@ def embed(xp, jet: JetData, support: str) -> JetData:
     return jet.like(out, ALL)
 
 
+def _both(xp, jet: JetData) -> JetData:
+    """A jet of displacements with the slots of both particles."""
+    s, d = jet.slots, jet.frame.d
+    out = xp.empty((2 * d + 2,) + jet.shape, s.dtype)
+    out[0], out[-1] = s[0], 2.0 * s[-1]
+    out[1 : 1 + d] = s[1:-1]
+    out[1 + d : -1] = -s[1:-1]
+    return jet.like(out, PAIR)
+
+
 def whole(xp, jet: JetData) -> JetData:
     """The jet for an operation along the last axis: where that is the particle or pair axis itself,
     all coordinates mix.
     """
-    return embed(xp, jet, ALL) if jet.support in (OWN, PAIR) and len(jet.shape) == 2 else jet
+    return embed(xp, jet, ALL) if jet.support in LOCAL and len(jet.shape) == 2 else jet
 
 
 def spread(xp, jet: JetData, *shapes) -> JetData:
@@ -222,7 +241,7 @@ def spread(xp, jet: JetData, *shapes) -> JetData:
     one no longer.
     """
     if (
-        jet.support in (OWN, PAIR)
+        jet.support in LOCAL
         and jet.shape[1] == 1
         and np.broadcast_shapes(jet.shape, *shapes)[1] != 1
     ):
@@ -237,7 +256,8 @@ def common(xp, jets: list[JetData]) -> list[JetData]:
     kinds = {j.support for j in jets} - {CONSTANT}
     if len(kinds) <= 1 and LINEAR not in kinds:
         return jets
-    return [j if j.support == CONSTANT else embed(xp, j, ALL) for j in jets]
+    wide = PAIR if kinds == set(PAIRED) else ALL
+    return [j if j.support == CONSTANT else embed(xp, j, wide) for j in jets]
 
 
 def combine(xp, a: JetData, b: JetData, value, rest):

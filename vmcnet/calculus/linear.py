@@ -1,24 +1,22 @@
-"""Linear maps: affine layer, sum, reshaping, concatenation, gather of pairs. They act on all slots
-of a jet at once.
-"""
+"""Linear maps: affine layer, sum, reshaping, concatenation. They act on all slots of a jet at once."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import isqrt
 
 import numpy as np
 
 from vmcnet.calculus.jet import (
     ALL,
     CONSTANT,
+    DISPLACEMENT,
     LINEAR,
+    LOCAL,
     OWN,
     PAIR,
     JetData,
     common,
     embed,
-    pair_arrays,
     scatter_pairs,
     unit,
     whole,
@@ -133,12 +131,14 @@ class Sum:
                 x.frame,
                 x.jacobian.sum(axis=axis, keepdims=keepdims),
             )
-        if x.support in (OWN, PAIR) and axis == 1:
+        if x.support in LOCAL and axis == 1:
             return self._over_particles(xp, x, keepdims)
         return x.like(summed(xp, s, axis + 1, keepdims))
 
     @staticmethod
     def _over_particles(xp, x, keepdims):
+        if x.support == DISPLACEMENT:
+            x = embed(xp, x, PAIR)
         s, n, d = x.slots, x.frame.n, x.frame.d
         shape = (s.shape[1],) + s.shape[3:]
         out = xp.empty((n * d + 2,) + shape, s.dtype)
@@ -170,7 +170,7 @@ class Expand:
         return xp.expand_dims(x, axis)
 
     def jet(self, xp, x, axis):
-        if x.support == LINEAR or (x.support in (OWN, PAIR) and axis + len(x.shape) < 1):
+        if x.support == LINEAR or (x.support in LOCAL and axis + len(x.shape) < 1):
             x = embed(xp, x, ALL)
         return x.like(xp.expand_dims(x.slots, axis))
 
@@ -220,60 +220,4 @@ class Concatenate:
         )
 
 
-class Gather:
-    """x_i (side 0) or x_j (side 1) of every pair i < j along the particle axis. Reverse: sums over
-    pairs onto particles.
-    """
-
-    name = "gather"
-
-    def value(self, xp, x, side):
-        return x[:, pair_arrays(xp, x.shape[1])[side]]
-
-    def jet(self, xp, x, side):
-        if x.support == PAIR:  # pairs of pairs depend on up to four particles
-            x = embed(xp, x, ALL)
-        index = pair_arrays(xp, x.shape[1])[side]
-        s = x.slots[:, :, index]
-        if x.support != OWN:
-            return x.like(s)
-        d = x.frame.d
-        out = xp.zeros((2 * d + 2,) + s.shape[1:], s.dtype)
-        out[0], out[-1] = s[0], s[-1]
-        out[1 + side * d : 1 + (side + 1) * d] = s[1:-1]
-        return x.like(out, PAIR)
-
-    def reverse(self, xp, adjoint, out, x, side, per_walker=False):
-        zero = xp.zeros(adjoint.shape, adjoint.dtype)
-        first, second = (adjoint, zero) if side == 0 else (zero, adjoint)
-        return (xp.moveaxis(scatter_pairs(xp, first, second, x.shape[1]), 0, 1),)
-
-
-class Collect:
-    """Pairs onto particles: i gets `first` of its pairs (i, j), j gets `second`. The adjoint of
-    Gather.
-    """
-
-    name = "collect"
-
-    @staticmethod
-    def _onto(xp, first, second):
-        n = (1 + isqrt(1 + 8 * first.shape[-2])) // 2
-        return xp.moveaxis(scatter_pairs(xp, first, second, n), 0, -2)
-
-    def value(self, xp, first, second):
-        return self._onto(xp, first, second)
-
-    def jet(self, xp, first, second):
-        jets = [embed(xp, j, ALL) if j.support in (OWN, PAIR) else j for j in (first, second)]
-        support = ALL if ALL in (jets[0].support, jets[1].support) else jets[0].support
-        first, second = (embed(xp, j, support) for j in jets)
-        return first.like(self._onto(xp, first.slots, second.slots))
-
-    def reverse(self, xp, adjoint, out, first, second, per_walker=False):
-        i, j = pair_arrays(xp, adjoint.shape[1])
-        return adjoint[:, i], adjoint[:, j]
-
-
 AFFINE, SUM, EXPAND, FLATTEN, CONCATENATE = Affine(), Sum(), Expand(), Flatten(), Concatenate()
-GATHER, COLLECT = Gather(), Collect()

@@ -18,5 +18,8 @@ class Outer:
     def shape(self):
         return self.left.shape + self.right.shape[1:]
 
+    def __mul__(self, number):
+        return Outer(self.left * number, self.right)
+
     def dense(self):
         return self.left[:, :, None] * self.right[:, None, :]

@@ -84,6 +84,9 @@ class Tape(Interpreter):
     def parameter(self, array):
         return Node(self, array, is_parameter=True, wanted=self._parameters_wanted)
 
+    def unvaried(self, array):
+        return Node(self, array, is_parameter=True)
+
     def coordinates(self, r):
         self.real_dtype, self._walkers, self.position = r.dtype, r.shape[0], self.count
         return Node(self, r, wanted=self._coordinates_wanted)

@@ -14,6 +14,7 @@ from vmcnet.kernels import (
     numba_jets,
     numba_moves,
     numba_normals,
+    numba_pairs,
     numba_philox,
     numba_product,
 )
@@ -187,6 +188,47 @@ def scatter_pairs(first, second, i, j, n: int):
     first, second = (np.ascontiguousarray(a).reshape(-1, pairs, features) for a in (first, second))
     numba_jets.scatter_pairs(first, second, i, j, out.reshape(n, -1, features))
     return out
+
+
+def collect(first, second, i, j, n: int, d: int):
+    """Slots (n d + 2, W, n, F) of pairs summed onto particles, from slots (S, W, P, F) of pairs or
+    displacements.
+    """
+    out = np.empty((n * d + 2, first.shape[1], n, first.shape[3]), first.dtype)
+    numba_pairs.collect(np.ascontiguousarray(first), np.ascontiguousarray(second), i, j, d, out)
+    return out
+
+
+def messages(e, g, v, i, j, d: int):
+    """Slots of m_i = sum_j e_ij v_j, of v's shape (n d + 2, W, n, F); e, g (S, W, P, F) of pairs or
+    displacements.
+    """
+    out = np.empty(v.shape, v.dtype)
+    numba_pairs.messages(*(np.ascontiguousarray(a) for a in (e, g, v)), i, j, d, out)
+    return out
+
+
+def message_values(e, g, v, i, j):
+    """m_i = sum_j e_ij v_j (W, n, F); e, g (W, P, F)."""
+    out = np.empty(v.shape, v.dtype)
+    numba_pairs.message_values(*(np.ascontiguousarray(a) for a in (e, g, v)), i, j, out)
+    return out
+
+
+def message_adjoints(adjoint, e, g, v, i, j):
+    """The adjoints of e, g and v."""
+    out = np.empty(e.shape, e.dtype), np.empty(g.shape, g.dtype), np.empty(v.shape, v.dtype)
+    numba_pairs.message_adjoints(*(np.ascontiguousarray(a) for a in (adjoint, e, g, v)), i, j, *out)
+    return out
+
+
+def residual(z, t, h, y, slope, curvature) -> None:
+    """Overwrite contiguous jet slots z (S, ...) by those of h + f, where f has the argument z + t
+    (z where t is None) above the value.
+    """
+    z, h = (a.reshape(len(z), -1) for a in (z, h))
+    t = z[:0] if t is None else t.reshape(z.shape)
+    numba_pairs.residual(z, t, h, *(a.reshape(-1) for a in (y, slope, curvature)))
 
 
 def chain_linear(jacobian, y, slope, curvature):

@@ -1,0 +1,185 @@
+"""Particles and pairs: displacements, gather, collect, messages.
+
+What depends on one pair alone keeps the slots of that pair until it is summed onto particles.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+
+import numpy as np
+
+from vmcnet import kernels
+from vmcnet.calculus.arithmetic import MULTIPLY
+from vmcnet.calculus.jet import (
+    ALL,
+    CONSTANT,
+    DISPLACEMENT,
+    OWN,
+    PAIR,
+    PAIRED,
+    common,
+    embed,
+    pair_arrays,
+    scatter_pairs,
+)
+
+
+class Gather:
+    """x_i (side 0) or x_j (side 1) of every pair i < j along the particle axis. Reverse: sums over
+    pairs onto particles.
+    """
+
+    name = "gather"
+
+    def value(self, xp, x, side):
+        return x[:, pair_arrays(xp, x.shape[1])[side]]
+
+    def jet(self, xp, x, side):
+        if x.support in PAIRED:  # pairs of pairs depend on up to four particles
+            x = embed(xp, x, ALL)
+        index = pair_arrays(xp, x.shape[1])[side]
+        s = x.slots[:, :, index]
+        if x.support != OWN:
+            return x.like(s)
+        d = x.frame.d
+        out = xp.zeros((2 * d + 2,) + s.shape[1:], s.dtype)
+        out[0], out[-1] = s[0], s[-1]
+        out[1 + side * d : 1 + (side + 1) * d] = s[1:-1]
+        return x.like(out, PAIR)
+
+    def reverse(self, xp, adjoint, out, x, side, per_walker=False):
+        zero = xp.zeros(adjoint.shape, adjoint.dtype)
+        first, second = (adjoint, zero) if side == 0 else (zero, adjoint)
+        return (xp.moveaxis(scatter_pairs(xp, first, second, x.shape[1]), 0, 1),)
+
+
+class Collect:
+    """Pairs onto particles: i gets `first` of its pairs (i, j), j gets `second`. The adjoint of
+    Gather.
+
+    Jet: the slots of a pair go to those of its two particles; the pairs themselves are not embedded
+    into all coordinates.
+    """
+
+    name = "collect"
+
+    @staticmethod
+    def _onto(xp, first, second):
+        n = (1 + isqrt(1 + 8 * first.shape[-2])) // 2
+        return xp.moveaxis(scatter_pairs(xp, first, second, n), 0, -2)
+
+    def value(self, xp, first, second):
+        return self._onto(xp, first, second)
+
+    def jet(self, xp, first, second):
+        jets = common(xp, [first, second])
+        support = next((j.support for j in jets if j.support != CONSTANT), CONSTANT)
+        first, second = (embed(xp, j, support) for j in jets)
+        if support in PAIRED:
+            return first.like(_collected(xp, first, second), ALL)
+        if support == OWN:  # as many pairs as particles, but no particle is a pair
+            first, second = (embed(xp, j, ALL) for j in (first, second))
+        return first.like(self._onto(xp, first.slots, second.slots))
+
+    def reverse(self, xp, adjoint, out, first, second, per_walker=False):
+        i, j = pair_arrays(xp, adjoint.shape[1])
+        return adjoint[:, i], adjoint[:, j]
+
+
+def _collected(xp, first, second):
+    """Slots (n d + 2, W, n, F) of pairs collected, from first and second of one support."""
+    frame, p, q = first.frame, first.slots, second.slots
+    if xp is np and p.dtype == q.dtype and p.ndim == 4:
+        compiled = kernels.of(np, p.dtype)
+        if compiled:
+            return compiled.collect(p, q, *pair_arrays(np, frame.n), frame.n, frame.d)
+    (p, q), d = (embed(xp, x, PAIR).slots for x in (first, second)), frame.d
+    out = xp.zeros((frame.slots[ALL], p.shape[1], frame.n, *p.shape[3:]), xp.result_type(p, q))
+    out[:: len(out) - 1] = xp.moveaxis(
+        scatter_pairs(xp, p[:: len(p) - 1], q[:: len(p) - 1], frame.n), 0, 2
+    )
+    slots = out[1:-1].reshape(frame.n, d, *out.shape[1:])
+    own = scatter_pairs(xp, p[1 : 1 + d], q[1 + d : -1], frame.n)
+    for k in range(frame.n):
+        slots[k, :, :, k] = own[k]
+    i, j = pair_arrays(xp, frame.n)
+    slots[j, :, :, i] = xp.moveaxis(p[1 + d : -1], 2, 0)
+    slots[i, :, :, j] = xp.moveaxis(q[1 : 1 + d], 2, 0)
+    return out
+
+
+class Displacements:
+    """x_i - x_j of every pair i < j. Of the coordinates themselves, in any unit, a jet of
+    displacements: half the slots of a pair. Reverse: the adjoint to i, its negative to j.
+    """
+
+    name = "displacements"
+
+    def value(self, xp, x):
+        i, j = pair_arrays(xp, x.shape[1])
+        return x[:, i] - x[:, j]
+
+    def jet(self, xp, x):
+        if x.support == OWN and x.jacobian is not None:  # the coordinates: jacobian marks them
+            value = self.value(xp, x.value)
+            out = xp.zeros((x.frame.d + 2,) + value.shape, value.dtype)
+            out[0], out[1:-1] = value, x.slots[1:-1, :, :1]
+            return x.like(out, DISPLACEMENT)
+        first, second = common(xp, [GATHER.jet(xp, x, side) for side in (0, 1)])
+        return first.like(first.slots - second.slots)
+
+    def reverse(self, xp, adjoint, out, x, per_walker=False):
+        return (xp.moveaxis(scatter_pairs(xp, adjoint, -adjoint, x.shape[1]), 0, 1),)
+
+
+class Messages:
+    """m_i = sum_j e_ij v_j: e of the pairs (i, j) for the receiver i, g for the receiver j, v of
+    the particles.
+
+    Jet, e and g of pairs or displacements, v of all coordinates: e_0 v_c in every slot c, e_c v_0
+    in those of the pair, and e_L v_0 + 2 sum_c e_c v_c, c over the pair, in the Laplacian.
+    Reverse: adj_i v_j to e, adj_j v_i to g, and sum_i adj_i e_ij to v_j.
+    """
+
+    name = "messages"
+
+    @staticmethod
+    def _compiled(xp, *arrays):
+        same = xp is np and len({a.dtype for a in arrays}) == 1
+        return kernels.of(np, arrays[0].dtype) if same else None
+
+    def value(self, xp, e, g, v):
+        whole = e.shape == g.shape and len(e) == len(v)  # not one walker's constants
+        compiled = self._compiled(xp, e, g, v) if whole else None
+        if compiled:
+            return compiled.message_values(e, g, v, *pair_arrays(np, v.shape[1]))
+        i, j = pair_arrays(xp, v.shape[1])
+        return COLLECT.value(xp, e * v[:, j], g * v[:, i])
+
+    def jet(self, xp, e, g, v):
+        if e.support in PAIRED and g.support in PAIRED and v.support == ALL:
+            e, g = common(xp, [e, g])
+            compiled = self._compiled(xp, e.slots, g.slots, v.slots)
+            if compiled:
+                frame = v.frame
+                return v.like(
+                    compiled.messages(e.slots, g.slots, v.slots, *pair_arrays(np, frame.n), frame.d)
+                )
+        return COLLECT.jet(
+            xp,
+            MULTIPLY.jet(xp, e, GATHER.jet(xp, v, 1)),
+            MULTIPLY.jet(xp, g, GATHER.jet(xp, v, 0)),
+        )
+
+    def reverse(self, xp, adjoint, out, e, g, v, per_walker=False):
+        compiled = self._compiled(xp, adjoint, e, g, v)
+        if compiled:
+            return compiled.message_adjoints(adjoint, e, g, v, *pair_arrays(np, v.shape[1]))
+        i, j = pair_arrays(xp, v.shape[1])
+        to_i, to_j = adjoint[:, i], adjoint[:, j]
+        dv = scatter_pairs(xp, to_j * g, to_i * e, v.shape[1])
+        return to_i * v[:, j], to_j * v[:, i], xp.moveaxis(dv, 0, 1)
+
+
+GATHER, COLLECT, DISPLACEMENTS, MESSAGES = Gather(), Collect(), Displacements(), Messages()
