@@ -9,7 +9,6 @@ import pytest
 from numba import njit
 
 from vmcnet.calculus import products
-from vmcnet.calculus.dense import carried
 from vmcnet.calculus.elementwise import _chain
 from vmcnet.calculus.jet import _chain_linear
 from vmcnet.calculus.jets import Jets
@@ -300,27 +299,8 @@ def test_the_target_decides():
         assert numba_product.LEAST % rows == 0 and vectors
 
 
-@compiled_only
-def test_what_layers_carry():
-    """The widest layer whose slots are made: neither the first, nor the last before a column where
-    that is compiled.
-    """
-    assert [
-        carried(w, 8)
-        for w in (
-            [6, 64],
-            [6, 64, 64],
-            [6, 128, 48, 64],
-            [6, 64, 7],
-            [6, 64, 640],
-            [6, 64, 640, 640],
-        )
-    ] == [64, 1, 48, 64, 1, 640]
-
-
 def test_other_processors_use_blas(monkeypatch):
     monkeypatch.setattr(cpu, "LEAST", np.inf)
     a, b = matrices(128, 18, 64, np.float64)
     assert cpu.matrix_product(a, b, False, False) is None and not cpu.fits_layer(128, 18, 64, 8)
-    assert carried([18, 64, 64], 8) == 64  # slots are made, and tiles cut for them
     np.testing.assert_allclose(products.matmul(a, b), a @ b, rtol=1e-13, atol=1e-13)

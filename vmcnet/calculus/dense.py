@@ -13,8 +13,6 @@ from vmcnet.calculus.jet import ALL, CONSTANT, Scaled, Unmade, common, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
 from vmcnet.calculus.products import matmul
 
-MANY = 2**31  # rows: enough for compiled passes wherever there are any
-
 
 class Layered(Unmade):
     """The jet of f(x W + b), all coordinates. An affine map onto one column needs none of its
@@ -42,15 +40,6 @@ class Layered(Unmade):
         return kernels.of(np, self.value.dtype).layer_onto(
             parts, weight, self.value, slope, curvature, column
         )
-
-
-def carried(widths, itemsize: int) -> int:
-    """Numbers a walker in the widest jet that layers of `widths`, inputs first, make where one
-    column follows them.
-    """
-    compiled = kernels.of(np, np.dtype(f"f{itemsize}"))
-    fused = len(widths) > 2 and compiled.fits_layer(MANY, *widths[-2:], itemsize)
-    return max(widths[2:-1], default=1) if fused else max(widths[1:])
 
 
 class Dense:

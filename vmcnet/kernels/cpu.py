@@ -211,7 +211,8 @@ def messages(e, g, v, i, j, d: int):
 def message_values(e, g, v, i, j):
     """m_i = sum_j e_ij v_j (W, n, F); e, g (W, P, F)."""
     out = np.empty(v.shape, v.dtype)
-    numba_pairs.message_values(*(np.ascontiguousarray(a) for a in (e, g, v)), i, j, out)
+    e, g, v = (np.ascontiguousarray(a) for a in (e, g, v))
+    numba_pairs.message_values(e, g, v[None], i, j, out[None])
     return out
 
 

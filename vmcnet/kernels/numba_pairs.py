@@ -8,8 +8,12 @@ or S = d + 2, those with respect to r_i - r_j. The result (n d + 2, W, n, F) is 
 from __future__ import annotations
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from vmcnet.kernels.compiled import compiled
+from vmcnet.kernels.numba_product import REGISTERS, Emitter
 
 
 @compiled
@@ -47,17 +51,9 @@ def messages(e, g, v, i, j, d, out):
     """out_i += e_p v_j, out_j += g_p v_i for every pair p = (i, j); v (n d + 2, W, n, F)."""
     last, top, features = e.shape[0] - 1, out.shape[0] - 1, out.shape[3]
     apart = last == d + 1
+    weights = np.zeros((out.shape[2], out.shape[2], BITS // (8 * e.itemsize)), e.dtype)
     for w in range(out.shape[1]):
-        e0, g0 = e[0, w], g[0, w]
-        for c in range(top + 1):
-            oc, vc = out[c, w], v[c, w]
-            oc[:, :] = 0
-            for p in range(len(i)):
-                a, b = i[p], j[p]
-                oa, ob, va, vb, ep, gp = oc[a], oc[b], vc[a], vc[b], e0[p], g0[p]
-                for f in range(features):
-                    oa[f] += ep[f] * vb[f]
-                    ob[f] += gp[f] * va[f]
+        _received(e[0], g[0], v, i, j, w, weights, out)
         for p in range(len(i)):
             a, b = i[p], j[p]
             va, vb, la, lb = v[0, w, a], v[0, w, b], out[top, w, a], out[top, w, b]
@@ -106,18 +102,110 @@ def _displace(slope, value, derivative, out, laplacian, features):
         laplacian[f] -= (slope[f] + slope[f]) * derivative[f]
 
 
+def received_block(bits: int, rows: int):
+    """block(weights, at, across, along, v, from_, down, terms, out, to, apart) for compiled code: a
+    vector of features of `rows` receivers, out = sum_k weights_k v_k over the senders k.
+
+    Weights of the receivers are `across`, of the senders `along` elements apart; the senders' rows
+    of v `down`, the receivers' rows of the result `apart`.
+    """
+
+    @intrinsic
+    def block(context, weights, at, across, along, v, from_, down, terms, out, to, apart):
+        def generate(context, builder, signature, args):
+            emit = Emitter(context, builder, signature, args, bits)
+            left, right, first = emit.start(0, 1), emit.start(4, 5), emit.start(8, 9)
+            begin, loop, end = (
+                builder.block,
+                builder.append_basic_block("loop"),
+                builder.append_basic_block("end"),
+            )
+            builder.branch(loop)
+            builder.position_at_end(loop)
+            k = builder.phi(emit.integer)
+            sums = [builder.phi(emit.vector) for _ in range(rows)]
+            value = emit.load(emit.place(right, builder.mul(k, args[6])))
+            column = emit.place(left, builder.mul(k, args[3]))
+            added = [
+                emit.fma(emit.load(emit.place(column, emit.times(r, args[2]))), value, s)
+                for r, s in enumerate(sums)
+            ]
+            following = builder.add(k, ir.Constant(emit.integer, 1))
+            k.add_incoming(ir.Constant(emit.integer, 0), begin)
+            k.add_incoming(following, loop)
+            for s, later in zip(sums, added, strict=True):
+                s.add_incoming(ir.Constant(emit.vector, None), begin)
+                s.add_incoming(later, loop)
+            builder.cbranch(builder.icmp_signed("<", following, args[7]), loop, end)
+            builder.position_at_end(end)
+            for r, total in enumerate(added):
+                emit.store(total, emit.place(first, emit.times(r, args[10])))
+            return context.get_dummy_value()
+
+        n = types.intp
+        return types.void(weights, n, n, n, v, n, n, n, out, n, n), generate
+
+    return block
+
+
+RECEIVERS = 4
+BITS = REGISTERS[0] if REGISTERS else 0
+block = received_block(BITS or 128, RECEIVERS)
+
+
+@compiled
+def _received(e, g, v, i, j, w, weights, out):
+    """out_a = sum_b weights_ab v_b for slots of walker w, in the order of b: e, g (W, P, F), v and
+    out (S, W, n, F); weights (n, n, lanes), 0 on its diagonal, holds a vector of features at a time.
+    """
+    slots, walkers, n, features = v.shape
+    lanes = weights.shape[2]
+    ew, gw = e[w], g[w]
+    if BITS and n >= RECEIVERS and features >= lanes:
+        for start in range(0, features, lanes):
+            f = min(start, features - lanes)  # the last one overlaps, and finds the same numbers
+            for p in range(len(i)):
+                to, back, x, y = weights[i[p], j[p]], weights[j[p], i[p]], ew[p], gw[p]
+                for k in range(lanes):
+                    to[k] = x[f + k]
+                for k in range(lanes):
+                    back[k] = y[f + k]
+            for c in range(slots):
+                at = (c * walkers + w) * n * features + f
+                for row in range(0, n, RECEIVERS):
+                    a = min(row, n - RECEIVERS)
+                    block(
+                        weights,
+                        a * n * lanes,
+                        n * lanes,
+                        lanes,
+                        v,
+                        at,
+                        features,
+                        n,
+                        out,
+                        at + a * features,
+                        features,
+                    )
+        return
+    for c in range(slots):
+        oc, vc = out[c, w], v[c, w]
+        oc[:, :] = 0
+        for p in range(len(i)):
+            a, b = oc[i[p]], oc[j[p]]
+            va, vb, ep, gp = vc[i[p]], vc[j[p]], ew[p], gw[p]
+            for f in range(features):
+                a[f] += ep[f] * vb[f]
+            for f in range(features):
+                b[f] += gp[f] * va[f]
+
+
 @compiled
 def message_values(e, g, v, i, j, out):
-    """The values alone: e, g (W, P, F), v and out (W, n, F)."""
-    features = out.shape[2]
-    for w in range(out.shape[0]):
-        ow, vw, ew, gw = out[w], v[w], e[w], g[w]
-        ow[:, :] = 0
-        for p in range(len(i)):
-            oa, ob, va, vb, ep, gp = ow[i[p]], ow[j[p]], vw[i[p]], vw[j[p]], ew[p], gw[p]
-            for f in range(features):
-                oa[f] += ep[f] * vb[f]
-                ob[f] += gp[f] * va[f]
+    """The values alone: e, g (W, P, F), v and out (1, W, n, F)."""
+    weights = np.zeros((v.shape[2], v.shape[2], BITS // (8 * e.itemsize)), e.dtype)
+    for w in range(out.shape[1]):
+        _received(e, g, v, i, j, w, weights, out)
 
 
 @compiled

@@ -46,7 +46,7 @@ def registers(features: str):
     return (128, 6, 4) if "+neon" in known else None
 
 
-class _Emitter:
+class Emitter:
     """Instructions of a block for one builder: vectors of `bits`, elements of the arrays' type."""
 
     def __init__(self, context, builder, signature, args, bits):
@@ -147,7 +147,7 @@ def block_product(bits: int, rows: int, vectors: int):
     @intrinsic
     def block(context, a, at_a, down_a, along_a, b, at_b, down_b, terms, c, at_c, down_c):
         def generate(context, builder, signature, args):
-            emit = _Emitter(context, builder, signature, args, bits)
+            emit = Emitter(context, builder, signature, args, bits)
             sums, first = emit.sums(rows, vectors), emit.start(8, 9)
             for (i, j), z in sums.items():
                 emit.store(z, emit.place(first, emit.times(i, args[10]), j * emit.lanes))
@@ -188,7 +188,7 @@ def block_sums(bits: int, rows: int, vectors: int):
         down_f,
     ):
         def generate(context, builder, signature, args):
-            emit = _Emitter(context, builder, signature, args, bits)
+            emit = Emitter(context, builder, signature, args, bits)
             sums, first, factors, totals = (
                 emit.sums(rows, vectors),
                 emit.start(8, 9),
@@ -221,7 +221,7 @@ def chained(context, array, at):
     """The sum of CHAIN bytes of elements from `at` on, by halves."""
 
     def generate(context, builder, signature, args):
-        emit = _Emitter(context, builder, signature, args, 8 * CHAIN)
+        emit = Emitter(context, builder, signature, args, 8 * CHAIN)
         total, lanes = emit.load(emit.start(0, 1)), emit.lanes
         while lanes > 1:
             lanes //= 2

@@ -24,8 +24,6 @@ class Wavefunction:
 
     name = "wavefunction"
     decays = False
-    # numbers a walker that a jet with all coordinates carries: sets the size of tiles, nothing else
-    features = 128
     core = 0.0  # psi = 0 for pairs of particles closer than this
     particles: int
     dimensions: int
@@ -112,7 +110,6 @@ class Product(Wavefunction):
             any(factor.decays for factor in flat),
             max(factor.core for factor in flat),
         )
-        self.features = max(factor.features for factor in flat)
 
     def check_box(self, box) -> None:
         for factor in self.factors:

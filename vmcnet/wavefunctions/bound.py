@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from vmcnet.backend.arrays import namespace
-from vmcnet.calculus.jet import pair_arrays
+from vmcnet.calculus.jet import CONSTANT, JetData, Unmade, pair_arrays
 from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.replay import Recorder
@@ -20,6 +21,9 @@ from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.exchanges import exchange_sum
 
 TILE = 16  # connected configurations evaluated in one call
+MEASURED = 16  # walkers whose jets are made to see how wide they are
+NEAR = 2**21  # bytes of a jet that stays near the processor
+WIDEST = WeakKeyDictionary()  # wavefunction -> {(n, d, dtype): bytes of a walker's widest jet}
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,26 @@ class Parameters:
         return self._within[prefix]
 
 
-def jet_tile(walkers: int, n: int, d: int, features: int, itemsize: int) -> int:
-    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W with a jet of that many
-    features of at most 4 MiB.
+class Measuring(Jets):
+    """Jets that note the bytes of a walker's slots in the widest jet that is made."""
+
+    widest = 0
+
+    def apply(self, operation, args, **static):
+        out = super().apply(operation, args, **static)
+        for handle in (*args, *(out if isinstance(out, tuple) else (out,))):
+            data = getattr(handle, "data", None)  # a sign has none
+            unread = isinstance(data, Unmade) and not data.made
+            if isinstance(data, JetData) and not unread and data.support != CONSTANT:
+                self.widest = max(self.widest, data.slots.nbytes // data.slots.shape[1])
+        return out
+
+
+def jet_tile(walkers: int, widest: int) -> int:
+    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W and keeps the widest jet, of
+    that many bytes a walker, within NEAR.
     """
-    while walkers % 2 == 0 and walkers * (n * d + 2) * features * itemsize > 2**22:
+    while walkers % 2 == 0 and walkers * widest > NEAR:
         walkers //= 2
     return walkers
 
@@ -206,11 +225,7 @@ class Bound:
         shapes and dtype alone.
         """
         xp, (count, *shape) = namespace(walkers.r), walkers.r.shape
-        tile = (
-            jet_tile(count, *shape, self.wavefunction.features, walkers.r.dtype.itemsize)
-            if xp is np
-            else count
-        )
+        tile = jet_tile(count, self._widest(walkers)) if xp is np else count
         ops = Jets(xp, *shape)
         parameters = self._handles(ops, xp, walkers.r.dtype)
         parts = [
@@ -224,6 +239,18 @@ class Bound:
             if len(parts) == 1
             else tuple(xp.concatenate(p, axis=-1) for p in zip(*parts, strict=True))
         )
+
+    def _widest(self, walkers) -> int:
+        """Bytes of a walker's widest jet: of the first walkers, once for a wavefunction and shape,
+        since shapes alone decide.
+        """
+        r, s = walkers.r[:MEASURED], walkers.s[:MEASURED]
+        known, key = WIDEST.setdefault(self.wavefunction, {}), (*r.shape, r.dtype)
+        if key not in known:
+            ops = Measuring(np, *r.shape[1:])
+            self._read(ops, self._handles(ops, np, r.dtype), r, s)
+            known[key] = ops.widest
+        return known[key]
 
     def drift(self, r, s):
         """Re grad log psi (W, n, d), by one reverse pass."""

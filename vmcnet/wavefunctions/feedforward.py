@@ -8,7 +8,6 @@ from math import sqrt
 
 import numpy as np
 
-from vmcnet.calculus.dense import carried
 from vmcnet.calculus.elementwise import ACTIVATIONS
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
@@ -125,8 +124,6 @@ class FeedForward(Wavefunction):
                 "", n * d + (n * (n - 1) * d if pairs else 0), layers, activation, skip
             )
             last = self._all.outputs
-            if not pairs:
-                self.features = max(layers) if skip else carried(self._all.widths, itemsize=4)
         if skip and not any(
             a == b
             for net in self.networks

@@ -17,7 +17,6 @@ class GaussianEnvelope(Wavefunction):
 
     name = "envelope"
     decays = True
-    features = 8
 
     def __init__(self, system, alpha: float | None = None):
         self.particles, self.dimensions = system.particles, system.dimensions
