@@ -1,5 +1,5 @@
-"""The electron gas: exact energies of plane waves, fillings, crystals, what reports print of it, and
-gradients in its own unit.
+"""The electron gas: exact energies of plane waves, fillings, crystals, what reports print of it,
+and gradients in its own unit.
 """
 
 import numpy as np

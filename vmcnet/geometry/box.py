@@ -133,8 +133,9 @@ class Box:
         if last is None:
             sizes = np.cumsum([len(x) for x in self.shells(count + 3)])
             raise ValueError(
-                f"{count} particles of one spin leave a shell of wave vectors open: name the integers of "
-                f"the {count - have} occupied waves of its {len(shell)}, {shell[:2].tolist()} ..., "
+                f"{count} particles of one spin leave a shell of wave vectors open: name the "
+                f"integers of the {count - have} occupied waves of its {len(shell)}, "
+                f"{shell[:2].tolist()} ..., "
                 f"or take {', '.join(map(str, sizes[sizes > have // 2][:5]))} particles, or a twist"
             )
         last = np.asarray(last)

@@ -7,13 +7,15 @@ one thread in a fixed order.
 SOURCE = r"""
 // cosines and sines (d, top + 1, n, W) of 2 pi m x/L: one thread a walker and particle
 template <typename T>
-__global__ void ewald_powers(const T* r, const double* lengths, double* c, double* s, long walkers, int n, int d, int top)
+__global__ void ewald_powers(const T* r, const double* lengths, double* c, double* s, long walkers,
+                             int n, int d, int top)
 {
     long t = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (t >= walkers * n) return;
     long i = t / walkers, w = t % walkers, step = n * walkers;
     for (int a = 0; a < d; a++) {
-        double x = 6.283185307179586 * (double)r[(w * n + i) * d + a] / lengths[a], c1 = cos(x), s1 = sin(x);
+        double x = 6.283185307179586 * (double)r[(w * n + i) * d + a] / lengths[a];
+        double c1 = cos(x), s1 = sin(x);
         double* cm = c + (long)a * (top + 1) * step + t;
         double* sm = s + (long)a * (top + 1) * step + t;
         cm[0] = 1; sm[0] = 0;
@@ -26,8 +28,10 @@ __global__ void ewald_powers(const T* r, const double* lengths, double* c, doubl
 }
 
 // weight_g (|sum_i q_i exp(i G.r_i)|^2 - squares) of every wave vector and walker, out (G, W)
-extern "C" __global__ void ewald_waves(const double* c, const double* s, const double* charges, const long* integers, const double* weight,
-                                       double* out, double squares, long walkers, long waves, int n, int d, int top)
+extern "C" __global__ void ewald_waves(const double* c, const double* s, const double* charges,
+                                       const long* integers, const double* weight, double* out,
+                                       double squares, long walkers, long waves, int n, int d,
+                                       int top)
 {
     long t = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (t >= waves * walkers) return;
@@ -36,7 +40,8 @@ extern "C" __global__ void ewald_waves(const double* c, const double* s, const d
     for (int i = 0; i < n; i++) {
         double u = charges[i], v = 0;
         for (int a = 0; a < d; a++) {
-            long m = integers[g * d + a], k = ((long)a * (top + 1) + (m < 0 ? -m : m)) * step + i * walkers + w;
+            long m = integers[g * d + a];
+            long k = ((long)a * (top + 1) + (m < 0 ? -m : m)) * step + i * walkers + w;
             double x = c[k], y = m < 0 ? -s[k] : s[k], z = u * x - v * y;
             v = u * y + v * x;
             u = z;
@@ -47,9 +52,11 @@ extern "C" __global__ void ewald_waves(const double* c, const double* s, const d
     out[t] = weight[g] * (real * real + imaginary * imaginary - squares);
 }
 
-// sum_{j > i} q_i q_j sum of erfc(kappa x)/x over images nearer than the shortest length, out (n, W)
+// sum_{j > i} q_i q_j sum of erfc(kappa x)/x over images nearer than the shortest length,
+// out (n, W)
 template <typename T>
-__global__ void ewald_short(const T* r, const double* lengths, const double* charges, double* out, double kappa, long walkers, int n, int d)
+__global__ void ewald_short(const T* r, const double* lengths, const double* charges, double* out,
+                            double kappa, long walkers, int n, int d)
 {
     long t = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (t >= walkers * n) return;
@@ -59,7 +66,8 @@ __global__ void ewald_short(const T* r, const double* lengths, const double* cha
     limit *= limit;
     for (int j = i + 1; j < n; j++) {
         for (int a = 0; a < d; a++) {
-            double u = ((double)r[(w * n + i) * d + a] - (double)r[(w * n + j) * d + a]) / lengths[a];
+            double u = (double)r[(w * n + i) * d + a] - (double)r[(w * n + j) * d + a];
+            u /= lengths[a];
             u = (u - floor(u)) * lengths[a];
             x[a][0] = u * u;
             x[a][1] = (u - lengths[a]) * (u - lengths[a]);
@@ -79,7 +87,8 @@ __global__ void ewald_short(const T* r, const double* lengths, const double* cha
 }
 
 // sum of near (n, W) and half of far (G, W): one thread a walker
-extern "C" __global__ void ewald_total(const double* near, const double* far, double* out, long walkers, long waves, int n)
+extern "C" __global__ void ewald_total(const double* near, const double* far, double* out,
+                                       long walkers, long waves, int n)
 {
     long w = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (w >= walkers) return;

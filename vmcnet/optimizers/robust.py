@@ -6,7 +6,7 @@ from vmcnet.optimizers.natural_gradient import FORMS, NaturalGradient, ShiftedMe
 
 
 class RobustSR(NaturalGradient):
-    """d = G(S) F/2 with G(h) = (h + gamma l^2) / (h + l)^2 of the metric's eigenvalues h, l = shift.
+    """d = G(S) F/2 with G(h) = (h + gamma l^2) / (h + l)^2 of the metric's eigenvalues h; l: shift.
 
     1/h where h is large, as stochastic reconfiguration; gamma instead of 1/l where h is below the
     shift, so that noise in directions that the walkers do not resolve is not blown up. gamma = 1/l

@@ -12,8 +12,8 @@ class SPRING(NaturalGradient):
 
     d = m d' + (S + D)^-1 X^T (f - m X d'). G. Goldshlager, N. Abrahamsen, L. Lin, J. Comput. Phys.
     516, 113351 (2024), arXiv:2401.10190 (their further term 1 1^T / N changes nothing: X and f are
-    centred). form: P x P (metric), N x N (gram), or the smaller of the two (auto). State: `previous`
-    (P,), before max_norm. Raises ValueError for a momentum outside [0, 1).
+    centred). form: P x P (metric), N x N (gram), or the smaller of the two (auto). State:
+    `previous` (P,), before max_norm. Raises ValueError for a momentum outside [0, 1).
     """
 
     name = "spring"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import tracemalloc
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def measure(
         marks.append(time.process_time())
         population.gradient(theta, population.weights(summary, energies))
         marks.append(time.process_time())
-        return [b - a for a, b in zip(marks, marks[1:], strict=False)]
+        return [b - a for a, b in itertools.pairwise(marks)]
 
     once()
     seconds = [min(x) for x in zip(*(once() for _ in range(3)), strict=True)]
