@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 STAMP  := $(VENV)/.installed
+LINTED := $(VENV)/.dev
 BIN    := $(VENV)/bin
 RANKS  ?= 2
 
@@ -15,7 +16,7 @@ $(BIN)/python -m pytest $(1) --ignore=tests/slurm; others=$$?; \
 wait $$slurm; beside=$$?; echo "tests/slurm:"; cat $(VENV)/slurm.log; exit $$((others + beside))
 endef
 
-.PHONY: run test verify clean reference
+.PHONY: run test verify lint quick clean reference
 
 run: $(STAMP)
 	$(BIN)/mpiexec -n $(RANKS) $(BIN)/vmcnet run jobs/quantum_dot_2.toml --overwrite
@@ -26,6 +27,15 @@ test: $(STAMP)
 verify: $(STAMP)
 	$(call suite,-m "verify or not verify")
 
+# What a contributor runs before every commit; `make quick` is the tests that start no program.
+lint: $(LINTED)
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+
+quick: $(STAMP)
+	$(BIN)/python -m pytest -m "not processes"
+
 reference: $(STAMP)
 	$(BIN)/vmcnet check --reference > docs/job-keys.md
 
@@ -34,6 +44,10 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "this Python cannot make virtual environments: install the package python3-venv (Debian, Ubuntu)"; exit 1; }
 	@if [ ! -e $(BIN)/python ]; then rm -rf $(VENV).partial && $(PYTHON) -m venv $(VENV).partial && rm -rf $(VENV).partial && $(PYTHON) -m venv $(VENV); fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[mpi,plot,test]"
+	@touch $@
+
+$(LINTED): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	@touch $@
 
 clean:

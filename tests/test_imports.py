@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import vmcnet
+
 ROOT = Path(__file__).parents[1] / "vmcnet"
 # The floors, bottom to top. A module imports from its own floor's package and from lower floors
 # only.
@@ -98,6 +100,16 @@ def test_only_parallel_knows_mpi():
 )
 def test_files_are_short(path):
     assert len(path.read_text().splitlines()) <= 420
+
+
+def test_public_names_are_the_ones_that_editors_see():
+    """vmcnet/__init__.py: __all__, the names loaded when used, and the imports of type checkers."""
+    tree = ast.parse((ROOT / "__init__.py").read_text())
+    guarded = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {a.name for node in guarded.body for a in node.names}
+    assert set(vmcnet.__all__) == seen | {"__version__"} == set(vmcnet._HOME) | {"__version__"}
+    for name in vmcnet.__all__:
+        assert getattr(vmcnet, name) is not None
 
 
 @pytest.mark.processes

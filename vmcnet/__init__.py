@@ -5,8 +5,17 @@ GPU, numba or HDF5.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from vmcnet.version import VERSION as __version__
+
+if TYPE_CHECKING:  # what editors and type checkers see
+    from vmcnet import optimizers, sampling, systems, wavefunctions
+    from vmcnet.engine.evaluation import evaluate
+    from vmcnet.engine.limits import limits
+    from vmcnet.engine.training import train
+    from vmcnet.geometry.box import Box
+    from vmcnet.parallel.communicators import connect
 
 _HOME = {
     "train": "vmcnet.engine.training",
@@ -19,15 +28,26 @@ _HOME = {
     "optimizers": None,
     "sampling": None,
 }
-__all__ = ["__version__", *_HOME]
+__all__ = [
+    "Box",
+    "__version__",
+    "connect",
+    "evaluate",
+    "limits",
+    "optimizers",
+    "sampling",
+    "systems",
+    "train",
+    "wavefunctions",
+]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'vmcnet' has no attribute {name!r}")
     home = _HOME[name]
     return getattr(import_module(home), name) if home else import_module(f"vmcnet.{name}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

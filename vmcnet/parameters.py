@@ -5,8 +5,27 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from math import prod
+from typing import Any, Protocol
 
 import numpy as np
+
+
+class Map(Protocol):
+    """From the numbers t in theta to the values p of a parameter, element by element."""
+
+    name: str
+
+    def forward(self, t: np.ndarray) -> np.ndarray:
+        """p."""
+        ...
+
+    def slope(self, t: np.ndarray) -> np.ndarray:
+        """dp/dt."""
+        ...
+
+    def inverse(self, p: Any) -> np.ndarray:
+        """t; raises ValueError where p has none."""
+        ...
 
 
 class Identity:
@@ -14,13 +33,13 @@ class Identity:
 
     name = "identity"
 
-    def forward(self, t):
+    def forward(self, t: np.ndarray) -> np.ndarray:
         return t
 
-    def slope(self, t):
+    def slope(self, t: np.ndarray) -> np.ndarray:
         return np.ones_like(t)
 
-    def inverse(self, p):
+    def inverse(self, p: Any) -> np.ndarray:
         return np.asarray(p, dtype=np.float64)
 
 
@@ -29,13 +48,13 @@ class Positive:
 
     name = "positive"
 
-    def forward(self, t):
+    def forward(self, t: np.ndarray) -> np.ndarray:
         return np.exp(t)
 
-    def slope(self, t):
+    def slope(self, t: np.ndarray) -> np.ndarray:
         return np.exp(t)
 
-    def inverse(self, p):
+    def inverse(self, p: Any) -> np.ndarray:
         p = np.asarray(p, dtype=np.float64)
         if not np.all(p > 0):
             raise ValueError(
@@ -57,7 +76,7 @@ class Entry:
     shape: tuple[int, ...]
     start: int
     stop: int
-    map: object
+    map: Map
 
     @property
     def slice(self) -> slice:
@@ -70,11 +89,11 @@ class Layout:
     Values seen by a wavefunction are p = map(t), with t the numbers kept in theta.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
         self.size = 0
 
-    def add(self, name: str, shape: tuple[int, ...] = (), map=IDENTITY) -> Layout:
+    def add(self, name: str, shape: tuple[int, ...] = (), map: Map = IDENTITY) -> Layout:
         """Append an array of parameters; raises ValueError on a name that is taken."""
         if name in self.entries:
             raise ValueError(f"parameter {name!r} is declared twice in one wavefunction")
@@ -106,15 +125,15 @@ class Layout:
             theta[e.slice] = e.map.inverse(value).ravel()
         return theta
 
-    def raw(self, theta):
+    def raw(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         """name -> view of theta, shaped, without the map."""
         return {n: theta[e.slice].reshape(e.shape) for n, e in self.entries.items()}
 
-    def values(self, theta):
+    def values(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         """name -> p = map(t), shaped; float64 on the host."""
         return {n: e.map.forward(theta[e.slice]).reshape(e.shape) for n, e in self.entries.items()}
 
-    def slopes(self, theta) -> np.ndarray:
+    def slopes(self, theta: np.ndarray) -> np.ndarray:
         """dp/dt for every element of theta (P,)."""
         out = np.empty(self.size)
         for e in self.entries.values():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.optimizers.base import Optimizer, positive
+from vmcnet.optimizers.base import Optimizer, State, positive
+from vmcnet.optimizers.schedule import Constant
 
 
 class AdaGrad(Optimizer):
@@ -20,15 +21,17 @@ class AdaGrad(Optimizer):
         self,
         learning_rate: float = 0.1,
         epsilon: float = 1e-8,
-        schedule=None,
+        schedule: Constant | None = None,
         max_norm: float | None = None,
     ):
         super().__init__(learning_rate, schedule, max_norm)
         self.epsilon = positive("AdaGrad epsilon", epsilon)
 
-    def start(self, size):
+    def start(self, size: int) -> State:
         return {"sum": np.zeros(size)}
 
-    def update(self, direction, state, iteration, theta):
+    def update(
+        self, direction: np.ndarray, state: State, iteration: int, theta: np.ndarray
+    ) -> tuple[np.ndarray, State]:
         total = state["sum"] + direction * direction
         return -self.rate(iteration) * direction / (np.sqrt(total) + self.epsilon), {"sum": total}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.optimizers.base import Optimizer, fraction, positive
+from vmcnet.optimizers.base import Optimizer, State, fraction, positive
+from vmcnet.optimizers.schedule import Constant
 
 
 class Adam(Optimizer):
@@ -26,7 +27,7 @@ class Adam(Optimizer):
         beta2: float = 0.999,
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
-        schedule=None,
+        schedule: Constant | None = None,
         max_norm: float | None = None,
     ):
         super().__init__(learning_rate, schedule, max_norm)
@@ -36,10 +37,12 @@ class Adam(Optimizer):
             raise ValueError(f"Adam weight_decay must be at least 0, got {weight_decay}")
         self.weight_decay = float(weight_decay)
 
-    def start(self, size):
+    def start(self, size: int) -> State:
         return {"m": np.zeros(size), "v": np.zeros(size)}
 
-    def update(self, direction, state, iteration, theta):
+    def update(
+        self, direction: np.ndarray, state: State, iteration: int, theta: np.ndarray
+    ) -> tuple[np.ndarray, State]:
         t = iteration + 1
         m = self.beta1 * state["m"] + (1.0 - self.beta1) * direction
         v = self.beta2 * state["v"] + (1.0 - self.beta2) * direction * direction

@@ -6,6 +6,8 @@ import numpy as np
 
 from vmcnet.optimizers.schedule import Constant
 
+State = dict[str, np.ndarray]  # arrays by name, kept in checkpoints
+
 
 class Optimizer:
     """theta, state -> step, state; the same arithmetic on every rank, float64.
@@ -20,7 +22,9 @@ class Optimizer:
 
     name = "optimizer"
 
-    def __init__(self, learning_rate: float, schedule=None, max_norm: float | None = None):
+    def __init__(
+        self, learning_rate: float, schedule: Constant | None = None, max_norm: float | None = None
+    ):
         title = type(self).__name__
         self.learning_rate = positive(f"{title} learning_rate", learning_rate)
         self.schedule = Constant() if schedule is None else schedule
@@ -30,15 +34,19 @@ class Optimizer:
         """learning_rate times the schedule's factor; iterations count from 0."""
         return self.learning_rate * self.schedule.factor(iteration)
 
-    def start(self, size: int) -> dict[str, np.ndarray]:
+    def start(self, size: int) -> State:
         return {}
 
-    def update(self, direction, state, iteration: int, theta):
+    def update(
+        self, direction: np.ndarray, state: State, iteration: int, theta: np.ndarray
+    ) -> tuple[np.ndarray, State]:
         raise TypeError(
             f"{type(self).__name__} defines no update(direction, state, iteration, theta)"
         )
 
-    def step(self, direction, state, iteration: int, theta):
+    def step(
+        self, direction: np.ndarray, state: State, iteration: int, theta: np.ndarray
+    ) -> tuple[np.ndarray, State]:
         """(step (P,), state): the update, scaled down to the norm max_norm where it is longer."""
         step, state = self.update(direction, state, iteration, theta)
         if self.max_norm is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.optimizers.base import Optimizer, fraction
+from vmcnet.optimizers.base import Optimizer, State, fraction
+from vmcnet.optimizers.schedule import Constant
 
 
 class Momentum(Optimizer):
@@ -23,16 +24,18 @@ class Momentum(Optimizer):
         learning_rate: float = 0.01,
         momentum: float = 0.9,
         nesterov: bool = False,
-        schedule=None,
+        schedule: Constant | None = None,
         max_norm: float | None = None,
     ):
         super().__init__(learning_rate, schedule, max_norm)
         self.momentum, self.nesterov = fraction("Momentum momentum", momentum), nesterov
 
-    def start(self, size):
+    def start(self, size: int) -> State:
         return {"velocity": np.zeros(size)}
 
-    def update(self, direction, state, iteration, theta):
+    def update(
+        self, direction: np.ndarray, state: State, iteration: int, theta: np.ndarray
+    ) -> tuple[np.ndarray, State]:
         velocity = self.momentum * state["velocity"] + direction
         ahead = direction + self.momentum * velocity if self.nesterov else velocity
         return -self.rate(iteration) * ahead, {"velocity": velocity}

@@ -3,12 +3,72 @@ wavefunction, D a diagonal shift.
 
 With X the centred rows dO_w / sqrt W and f = (E_L - <E>) / sqrt W: S = X^T X and F/2 = X^T f. For
 the same D all methods here have the same solution (SPRING without momentum). `tangents` is
-vmcnet.engine.tangents.Tangents, or what has its methods.
+vmcnet.engine.tangents.Tangents.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Protocol
+
 import numpy as np
+
+from vmcnet.optimizers.base import State
+
+Rows = list  # one array (walkers of the block,) for every block of this rank
+
+
+class Tangents(Protocol):
+    """The centred rows X = dO / sqrt W of all blocks, P parameters; its methods are collective.
+
+    gradient F (P,), diagonal of S (P,); walkers on all ranks, own blocks of this one.
+    """
+
+    size: int
+    walkers: int
+    dtype: np.dtype
+    comm: Any
+    own: Any
+    gradient: np.ndarray
+
+    @property
+    def diagonal(self) -> np.ndarray: ...
+
+    def residuals(self) -> Rows:
+        """f = (E_L - <E>) / sqrt W."""
+        ...
+
+    def product(self, v: np.ndarray) -> Rows:
+        """X v of v (P,)."""
+        ...
+
+    def transposed(self, rows: Rows) -> np.ndarray:
+        """X^T x (P,), an exact sum over ranks."""
+        ...
+
+    def metric_product(self, v: np.ndarray) -> np.ndarray:
+        """S v (P,)."""
+        ...
+
+    def metric(self) -> Any:
+        """S (P, P) on rank 0."""
+        ...
+
+    def gram(self, scale: np.ndarray | None = None) -> Any:
+        """X diag(scale)^2 X^T on rank 0."""
+        ...
+
+    def gathered(self, rows: Rows) -> Any:
+        """A vector over all rows, on rank 0."""
+        ...
+
+    def dealt(self, vector: Any) -> Rows:
+        """Its share of every rank."""
+        ...
+
+    def on_root(self, compute: Callable[[], Any]) -> Any:
+        """What rank 0 computes, on every rank."""
+        ...
 
 
 class SingularMetric(RuntimeError):
@@ -60,19 +120,21 @@ class NaturalGradient:
         )
         self.shift_floor, self.max_norm = float(shift_floor), max_norm
 
-    def start(self, size: int) -> dict[str, np.ndarray]:
+    def start(self, size: int) -> State:
         """State that goes from iteration to iteration, kept in checkpoints."""
         return {}
 
     def factor(self, iteration: int) -> float:
         return max(self.shift_decay**iteration, self.shift_floor)
 
-    def direction(self, tangents, state, iteration: int):
+    def direction(
+        self, tangents: Tangents, state: State, iteration: int
+    ) -> tuple[np.ndarray, State, dict]:
         """(d (P,), state, row) of this iteration; the same bits on every rank."""
         if not np.isfinite(tangents.gradient).all():
             return np.full(tangents.size, np.nan), state, {}  # the loop names it
         factor = self.factor(iteration)
-        shift = factor * self.shift
+        shift: Any = factor * self.shift
         if self.relative_shift:
             shift = shift + factor * self.relative_shift * tangents.diagonal
         d, state, row = self.solve(tangents, shift, state)
@@ -82,7 +144,7 @@ class NaturalGradient:
             d = d * (self.max_norm / norm)
         return d, state, row
 
-    def solve(self, tangents, shift, state):
+    def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
         raise TypeError(f"{type(self).__name__} defines no solve(tangents, shift, state)")
 
     def describe(self) -> str:
@@ -101,7 +163,7 @@ class ShiftedMetric:
     Raises SingularMetric where the matrix is not positive definite to working precision.
     """
 
-    def __init__(self, tangents, shift, form: str = "auto"):
+    def __init__(self, tangents: Tangents, shift: Any, form: str = "auto"):
         rows = tangents.walkers * (2 if tangents.dtype.kind == "c" else 1)
         self.tangents, self.shift, self._factor = tangents, shift, None
         self.gram = form == "gram" or (form == "auto" and tangents.size > rows)
@@ -115,7 +177,7 @@ class ShiftedMetric:
         if tangents.comm.rank == 0:
             self._factorise(matrix)
 
-    def _factorise(self, matrix) -> None:
+    def _factorise(self, matrix: np.ndarray) -> None:
         from scipy.linalg import LinAlgError, cho_factor
 
         # A relative shift of a parameter without effect is 0, as is its gradient.
@@ -126,10 +188,10 @@ class ShiftedMetric:
         except LinAlgError:
             self._factor = None
 
-    def _solved(self, right) -> np.ndarray:
+    def _solved(self, right: Any) -> np.ndarray:
         """The solution for `right`, given on rank 0, on every rank."""
 
-        def solution():
+        def solution() -> np.ndarray | None:
             from scipy.linalg import cho_solve
 
             if self._factor is None:
@@ -145,7 +207,7 @@ class ShiftedMetric:
             )
         return found
 
-    def from_rows(self, rows) -> np.ndarray:
+    def from_rows(self, rows: Any) -> np.ndarray:
         """(S + D)^-1 X^T x (P,), x a vector over rows."""
         tangents = self.tangents
         if not self.gram:
@@ -154,7 +216,7 @@ class ShiftedMetric:
         d = tangents.transposed(tangents.dealt(x))
         return d if self._scale is None else self._scale * self._scale * d
 
-    def solve(self, z) -> np.ndarray:
+    def solve(self, z: np.ndarray) -> np.ndarray:
         """(S + D)^-1 z (P,), z (P,); through the Gram matrix D^-1 (z - X^T (...)^-1 X D^-1 z)."""
         if not self.gram:
             return self._solved(z)
@@ -162,7 +224,7 @@ class ShiftedMetric:
         return inverse * z - self.from_rows(self.tangents.product(inverse * z))
 
 
-def _scaling(shift):
+def _scaling(shift: Any) -> tuple[np.ndarray | None, float]:
     """Columns of X scaled by D^-1/2 have shift 1; a number stays a shift, so that outer products
     stay products. -> (scale or None, shift).
     """
@@ -181,7 +243,7 @@ class SR(NaturalGradient):
 
     name = "sr"
 
-    def solve(self, tangents, shift, state):
+    def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
         metric = ShiftedMetric(tangents, shift, "metric")
         return metric.solve(0.5 * tangents.gradient), state, {}
 
@@ -215,12 +277,12 @@ class SRCG(NaturalGradient):
             raise ValueError(f"SRCG max_products must be at least 1, got {max_products}")
         self.tolerance, self.max_products = tolerance, max_products
 
-    def start(self, size):
+    def start(self, size: int) -> State:
         return {"previous": np.zeros(size)}
 
-    def solve(self, tangents, shift, state):
-        scale, shift = _scaling(shift)
-        scale = 1.0 if scale is None else scale
+    def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
+        columns, shift = _scaling(shift)
+        scale: Any = 1.0 if columns is None else columns
         right = 0.5 * scale * tangents.gradient
         y = np.divide(
             state["previous"],
@@ -229,7 +291,7 @@ class SRCG(NaturalGradient):
             where=np.broadcast_to(scale, tangents.size) > 0,
         )
 
-        def product(v):
+        def product(v: np.ndarray) -> np.ndarray:
             return scale * tangents.metric_product(scale * v) + shift * v
 
         residual, products = right - product(y) if y.any() else right, int(y.any())
@@ -259,5 +321,5 @@ class MinSR(NaturalGradient):
 
     name = "minsr"
 
-    def solve(self, tangents, shift, state):
+    def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
         return ShiftedMetric(tangents, shift, "gram").from_rows(tangents.residuals()), state, {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.optimizers.base import Optimizer, fraction, positive
+from vmcnet.optimizers.base import Optimizer, State, fraction, positive
+from vmcnet.optimizers.schedule import Constant
 
 
 class RMSprop(Optimizer):
@@ -20,7 +21,7 @@ class RMSprop(Optimizer):
         learning_rate: float = 0.01,
         decay: float = 0.9,
         epsilon: float = 1e-8,
-        schedule=None,
+        schedule: Constant | None = None,
         max_norm: float | None = None,
     ):
         super().__init__(learning_rate, schedule, max_norm)
@@ -29,9 +30,11 @@ class RMSprop(Optimizer):
             positive("RMSprop epsilon", epsilon),
         )
 
-    def start(self, size):
+    def start(self, size: int) -> State:
         return {"v": np.zeros(size)}
 
-    def update(self, direction, state, iteration, theta):
+    def update(
+        self, direction: np.ndarray, state: State, iteration: int, theta: np.ndarray
+    ) -> tuple[np.ndarray, State]:
         v = self.decay * state["v"] + (1.0 - self.decay) * direction * direction
         return -self.rate(iteration) * direction / (np.sqrt(v) + self.epsilon), {"v": v}

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from vmcnet.optimizers.natural_gradient import FORMS, NaturalGradient, ShiftedMetric
+from typing import Any
+
+import numpy as np
+
+from vmcnet.optimizers.base import State
+from vmcnet.optimizers.natural_gradient import FORMS, NaturalGradient, ShiftedMetric, Tangents
 
 
 class RobustSR(NaturalGradient):
@@ -35,7 +40,7 @@ class RobustSR(NaturalGradient):
             raise ValueError(f"RobustSR form {form!r}: expected one of {', '.join(FORMS)}")
         self.gamma, self.form = float(gamma), form
 
-    def solve(self, tangents, shift, state):
+    def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
         metric = ShiftedMetric(tangents, shift, self.form)
         plain = metric.from_rows(tangents.residuals())
         return plain + metric.solve((self.gamma * shift - 1.0) * shift * plain), state, {}

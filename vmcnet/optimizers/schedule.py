@@ -45,7 +45,7 @@ class InverseDecay(Constant):
                 raise ValueError(f"InverseDecay {name} must be above 0, got {value}")
         self.delay, self.power = float(delay), float(power)
 
-    def decay(self, t):
+    def decay(self, t: int) -> float:
         return (1.0 + t / self.delay) ** -self.power
 
 
@@ -65,7 +65,7 @@ class Cosine(Constant):
             raise ValueError(f"Cosine floor must be in [0, 1], got {floor}")
         self.iterations, self.floor = iterations, float(floor)
 
-    def decay(self, t):
+    def decay(self, t: int) -> float:
         return self.floor + 0.5 * (1.0 - self.floor) * (
             1.0 + math.cos(math.pi * min(t / self.iterations, 1.0))
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from vmcnet.optimizers.base import Optimizer
+import numpy as np
+
+from vmcnet.optimizers.base import Optimizer, State
+from vmcnet.optimizers.schedule import Constant
 
 
 class SGD(Optimizer):
@@ -12,8 +15,15 @@ class SGD(Optimizer):
 
     name = "sgd"
 
-    def __init__(self, learning_rate: float = 0.01, schedule=None, max_norm: float | None = 1.0):
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        schedule: Constant | None = None,
+        max_norm: float | None = 1.0,
+    ):
         super().__init__(learning_rate, schedule, max_norm)
 
-    def update(self, direction, state, iteration, theta):
+    def update(
+        self, direction: np.ndarray, state: State, iteration: int, theta: np.ndarray
+    ) -> tuple[np.ndarray, State]:
         return -self.rate(iteration) * direction, state

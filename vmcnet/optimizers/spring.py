@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from vmcnet.optimizers.natural_gradient import FORMS, NaturalGradient, ShiftedMetric
+from vmcnet.optimizers.base import State
+from vmcnet.optimizers.natural_gradient import FORMS, NaturalGradient, ShiftedMetric, Tangents
 
 
 class SPRING(NaturalGradient):
@@ -36,14 +39,14 @@ class SPRING(NaturalGradient):
             raise ValueError(f"{title} form {form!r}: expected one of {', '.join(FORMS)}")
         self.momentum, self.form = float(momentum), form
 
-    def start(self, size):
+    def start(self, size: int) -> State:
         return {"previous": np.zeros(size)}
 
-    def solve(self, tangents, shift, state):
+    def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
         d = self._direction(tangents, shift, state["previous"])
         return d, {"previous": d}, {}
 
-    def _direction(self, tangents, shift, previous):
+    def _direction(self, tangents: Tangents, shift: Any, previous: np.ndarray) -> np.ndarray:
         old = self.momentum * previous
         known = tangents.product(old) if old.any() else [0.0] * len(tangents.own)
         rows = [f - x for f, x in zip(tangents.residuals(), known, strict=True)]
@@ -78,15 +81,15 @@ class MARCH(SPRING):
             raise ValueError(f"MARCH beta must be at least 0 and below 1, got {beta}")
         self.beta = float(beta)
 
-    def start(self, size):
+    def start(self, size: int) -> State:
         return {"previous": np.zeros(size), "second": np.ones(size)}
 
-    def weights(self, second) -> np.ndarray:
+    def weights(self, second: np.ndarray) -> np.ndarray:
         """sqrt(v) / mean sqrt(v), at least FLOOR (P,)."""
         root = np.sqrt(second)
         return np.maximum(root / root.mean(), self.FLOOR)
 
-    def solve(self, tangents, shift, state):
+    def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
         previous, second = state["previous"], state["second"]
         d = self._direction(tangents, shift * self.weights(second), previous)
         change = d - previous
