@@ -1,4 +1,4 @@
-"""The command line: vmcnet run | resume | evaluate | report | check | info."""
+"""The command line: vmcnet run | resume | evaluate | report | check | jobs | info."""
 
 from __future__ import annotations
 
@@ -77,6 +77,11 @@ def parser() -> argparse.ArgumentParser:
             metavar="KEY=VALUE",
             help="override a key of the job",
         )
+    jobs = add("jobs", "list the job files that come with vmcnet, or copy one")
+    jobs.add_argument("name", nargs="?", help="copy this one")
+    jobs.add_argument(
+        "folder", type=Path, nargs="?", default=Path("."), help="where to; default: here"
+    )
     add("info", "MPI, GPU, BLAS threads, HDF5, versions: what to paste into a bug report")
     return main
 

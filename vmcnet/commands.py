@@ -198,6 +198,18 @@ def _cost_lines(job, system, wavefunction, sampler, device) -> list[str]:
     ]
 
 
+def jobs(options, comm) -> int:
+    from vmcnet.runs.examples import copied, listed
+
+    if options.name is None:
+        print("\n".join(listed()))
+        print("vmcnet jobs NAME copies one here")
+    else:
+        target = copied(options.name, options.folder)
+        print(target)
+    return 0
+
+
 def info(options, comm) -> int:
     import platform
 

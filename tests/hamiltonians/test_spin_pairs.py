@@ -1,5 +1,5 @@
-"""Spin exchange against the dense matrix of all spin states, three-body sums against triples, images
-against sums over cells.
+"""Spin exchange against the dense matrix of all spin states, three-body sums against triples,
+images against sums over cells.
 """
 
 from itertools import combinations, product
@@ -156,7 +156,7 @@ def test_exact_terms_of_plane_waves():
 
 
 def determinants(system, occupied, r):
-    """Amplitude of both determinants of exp(i k.r) at r (n, 3), and with spins of i, j exchanged."""
+    """Amplitude of both determinants of exp(i k.r) at r (n, 3), and with spins i, j exchanged."""
     k = [system.box.wave_vectors(m) for m in occupied]
     n = [len(m) for m in k]
     return np.prod(

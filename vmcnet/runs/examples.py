@@ -1,0 +1,47 @@
+"""The job files and submission scripts that come with vmcnet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import vmcnet
+from vmcnet.config import JobError
+
+FOLDER = Path(vmcnet.__file__).parent / "jobs"
+
+
+def examples() -> list[Path]:
+    """All files, job files first."""
+    return sorted(FOLDER.glob("*.toml")) + sorted(FOLDER.glob("*.sbatch"))
+
+
+def listed() -> list[str]:
+    """One line a file: its name and what its header says first."""
+    width = max(len(path.name) for path in examples())
+    lines = []
+    for path in examples():
+        comments = (
+            line.lstrip("# ").rstrip()
+            for line in path.read_text().splitlines()
+            if line.startswith("#") and not line.startswith(("#!", "#SBATCH"))
+        )
+        lines.append(f"{path.name:<{width}}  {next(comments, '')}")
+    return lines
+
+
+def copied(name: str, folder: Path) -> Path:
+    """Copy one file, named with or without its ending, into a folder; never over another file."""
+    names = {path.name: path for path in examples()} | {path.stem: path for path in examples()}
+    if name not in names:
+        raise JobError(f"no job file {name!r} comes with vmcnet; vmcnet jobs lists them")
+    target = folder / names[name].name
+    try:
+        with target.open("x") as handle:
+            handle.write(names[name].read_text())
+    except FileExistsError:
+        raise JobError(
+            f"{target}: exists already; move it away or copy into another folder"
+        ) from None
+    except OSError as error:
+        raise JobError(f"{target}: cannot be written ({error.strerror})") from error
+    return target
