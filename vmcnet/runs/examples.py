@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import vmcnet
 from vmcnet.config import JobError
 
-FOLDER = Path(vmcnet.__file__).parent / "jobs"
+FOLDER = Path(__file__).parents[1] / "jobs"
 
 
 def examples() -> list[Path]:
