@@ -18,6 +18,7 @@ from vmcnet.engine.population import (
     NonFiniteError,
     Population,
 )
+from vmcnet.engine.transfer import transferred
 from vmcnet.engine.trend import Trend
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
@@ -220,6 +221,8 @@ def train(
     threads: int = 1,
     device: str = "cpu",
     precision: str = "float64",
+    start=None,
+    growth=(),
 ) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
@@ -232,7 +235,9 @@ def train(
     absolute deviations; threads of BLAS a rank, for natural gradients and large products (another
     number gives other last digits);
     device cpu, gpu or auto, precision float64 or float32 of the walkers (parameters and sums are
-    float64). Under MPI give comm=vmcnet.connect().
+    float64). Under MPI give comm=vmcnet.connect(). start: a result, or name -> array, whose
+    parameters are taken where name and shape agree; growth: (iteration, walkers) pairs, from which
+    iteration on there are more walkers.
     Raises ValueError for sizes that do not fit, NonFiniteError when a local energy or the step is
     NaN or infinite.
     """
@@ -253,6 +258,10 @@ def train(
         {},
     )
 
+    if start is not None:
+        values = start if isinstance(start, dict) else start.parameters
+        state.theta = transferred(wavefunction, state.theta, values).theta
+
     def record(phase, done, total, row):
         if phase == "training":
             for name, value in row.items():
@@ -271,5 +280,6 @@ def train(
             poll=lambda: 0,
             clip=clip,
             natural=natural_gradient,
+            growth=growth,
         )
     return TrainingResult(state, population, {k: np.array(v) for k, v in series.items()})
