@@ -10,7 +10,7 @@ from vmcnet.estimators.energy import LocalEnergies, Row
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.parameters import digest
 from vmcnet.sampling.gaussian import Gaussian
-from vmcnet.sampling.metropolis import Counts
+from vmcnet.sampling.sampler import Counts
 from vmcnet.systems import TrappedBosons
 from vmcnet.wavefunctions import GaussianEnvelope
 

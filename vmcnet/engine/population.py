@@ -16,7 +16,7 @@ from vmcnet.estimators.log_derivatives import LogDerivatives
 from vmcnet.parallel.communicators import owned_blocks
 from vmcnet.parallel.exact_sum import exact_sum
 from vmcnet.parameters import digest
-from vmcnet.sampling.metropolis import Counts
+from vmcnet.sampling.sampler import Counts
 from vmcnet.walkers import Walkers
 
 # stages: no two use the same random words
@@ -145,7 +145,7 @@ class Population:
         )
         for b in self.own:
             old = self._wrapped(self.members[b])
-            walkers = psi.renew(old)
+            walkers = psi.renew(old, self.sampler.move)
             counts = Counts(0, 0, 0)
             if steps:
                 stream = self.device.stream(self.seed, stage, iteration, b)

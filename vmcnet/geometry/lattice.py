@@ -22,6 +22,17 @@ class Lattice:
     sublattice: np.ndarray | None
     translations: np.ndarray
     space_group: np.ndarray
+    extent: tuple[int, ...] = ()  # sites along each direction of a grid; none for a graph
+    periodic = False
+
+    def symmetries(self, asked_by: str, point_group: bool = False) -> np.ndarray:
+        """The translations, or the whole space group, (G, n); ValueError where there are none."""
+        if len(self.translations) < 2:
+            raise ValueError(
+                f"{asked_by} symmetric = true needs a periodic lattice: this one has no "
+                "translations"
+            )
+        return self.space_group if point_group else self.translations
 
     def describe(self) -> str:
         return f"{self.sites} sites, {len(self.shells[0])} bonds"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from vmcnet.backend.arrays import namespace
-from vmcnet.sampling.metropolis import Counts
+from vmcnet.sampling.sampler import Counts, Sampler
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.machines.machine import Machine
 
@@ -20,7 +20,7 @@ def _is_real_machine(rule) -> bool:
     return isinstance(rule, Machine) and not rule.is_complex
 
 
-class Gibbs:
+class Gibbs(Sampler):
     """|psi|^2 of a machine with real weights is a machine with every hidden unit twice and the
     visible bias 2a: a step draws
 
@@ -34,7 +34,6 @@ class Gibbs:
     """
 
     name = "gibbs"
-    target = None
 
     def __init__(self, system):
         if system.magnetisation is not None:

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from vmcnet import kernels
 from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.sampling.sampler import Counts, Sampler
 from vmcnet.walkers import Walkers
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Accepted and tried moves, proposals whose log psi was NaN, and the accepted moves of every
-    walker (W,), on the host.
-    """
-
-    accepted: int
-    tried: int
-    nonfinite: int
-    walkers: np.ndarray | None = None
-
-    @property
-    def stuck(self) -> int:
-        """Walkers that accepted none of their moves."""
-        return 0 if self.walkers is None else int((self.walkers == 0).sum())
 
 
 def plain_step(thresholds, r, log, trial, trial_log, ratio, accepted, bad):
@@ -51,7 +34,7 @@ def compiled_step(thresholds, r, log, trial, trial_log, ratio, accepted, bad):
     return r, log if real else np.where(accept, trial_log, log), accept
 
 
-class Metropolis:
+class Metropolis(Sampler):
     """Metropolis-Hastings with |psi|^2 as target; a subclass is a proposal of coordinates.
 
       propose(r, guide, step, noise) -> r' (W, n, d)

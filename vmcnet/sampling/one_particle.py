@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.geometry.moves import ParticleMove
 from vmcnet.sampling.metropolis import Metropolis
+from vmcnet.sampling.sampler import Counts
+from vmcnet.wavefunctions.local_update import RENEW
 
 
 class OneParticle(Metropolis):
     """r_i' = r_i + step xi for one particle i, drawn anew for every walker and move; n moves count
     as one step.
 
-    Symmetric, so the proposal ratio is 1. Every move evaluates psi of all particles: a step costs n
-    evaluations.
+    Symmetric, so the proposal ratio is 1. Where psi offers a LocalUpdate of one particle's move, a
+    step costs n of its ratios, otherwise n evaluations of psi of all particles; both decide alike.
     """
 
     name = "one_particle"
+    move = ParticleMove
 
     def noise(self, stream, steps, shape):
         """Per move: the particle (W,) of every walker and its standard normals (W, d)."""
@@ -30,3 +36,27 @@ class OneParticle(Metropolis):
         trial = r.copy()
         trial[xp.arange(len(r)), xp.asarray(particle)] += step * xp.asarray(shift)
         return trial
+
+    def sample(self, walkers, psi, step, steps, stream):
+        if walkers.update is None:
+            return super().sample(walkers, psi, step, steps, stream)
+        update, (count, n, _) = walkers.update, walkers.r.shape
+        xp = namespace(walkers.r)
+        accepted, bad, rows = xp.zeros(count, np.int64), xp.zeros(count, np.int64), xp.arange(count)
+        noise = self.noise(stream, steps, walkers.r.shape)
+        thresholds = xp.log(xp.asarray(stream.uniform((len(noise), count))))
+        for k, ((particle, shift), threshold) in enumerate(zip(noise, thresholds, strict=True)):
+            if k and k % (RENEW * n) == 0:
+                update.renew()
+            who = xp.asarray(particle)
+            to = update.configuration()[0][rows, who] + step * xp.asarray(shift)
+            move = ParticleMove(who, to)
+            exponent = 2.0 * update.ratio(move)[1].real
+            accept = threshold < exponent
+            bad += xp.isnan(exponent)
+            accepted += accept
+            update.accept(move, accept)
+        moved, (r, s) = to_host(accepted), update.configuration()
+        return replace(walkers, r=r, s=s), Counts(
+            int(moved.sum()), len(noise) * count, int(bad.sum()), moved
+        )

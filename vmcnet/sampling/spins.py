@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from vmcnet.backend.arrays import namespace, to_host
-from vmcnet.geometry.moves import SpinMoves
-from vmcnet.sampling.metropolis import Counts
+from vmcnet.geometry.moves import SpinMove, SpinMoves
+from vmcnet.sampling.sampler import Counts, Sampler
 from vmcnet.walkers import Walkers
 
 SCANS, ACCEPTANCES = ("random", "systematic"), ("metropolis", "heat_bath")
 
 
-class SpinMetropolis:
+class SpinMetropolis(Sampler):
     """One step is a sweep: as many proposals as there are moves, each shared by the walkers of a
     block, accepted walker by walker.
 
@@ -30,7 +30,7 @@ class SpinMetropolis:
     """
 
     name = "spins"
-    target = None
+    move = SpinMove
 
     def __init__(self, moves: SpinMoves, scan: str = "random", acceptance: str = "metropolis"):
         if scan not in SCANS or acceptance not in ACCEPTANCES:
@@ -44,9 +44,6 @@ class SpinMetropolis:
                 "flat: use acceptance = 'heat_bath'"
             )
         self.moves, self.scan, self.acceptance = moves, scan, acceptance
-
-    def check(self, wavefunction) -> None:
-        """Any wavefunction can be sampled."""
 
     def plan(self, stream, steps: int, walkers: int):
         """The moves proposed, (K,), and thresholds (K, W): a proposal is accepted if its threshold

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.sampling.metropolis import Counts
+from vmcnet.sampling.sampler import Counts, Sampler
 from vmcnet.walkers import Walkers
 
 
-class Thermal:
+class Thermal(Sampler):
     """One step is a sweep over all sites in order; every site takes colour c with its probability
     at fixed neighbours,
     p_c ~ exp(-(single_c + sum_j pair(c, s_j))/T). "Accepted" are the sites that changed.
@@ -17,7 +17,6 @@ class Thermal:
     """
 
     name = "thermal"
-    target = None
 
     def __init__(self, system):
         if not hasattr(system, "temperature"):

@@ -167,10 +167,10 @@ class Heisenberg(SpinLattice):
         self.reference = self._published(coupling, anisotropy, second, field)
 
     def _published(self, coupling, anisotropy, second, field):
-        extent = getattr(self.lattice, "extent", ())
+        extent = self.lattice.extent
         if (
             (coupling, anisotropy, field) != (1.0, 1.0, 0.0)
-            or not getattr(self.lattice, "periodic", False)
+            or not self.lattice.periodic
             or self.magnetisation not in (None, 0)
         ):
             return None

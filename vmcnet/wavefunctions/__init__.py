@@ -8,7 +8,8 @@ from vmcnet.wavefunctions.feedforward import FeedForward
 from vmcnet.wavefunctions.gaussian_envelope import GaussianEnvelope
 from vmcnet.wavefunctions.gaussian_rbm import GaussianRBM
 from vmcnet.wavefunctions.jastrow import HardCoreJastrow, PadeJastrow
-from vmcnet.wavefunctions.spins import SpinJastrow, SpinNetwork
+from vmcnet.wavefunctions.spin_jastrow import SpinJastrow
+from vmcnet.wavefunctions.spin_network import SpinNetwork
 
 __all__ = [
     "BinaryRBM",

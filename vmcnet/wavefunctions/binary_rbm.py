@@ -69,12 +69,7 @@ class BinaryRBM(Wavefunction):
             )
         self.hidden = round(features)
         if symmetric:
-            if len(system.lattice.translations) < 2:
-                raise ValueError(
-                    "BinaryRBM symmetric = true needs a periodic lattice: this one has no "
-                    "translations"
-                )
-            self._group = system.lattice.space_group if point_group else system.lattice.translations
+            self._group = system.lattice.symmetries("BinaryRBM", point_group)
         elif point_group:
             raise ValueError("BinaryRBM point_group = true belongs to symmetric = true")
         self.layout = Layout()

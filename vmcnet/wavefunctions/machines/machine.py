@@ -125,7 +125,8 @@ class MachineTables(LocalUpdate):
 
     def ratio(self, move):
         one = slice(move.index, move.index + 1)
-        return None, namespace(self.s).log(self._connected(move.moves, np.ones(1), one))
+        with np.errstate(divide="ignore"):  # 0 where an exchange does not act
+            return None, namespace(self.s).log(self._connected(move.moves, np.ones(1), one))
 
     def accept(self, move, mask):
         xp, counts = namespace(self.s), self._counts()

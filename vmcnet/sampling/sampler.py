@@ -1,0 +1,53 @@
+"""What a sampler is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from vmcnet.walkers import Walkers
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Accepted and tried moves, proposals whose log psi was NaN, and the accepted moves of every
+    walker (W,), on the host.
+    """
+
+    accepted: int
+    tried: int
+    nonfinite: int
+    walkers: np.ndarray | None = None
+
+    @property
+    def stuck(self) -> int:
+        """Walkers that accepted none of their moves."""
+        return 0 if self.walkers is None else int((self.walkers == 0).sum())
+
+
+class Sampler(Protocol):
+    """Moves the walkers of a block such that they follow |psi|^2.
+
+      sample(walkers, psi, step, steps, stream) -> (walkers, counts)
+
+    walkers: renewed for the bound psi, see Bound.renew: with log_psi or with a LocalUpdate; those
+    returned too. All random numbers come from `stream`, so that they belong to the block. `step` is
+    the step size, in units of the system's length.
+
+    name: as job files call it. target: the acceptance that the step size is tuned to, None where
+    moves have no size. move: SpinMove or ParticleMove where a move touches that much alone and psi
+    may answer with a LocalUpdate, else None. check raises ValueError for a wavefunction that the
+    sampler does not serve.
+    """
+
+    name: str = "sampler"
+    target: float | None = None
+    move: type | None = None
+
+    def check(self, wavefunction) -> None: ...
+
+    def sample(
+        self, walkers: Walkers, psi, step: float, steps: int, stream
+    ) -> tuple[Walkers, Counts]: ...
