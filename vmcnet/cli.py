@@ -52,6 +52,11 @@ def parser() -> argparse.ArgumentParser:
     report = add("report", "the table of energies of run files")
     report.add_argument("file", type=Path, nargs="+", help="run file")
     report.add_argument(
+        "--twists",
+        action="store_true",
+        help="the average over the twists of one job instead, of the run files of all",
+    )
+    report.add_argument(
         "--blocking",
         choices=METHODS,
         default="pyblock",

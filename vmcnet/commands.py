@@ -10,13 +10,18 @@ from vmcnet.runs.stopping import FILE, REASONS, REQUEUE
 
 
 def run(options, comm) -> int:
-    from vmcnet.runs.root import on_root
-    from vmcnet.runs.session import Session
-
     job = load_job(options.job, options.settings)
     path = options.output or Path("runs") / f"{job.name}.h5"
     if options.overwrite and options.go_on:
         raise JobError("--overwrite and --continue exclude each other")
+    if job.twists is None:
+        return _run(job, path, options, comm)
+    return _run_twists(job, path, options, comm)
+
+
+def _run(job, path, options, comm) -> int:
+    from vmcnet.runs.root import on_root
+    from vmcnet.runs.session import Session
 
     def adjust(old, iteration):
         check_resume(old, job, iteration)
@@ -25,6 +30,27 @@ def run(options, comm) -> int:
     if options.go_on and on_root(comm, path.exists):
         return _drive(Session.reopen(comm, path, _progress(comm), adjust), comm)
     return _drive(Session.new(comm, job, path, _progress(comm), options.overwrite), comm)
+
+
+def _run_twists(job, path, options, comm) -> int:
+    """One run after the other, a twist each, and the average of all; twists.number: one run."""
+    from vmcnet.runs.twists import chosen, joined_lines, path_of, twisted, twists
+
+    count = len(twists(job))
+    if job.twists.number is not None:
+        twist = chosen(job)[0]
+        return _run(
+            twisted(job, twist), options.output or path_of(path, twist, count), options, comm
+        )
+    paths = []
+    for twist in chosen(job):
+        paths.append(path_of(path, twist, count))
+        code = _run(twisted(job, twist), paths[-1], options, comm)
+        if code:
+            return code
+    if comm.rank == 0:
+        print("\n".join(joined_lines(paths)))
+    return 0
 
 
 def resume(options, comm) -> int:
@@ -130,6 +156,11 @@ def _print_report(file, blocking: str = "pyblock") -> None:
 def report(options, comm) -> int:
     from vmcnet.storage.run_file import RunFile
 
+    if options.twists:
+        from vmcnet.runs.twists import joined_lines
+
+        print("\n".join(joined_lines(options.file, options.blocking)))
+        return 0
     for path in options.file:
         _print_report(RunFile.open(path), options.blocking)
     return 0
@@ -145,9 +176,16 @@ def check(options, comm) -> int:
     from vmcnet.runs.report import describe_system
 
     job = load_job(options.job, options.settings)
+    if job.twists:
+        from vmcnet.runs.twists import chosen, twisted
+
+        runs = chosen(job)
+        job = twisted(job, runs[0])
     system, wavefunction, _, natural, sampler = build(job)
     device = device_of(job, system, 0)
     print(f"{options.job}: valid")
+    if job.twists:
+        print(f"  {len(runs)} runs, a twist each; of one of them:")
     print(f"  {describe_system(system, wavefunction)}")
     print(f"  psi = {wavefunction.describe()}: {wavefunction.layout.size} parameters")
     if natural:

@@ -195,3 +195,13 @@ def test_factors_that_do_not_fit_the_space_are_refused(system):
         Population(system, psi, Gaussian(), SerialCommunicator(), 1, 16, 16)
     with pytest.raises(ValueError, match="box has 1 dimensions; expected 2"):
         Particles(2, 2, {"v": lambda r: r[:, 0, 0]}, box=BOX)
+
+
+def test_a_twist_needs_a_factor_that_follows_it():
+    box = Box([2.0, 2.0, 2.0], [0.0, 0.5, 0.0])
+    system = Particles(2, 3, {"none": lambda r: 0.0 * r[:, 0, 0]}, box=box)
+    psi = PadeJastrow(system) * PadeJastrow(system)
+    with pytest.raises(ValueError, match="twist"):
+        psi.check_box(box)
+    psi.factors[0].twisted = True
+    (psi.factors[0] * psi.factors[1]).check_box(box)

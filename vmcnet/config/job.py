@@ -16,6 +16,7 @@ from vmcnet.config.run import DataTable, EvaluationTable, RunTable, TrainingTabl
 from vmcnet.config.sampling import SamplingTable
 from vmcnet.config.systems import SystemTable
 from vmcnet.config.table import Table
+from vmcnet.config.twists import TwistsTable
 from vmcnet.config.wavefunctions import WavefunctionTable
 
 
@@ -41,6 +42,9 @@ class Job(Table):
     data: DataTable | None = Field(
         None,
         description="samples to learn from by maximum likelihood, instead of an energy to lower",
+    )
+    twists: TwistsTable | None = Field(
+        None, description="one run for every twist of a periodic box, and their average"
     )
     evaluation: EvaluationTable = Field(EvaluationTable(), description="evaluation after training")
     run: RunTable = Field(RunTable(), description="how the run is carried out")

@@ -20,7 +20,7 @@ from vmcnet.sampling.sampler import Counts
 from vmcnet.walkers import Walkers
 
 # stages: no two use the same random words
-START, WARMUP, TRAINING, PARAMETERS, DATA, LIMITS = 0, 1, 2, 3, 4, 5
+START, WARMUP, TRAINING, PARAMETERS, DATA, LIMITS, TWISTS = 0, 1, 2, 3, 4, 5, 6
 ROLLBACK, EVALUATION = 100, 1000
 
 

@@ -33,8 +33,19 @@ class Wavefunction:
     # or the integers (m, d) of the waves of either spin, where psi is their determinant, no more
     plane_waves = None
 
+    twisted = False  # whether a particle that crosses the box turns psi by the box's twist
+
     def check_box(self, box) -> None:
-        """Raise ValueError unless psi is periodic in `box` (None: open space)."""
+        """Raise ValueError unless psi is periodic in `box` (None: open space) with its twist."""
+        self._check_lengths(box)
+        if box is not None and box.twist.any() and not self.twisted:
+            raise ValueError(
+                f"{self.name} is periodic, and the boundary of the system has a twist, "
+                f"{box.twist.tolist()}: add a factor that follows it, as a determinant of plane "
+                "waves, or leave the twist out"
+            )
+
+    def _check_lengths(self, box) -> None:
         if self.box != box:
             where = "in open space" if self.box is None else f"periodic in {self.box}"
             wanted = "open space" if box is None else f"periodic in {box}"
@@ -110,10 +121,11 @@ class Product(Wavefunction):
             any(factor.decays for factor in flat),
             max(factor.core for factor in flat),
         )
+        self.twisted = any(factor.twisted for factor in flat)
 
-    def check_box(self, box) -> None:
+    def _check_lengths(self, box) -> None:
         for factor in self.factors:
-            factor.check_box(box)
+            factor._check_lengths(box)
 
     def log_psi(self, ops, theta, walkers):
         phase, total = None, None
