@@ -8,6 +8,8 @@ from vmcnet.wavefunctions.feedforward import FeedForward
 from vmcnet.wavefunctions.gaussian_envelope import GaussianEnvelope
 from vmcnet.wavefunctions.gaussian_rbm import GaussianRBM
 from vmcnet.wavefunctions.jastrow import HardCoreJastrow, PadeJastrow
+from vmcnet.wavefunctions.message_passing import MessagePassing
+from vmcnet.wavefunctions.network_jastrow import NetworkJastrow
 from vmcnet.wavefunctions.spin_jastrow import SpinJastrow
 from vmcnet.wavefunctions.spin_network import SpinNetwork
 
@@ -19,6 +21,8 @@ __all__ = [
     "GaussianEnvelope",
     "GaussianRBM",
     "HardCoreJastrow",
+    "MessagePassing",
+    "NetworkJastrow",
     "PadeJastrow",
     "Product",
     "SpinJastrow",

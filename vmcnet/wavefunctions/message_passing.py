@@ -1,0 +1,203 @@
+"""A permutation-equivariant network over particles and pairs, for open and periodic space."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+
+from vmcnet.calculus.elementwise import LAYERS
+from vmcnet.calculus.jet import pair_arrays
+
+EDGES = ("filter", "full", "attention")
+
+
+class MessagePassing:
+    """Hidden states h_i (w, n, width) of all particles, from `passes` sums of messages over pairs.
+
+    With f_ij a layer of the features of the pair (i, j), e_ij a layer of f_ij, c = 1/sqrt(n):
+    m_i = sum_j e_ij (h_j V), then h_i <- h_i + act(h_i U + c m_i M + b). In open space h_i starts
+    as a layer of (x_i, |x_i|^2/2), x in units of the system's length; pair features are
+    x_ij/sqrt(1 + x_ij^2) and x_ij^2/(1 + |x_ij|)/2. In a box h_i starts as act(c sum_j e_ij M + b),
+    which is the first pass; features are sin and cos of 2 pi x_ij/L and d^2/(0.2 + d) with
+    d = |sin(pi x_ij/L)|. All are smooth where particles meet, so that a Jastrow factor's cusp stays
+    exact. s_i s_j is one more feature unless all spins are equal: h changes with particles and
+    their spins exchanged together, in any configuration of spins.
+
+    edges: filter, e_ij as above, which keeps pairs local (2 d + 2 numbers a feature in the forward
+    Laplacian, not n d + 2); full, e_ij = act(f_ij W + h_i A + h_j B + b), m_i = sum_j e_ij;
+    attention, the filter's terms times 1/(1 + exp(-(h_i Q).(h_j K)/sqrt(width) - f_ij.a)).
+    spread: of the random starting weights of heads that read h (0: exactly without them). Belongs
+    to no system: `declare` says what it is on one. Message passing over pairs for fermions: Pescia
+    et al., Phys. Rev. B 110, 035108 (2024), arXiv:2305.07240. Raises ValueError for arguments out
+    of range.
+    """
+
+    def __init__(
+        self,
+        width: int = 16,
+        passes: int = 2,
+        activation: str = "tanh",
+        edges: str = "filter",
+        spread: float = 0.01,
+    ):
+        if width < 1 or passes < 1:
+            raise ValueError(
+                f"MessagePassing width = {width}, passes = {passes}: expected at least 1 of each"
+            )
+        if activation not in LAYERS:
+            raise ValueError(
+                f"MessagePassing activation {activation!r}: expected one of "
+                f"{', '.join(sorted(LAYERS))}"
+            )
+        if edges not in EDGES:
+            raise ValueError(f"MessagePassing edges {edges!r}: expected one of {', '.join(EDGES)}")
+        if not spread >= 0:
+            raise ValueError(f"MessagePassing spread must be at least 0, got {spread}")
+        self.width, self.passes, self.activation = int(width), int(passes), activation
+        self.edges, self.spread = edges, float(spread)
+
+    def declare(self, layout, prefix: str, system) -> Network:
+        """The network on a system, its parameters added to `layout` as prefix + name.
+
+        Raises ValueError for fewer than two particles.
+        """
+        return Network(self, layout, prefix, system)
+
+    def describe(self) -> str:
+        return f"message_passing, width {self.width}, {self.passes} passes, {self.edges} edges"
+
+
+class Network:
+    """A MessagePassing network on a system: `initial` parameters and hidden states."""
+
+    def __init__(self, options: MessagePassing, layout, prefix: str, system):
+        if system.particles < 2:
+            raise ValueError(
+                f"MessagePassing needs at least 2 particles, the system has {system.particles}"
+            )
+        self.options, self.prefix, self.width = options, prefix, options.width
+        self.particles, self.dimensions = system.particles, system.dimensions
+        self.box, self.length = system.box, system.length
+        self.spins_differ = len(set(np.asarray(system.spins).tolist())) > 1
+        self._shapes = self._parameters()
+        for name, shape in self._shapes.items():
+            layout.add(prefix + name, shape)
+
+    def _parameters(self) -> dict:
+        """name -> shape; matrices (inputs, outputs), biases (outputs,)."""
+        d, width, edges = self.dimensions, self.width, self.options.edges
+        pair = (d + 1 if self.box is None else 2 * d + 1) + self.spins_differ
+        out = {"pair_weights": (pair, width), "pair_bias": (width,)}
+        if self.box is None:
+            out |= {"one_weights": (d + 1, width), "one_bias": (width,)}
+        square = (width, width)
+        for t in range(1, self.options.passes + 1):
+            out |= {f"edge{t}_weights": square, f"edge{t}_bias": (width,)}
+            later = t > 1 or self.box is None
+            if later and edges == "full":
+                out |= {f"edge{t}_receiver": square, f"edge{t}_sender": square}
+            elif later:
+                out[f"value{t}_weights"] = square
+            if later and edges == "attention":
+                out |= {f"query{t}_weights": square, f"key{t}_weights": square}
+                out[f"attention{t}_weights"] = (width, 1)
+            if later:
+                out[f"own{t}_weights"] = square
+            out |= {f"message{t}_weights": square, f"update{t}_bias": (width,)}
+        return out
+
+    def initial(self, stream) -> dict:
+        """Weights are normals of width 1/sqrt(inputs), biases 0."""
+        return {
+            self.prefix + name: (
+                stream.normal(shape) / sqrt(shape[0]) if len(shape) == 2 else np.zeros(shape)
+            )
+            for name, shape in self._shapes.items()
+        }
+
+    def hidden(self, ops, theta, walkers):
+        """h (w, n, width)."""
+        act, p = self.options.activation, _Named(theta, self.prefix)
+        first, second = (
+            ops.dense(x, p["pair_weights"], p["pair_bias"], act)
+            for x in self._pair_features(ops, walkers)
+        )
+        h = None
+        if self.box is None:
+            h = ops.dense(self._one_body(ops, walkers), p["one_weights"], p["one_bias"], act)
+        for t in range(1, self.options.passes + 1):
+            m = self._messages(ops, p, t, first, second, h)
+            weights = p[f"message{t}_weights"] * (1.0 / sqrt(self.particles))
+            bias = p[f"update{t}_bias"]
+            if h is None:
+                h = ops.dense(m, weights, bias, act)
+            else:
+                h = ops.residual(h, [(h, p[f"own{t}_weights"]), (m, weights)], bias, act)
+        return h
+
+    def _messages(self, ops, p, t, first, second, h):
+        act, edges = self.options.activation, self.options.edges
+        weights, bias = p[f"edge{t}_weights"], p[f"edge{t}_bias"]
+        if h is not None and edges == "full":
+            receivers = ops.pairs(ops.affine(h, p[f"edge{t}_receiver"]))
+            senders = ops.pairs(ops.affine(h, p[f"edge{t}_sender"]))
+            return ops.collect(
+                *(
+                    getattr(ops, act)(ops.affine(x, weights, bias) + receivers[k] + senders[1 - k])
+                    for k, x in enumerate((first, second))
+                )
+            )
+        e, g = (ops.dense(x, weights, bias, act) for x in (first, second))
+        if h is None:
+            return ops.collect(e, g)
+        v = ops.affine(h, p[f"value{t}_weights"])
+        if edges == "attention":
+            queries = ops.pairs(ops.affine(h, p[f"query{t}_weights"]))
+            keys = ops.pairs(ops.affine(h, p[f"key{t}_weights"] * (1.0 / sqrt(self.width))))
+            near = p[f"attention{t}_weights"]
+            e, g = (
+                x
+                * ops.logistic(
+                    ops.sum(queries[k] * keys[1 - k], axis=-1, keepdims=True) + ops.affine(f, near)
+                )
+                for k, (x, f) in enumerate(((e, first), (g, second)))
+            )
+        return ops.messages(e, g, v)
+
+    def _one_body(self, ops, walkers):
+        x = walkers.r * (1.0 / self.length)
+        return ops.concatenate([x, ops.sum(x * x, axis=-1, keepdims=True) * 0.5])
+
+    def _pair_features(self, ops, walkers):
+        """Features of all pairs (i, j), as i and as j sees them: odd ones change sign."""
+        odd, even = self._open(ops, walkers) if self.box is None else self._periodic(ops, walkers)
+        if self.spins_differ:
+            i, j = pair_arrays(ops.xp, self.particles)
+            s = walkers.s
+            even.append(ops.constant((s[:, i] * s[:, j])[:, :, None].astype(ops.real_dtype)))
+        return ops.concatenate([odd, *even]), ops.concatenate([-odd, *even])
+
+    def _open(self, ops, walkers):
+        apart = ops.displacements(walkers.r * (1.0 / self.length))
+        square = ops.sum(apart * apart, axis=-1, keepdims=True)
+        distance = ops.expand(ops.norm(apart), -1)
+        return apart * (1.0 + square) ** -0.5, [square / (1.0 + distance) * 0.5]
+
+    def _periodic(self, ops, walkers):
+        turns = ops.fixed(np.diag(np.pi / self.box.lengths))
+        half = ops.affine(ops.displacements(walkers.r), turns)
+        sine = ops.sin(half)
+        distance = ops.expand(ops.norm(sine), -1)
+        soft = distance * distance / (0.2 + distance)
+        return ops.sin(2.0 * half), [1.0 - 2.0 * sine * sine, soft]
+
+
+class _Named:
+    """theta with a prefix before every name."""
+
+    def __init__(self, theta, prefix):
+        self._theta, self._prefix = theta, prefix
+
+    def __getitem__(self, name):
+        return self._theta[self._prefix + name]
