@@ -99,7 +99,7 @@ class Determinants(Wavefunction):
 def theta_of(psi, seed=3):
     """Random parameters, biases too."""
     start = psi.start(Stream(seed, 0, 0, 0))
-    return start + 0.2 * np.random.default_rng(seed).normal(size=start.shape)
+    return start + 0.1 * np.random.default_rng(seed).normal(size=start.shape)
 
 
 def hidden(of, options, w):
@@ -182,7 +182,7 @@ def test_zero_heads_are_the_plain_determinant(space):
 def test_derivatives(space, options):
     """Jet, drift and parameters of the determinant with all heads against differences."""
     of = system(space, SPINS[1:4])
-    psi, w = Determinants(of, options), walkers(of, 30)
+    psi, w = Determinants(of, options, spread=0.1), walkers(of, 30)
     theta = theta_of(psi)
     bound = psi.bind(theta)
     chosen = np.argsort(bound.log(w.r, w.s))[-4:]  # far from nodes

@@ -84,6 +84,36 @@ class FeedForwardTable(Table):
     spread: Positive = Field(0.01, description="width of the last layer's random starting weights")
 
 
+class MessagePassingTable(Table):
+    """A network over particles and pairs whose hidden states others read."""
+
+    builds = "vmcnet.wavefunctions:MessagePassing"
+    type: Literal["message_passing"]
+    width: int = Field(16, ge=1, le=4096, description="numbers of a hidden state")
+    passes: int = Field(2, ge=1, le=100, description="sums of messages over pairs")
+    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field(
+        "tanh", description="nonlinear function"
+    )
+    edges: Literal["filter", "full", "attention"] = Field(
+        "filter",
+        description="weights of messages: of the pair alone, of the hidden states too, or both "
+        "through attention",
+    )
+    spread: float = Field(
+        0.01, ge=0, description="width of the random starting weights of what reads the network"
+    )
+
+
+class NetworkJastrowTable(Table):
+    """exp sum h_i.j of a message-passing network: a symmetric factor."""
+
+    builds = "vmcnet.wavefunctions:NetworkJastrow"
+    type: Literal["network_jastrow"]
+    network: MessagePassingTable = Field(
+        MessagePassingTable(type="message_passing"), description="the network"
+    )
+
+
 class BinaryRBMTable(Table):
     """Binary-binary restricted Boltzmann machine on spins."""
 
@@ -147,6 +177,7 @@ WavefunctionTable = Annotated[
     | EllipticalGaussianTable
     | FeedForwardTable
     | PadeJastrowTable
+    | NetworkJastrowTable
     | HardCoreJastrowTable
     | BinaryRBMTable
     | SpinJastrowTable
