@@ -34,6 +34,8 @@ RIGHT = {
         lambda x: 0.5 * x + 1,
     ),
     "y *= .5 and the like": (lambda ops, x: augmented(x) ** 3, lambda x: x**3),
+    "x @ x": (lambda ops, x: x @ x, lambda x: x @ x),
+    "abs(x)": (lambda ops, x: abs(x - 5.0), lambda x: abs(x - 5)),
     "x * x, twice the same handle": (lambda ops, x: x * x + x, lambda x: x * x + x),
 }
 
@@ -94,9 +96,14 @@ def test_silent_mistakes_are_refused(name, reading):
         getattr(psi, reading)(*arguments)
 
 
-class TwoParameters(Sample):
+class FlatParameters(Sample):
     def log_psi(self, ops, theta, walkers):
-        return None, ops.sum(ops.flatten(walkers.r), axis=-1) * (theta["scale"] * theta["scale"])
+        return None, ops.total(walkers.r) * ops.flatten(theta["scale"])
+
+
+class NoPhase(Sample):
+    def log_psi(self, ops, theta, walkers):
+        return ops.total(walkers.r) * theta["scale"]
 
 
 class NotOneNumber(Sample):
@@ -113,7 +120,21 @@ class UnknownParameter(Sample):
     ("wavefunction", "error", "words"),
     [
         (Sample(lambda ops, x: x + np.ones((4, 2, 2))), TypeError, "ops.constant"),
-        (TwoParameters(None), TypeError, "Layout"),
+        (Sample(lambda ops, x: x * np.float64(2) + np.ones((4, 2, 2))), TypeError, "ops.constant"),
+        (Sample(lambda ops, x: np.tanh(x)), TypeError, "np.tanh.*ops.tanh"),
+        (Sample(lambda ops, x: x[:, 0, 0]), TypeError, r"ops.component\(r, k\).*ops.take"),
+        (Sample(lambda ops, x: list(x)), TypeError, r"ops.component\(r, k\).*ops.take"),
+        (Sample(lambda ops, x: ops.take(x, [2])), ValueError, r"\[2\] along axis 1.*below 2"),
+        (Sample(lambda ops, x: ops.take(x, [0.0])), TypeError, "fixed integers"),
+        (Sample(lambda ops, x: ops.reshape(x, 3)), ValueError, "expected 4 numbers a walker"),
+        (Sample(lambda ops, x: ops.matmul(x, ops.reshape(x, 1, 4))), ValueError, "matmul of shap"),
+        (Sample(lambda ops, x: ops.slogdet(ops.pairs(x)[0])[1]), ValueError, "slogdet needs"),
+        (Sample(lambda ops, x: ops.slogdet(x, count=2)[1]), ValueError, r"\(walkers, m, 2 m\)"),
+        (Sample(lambda ops, x: ops.log_pfaffian(ops.pairs(x)[0])[1]), ValueError, "m even"),
+        (Sample(lambda ops, x: ops.abs(x * 1j)), TypeError, "abs of a complex"),
+        (Sample(lambda ops, x: ops.maximum(x, 1j * x)), TypeError, "maximum of a complex"),
+        (FlatParameters(None), TypeError, "flatten of parameters alone"),
+        (NoPhase(None), TypeError, r"returns Value; expected \(phase, log\)"),
         (NotOneNumber(None), ValueError, "one number a walker"),
         (UnknownParameter(None), KeyError, r"'scales'.*\['scale'\]"),
     ],

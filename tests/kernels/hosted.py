@@ -113,7 +113,11 @@ class RawModule:
         return launch
 
 
-LOADED = ("vmcnet.kernels.gpu", "vmcnet.wavefunctions.machines.device")
+LOADED = (
+    "vmcnet.kernels.gpu",
+    "vmcnet.kernels.linalg_gpu",
+    "vmcnet.wavefunctions.machines.device",
+)
 
 
 def gpu_module(folder):
@@ -130,7 +134,7 @@ def gpu_module(folder):
     sys.modules["cupy"] = standin
     try:
         import vmcnet.kernels
-        from vmcnet.kernels import gpu
+        from vmcnet.kernels import gpu, linalg_gpu
         from vmcnet.wavefunctions import machines
         from vmcnet.wavefunctions.machines import device
     finally:
@@ -139,5 +143,6 @@ def gpu_module(folder):
             if module is not None:
                 sys.modules[name] = module
         vmcnet.kernels.__dict__.pop("gpu", None)
+        vmcnet.kernels.__dict__.pop("linalg_gpu", None)
         machines.__dict__.pop("device", None)
-    return types.SimpleNamespace(gpu=gpu, machines=device)
+    return types.SimpleNamespace(gpu=gpu, linalg=linalg_gpu, machines=device)

@@ -17,7 +17,7 @@ from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.elementwise import ACTIVATIONS
 from vmcnet.engine.population import TRAINING, Population
-from vmcnet.kernels import cpu
+from vmcnet.kernels import cpu, linalg
 from vmcnet.optimizers import MinSR
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.spins import Exchange, SpinFlip
@@ -33,10 +33,10 @@ def device(request, tmp_path_factory):
     if request.param == "hosted":
         return gpu_module(tmp_path_factory.mktemp("kernels")), STANDIN
     cupy = pytest.importorskip("cupy")
-    from vmcnet.kernels import gpu
+    from vmcnet.kernels import gpu, linalg_gpu
     from vmcnet.wavefunctions.machines import device as machines
 
-    return SimpleNamespace(gpu=gpu, machines=machines), cupy
+    return SimpleNamespace(gpu=gpu, linalg=linalg_gpu, machines=machines), cupy
 
 
 def close(a, b, dtype=np.float64):
@@ -69,6 +69,34 @@ def test_elementwise_and_jet_rules(device, dtype):
         cpu.chain_linear(jacobian, *rest),
         dtype,
     )
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("m", [1, 2, 7, 20])
+def test_determinants(device, dtype, m):
+    there, xp = device[0].linalg, device[1]
+    rng = np.random.default_rng(m)
+    a, slots = (rng.normal(size=s).astype(dtype) for s in ((11, 3, m, m), (6, 11, 3, m, m)))
+    a += 3 * np.eye(m, dtype=dtype)  # pivots are still needed, conditions stay small
+    a[0], a[1] = a[0] * dtype(1e8), a[1] * dtype(1e-8)
+    a[2, 1], a[3, 0, 0, 0] = 0, np.nan
+    back = linalg.inverse(a)
+    for x, y in zip(there.slogdet(xp.asarray(a)), linalg.slogdet(a), strict=True):
+        close(x, y, dtype)
+    for x, y in zip(there.inverse(xp.asarray(a)), back, strict=True):
+        scale = abs(y).max(axis=(-2, -1), keepdims=True) if y.ndim == 4 else 1
+        close(to_host(x) / scale, y / scale, dtype)
+    some = [0, 1, 4, 5, 6, 7, 8, 9, 10]
+    b = np.ascontiguousarray(back[0][some] / abs(back[0][some]).max(axis=(-2, -1), keepdims=True))
+    s = np.ascontiguousarray(slots[:, some])
+    close(there.traces(xp.asarray(b), xp.asarray(s))[1:], linalg.traces(b, s)[1:], dtype)
+    if m % 2 == 0:
+        skew = a - np.swapaxes(a, -1, -2)
+        for x, y in zip(there.slogpf(xp.asarray(skew)), linalg.slogpf(skew), strict=True):
+            close(to_host(x)[some], y[some], dtype)
+        zero = np.zeros((2, m, m), dtype)
+        sign, log = there.slogpf(xp.asarray(zero))
+        assert (to_host(sign) == 0).all() and (to_host(log) == -np.inf).all()
 
 
 def test_words(device):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vmcnet.calculus.elementwise import ACTIVATIONS
-from vmcnet.kernels import cpu, cuda_source, ewald_cuda
+from vmcnet.kernels import cpu, cuda_linalg, cuda_source, ewald_cuda
 from vmcnet.wavefunctions.machines import sweep_cuda as cuda_machine
 
 
@@ -58,6 +58,12 @@ def test_the_source_compiles():
     ptx = compiled(cuda_source.SOURCE + cuda_machine.SOURCE + ewald_cuda.SOURCE, names)
     assert ptx.count(".entry") == len(names)
     assert "atom." not in ptx and "red." not in ptx  # no atomics: sums in a fixed order
+
+
+def test_the_source_of_determinants_compiles():
+    ptx = compiled(cuda_linalg.SOURCE, cuda_linalg.NAMES)
+    assert ptx.count(".entry") == len(cuda_linalg.NAMES)
+    assert "atom." not in ptx and "red." not in ptx
 
 
 def test_a_mistake_in_the_source_is_seen():

@@ -21,6 +21,7 @@ class Add:
     """a + b: slots add; a constant touches slot 0 only."""
 
     name = "add"
+    pointwise = True
     unit = 0
 
     def value(self, xp, a, b):
@@ -47,6 +48,7 @@ class Subtract:
     """a - b."""
 
     name = "subtract"
+    pointwise = True
 
     def value(self, xp, a, b):
         return a - b
@@ -64,6 +66,7 @@ class Shift:
     """x + number."""
 
     name = "shift"
+    pointwise = True
 
     def value(self, xp, x, number):
         return x + number
@@ -83,6 +86,7 @@ class Scale:
     """number x: acts on all slots."""
 
     name = "scale"
+    pointwise = True
 
     def value(self, xp, x, number):
         return x * number
@@ -102,6 +106,7 @@ class Multiply:
     """a b: slot 0 p0 q0; above p0 q + q0 p; the Laplacian adds 2 sum_c p_c q_c."""
 
     name = "multiply"
+    pointwise = True
     unit = 1
 
     def value(self, xp, a, b):
@@ -139,6 +144,7 @@ class Divide:
     """
 
     name = "divide"
+    pointwise = True
 
     def value(self, xp, a, b):
         return a / b
@@ -166,29 +172,56 @@ class Divide:
         return scaled, -scaled * out
 
 
+class Maximum:
+    """The larger of two real arguments, slot by slot; a where they are equal."""
+
+    name = "maximum"
+    pointwise = True
+    unit = None
+
+    def value(self, xp, a, b):
+        return xp.maximum(a, b)
+
+    def jet(self, xp, a, b):
+        first = a.value >= b.value
+        return combine(
+            xp,
+            a,
+            b,
+            lambda p, q: xp.where(first, p, q),
+            lambda p, q: xp.where(first, p, q),
+        )
+
+    def reverse(self, xp, adjoint, out, a, b, per_walker=False):
+        first = a >= b
+        return xp.where(first, adjoint, 0.0), xp.where(first, 0.0, adjoint)
+
+
 class Complex:
     """a + i b of two real arguments: linear in both."""
 
     name = "complex"
+    pointwise = True
 
     def value(self, xp, a, b):
-        return a + 1j * b
+        return a + b * 1j
 
     def jet(self, xp, a, b):
         if a.support == LINEAR and b.support == LINEAR:
-            return _linear(a, a.slots + 1j * b.slots, a.jacobian + 1j * b.jacobian)
-        return combine(xp, a, b, lambda p, q: p + 1j * q, lambda p, q: p + 1j * q)
+            return _linear(a, a.slots + b.slots * 1j, a.jacobian + b.jacobian * 1j)
+        return combine(xp, a, b, lambda p, q: p + q * 1j, lambda p, q: p + q * 1j)
 
     def reverse(self, xp, adjoint, out, a, b, per_walker=False):
-        return adjoint, 1j * adjoint
+        return adjoint, adjoint * 1j
 
 
-ADD, SUBTRACT, SHIFT, SCALE, MULTIPLY, DIVIDE, COMPLEX = (
+ADD, SUBTRACT, SHIFT, SCALE, MULTIPLY, DIVIDE, MAXIMUM, COMPLEX = (
     Add(),
     Subtract(),
     Shift(),
     Scale(),
     Multiply(),
     Divide(),
+    Maximum(),
     Complex(),
 )

@@ -1,19 +1,29 @@
-"""Log-determinant, and the logarithm of a signed sum of exponentials: sums of determinants."""
+"""Determinants and Pfaffians as sign and logarithm, and the logarithm of a signed sum of
+exponentials: sums of determinants.
+
+Operations of this file have two results, (sign, log): the sign (w, ...), without derivative, is
+made by the factorisation that gives the logarithm.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.calculus.jet import ALL, CONSTANT, OWN, embed
+from vmcnet import kernels
+from vmcnet.calculus.jet import ALL, CONSTANT, LOCAL, OWN, embed
 
 
 def slogdet(xp, x):
-    """Sign (or phase) and log|det| of x (..., m, m)."""
+    """sign (or phase) and log|det| (...) of x (..., m, m)."""
+    compiled = kernels.linalg_of(xp, x.dtype, x.shape[-1])
+    if compiled:
+        return compiled.slogdet(x)
     if (
         x.dtype not in (np.longdouble, np.clongdouble)
         or xp.finfo(x.dtype).eps == xp.finfo(np.float64).eps
     ):
-        return xp.linalg.slogdet(x)
+        sign, log = xp.linalg.slogdet(x)
+        return sign, log
     return _eliminated(xp, x)
 
 
@@ -34,102 +44,230 @@ def _eliminated(xp, x):
 
 
 def inverse(xp, x):
-    """x^-1 of (w, m, m); NaN where x is singular, so that one such walker is counted instead of
-    ending the run.
+    """x^-1, sign and log|det| of x (..., m, m); the inverse is NaN where x is singular, so that one
+    such walker is counted instead of ending the run.
     """
-    singular = (xp.linalg.slogdet(x)[0] == 0)[:, None, None]
-    return xp.where(
-        singular, xp.nan, xp.linalg.inv(xp.where(singular, xp.eye(x.shape[-1], dtype=x.dtype), x))
-    ).astype(x.dtype, copy=False)
+    compiled = kernels.linalg_of(xp, x.dtype, x.shape[-1])
+    if compiled:
+        return compiled.inverse(x)
+    sign, log = slogdet(xp, x)
+    singular = (sign == 0)[..., None, None]
+    back = xp.linalg.inv(xp.where(singular, xp.eye(x.shape[-1], dtype=x.dtype), x))
+    return xp.where(singular, xp.nan, back).astype(x.dtype, copy=False), sign, log
 
 
-class LogDet:
-    """log|det A| of A (w, m, m); for complex A log det A itself, holomorphic (its imaginary part on
-    any branch).
+def traces(xp, back, slots):
+    """tr M_c of every derivative slot, and in the last tr M_L - sum_c tr(M_c M_c): M_s = back
+    slots_s, back (..., m, m), slots (S, ..., m, m); slot 0 is free.
+    """
+    compiled = kernels.linalg_of(xp, slots.dtype, slots.shape[-1])
+    if compiled:
+        return compiled.traces(back, slots)
+    m = xp.matmul(back, slots)
+    out = m.trace(axis1=-2, axis2=-1)
+    out[-1] -= (m[1:-1] * xp.swapaxes(m[1:-1], -1, -2)).sum(axis=(-2, -1)).sum(axis=0)
+    return out
+
+
+def _log(xp, sign, log):
+    """The holomorphic logarithm of complex matrices: the phase is its imaginary part."""
+    return log + 1j * xp.angle(sign) if sign.dtype.kind == "c" else log
+
+
+class SlogDet:
+    """sign and log|det A| of A (w, m, m) or (w, K, m, m), or of `count` matrices side by side, (w,
+    m, count m) -> (w, count). Complex A: log det A itself, holomorphic, its imaginary part on any
+    branch.
 
     With M_s = A^-1 A_s for slot s: d_c = tr M_c, Laplacian tr M_L - sum_c tr(M_c M_c). Where row i
-    depends on particle i alone (support own:
-    orbitals of one particle) A_c has one row, M_c rank one, and tr(M_c M_c) = d_c^2. Reverse:
-    adjoint A^-T. Singular A: -inf, derivatives NaN.
+    depends on one particle alone (support own: orbitals of one particle) A_c has one row, M_c rank
+    one, and tr(M_c M_c) = d_c^2. Reverse: adjoint A^-T, from the inverse that the tape keeps.
+    Singular A: -inf, derivatives NaN; 0 where the adjoint is.
     """
 
-    name = "logdet"
+    name = "slogdet"
+
+    @staticmethod
+    def _apart(xp, x, count):
+        """(..., m, count m) -> (..., count, m, m)."""
+        if count is None:
+            return x
+        x = x.reshape(x.shape[:-1] + (count, x.shape[-2]))
+        return xp.ascontiguousarray(xp.swapaxes(x, -2, -3))
+
+    def value(self, xp, x, count):
+        sign, log = slogdet(xp, self._apart(xp, x, count))
+        return sign, _log(xp, sign, log)
+
+    def record(self, xp, x, count):
+        back, sign, log = inverse(xp, self._apart(xp, x, count))
+        return (sign, _log(xp, sign, log)), back
+
+    def jet(self, xp, x, count):
+        rows = len(x.shape) == 3
+        own = x.support == OWN and rows and len(set(x.particles)) == x.shape[1]
+        if not own and rows and x.support in LOCAL:
+            x = embed(xp, x, ALL)
+        s = x.slots
+        back, sign, log = inverse(xp, self._apart(xp, s[0], count))
+        sign, log = x.like(sign[None], CONSTANT), _log(xp, sign, log)
+        if x.support == CONSTANT:
+            return sign, x.like(log[None])
+        if own:
+            out = self._rows(xp, x, back, count)
+        else:
+            out = traces(xp, back, self._apart(xp, s, count))
+        out[0] = log
+        return sign, x.like(out, ALL if own else x.support)
+
+    @staticmethod
+    def _rows(xp, x, back, count):
+        """The slots (n d + 2, w) or (n d + 2, w, count) where every row is a particle of its
+        own.
+        """
+        n, d, s = x.frame.n, x.frame.d, x.slots[1:]
+        if count is not None:
+            s = s.reshape(s.shape[:-1] + (count, s.shape[-2]))
+        products = (s * xp.moveaxis(back, -1, 1)).sum(axis=-1)  # (d + 1, w, rows, ...)
+        out = xp.zeros((n * d + 2, s.shape[1]) + s.shape[3:-1], products.dtype)
+        for row, i in enumerate(x.particles):
+            out[1 + i * d : 1 + (i + 1) * d] = products[:-1, :, row]
+        out[-1] = products[-1].sum(axis=1) - (out[1:-1] * out[1:-1]).sum(axis=0)
+        return out
+
+    def reverse(self, xp, adjoint, out, x, count, kept, per_walker=False):
+        adjoint = adjoint[..., None, None]
+        dx = xp.where(adjoint == 0, adjoint, adjoint * xp.swapaxes(kept, -1, -2))
+        return (dx if count is None else xp.swapaxes(dx, -2, -3).reshape(x.shape),)
+
+
+def slogpf(xp, x):
+    """sign (or phase) and log|Pf| (...) of antisymmetric x (..., m, m), m even: rows and columns k,
+    k + 1 are eliminated by the larger pivot (Parlett and Reid, BIT 10, 386 (1970)).
+    """
+    compiled = kernels.linalg_of(xp, x.dtype, x.shape[-1])
+    if compiled:
+        return compiled.slogpf(x)
+    a = x.reshape((-1,) + x.shape[-2:]).copy()
+    each, sign, log = xp.arange(len(a)), xp.ones(len(a), a.dtype), xp.zeros(len(a), a.real.dtype)
+    for k in range(0, a.shape[-1], 2):
+        pivot = k + 1 + abs(a[:, k, k + 1 :]).argmax(axis=1)
+        a[each, k + 1], a[each, pivot] = a[each, pivot].copy(), a[each, k + 1].copy()
+        a[each, :, k + 1], a[each, :, pivot] = a[each, :, pivot].copy(), a[each, :, k + 1].copy()
+        top = a[:, k, k + 1]
+        size = abs(top)
+        singular = size == 0
+        safe = xp.where(singular, 1.0, size)
+        sign *= xp.where(singular, 0.0, top / safe * xp.where(pivot == k + 1, 1.0, -1.0))
+        log += xp.where(singular, -xp.inf, xp.log(safe))
+        f = a[:, k, k + 2 :] / xp.where(singular, 1.0, top)[:, None]
+        outer = f[:, :, None] * a[:, k + 1, None, k + 2 :]
+        a[:, k + 2 :, k + 2 :] += xp.swapaxes(outer, 1, 2) - outer
+    return sign.reshape(x.shape[:-2]), log.reshape(x.shape[:-2])
+
+
+class LogPfaffian:
+    """sign and log|Pf A| of the antisymmetric part A = (x - x^T)/2 of x (w, m, m) or (w, K, m, m),
+    m even. Complex x: the holomorphic log Pf A.
+
+    With M_s = A^-1 A_s: d_c = tr M_c / 2, Laplacian (tr M_L - sum_c tr(M_c M_c)) / 2. Reverse:
+    adjoint A^-T / 2. Bajdich, Mitas, Wagner and Schmidt, Phys. Rev. B 77, 115112 (2008), appendix.
+    """
+
+    name = "log_pfaffian"
+
+    @staticmethod
+    def _part(xp, x):
+        return 0.5 * (x - xp.swapaxes(x, -1, -2))
 
     def value(self, xp, x):
-        sign, log = slogdet(xp, x)
-        return log + 1j * xp.angle(sign) if x.dtype.kind == "c" else log
+        sign, log = slogpf(xp, self._part(xp, x))
+        return sign, _log(xp, sign, log)
+
+    def record(self, xp, x):
+        a = self._part(xp, x)
+        sign, log = slogpf(xp, a)
+        return (sign, _log(xp, sign, log)), inverse(xp, a)[0]
 
     def jet(self, xp, x):
-        if x.support not in (CONSTANT, OWN, ALL):
+        if x.support in LOCAL and len(x.shape) == 3:
             x = embed(xp, x, ALL)
-        y = self.value(xp, x.slots[0])
+        a = self._part(xp, x.slots)
+        sign, log = self.value(xp, x.slots[0])
+        sign = x.like(sign[None], CONSTANT)
         if x.support == CONSTANT:
-            return x.like(y[None])
-        back, s = inverse(xp, x.slots[0]), x.slots
-        if x.support == OWN:
-            n, d = x.frame.n, x.frame.d
-            rows = (s[1:] * xp.swapaxes(back, -1, -2)).sum(axis=-1)  # (d + 1, w, i)
-            out = xp.empty((n * d + 2,) + y.shape, rows.dtype)
-            out[1:-1] = xp.moveaxis(rows[:-1], 2, 0).reshape(n * d, -1)
-            out[-1] = rows[-1].sum(axis=-1)
-            squares = (out[1:-1] * out[1:-1]).sum(axis=0)
-        else:
-            m = xp.matmul(back, s[1:])
-            traces = m.trace(axis1=-2, axis2=-1)
-            out = xp.empty((len(s),) + y.shape, traces.dtype)
-            out[1:] = traces
-            squares = (m[:-1] * xp.swapaxes(m[:-1], -1, -2)).sum(axis=(0, -2, -1))
-        out[0] = y
-        out[-1] -= squares
-        return x.like(out, ALL)
+            return sign, x.like(log[None])
+        out = 0.5 * traces(xp, inverse(xp, a[0])[0], a)
+        out[0] = log
+        return sign, x.like(out)
 
-    def reverse(self, xp, adjoint, out, x, per_walker=False):
-        return (adjoint[:, None, None] * xp.swapaxes(inverse(xp, x), -1, -2),)
+    def reverse(self, xp, adjoint, out, x, kept, per_walker=False):
+        adjoint = 0.5 * adjoint[..., None, None]
+        return (xp.where(adjoint == 0, adjoint, adjoint * xp.swapaxes(kept, -1, -2)),)
 
 
 class LogSumExp:
-    """log|sum_k p_k a_k e^(l_k)| over the last axis of l (w, K); phases p (w, K) without
-    derivative, a (K,) a parameter or 1.
+    """sign and log|sum_k p_k a_k e^(l_k)| over the last axis of l (w, K): phases p (w, K) without
+    derivative where `phased`, a (K,) a parameter or 1.
 
     Complex l or p: log of the sum itself. With u_k = p_k a_k e^(l_k) / sum: d = sum_k u_k d_k,
     Laplacian sum_k u_k (lap_k + sum_c d_kc^2) - sum_c d_c^2. Reverse: u_k to l, u_k / a_k to a.
+    A term that is exactly 0, a singular determinant, counts as 0 with its derivatives.
     """
 
     name = "logsumexp"
 
-    def terms(self, xp, l, a, phases):
+    @staticmethod
+    def _parts(rest, phased):
+        """phases and weights, None where there are none."""
+        return (rest[0] if phased else None), (rest[-1] if len(rest) > phased else None)
+
+    @staticmethod
+    def _terms(xp, l, phases, a):
         """p_k e^(l_k - m) (w, K), without a; sum_k of them times a; m = max Re l."""
         top = l.real.max(axis=-1, keepdims=True)
+        top = xp.where(top == -xp.inf, 0.0, top)  # all of them 0
         bare = xp.exp(l - top)
         if phases is not None:
             bare = bare * phases
         return bare, (bare if a is None else bare * a).sum(axis=-1), top[..., 0]
 
-    def value(self, xp, l, a=None, phases=None):
-        _, total, top = self.terms(xp, l, a, phases)
-        return (xp.log(total) if total.dtype.kind == "c" else xp.log(abs(total))) + top
+    def value(self, xp, l, *rest, phased):
+        _, total, top = self._terms(xp, l, *self._parts(rest, phased))
+        if total.dtype.kind == "c":
+            return total, xp.log(total) + top
+        size = abs(total)
+        return xp.sign(total), xp.where(
+            size == 0, -xp.inf, xp.log(xp.where(size == 0, 1.0, size))
+        ) + top
 
-    def jet(self, xp, l, a=None, phases=None):
+    def jet(self, xp, l, *rest, phased):
         if l.support not in (CONSTANT, ALL):
             l = embed(xp, l, ALL)
-        weight, s = None if a is None else a.slots[0], l.slots
-        y = self.value(xp, s[0], weight, phases)
+        phases, weight = self._parts([r.slots[0] for r in rest], phased)
+        s = l.slots
+        sign, y = self.value(xp, s[0], *[r.slots[0] for r in rest], phased=phased)
+        sign = l.like(sign[None], CONSTANT)
         if l.support == CONSTANT:
-            return l.like(y[None])
-        bare, total, _ = self.terms(xp, s[0], weight, phases)
+            return sign, l.like(y[None])
+        bare, total, _ = self._terms(xp, s[0], phases, weight)
         u = (bare if weight is None else bare * weight) / total[..., None]
-        upper = (u * s[1:]).sum(axis=-1)
-        out = xp.empty((len(s),) + y.shape, upper.dtype)
-        out[0], out[1:] = y, upper
-        out[-1] += (u * (s[1:-1] * s[1:-1]).sum(axis=0)).sum(axis=-1) - (out[1:-1] * out[1:-1]).sum(
-            axis=0
-        )
-        return l.like(out)
+        upper = xp.where((bare == 0) & (total != 0)[..., None], 0.0, s[1:])
+        out = xp.empty((len(s),) + y.shape, xp.result_type(u, upper))
+        out[0], out[1:] = y, (u * upper).sum(axis=-1)
+        squares = (upper[:-1] * upper[:-1]).sum(axis=0)
+        out[-1] += (u * squares).sum(axis=-1) - (out[1:-1] * out[1:-1]).sum(axis=0)
+        return sign, l.like(out)
 
-    def reverse(self, xp, adjoint, out, l, a=None, per_walker=False, phases=None):
-        bare, total, _ = self.terms(xp, l, a, phases)
+    def reverse(self, xp, adjoint, out, l, *rest, phased, per_walker=False):
+        phases, weight = self._parts(rest, phased)
+        bare, total, _ = self._terms(xp, l, phases, weight)
         share = (adjoint / total)[..., None] * bare
-        return (share,) if a is None else (share * a, share)
+        return (
+            (share if weight is None else share * weight,)
+            + (None,) * phased
+            + (share,) * (weight is not None)
+        )
 
 
-LOGDET, LOGSUMEXP = LogDet(), LogSumExp()
+SLOGDET, LOG_PFAFFIAN, LOGSUMEXP = SlogDet(), LogPfaffian(), LogSumExp()

@@ -18,6 +18,7 @@ class Elementwise:
     """value(xp, x); slope(xp, x, y) = f'; curvature(xp, x, y, slope) = f'', with y = f(x)."""
 
     name = ""
+    pointwise = True  # of parameters as well
 
     def derivatives(self, xp, x, **static):
         """f, f' and f''."""
@@ -283,6 +284,51 @@ class Power(Elementwise):
         return factor * self._power(x, exponent - 2.0) if factor else 0.0 * x
 
 
+class Sqrt(Elementwise):
+    """Principal branch for complex arguments; no derivative at 0."""
+
+    name = "sqrt"
+
+    def value(self, xp, x):
+        return xp.sqrt(x)
+
+    def slope(self, xp, x, y):
+        return 0.5 / y
+
+    def curvature(self, xp, x, y, slope):
+        return -0.5 * slope / x
+
+
+class Abs(Elementwise):
+    """|x| of real x; the derivative at 0 is 0."""
+
+    name = "abs"
+
+    def value(self, xp, x):
+        return abs(x)
+
+    def slope(self, xp, x, y):
+        return xp.sign(x)
+
+    def curvature(self, xp, x, y, slope):
+        return xp.zeros(x.shape, x.dtype)
+
+
+class AtLeast(Elementwise):
+    """max(x, number) of real x; the derivative at x = number is 1."""
+
+    name = "at_least"
+
+    def value(self, xp, x, number):
+        return xp.maximum(x, x.dtype.type(number))
+
+    def slope(self, xp, x, y, number):
+        return (x >= number).astype(x.dtype)
+
+    def curvature(self, xp, x, y, slope, number):
+        return xp.zeros(x.shape, x.dtype)
+
+
 class HardCore(Elementwise):
     """log(1 - a/x) outside a core of radius a > 0, -inf inside (psi = 0); f' = a/(x (x - a)), f'' =
     -a (2x - a)/(x (x - a))^2.
@@ -310,6 +356,7 @@ TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU = (
     Silu(),
 )
 EXP, LOG, SIN, COS, POWER, HARD_CORE = Exp(), Log(), Sin(), Cos(), Power(), HardCore()
+SQRT, ABS, AT_LEAST = Sqrt(), Abs(), AtLeast()
 ACTIVATIONS = (TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU)
-FUNCTIONS = (*ACTIVATIONS, EXP, LOG, SIN, COS)
+FUNCTIONS = (*ACTIVATIONS, EXP, LOG, SIN, COS, SQRT)
 LAYERS = {f.name: f for f in ACTIVATIONS}

@@ -13,7 +13,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from vmcnet.calculus import arithmetic, dense, determinant, elementwise, linear, norm, pairs
+from vmcnet.calculus import arithmetic, dense, elementwise, linear, norm, pairs
+from vmcnet.calculus.matrix_operations import MatrixOperations
+
+REFLECTED = {"add": "__radd__", "subtract": "__rsub__", "multiply": "__rmul__"}
+REFLECTED |= {"divide": "__rtruediv__", "true_divide": "__rtruediv__"}
 
 
 class Handle:
@@ -22,8 +26,25 @@ class Handle:
     """
 
     __slots__ = ("ops",)
-    __array_ufunc__ = None
     is_parameter = False
+
+    @property
+    def dtype(self):
+        return self.data.dtype
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        name, first = ufunc.__name__, inputs[0]
+        if name in REFLECTED and method == "__call__" and isinstance(first, np.generic):
+            return getattr(self, REFLECTED[name])(first)  # np.float64(0.5) * x
+        if any(isinstance(x, np.ndarray) for x in inputs):
+            raise TypeError(
+                f"{name} of an array and a quantity inside log_psi: wrap fixed arrays with "
+                "ops.constant(...)"
+            )
+        raise TypeError(
+            f"np.{name} of a quantity inside log_psi: write it with ops, as in ops.tanh(x), or with "
+            "+ - * / ** @"
+        )
 
     def __array__(self, *args, **kwargs):
         raise TypeError(
@@ -61,16 +82,30 @@ class Handle:
     def __pow__(self, exponent):
         return self.ops.power(self, exponent)
 
+    def __abs__(self):
+        return self.ops.abs(self)
+
     def __bool__(self):
         raise TypeError(
             "a quantity inside log_psi has no truth value: log_psi may not branch on coordinates "
             "or parameters"
         )
 
+    def __matmul__(self, other):
+        if not isinstance(other, Handle):
+            return NotImplemented
+        return (self.ops.affine if other.is_parameter else self.ops.matmul)(self, other)
+
     def __iter__(self):
         raise TypeError(
-            "a quantity inside log_psi cannot be iterated or indexed: use ops.pairs, ops.sum, "
-            "ops.concatenate"
+            "a quantity inside log_psi cannot be iterated: use ops.component(r, k) for coordinate "
+            "k, ops.take(r, [i]) for particle i, ops.pairs(r) for pairs"
+        )
+
+    def __getitem__(self, index):
+        raise TypeError(
+            "a quantity inside log_psi cannot be indexed: use ops.component(r, k) for coordinate "
+            "k, ops.take(r, [i]) for particle i, ops.pairs(r) for pairs"
         )
 
 
@@ -89,13 +124,25 @@ def plain(x):
     )
 
 
-class Interpreter:
+class Interpreter(MatrixOperations):
     """The operations. A subclass gives `apply(operation, handles, **static)`, `constant`,
     `parameter`, `coordinates`.
     """
 
     def apply(self, operation, args, **static):
         raise TypeError("Interpreter is abstract: use Values, Jets or Tape")
+
+    @staticmethod
+    def _of_parameters(operation, args) -> bool:
+        """Whether all arguments are parameters, so that the result is one."""
+        if not args[0].is_parameter or False in [a.is_parameter for a in args]:
+            return False
+        if not getattr(operation, "pointwise", False):
+            raise TypeError(
+                f"{operation.name} of parameters alone: among parameters use elementwise "
+                "functions and + - * / **"
+            )
+        return True
 
     def _binary(self, operation, scalar, a, b):
         if not isinstance(b, Handle):
@@ -111,13 +158,11 @@ class Interpreter:
     @staticmethod
     def _match(operation, a, b):
         na, nb = len(a.shape), len(b.shape)
-        if a.is_parameter:
-            if b.is_parameter:
-                raise TypeError(
-                    f"{operation.name} of two parameters: a parameter must meet a walker quantity "
-                    "directly "
-                    "(elementwise maps such as positivity belong into the Layout)"
-                )
+        if a.is_parameter and b.is_parameter:
+            fits = all(
+                k == m or 1 in (k, m) for k, m in zip(a.shape[::-1], b.shape[::-1], strict=False)
+            )
+        elif a.is_parameter:
             fits = na < nb
         else:
             fits = nb < na if b.is_parameter else na == nb
@@ -125,7 +170,7 @@ class Interpreter:
             raise ValueError(
                 f"{operation.name} of shapes {a.shape} and {b.shape}: walker quantities need the "
                 "same number of "
-                "axes (walkers first), parameters fewer; use ops.expand"
+                "axes (walkers first), parameters fewer; use ops.expand or ops.reshape"
             )
 
     def add(self, a, b):
@@ -304,36 +349,26 @@ class Interpreter:
             )
         return self.apply(pairs.MESSAGES, (e, g, v))
 
-    def logdet(self, x):
-        """sign (w,) without derivative, and log|det x| (w,), of x (w, m, m); of complex x None and
-        the complex log det.
-        """
-        if len(x.shape) != 3 or x.shape[1] != x.shape[2]:
-            raise ValueError(f"logdet needs shape (walkers, m, m), got {x.shape}")
-        numbers = self.peek(x)
-        sign = None if numbers.dtype.kind == "c" else determinant.slogdet(self.xp, numbers)[0]
-        return sign, self.apply(determinant.LOGDET, (x,))
+    def maximum(self, a, b):
+        """The larger of two real quantities, or of a quantity and a number."""
+        self._real("maximum", a, b)
+        return self._binary(arithmetic.MAXIMUM, elementwise.AT_LEAST, a, b)
 
-    def logsumexp(self, logs, phases=None, weights=None):
-        """phase (w,) without derivative, and log|sum_k phases_k weights_k exp(logs_k)| (w,): a sum
-        of determinants.
+    def abs(self, x):
+        """|x| of a real quantity, elementwise; its derivative at 0 is 0."""
+        self._real("abs", x)
+        return self.apply(elementwise.ABS, (x,))
 
-        logs (w, K); phases (w, K), signs as logdet gives them, or None; weights (K,) a parameter or
-        None. Complex: phase None, log of the sum.
+    @staticmethod
+    def _real(name, *args):
+        if any(isinstance(x, Handle) and x.dtype.kind == "c" for x in args):
+            raise TypeError(f"{name} of a complex quantity has no complex derivative")
+
+    def phase(self, phase):
+        """A phase as a quantity without derivative: what determinants give as it is, arrays (w,
+        ...) as constants, None as None.
         """
-        if len(logs.shape) != 2 or (
-            weights is not None and (not weights.is_parameter or weights.shape != logs.shape[1:])
-        ):
-            raise ValueError(
-                f"logsumexp needs logs (walkers, K) and weights a parameter (K,), got {logs.shape} "
-                f"and {getattr(weights, 'shape', None)}"
-            )
-        args = (logs,) if weights is None else (logs, weights)
-        total = determinant.LOGSUMEXP.terms(
-            self.xp, self.peek(logs), None if weights is None else self.peek(weights), phases
-        )[1]
-        phase = None if total.dtype.kind == "c" else self.xp.sign(total)
-        return phase, self.apply(determinant.LOGSUMEXP, args, phases=phases)
+        return phase if phase is None or isinstance(phase, Handle) else self.constant(phase)
 
     def peek(self, x):
         """The numbers of x, without derivatives."""

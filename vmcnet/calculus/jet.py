@@ -5,7 +5,8 @@ slots (S, W, ...): slot 0 the value, slots 1 .. S-2 the derivatives, slot S-1 th
 dimensions, coordinate c = i d + k):
 
   constant  S = 1          no dependence on coordinates
-  own       S = d + 2      entry (w, i, ...) depends on particle i alone
+  own       S = d + 2      entry (w, i, ...) depends on particle i alone, or on rows[i] where a jet
+                           has `rows`: particles that were taken out of all
   pair      S = 2 d + 2    entry (w, p, ...) depends on the two particles of pair p
   displacement  S = d + 2  entry (w, p, ...) depends on r_i - r_j of pair p = (i, j) alone:
   derivatives with respect to r_i, those with respect to r_j are their negatives; the Laplacian
@@ -73,10 +74,20 @@ class JetData:
     support: str
     frame: Frame
     jacobian: object = None
+    rows: tuple | None = None
 
     @property
     def value(self):
         return self.slots[0]
+
+    @property
+    def dtype(self):
+        return self.value.dtype
+
+    @property
+    def particles(self):
+        """The particle of every entry along the particle axis, of a jet of own support."""
+        return range(self.frame.n) if self.rows is None else self.rows
 
     @property
     def shape(self):
@@ -89,7 +100,8 @@ class JetData:
         return matmul(self.slots, column)
 
     def like(self, slots, support=None):
-        return JetData(slots, support or self.support, self.frame)
+        rows = self.rows if support in (None, self.support) else None
+        return JetData(slots, support or self.support, self.frame, rows=rows)
 
 
 @lru_cache(maxsize=64)
@@ -210,8 +222,8 @@ def embed(xp, jet: JetData, support: str) -> JetData:
         return jet.like(out, ALL)
     out[-1] = s[-1]
     if jet.support == OWN:
-        for i in range(n):
-            out[1 + i * d : 1 + (i + 1) * d, :, i] = s[1:-1, :, i]
+        for row, i in enumerate(jet.particles):
+            out[1 + i * d : 1 + (i + 1) * d, :, row] = s[1:-1, :, row]
     else:
         for p, (i, j) in enumerate(zip(*pair_indices(n), strict=True)):
             out[1 + i * d : 1 + (i + 1) * d, :, p] = s[1 : 1 + d, :, p]
@@ -253,10 +265,10 @@ def common(xp, jets: list[JetData]) -> list[JetData]:
     """The jets with one support, for broadcasting against each other; constants stay constants."""
     shapes = [j.shape for j in jets]
     jets = [spread(xp, j, *shapes) for j in jets]
-    kinds = {j.support for j in jets} - {CONSTANT}
-    if len(kinds) <= 1 and LINEAR not in kinds:
+    kinds = {(j.support, j.rows) for j in jets if j.support != CONSTANT}
+    if len(kinds) <= 1 and (LINEAR, None) not in kinds:
         return jets
-    wide = PAIR if kinds == set(PAIRED) else ALL
+    wide = PAIR if {support for support, _ in kinds} == set(PAIRED) else ALL
     return [j if j.support == CONSTANT else embed(xp, j, wide) for j in jets]
 
 
@@ -265,7 +277,7 @@ def combine(xp, a: JetData, b: JetData, value, rest):
     together.
     """
     a, b = common(xp, [a, b])
-    if a.support == b.support:
+    if a.support == b.support:  # and rows: common() sees to it
         out = rest(a.slots, b.slots)
         out[0] = value(a.slots[0], b.slots[0])
         return a.like(out)

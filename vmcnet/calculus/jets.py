@@ -26,7 +26,11 @@ class Jets(Interpreter):
         self.xp, self.frame = xp, Frame(n, d)
 
     def apply(self, operation, args, **static):
-        return Jet(self, operation.jet(self.xp, *[a.data for a in args], **static))
+        parameters = self._of_parameters(operation, args)
+        data = operation.jet(self.xp, *[a.data for a in args], **static)
+        if type(data) is tuple:
+            return tuple([Jet(self, part) for part in data])
+        return Jet(self, data, parameters)
 
     def total(self, x):
         while (

@@ -132,7 +132,10 @@ class Sum:
                 x.jacobian.sum(axis=axis, keepdims=keepdims),
             )
         if x.support in LOCAL and axis == 1:
-            return self._over_particles(xp, x, keepdims)
+            if x.rows is None:
+                return self._over_particles(xp, x, keepdims)
+            x = embed(xp, x, ALL)
+            s = x.slots
         return x.like(summed(xp, s, axis + 1, keepdims))
 
     @staticmethod

@@ -36,7 +36,7 @@ class Gather:
         return x[:, pair_arrays(xp, x.shape[1])[side]]
 
     def jet(self, xp, x, side):
-        if x.support in PAIRED:  # pairs of pairs depend on up to four particles
+        if x.support in PAIRED or x.rows:  # pairs of pairs depend on up to four particles
             x = embed(xp, x, ALL)
         index = pair_arrays(xp, x.shape[1])[side]
         s = x.slots[:, :, index]

@@ -26,6 +26,10 @@ class Recorded(Handle):
         return self.array.shape
 
     @property
+    def dtype(self):
+        return self.array.dtype
+
+    @property
     def data(self):
         self.ops.looked_at = True
         return self.array
@@ -48,12 +52,23 @@ class Recorder(Values):
         return Recorded(self, array, index, is_parameter)
 
     def apply(self, operation, args, **static):
+        parameters = self._of_parameters(operation, args)
         array = operation.value(self.xp, *[a.array for a in args], **static)
-        inputs = tuple(a.index for a in args)
-        out = self._register(array, not self._varying.isdisjoint(inputs))
-        if out.index in self._varying:
-            self._steps.append((operation.value, inputs, static, out.index))
+        inputs = tuple([a.index for a in args])
+        varies = not self._varying.isdisjoint(inputs)
+        if type(array) is tuple:
+            out = tuple([self._register(part, varies) for part in array])
+        else:
+            out = self._register(array, varies, parameters)
+        if varies:
+            to = tuple([o.index for o in out]) if type(out) is tuple else out.index
+            self._steps.append((operation.value, inputs, static, to))
         return out
+
+    def phase(self, phase):
+        if phase is not None and not isinstance(phase, Handle):
+            self.looked_at = True  # numbers, perhaps of these coordinates
+        return super().phase(phase)
 
     def constant(self, array):
         return self._register(array)
@@ -67,10 +82,13 @@ class Recorder(Values):
         self._position = out.index
         return out
 
-    def repeat(self, output: Recorded):
-        """A function r -> the array of `output`, or None where log_psi looked at numbers."""
-        if self.looked_at or output.index not in self._varying:
+    def repeat(self, phase: Recorded | None, log: Recorded):
+        """A function r -> the arrays of phase (or None) and log, or None where log_psi looked at
+        numbers or did not read coordinates.
+        """
+        if self.looked_at or log.index not in self._varying:
             return None
+        results = {log.index} | ({phase.index} if phase is not None else set())
         last = {
             k: n
             for n, (_, inputs, _, _) in enumerate(self._steps)
@@ -78,18 +96,24 @@ class Recorder(Values):
             if k in self._varying
         }
         steps = [
-            (*step, tuple(k for k in set(step[1]) if last.get(k) == n and k != output.index))
+            (*step, tuple(k for k in set(step[1]) if last.get(k) == n and k not in results))
             for n, step in enumerate(self._steps)
         ]
-        xp, kept, position, result = self.xp, self._registers, self._position, output.index
+        xp, kept, position, result = self.xp, self._registers, self._position, log.index
+        sign = None if phase is None else phase.index
 
         def repeated(r):
             registers = kept.copy()
             registers[position] = r
             for value, inputs, static, out, dead in steps:
-                registers[out] = value(xp, *[registers[k] for k in inputs], **static)
+                array = value(xp, *[registers[k] for k in inputs], **static)
+                if type(out) is tuple:
+                    for k, part in zip(out, array, strict=True):
+                        registers[k] = part
+                else:
+                    registers[out] = array
                 for k in dead:
                     registers[k] = None
-            return registers[result]
+            return None if sign is None else registers[sign], registers[result]
 
         return repeated

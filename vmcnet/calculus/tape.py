@@ -59,20 +59,19 @@ class Tape(Interpreter):
         self._coordinates_wanted, self._parameters_wanted = coordinates_wanted, parameters_wanted
 
     def apply(self, operation, args, **static):
+        parameters = self._of_parameters(operation, args)
         data = [a.data for a in args]
-        if True not in [a.wanted for a in args]:
-            return Node(self, operation.value(self.xp, *data, **static))
-        if not hasattr(operation, "record"):
-            return Node(
-                self,
-                operation.value(self.xp, *data, **static),
-                operation,
-                args,
-                static,
-                wanted=True,
-            )
-        value, kept = operation.record(self.xp, *data, **static)
-        return Node(self, value, operation, args, {**static, "kept": kept}, wanted=True)
+        wanted = True in [a.wanted for a in args]
+        if wanted and hasattr(operation, "record"):
+            value, kept = operation.record(self.xp, *data, **static)
+            static = {**static, "kept": kept}
+        else:
+            value = operation.value(self.xp, *data, **static)
+        made = (operation, args, static) if wanted else (None, (), None)
+        if type(value) is tuple:
+            sign, value = value
+            return Node(self, sign), Node(self, value, *made, wanted=wanted)
+        return Node(self, value, *made, is_parameter=parameters, wanted=wanted)
 
     def constant(self, array):
         # every walker its own copy, or the walkers' terms of a parameter's adjoint would be summed
@@ -112,7 +111,7 @@ class Tape(Interpreter):
             )
             rule = node.operation.reverse(
                 self.xp,
-                adjoints.pop(node.index),
+                built(adjoints.pop(node.index)),
                 node.data,
                 *[p.data for p in node.parents],
                 per_walker=per_walker,

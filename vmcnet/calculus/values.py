@@ -23,7 +23,11 @@ class Values(Interpreter):
         self.xp = xp
 
     def apply(self, operation, args, **static):
-        return Value(self, operation.value(self.xp, *[a.data for a in args], **static))
+        parameters = self._of_parameters(operation, args)
+        data = operation.value(self.xp, *[a.data for a in args], **static)
+        if type(data) is tuple:
+            return tuple([Value(self, part) for part in data])
+        return Value(self, data, parameters)
 
     def constant(self, array):
         """A fixed array with the walker axis first (or of length 1)."""

@@ -25,3 +25,19 @@ def of(xp, dtype):
 
         return gpu
     return None
+
+
+@lru_cache(maxsize=64)
+def linalg_of(xp, dtype, rows: int):
+    """Compiled determinants of (..., rows, rows) matrices of this namespace and type; None where
+    LAPACK or plain array code serves.
+    """
+    from vmcnet.kernels import linalg
+
+    if linalg.fits(xp, dtype, rows):
+        return linalg
+    if of(xp, dtype) is not None and xp is not np and rows <= linalg.LARGEST:
+        from vmcnet.kernels import linalg_gpu
+
+        return linalg_gpu
+    return None

@@ -129,10 +129,10 @@ def moved(thresholds, log, trial_log, ratio, r, trial, accepted, bad):
 
 def activation(name: str, x):
     """f(x), f'(x), f''(x), each of x's shape."""
-    x = np.ascontiguousarray(x)
+    shape, x = np.shape(x), np.ascontiguousarray(x).reshape(-1)
     y, slope, curvature = np.empty_like(x), np.empty_like(x), np.empty_like(x)
-    ACTIVATIONS[name](x.reshape(-1), y.reshape(-1), slope.reshape(-1), curvature.reshape(-1))
-    return y, slope, curvature
+    ACTIVATIONS[name](x, y, slope, curvature)
+    return y.reshape(shape), slope.reshape(shape), curvature.reshape(shape)
 
 
 def layer(name: str, z, bias) -> None:

@@ -40,7 +40,7 @@ def _type(array) -> str:
 
 def activation(name: str, x):
     """f(x), f'(x), f''(x), each of x's shape."""
-    x = cupy.ascontiguousarray(x)
+    x = cupy.ascontiguousarray(x).reshape(x.shape)
     y, slope, curvature = cupy.empty_like(x), cupy.empty_like(x), cupy.empty_like(x)
     _launch(
         f"activation<{_type(x)}, {ACTIVATIONS.index(name)}>",

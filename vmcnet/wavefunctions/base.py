@@ -13,8 +13,8 @@ class Wavefunction:
 
     A subclass sets `name`, `particles`, `dimensions` and `layout`, and gives
 
-      log_psi(ops, theta, walkers) -> (phase, log)    phase None, +-1 or unit complex (w,); log a
-      handle of shape (w,)
+      log_psi(ops, theta, walkers) -> (phase, log)    log a handle of shape (w,); phase None, or
+      +-1 or unit complex (w,), without derivative: as ops.slogdet gives it, or an array
       initial(stream) -> {name: array}                starting values
 
     and no derivative: the interpreters of vmcnet.calculus make them. `decays` says whether it makes
@@ -131,6 +131,7 @@ class Product(Wavefunction):
         phase, total = None, None
         for label, factor in zip(self.names, self.factors, strict=True):
             p, log = factor.log_psi(ops, theta.within(label), walkers)
+            p = ops.phase(p)
             total = log if total is None else total + log
             phase = p if phase is None else phase if p is None else phase * p
         return phase, total

@@ -106,12 +106,17 @@ class Bound:
         return Parameters({n: ops.parameter(v) for n, v in self._parameters(xp, dtype).items()})
 
     def _read(self, ops, parameters, r, s):
-        phase, log = self.wavefunction.log_psi(
-            ops, parameters, Configuration(ops.coordinates(r), s)
-        )
-        if log.shape != r.shape[:1]:
+        result = self.wavefunction.log_psi(ops, parameters, Configuration(ops.coordinates(r), s))
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TypeError(
+                f"log_psi of {type(self.wavefunction).__name__} returns "
+                f"{type(result).__name__}; expected (phase, log), phase None where psi > 0"
+            )
+        phase, log = ops.phase(result[0]), result[1]
+        if log.shape != r.shape[:1] or (phase is not None and phase.shape != log.shape):
+            given = log.shape if phase is None else f"{log.shape} and a phase {phase.shape}"
             raise ValueError(
-                f"log_psi of {type(self.wavefunction).__name__} has shape {log.shape}; expected "
+                f"log_psi of {type(self.wavefunction).__name__} has shape {given}; expected "
                 f"one number a walker, {r.shape[:1]}"
             )
         return phase, log
@@ -129,21 +134,20 @@ class Bound:
                     repeat = self._recorded(r, s)
                     self._repeats[r.dtype] = spins, repeat
                 if repeat:
-                    return None, repeat(r)
+                    return repeat(r)
             else:
                 self._repeats[r.dtype] = spins, None
         if key not in self._readers:
             ops = Values(key[0])
             self._readers[key] = ops, self._handles(ops, *key)
         phase, log = self._read(*self._readers[key], r, s)
-        return phase, log.data
+        return None if phase is None else phase.data, log.data
 
     def _recorded(self, r, s):
-        """log psi as a function of coordinates alone, or False where log_psi does not allow it."""
+        """Phase and log psi as a function of coordinates alone, or False where log_psi does not allow it."""
         ops = Recorder(np)
         phase, log = self._read(ops, self._handles(ops, np, r.dtype), r, s)
-        repeat = ops.repeat(log) if phase is None else None
-        return repeat or False
+        return ops.repeat(phase, log) or False
 
     def _parameters(self, xp, dtype):
         """Parameters as arrays of the walkers' kind: cast, and sent to a device, once."""

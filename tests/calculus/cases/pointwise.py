@@ -23,7 +23,7 @@ from tests.calculus.cases.sources import (
 def elementwise():
     functions = {
         name: (lambda ops, y, name=name: getattr(ops, name)(y))
-        for name in ("exp", "log", "sin", "cos")
+        for name in ("exp", "log", "sin", "cos", "sqrt")
     }
     functions |= {
         name: (lambda ops, y, name=name: getattr(ops, name)(1.5 * y - 1.0))
@@ -37,7 +37,55 @@ def elementwise():
             f"{name}({kind})",
             lambda ops, t, x, f=f, s=source: f(ops, s(ops, t, x)),
         )
+    for kind, source in UNARY.items():
+        case("abs", f"abs({kind})", lambda ops, t, x, s=source: ops.abs(s(ops, t, x)))
+        case("abs", f"abs(-{kind})", lambda ops, t, x, s=source: ops.abs(-1.5 * s(ops, t, x)) ** 2)
+        for number in (0.0, 5.0):
+            case(
+                "at_least",
+                f"maximum({kind}, {number})",
+                lambda ops, t, x, s=source, k=number: ops.maximum(s(ops, t, x), k) ** 2,
+            )
     case("power", "power0 and 1", lambda ops, t, x: own(ops, t, x) ** 0 + own(ops, t, x) ** 1)
+
+
+def apart(ops, x, y):
+    """y made small and large in turn by entries, so that no maximum changes sides."""
+    last = x.shape[-1] if len(y.shape) != 2 else y.shape[-1]
+    shape = (1, x.shape[1], last) if len(y.shape) == 3 or y.is_parameter else (1, last)
+    if y.is_parameter and y.shape == (3,):
+        shape = (1, 3)
+    pattern = np.where(np.arange(np.prod(shape)).reshape(shape) % 2, 20.0, 0.01)
+    return y * ops.constant(ops.xp.asarray(pattern.astype(ops.real_dtype)))
+
+
+def of_parameters():
+    """Arithmetic among parameters before they meet walkers."""
+    made = {
+        "2 a": ("scale", lambda ops, a, b: 2 * a),
+        "-a": ("scale", lambda ops, a, b: -a),
+        "a - 0.3": ("shift", lambda ops, a, b: a - 0.3),
+        "1 / a": ("power", lambda ops, a, b: 1 / a),
+        "a**2": ("power", lambda ops, a, b: a**2),
+        "a + b": ("add", lambda ops, a, b: a + b),
+        "1 - a b": ("multiply", lambda ops, a, b: 1 - a * b),
+        "a - b": ("subtract", lambda ops, a, b: a - b),
+        "a / b": ("divide", lambda ops, a, b: a / b),
+        "a + ib": ("complex", lambda ops, a, b: ops.complex(a, b)),
+        "max(a, 4 b)": ("maximum", lambda ops, a, b: ops.maximum(a, 4 * b)),
+        "max(a, 0)": ("at_least", lambda ops, a, b: ops.maximum(a, 0.0)),
+    }
+    for name in ("exp", "log", "tanh", "sqrt", "softplus", "gelu", "abs"):
+        made[f"{name} a"] = (name, lambda ops, a, b, name=name: getattr(ops, name)(a))
+    shapes = {"scalars": ("p0", "p0"), "vectors": ("p2", "q2"), "matrices": ("p32", "p2")}
+    shapes["stretched"] = ("p2", "p1")
+    for (label, (name, f)), (kind, (a, b)) in product(made.items(), shapes.items()):
+        for where, source in (("own", own), ("all", DEEP["all"])):
+            case(
+                name,
+                f"{label} of {kind} times {where}",
+                lambda ops, t, x, f=f, a=a, b=b, s=source: s(ops, t, x) * f(ops, t[a], t[b]),
+            )
 
 
 def arithmetic():
@@ -82,6 +130,13 @@ def arithmetic():
                             b(ops, t, x, q) if left != "parameter" else joined(b)(ops, t, x, q),
                         ),
                     )
+            case(
+                "maximum",
+                f"maximum({left}, {right})",
+                lambda ops, t, x, a=a, b=b, p=p, q=q: ops.maximum(
+                    apart(ops, x, a(ops, t, x, p)), b(ops, t, x, q)
+                ),
+            )
             case(
                 "complex",
                 f"complex({left}, {right})",
@@ -184,4 +239,5 @@ def arithmetic():
 
 
 elementwise()
+of_parameters()
 arithmetic()

@@ -21,6 +21,8 @@ SHAPES = {
     "first": (6, 3),
     "first_b": (3,),
     "square": (3, 3),
+    "double": (2, 6),
+    "four": (2, 4),
     "line": (1, 3),
     "wide": (4, 3),
     "broad": (2, 32),

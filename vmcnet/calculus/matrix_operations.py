@@ -1,0 +1,97 @@
+"""The operations of `ops` that choose entries, multiply matrices and make determinants."""
+
+from __future__ import annotations
+
+from vmcnet.calculus import determinant, matrices, selection
+
+
+class MatrixOperations:
+    """A part of the interpreters: their `apply` does the work."""
+
+    def take(self, x, index, axis=1):
+        """The entries `index`, fixed integers, along one axis after the walkers'; axis 1, the
+        particles, unless told otherwise.
+        """
+        axis = self._axis(x, axis)
+        index = selection.indices(x.shape, index, axis)
+        return self.apply(selection.TAKE, (x,), index=index, axis=axis)
+
+    def component(self, x, k: int):
+        """Entry k of the last axis: (w, n, d) -> (w, n), one coordinate of every particle."""
+        return self.sum(self.take(x, (k,), axis=-1), axis=-1)
+
+    def reshape(self, x, *shape):
+        """The same numbers in the shape (w, *shape); one length may be -1."""
+        if len(shape) == 1 and not isinstance(shape[0], int):
+            shape = tuple(shape[0])
+        return self.apply(selection.RESHAPE, (x,), shape=selection.filled(x.shape, shape))
+
+    def stack(self, handles):
+        """Quantities of one shape (w, ...) along a new last axis."""
+        return self.concatenate([self.expand(x, -1) for x in handles])
+
+    def matmul(self, a, b):
+        """a b of two walker quantities (w, ..., p, q) and (w, ..., q, r) -> (w, ..., p, r)."""
+        fits = len(a.shape) == len(b.shape) > 2 and a.shape[1:-2] == b.shape[1:-2]
+        if a.is_parameter or b.is_parameter or not fits or a.shape[-1] != b.shape[-2]:
+            raise ValueError(
+                f"matmul of shapes {a.shape} and {b.shape}: expected (walkers, ..., p, q) and "
+                "(walkers, ..., q, r); a parameter as second factor belongs into ops.affine"
+            )
+        return self.apply(matrices.MATMUL, (a, b))
+
+    def softmax(self, x):
+        """exp(x_k) / sum_j exp(x_j) along the last axis."""
+        return self.apply(matrices.SOFTMAX, (x,))
+
+    def slogdet(self, x, count=None):
+        """sign without derivative, and log|det x|, both (w,), of x (w, m, m); (w, K) of x (w, K, m,
+        m), or of `count` = K matrices side by side, x (w, m, K m).
+
+        Of complex x: None and the complex log det.
+        """
+        square = x.shape[-2:] if count is None else (x.shape[-2] * count, x.shape[-1])
+        if x.is_parameter or len(x.shape) not in ((3, 4) if count is None else (3,)):
+            square = (0, 1)
+        if square[0] != square[1]:
+            expected = "(walkers, m, m) or (walkers, K, m, m)"
+            if count is not None:
+                expected = f"(walkers, m, {count} m)"
+            raise ValueError(f"slogdet needs shape {expected}, got {x.shape}")
+        return self._signed(self.apply(determinant.SLOGDET, (x,), count=count))
+
+    def log_pfaffian(self, x):
+        """sign without derivative, and log|Pf A| of A = (x - x^T)/2, both (w,), of x (w, m, m), m
+        even; (w, K) of x (w, K, m, m). Of complex x: None and the complex log Pf.
+        """
+        if len(x.shape) not in (3, 4) or x.shape[-1] != x.shape[-2] or x.shape[-1] % 2:
+            raise ValueError(
+                "log_pfaffian needs shape (walkers, m, m) or (walkers, K, m, m), m even, got "
+                f"{x.shape}"
+            )
+        return self._signed(self.apply(determinant.LOG_PFAFFIAN, (x,)))
+
+    def logsumexp(self, logs, phases=None, weights=None):
+        """phase (w,) without derivative, and log|sum_k phases_k weights_k exp(logs_k)| (w,): a sum
+        of determinants.
+
+        logs (w, K); phases (w, K), signs as slogdet gives them, or None; weights (K,) a parameter
+        or None. The phase is None where nothing can be negative, and of complex sums, whose
+        logarithm is complex.
+        """
+        if len(logs.shape) != 2 or (
+            weights is not None and (not weights.is_parameter or weights.shape != logs.shape[1:])
+        ):
+            raise ValueError(
+                f"logsumexp needs logs (walkers, K) and weights a parameter (K,), got {logs.shape} "
+                f"and {getattr(weights, 'shape', None)}"
+            )
+        parts = [x for x in (logs, self.phase(phases), weights) if x is not None]
+        result = self.apply(determinant.LOGSUMEXP, tuple(parts), phased=phases is not None)
+        phase, log = self._signed(result)
+        return (None if len(parts) == 1 else phase), log
+
+    @staticmethod
+    def _signed(result):
+        sign, log = result
+        return (None if log.dtype.kind == "c" else sign), log
