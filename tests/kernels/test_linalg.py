@@ -13,8 +13,9 @@ SIZES = [1, 2, 3, 7, 14, 32]
 def matrices(dtype, m, count=40):
     rng = np.random.default_rng(m)
     a = rng.normal(size=(count, m, m)) + 1j * rng.normal(size=(count, m, m))
-    a[0] *= 1e30 if np.finfo(dtype).max > 1e40 else 1e10  # products of pivots beyond the exponents
-    a[1] *= 1e-30 if np.finfo(dtype).max > 1e40 else 1e-10
+    size = 1e30 if np.dtype(dtype).char in "dD" else 1e10
+    a[0] *= size  # products of pivots beyond the exponents
+    a[1] /= size
     return (a if np.dtype(dtype).kind == "c" else a.real).astype(dtype)
 
 

@@ -144,7 +144,9 @@ class Bound:
         return None if phase is None else phase.data, log.data
 
     def _recorded(self, r, s):
-        """Phase and log psi as a function of coordinates alone, or False where log_psi does not allow it."""
+        """Phase and log psi as a function of coordinates alone, or False where log_psi does not
+        allow it.
+        """
         ops = Recorder(np)
         phase, log = self._read(ops, self._handles(ops, np, r.dtype), r, s)
         return ops.repeat(phase, log) or False
