@@ -251,8 +251,9 @@ class LogSumExp:
         if l.support == CONSTANT:
             return sign, l.like(y[None])
         bare, total, _ = self._terms(xp, s[0], phases, weight)
-        u = (bare if weight is None else bare * weight) / total[..., None]
-        upper = xp.where((bare == 0) & (total != 0)[..., None], 0.0, s[1:])
+        zero = (total == 0)[..., None]
+        u = (bare if weight is None else bare * weight) / xp.where(zero, xp.nan, total[..., None])
+        upper = xp.where((bare == 0) & ~zero, 0.0, s[1:])
         out = xp.empty((len(s),) + y.shape, xp.result_type(u, upper))
         out[0], out[1:] = y, (u * upper).sum(axis=-1)
         squares = (upper[:-1] * upper[:-1]).sum(axis=0)

@@ -4,8 +4,9 @@ pass.
 
 from __future__ import annotations
 
-from vmcnet.calculus.handle import Handle, Interpreter
+from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.jet import ALL, CONSTANT, Coordinates, Frame, JetData, embed
+from vmcnet.calculus.quantity import Handle
 
 
 class Jet(Handle):

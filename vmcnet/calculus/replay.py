@@ -9,7 +9,7 @@ determinant) nothing is repeated.
 
 from __future__ import annotations
 
-from vmcnet.calculus.handle import Handle
+from vmcnet.calculus.quantity import Handle
 from vmcnet.calculus.values import Values
 
 

@@ -4,8 +4,9 @@ coordinates.
 
 from __future__ import annotations
 
-from vmcnet.calculus.handle import Handle, Interpreter
+from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.outer import Outer
+from vmcnet.calculus.quantity import Handle
 
 
 class Node(Handle):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vmcnet.calculus.handle import Handle, Interpreter
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 
 
 class Value(Handle):

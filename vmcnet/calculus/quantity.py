@@ -1,0 +1,105 @@
+"""The handle that passes through log_psi: a quantity with operators instead of a bare array, with
+which `x**2` or `y *= .5` would give a wrong Laplacian without a word.
+"""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+
+REFLECTED = {"add": "__radd__", "subtract": "__rsub__", "multiply": "__rmul__"}
+REFLECTED |= {"divide": "__rtruediv__", "true_divide": "__rtruediv__"}
+
+
+class Handle:
+    """A quantity of one interpreter. shape excludes jet slots; axis 0 is the walker w unless
+    `is_parameter`.
+    """
+
+    __slots__ = ("ops",)
+    is_parameter = False
+
+    @property
+    def dtype(self):
+        return self.data.dtype
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        name, first = ufunc.__name__, inputs[0]
+        if name in REFLECTED and method == "__call__" and isinstance(first, np.generic):
+            return getattr(self, REFLECTED[name])(first)  # np.float64(0.5) * x
+        if any(isinstance(x, np.ndarray) for x in inputs):
+            raise TypeError(
+                f"{name} of an array and a quantity inside log_psi: wrap fixed arrays with "
+                "ops.constant(...)"
+            )
+        raise TypeError(
+            f"np.{name} of a quantity inside log_psi: write it with ops, as in ops.tanh(x), or with "
+            "+ - * / ** @"
+        )
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError(
+            "a quantity inside log_psi is no array: use ops.tanh(x), ops.sum(x), ... instead of "
+            "numpy functions"
+        )
+
+    def __add__(self, other):
+        return self.ops.add(self, other)
+
+    def __radd__(self, other):
+        return self.ops.add(self, other)
+
+    def __sub__(self, other):
+        return self.ops.subtract(self, other)
+
+    def __rsub__(self, other):
+        return self.ops.add(self.ops.multiply(self, -1), other)
+
+    def __mul__(self, other):
+        return self.ops.multiply(self, other)
+
+    def __rmul__(self, other):
+        return self.ops.multiply(self, other)
+
+    def __truediv__(self, other):
+        return self.ops.divide(self, other)
+
+    def __rtruediv__(self, other):
+        return self.ops.multiply(self.ops.power(self, -1), other)
+
+    def __neg__(self):
+        return self.ops.multiply(self, -1)
+
+    def __pow__(self, exponent):
+        return self.ops.power(self, exponent)
+
+    def __abs__(self):
+        return self.ops.abs(self)
+
+    def __bool__(self):
+        raise TypeError(
+            "a quantity inside log_psi has no truth value: log_psi may not branch on coordinates "
+            "or parameters"
+        )
+
+    def __matmul__(self, other):
+        if not isinstance(other, Handle):
+            return NotImplemented
+        return (self.ops.affine if other.is_parameter else self.ops.matmul)(self, other)
+
+    def __iter__(self):
+        raise TypeError(
+            "a quantity inside log_psi cannot be iterated: use ops.component(r, k) for coordinate "
+            "k, ops.take(r, [i]) for particle i, ops.pairs(r) for pairs"
+        )
+
+    def __getitem__(self, index):
+        raise TypeError(
+            "a quantity inside log_psi cannot be indexed: use ops.component(r, k) for coordinate "
+            "k, ops.take(r, [i]) for particle i, ops.pairs(r) for pairs"
+        )
+
+
+def is_number(x) -> bool:
+    return isinstance(x, int | float | numbers.Number)
