@@ -82,7 +82,7 @@ def test_imports_point_down(path):
             assert not (own in NUMERICS and name in ("parallel", "config", "storage")), (
                 f"{path.relative_to(ROOT)} imports {name}"
             )
-            assert own != "statistics", "statistics is pure NumPy"
+            assert own != "statistics", "statistics knows NumPy and SciPy alone"
 
 
 def test_only_parallel_knows_mpi():

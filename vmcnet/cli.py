@@ -95,9 +95,13 @@ def main(arguments=None) -> None:
     options = parser().parse_args(arguments)
     comm = None
     try:
-        from vmcnet import commands
+        from vmcnet import commands, kernels
         from vmcnet.parallel.communicators import connect
 
+        try:
+            kernels.route()
+        except ValueError as error:
+            raise commands.JobError(str(error)) from None
         if options.command in ("run", "resume", "evaluate"):
             comm = connect()
         code = getattr(commands, options.command)(options, comm)

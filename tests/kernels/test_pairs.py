@@ -107,7 +107,7 @@ def test_a_jet_is_the_same_in_tiles():
     psi = vmc.wavefunctions.FeedForward(system, [32, 32, 32])
     bound, walkers = psi.bind(psi.start(Stream(2, 0, 0, 0))), system.start(Stream(1, 0, 0, 0), 32)
     whole = bound.jet(walkers)
-    WIDEST[psi] = {key: NEAR // 4 for key in WIDEST[psi]}
+    WIDEST[psi] = dict.fromkeys(WIDEST[psi], NEAR // 4)
     for a, b in zip(whole, bound.jet(walkers), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
     part = bound.jet(Walkers(walkers.r[:4], walkers.s[:4]))

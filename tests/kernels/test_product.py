@@ -2,12 +2,16 @@
 shape and the width of vectors.
 """
 
+import os
 from fractions import Fraction
+from importlib.metadata import version
 
+import h5py
 import numpy as np
 import pytest
 from numba import njit
 
+from tests.runs import JOB, vmcnet
 from vmcnet.calculus import products
 from vmcnet.calculus.elementwise import _chain
 from vmcnet.calculus.jet import _chain_linear
@@ -297,6 +301,42 @@ def test_the_target_decides():
     assert numba_product.registers("") is None and numba_product.registers("+avx2") is None
     for _, rows, vectors in map(numba_product.registers, ("+avx512f", "+avx2,+fma", "+neon")):
         assert numba_product.LEAST % rows == 0 and vectors
+
+
+def test_the_switch():
+    assert numba_product.chosen({"VMCNET_PRODUCTS": "blas"}) == numba_product.BLAS
+    assert numba_product.chosen({}) == (
+        numba_product.OWN if numba_product.REGISTERS else numba_product.BLAS
+    )
+
+
+@pytest.mark.processes
+def test_a_word_that_the_switch_does_not_know():
+    done = vmcnet("info", check=False, env={**os.environ, "VMCNET_PRODUCTS": "fast"})
+    assert done.returncode == 2
+    assert done.stderr == "vmcnet: VMCNET_PRODUCTS=fast: expected own or blas\n"
+
+
+def test_this_numba_is_on_the_list():
+    """Another version: run this file and tests/mpi on it, then add it to TRIED."""
+    assert version("numba").rsplit(".", 1)[0] in numba_product.TRIED
+
+
+@pytest.mark.processes
+def test_a_run_with_blas(tmp_path):
+    """The same job by both routes: the energies agree to rounding, the file names the route."""
+    text = JOB.replace('"pade_jastrow"', '"feed_forward"\nlayers = [64, 64]')
+    text = text.replace("block = 8", "block = 32").replace("iterations = 12", "iterations = 2")
+    (tmp_path / "job.toml").write_text(text)
+    found = []
+    for word in ("own", "blas"):
+        environ = {**os.environ, "VMCNET_PRODUCTS": word}
+        run = tmp_path / f"{word}.h5"
+        vmcnet("run", tmp_path / "job.toml", "--output", run, env=environ)
+        with h5py.File(run) as file:
+            found.append((file.attrs["condition_products"], file["training/energy"][0]))
+    assert found[1][0] == numba_product.BLAS and found[0][0] == numba_product.chosen({})
+    assert found[0][1] == pytest.approx(found[1][1], rel=1e-9)
 
 
 def test_other_processors_use_blas(monkeypatch):

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 CONFIGURATION = """
@@ -65,6 +66,9 @@ NODE = (
     'hostname n{k}; mount --bind "{folder}/hosts" /etc/hosts; exec slurmd -f '
     '"{folder}/slurm.conf" -N n{k}'
 )
+
+
+LIMIT = 400.0  # seconds
 
 
 def missing() -> str:
@@ -142,7 +146,7 @@ class Cluster:
             ),
         ):
             done = subprocess.run(
-                command, capture_output=True, text=True, timeout=30, env=self.environ
+                command, capture_output=True, text=True, timeout=LIMIT, env=self.environ
             )
             assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
         self.wait(
@@ -150,11 +154,15 @@ class Cluster:
                 self.call("sinfo", "-h", "-p", "low", "-N", "-o", "%t").split() == ["idle", "idle"]
             ),
             "two idle nodes",
-            30,
         )
 
     def stop(self) -> None:
+        """End jobs, daemons, and the steps that outlive both."""
         self.call("scancel", "--user=root", "-Q", check=False)
+        for _ in range(300):
+            if not self.call("squeue", "-h", check=False).strip():
+                break
+            time.sleep(0.1)
         for name in ("slurmd.n1", "slurmd.n2", "slurmctld", "munged"):
             try:
                 pid = int((self.folder / f"{name}.pid").read_text())
@@ -165,10 +173,24 @@ class Cluster:
                 os.kill(pid, signal.SIGKILL)
             except (OSError, ValueError):
                 pass
+        for pid in self._holders():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _holders(self) -> list[int]:
+        """Other processes that hold a file of this cluster's folder open: its slurmstepd."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                with suppress(OSError):
+                    held = [os.readlink(fd) for fd in (entry / "fd").iterdir()]
+                    if any(name.startswith(f"{self.folder}/") for name in held):
+                        found.append(int(entry.name))
+        return found
 
     def call(self, *command, check=True) -> str:
         done = subprocess.run(
-            list(map(str, command)), capture_output=True, text=True, timeout=60, env=self.environ
+            list(map(str, command)), capture_output=True, text=True, timeout=LIMIT, env=self.environ
         )
         assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -179,7 +201,7 @@ class Cluster:
             ["sbatch", "--parsable", *map(str, arguments)],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=LIMIT,
             env={**self.environ, **environ},
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -196,7 +218,8 @@ class Cluster:
             "",
         )
 
-    def wait(self, condition, what: str, seconds: float = 40.0) -> None:
+    def wait(self, condition, what: str, seconds: float = LIMIT) -> None:
+        """Until the condition holds; the limit is for what never comes, not for what is slow."""
         begun = time.monotonic()
         while not condition():
             logs = "\n".join(f"{p.name}: {p.read_text()[-600:]}" for p in self.folder.glob("*.log"))

@@ -2,7 +2,6 @@
 and the job goes on under the same id.
 """
 
-import time
 import warnings
 from pathlib import Path
 
@@ -67,11 +66,9 @@ class Submitted:
     def said(self):
         return self.out.read_text() if self.out.exists() else ""
 
-    def until(self, text, count=1, seconds=40.0):
+    def until(self, text, count=1):
         self.cluster.wait(
-            lambda: self.said().count(text) >= count,
-            f"{count} times {text!r} in {self.said()}",
-            seconds,
+            lambda: self.said().count(text) >= count, f"{count} times {text!r} in {self.said()}"
         )
 
     def training(self):
@@ -86,7 +83,6 @@ class Submitted:
                 in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")
             ),
             f"end of {self.said()}",
-            60,
         )
         said = self.said()
         assert self.cluster.field(self.id, "JobState") == "COMPLETED", said
@@ -106,27 +102,26 @@ def rows(path):
 
 
 def test_time_limit_with_a_signal_to_every_rank(cluster, whole, tmp_path):
-    """A time limit of a minute, the signal up to a minute before; SLURM looks every half minute, so
-    the job is without end until a STOP file.
+    """A time limit of two minutes, the signal a minute before; SLURM looks every half minute, and
+    a look before srun has tasks would lose the signal. The job is without end until a STOP file.
     """
     job = Submitted(
         cluster,
         whole,
         tmp_path,
         "cpu.sbatch",
-        "--time=1",
-        "--signal=USR1@58",
+        "--time=2",
+        "--signal=USR1@60",
         arguments=("--set", "training.iterations=1000000"),
     )
-    job.until("stopped by a signal", seconds=90)
+    job.until("stopped by a signal")
+    assert "TIME LIMIT" not in job.said(), job.said()
     reached = len(rows(job.run))
     cluster.call("scontrol", "update", f"JobId={job.id}", "TimeLimit=10")
     job.until("start 1 of job")
     job.until("training ", count=job.said().count("training ") + 2)
     (tmp_path / "run.h5.STOP").touch()
-    cluster.wait(
-        lambda: cluster.field(job.id, "JobState") == "COMPLETED", f"end of {job.said()}", 60
-    )
+    cluster.wait(lambda: cluster.field(job.id, "JobState") == "COMPLETED", f"end of {job.said()}")
     assert "stopped by the STOP file" in job.said() and "Traceback" not in job.said()
     expected, found = rows(whole / "long.h5"), rows(job.run)
     assert len(found) > reached > 0 and np.array_equal(
@@ -194,18 +189,15 @@ def test_mpiexec_inside_a_batch_script(cluster, whole, tmp_path):
 
 
 def test_a_rank_that_dies_ends_the_job(cluster, whole, tmp_path):
-    """Without --kill-on-bad-exit=1 the others would wait until the time limit."""
+    """Without --kill-on-bad-exit=1 the others would wait until the time limit, four hours."""
     program = tmp_path / "dies"
     program.write_text(
         f'#!/bin/sh\nexec {BIN}/python {ROOT}/tests/faults/killed_rank.py kill 1 20 "$@"\n'
     )
     program.chmod(0o755)
-    begun = time.monotonic()
     job = Submitted(cluster, whole, tmp_path, "cpu.sbatch", VMCNET=str(program))
     cluster.wait(lambda: cluster.field(job.id, "JobState") in ("COMPLETED", "FAILED"), "end")
-    assert cluster.field(job.id, "JobState") == "FAILED" and time.monotonic() - begun < 25, (
-        job.said()
-    )
+    assert cluster.field(job.id, "JobState") == "FAILED", job.said()
     vmcnet("resume", job.run, ranks=2)
     same(whole / "long.h5", job.run)
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.stats import chi2
 
 from tests.statistics.series import ar1, ar1_error
-from vmcnet.statistics.blocking import METHODS, blocking_curve, blocking_error, chi_square_quantile
+from vmcnet.statistics.blocking import METHODS, blocking_curve, blocking_error
 
 
 def test_known_error():
@@ -20,11 +19,6 @@ def test_curve_by_hand():
         1
     ] == pytest.approx(1.0)
     assert curve.error_errors[0] == pytest.approx(curve.errors[0] / np.sqrt(8))
-
-
-@pytest.mark.parametrize("degrees", [1, 2, 3, 7, 16, 30])
-def test_quantile(degrees):
-    assert chi_square_quantile(0.99, degrees) == pytest.approx(chi2.ppf(0.99, degrees), rel=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Linear maps: affine layer, sum, reshaping, concatenation. They act on all slots of a jet at once."""
+"""Linear maps: affine layer, sum, reshaping, concatenation. They act on all slots of a jet."""
 
 from __future__ import annotations
 

@@ -4,9 +4,21 @@ says that there are none.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
+
+
+def route(environ: Mapping[str, str] = os.environ) -> str:
+    """VMCNET_PRODUCTS: own (loops for matrix products, where the processor has them) or blas;
+    raises ValueError for another word.
+    """
+    word = environ.get("VMCNET_PRODUCTS", "own")
+    if word not in ("own", "blas"):
+        raise ValueError(f"VMCNET_PRODUCTS={word}: expected own or blas")
+    return word
 
 
 @lru_cache(maxsize=64)

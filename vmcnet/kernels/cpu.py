@@ -20,7 +20,8 @@ from vmcnet.kernels import (
 )
 
 NAMES = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")
-LEAST = numba_product.LEAST if numba_product.REGISTERS else math.inf  # rows of a product
+# rows of a product from which the own loops serve; none where BLAS multiplies
+LEAST = numba_product.LEAST if numba_product.chosen() == numba_product.OWN else math.inf
 LARGE = 2**17  # elements of the smaller matrix of a product from which BLAS is as fast
 ACTIVATIONS, LAYERS, LAYER_SLOPES = (
     {name: getattr(numba_activations, name + kind) for name in NAMES}

@@ -156,7 +156,7 @@ block = received_block(BITS or 128, RECEIVERS)
 @compiled
 def _received(e, g, v, i, j, w, weights, out):
     """out_a = sum_b weights_ab v_b for slots of walker w, in the order of b: e, g (W, P, F), v and
-    out (S, W, n, F); weights (n, n, lanes), 0 on its diagonal, holds a vector of features at a time.
+    out (S, W, n, F); weights (n, n, lanes), 0 on its diagonal, holds a vector of features.
     """
     slots, walkers, n, features = v.shape
     lanes = weights.shape[2]

@@ -11,12 +11,16 @@ rows are not contiguous or lie so far apart that they displace each other in the
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
+from vmcnet import kernels
 from vmcnet.kernels.compiled import compiled
 
 # rows of a product that meet all columns before the next ones come: they stay in the second-level
@@ -25,10 +29,11 @@ TILE = 240
 JETS = 24576  # elements of one slot of a jet that meet all slots before the next ones come
 FAR = 2048  # bytes between rows of b from which they are packed
 CHAIN = 64  # bytes of interleaved chains in a sum over columns
-LEAST, WIDTH = (
-    12,
-    128,
-)  # rows of a product and bytes of its rows: what a block has at most, on any processor
+# rows of a product and bytes of its rows: what a block has at most, on any processor
+LEAST, WIDTH = 12, 128
+# VMCNET_PRODUCTS=blas leaves all matrix products to the BLAS of NumPy.
+OWN, BLAS = "own loops", "BLAS"
+TRIED = ("0.68",)  # versions of numba on which the tests of these loops passed
 
 
 def registers(features: str):
@@ -240,6 +245,13 @@ def chained(context, array, at):
 
 REGISTERS = registers(cpu_target.target_context.codegen().magic_tuple()[2])
 BITS, ROWS, VECTORS = REGISTERS or (128, 1, 4)
+
+
+def chosen(environ: Mapping[str, str] = os.environ) -> str:
+    """OWN or BLAS: what multiplies."""
+    return OWN if kernels.route(environ) == "own" and REGISTERS else BLAS
+
+
 block, block_onto = block_product(BITS, ROWS, VECTORS), block_sums(BITS, ROWS, VECTORS)
 
 

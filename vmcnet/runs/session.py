@@ -351,7 +351,7 @@ def _compare_data(file: RunFile, job: Job, digest: str) -> None:
 def _compare_conditions(file: RunFile, job: Job) -> None:
     for key, value in conditions(job.run.threads).items():
         old = file.attributes.get(f"condition_{key}")
-        if old != value:
+        if old not in (None, value):  # None: of a version that did not record it
             print(
                 f"note: {key} was {old!r} when this run began and is {value!r} now: the last "
                 "digits may differ",

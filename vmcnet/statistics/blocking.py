@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import chdtri
 
 
 @dataclass(frozen=True)
@@ -66,33 +66,6 @@ def plateau_pyblock(curve: BlockingCurve, n: int) -> int | None:
     return int(np.argmax(good)) if good.any() else None
 
 
-def chi_square_quantile(probability: float, degrees: int) -> float:
-    """x with P(chi^2_degrees <= x) = probability, by bisection of the closed form for whole degrees
-    of freedom.
-    """
-
-    def upper(x):  # P(chi^2 > x): Abramowitz and Stegun 26.4.4 and 26.4.5
-        even = degrees % 2 == 0
-        total, term, k = (
-            (0.0, math.exp(-0.5 * x), 2)
-            if even
-            else (
-                math.erfc(math.sqrt(0.5 * x)),
-                math.exp(-0.5 * x) * math.sqrt(2.0 * x / math.pi),
-                3,
-            )
-        )
-        while k <= degrees:
-            total, term, k = total + term, term * x / k, k + 2
-        return total
-
-    low, high = 0.0, 10.0 * degrees + 100.0
-    for _ in range(200):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if upper(middle) > 1.0 - probability else (low, middle)
-    return 0.5 * (low + high)
-
-
 def plateau_jonsson(x, confidence: float = 0.99) -> int | None:
     """The first level j whose levels k >= j look uncorrelated together, or None; x (2^d,).
 
@@ -111,7 +84,7 @@ def plateau_jonsson(x, confidence: float = 0.99) -> int | None:
         x = x.reshape(-1, 2).mean(axis=1)
     tails = np.cumsum(terms[::-1])[::-1]
     for level in range(levels - 1):  # two remaining numbers test nothing
-        if tails[level] <= chi_square_quantile(confidence, levels - level):
+        if tails[level] <= chdtri(levels - level, 1.0 - confidence):
             return level
     return None
 

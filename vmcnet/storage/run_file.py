@@ -35,6 +35,8 @@ def conditions(threads: int) -> dict:
     import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_info
 
+    from vmcnet.kernels import numba_product
+
     processor = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -59,6 +61,7 @@ def conditions(threads: int) -> dict:
         "numba": version("numba"),
         "h5py": h5py.__version__,
         "blas": "; ".join(blas),
+        "products": numba_product.chosen(),
         "threads": threads,
     }
 
