@@ -14,7 +14,7 @@ from vmcnet.systems import Particles
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import GaussianEnvelope, MessagePassing, NetworkJastrow
 from vmcnet.wavefunctions.base import Wavefunction
-from vmcnet.wavefunctions.heads import Backflow, NeuralJastrow, OrbitalFactors
+from vmcnet.wavefunctions.heads import HEADS, Heads
 
 WIDE = np.longdouble
 SPINS = [1, 1, -1, -1, 1]
@@ -62,38 +62,32 @@ class Determinants(Wavefunction):
             of.box,
             Layout(),
         )
-        self.network = MessagePassing(**options, spread=spread).declare(self.layout, "net_", of)
         rows = np.arange(of.dimensions * 2 * of.particles).reshape(of.dimensions, -1)
-        self.waves, self.heads = np.cos(1.7 * rows), ()
+        self.waves = np.cos(1.7 * rows)
         if of.box is not None:
             self.waves = 2 * np.pi * np.rint(2 * self.waves) / of.box.lengths[:, None]
+        self.heads = None
         if heads:
-            self.heads = (
-                Backflow(self.layout, "", self.network, of),
-                OrbitalFactors(self.layout, "", self.network, 2 * of.particles),
-                NeuralJastrow(self.layout, "", self.network),
-            )
+            network = MessagePassing(**options, spread=spread)
+            self.heads = Heads(network, HEADS, self.layout, of, 2 * of.particles)
 
     def initial(self, stream):
-        out = self.network.initial(stream)
-        for head in self.heads:
-            out |= head.initial(stream)
-        return out
+        return self.heads.initial(stream) if self.heads else {}
 
     def log_psi(self, ops, theta, walkers):
-        n = self.particles
-        h = self.network.hidden(ops, theta, walkers) if self.heads else None
-        x = self.heads[0](ops, theta, walkers.r, h) if self.heads else walkers.r
+        n, (x, factors, more) = self.particles, (walkers.r, None, None)
+        if self.heads:
+            x, factors, more = self.heads(ops, theta, walkers)
         shift = ops.fixed(np.sin(np.arange(2.0 * n)))
         phi = ops.sin(ops.affine(x, ops.fixed(self.waves), shift))
         if self.heads:
-            phi = self.heads[1](ops, theta, phi, h)
+            phi = phi * factors
         up = np.repeat((walkers.s > 0)[:, :, None], n, axis=2)
         mask = np.concatenate([up, ~up], axis=2).astype(ops.real_dtype)
         # columns of either spin in one square matrix: an orbital of n, whatever the spins are
         ones = np.concatenate([np.eye(n), np.eye(n)])
         sign, log = ops.logdet(ops.affine(phi * ops.constant(mask), ops.fixed(ones)))
-        return sign, log + self.heads[2](ops, theta, h) if self.heads else log
+        return sign, log + more if self.heads else log
 
 
 def theta_of(psi, seed=3):
@@ -259,6 +253,12 @@ def test_layout():
 def test_refusals(options, words):
     with pytest.raises(ValueError, match=words):
         MessagePassing(**options)
+
+
+@pytest.mark.parametrize("names", [[], ["jastrow", "jastrow"], ["pfaffian"]])
+def test_heads_are_named(names):
+    with pytest.raises(ValueError, match="backflow, orbitals, jastrow, each once"):
+        Heads(MessagePassing(), names, Layout(), system("plane"), 4)
 
 
 def test_one_particle_is_refused():

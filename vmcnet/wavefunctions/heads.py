@@ -41,8 +41,8 @@ class OrbitalFactors(Head):
 
     name = "orbitals"
 
-    def __call__(self, ops, theta, orbitals, h):
-        return orbitals * (1.0 + ops.affine(h, theta[self._key]))
+    def __call__(self, ops, theta, h):
+        return 1.0 + ops.affine(h, theta[self._key])
 
 
 class NeuralJastrow(Head):
@@ -58,3 +58,42 @@ class NeuralJastrow(Head):
 
 
 HEADS = {head.name: head for head in (Backflow, OrbitalFactors, NeuralJastrow)}
+
+
+class Heads:
+    """A MessagePassing network with heads for a determinant: its parameters are added to `layout`
+    as network_..., backflow, orbitals, jastrow.
+
+    names: some of backflow, orbitals, jastrow; orbitals: the number of orbitals. Raises ValueError
+    for unknown names, names that come twice, or none.
+    """
+
+    def __init__(self, network, names, layout, system, orbitals: int):
+        names = list(names)
+        unknown = [name for name in names if name not in HEADS]
+        if unknown or not names or len(set(names)) < len(names):
+            raise ValueError(
+                f"heads = {names}: expected some of {', '.join(HEADS)}, each once at most"
+            )
+        self._network = network.declare(layout, "network_", system)
+        arguments = {"backflow": (system,), "orbitals": (orbitals,), "jastrow": ()}
+        self._heads = {
+            name: HEADS[name](layout, "", self._network, *arguments[name]) for name in names
+        }
+
+    def initial(self, stream) -> dict:
+        out = self._network.initial(stream)
+        for head in self._heads.values():
+            out |= head.initial(stream)
+        return out
+
+    def __call__(self, ops, theta, walkers):
+        """(r, factors, log): the coordinates that orbitals read (w, n, d); what they are multiplied
+        by, (w, n, orbitals) or None; what is added to log psi, (w,) or None.
+        """
+        h, heads = self._network.hidden(ops, theta, walkers), self._heads
+        return (
+            heads["backflow"](ops, theta, walkers.r, h) if "backflow" in heads else walkers.r,
+            heads["orbitals"](ops, theta, h) if "orbitals" in heads else None,
+            heads["jastrow"](ops, theta, h) if "jastrow" in heads else None,
+        )
