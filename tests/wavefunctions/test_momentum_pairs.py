@@ -129,7 +129,7 @@ def test_real_waves_span_the_plane_waves():
     for box in (CUBE, Box.cube(2.0, 3, [np.pi] * 3), Box([1.0, 2.0])):
         for shell in box.shells(4):
             k, b = real_waves(box, shell)
-            r = rng.uniform(size=(20, box.dimensions)) * box.lengths
+            r = rng.uniform(size=(60, box.dimensions)) * box.lengths
             both = np.concatenate([np.cos(r @ k + b), waves(box, shell, r)], axis=1)
             assert np.linalg.matrix_rank(both, tol=1e-9) == len(shell)
     assert real_waves(TURNED, TURNED.filled(3)) is None

@@ -71,9 +71,9 @@ class PadeJastrow(Wavefunction):
         if self.box.cubic:
             length = float(self.box.lengths[0])
             return ops.norm(ops.sin((first - second) * (np.pi / length))) * (length / np.pi)
-        scale = self.box.lengths.astype(ops.real_dtype) / np.pi
-        sines = ops.sin((first - second) * ops.parameter(ops.xp.asarray(1.0 / scale)))
-        return ops.norm(sines * ops.parameter(ops.xp.asarray(scale)))
+        turns, lengths = np.diag(np.pi / self.box.lengths), np.diag(self.box.lengths / np.pi)
+        sines = ops.sin(ops.affine(first - second, ops.fixed(turns)))
+        return ops.norm(ops.affine(sines, ops.fixed(lengths)))
 
 
 class HardCoreJastrow(Wavefunction):
