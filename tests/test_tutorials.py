@@ -1,0 +1,75 @@
+"""The pages of docs/tutorials: their code runs as it stands there and shows what the text says."""
+
+import os
+import re
+
+import numpy as np
+import pytest
+
+from tests.runs import BIN, ROOT
+
+PAGES = sorted((ROOT / "docs" / "tutorials").glob("[0-9]*.md"))
+
+
+def run(page, folder, monkeypatch) -> dict:
+    """The names that a page's blocks leave, run one after the other in `folder`."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PATH", f"{BIN}{os.pathsep}{os.environ['PATH']}")
+    names: dict = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.S):
+        exec(compile(block, str(page.name), "exec"), names)
+    return names
+
+
+def local_energy(n):
+    assert n["by_hand"] == pytest.approx(0.15 + 0.125 / 0.3, abs=5e-3)
+    assert n["variance_at_the_minimum"] < 1e-20
+    assert abs(n["at_start"].energy - (0.15 + 0.125 / 0.3)) < 5 * n["at_start"].error
+    assert n["at_minimum"].energy == pytest.approx(0.5, abs=1e-4)
+
+
+def gradient(n):
+    assert n["slope"] == pytest.approx(n["exact_slope"], abs=5e-3)
+    assert n["difference"] < 1e-13 and n["jet_difference"] < 1e-12
+    plain, natural = (n[k].series["energy"][-1] - 21.0 for k in ("plain", "natural"))
+    assert abs(natural) < 0.2 * abs(plain)
+
+
+def boltzmann_machines(n):
+    assert n["alone"].energy > 3.03 and n["with_cusp"].energy == pytest.approx(3.0, abs=5e-3)
+    assert n["with_cusp"].variance < 0.1 * n["alone"].variance
+    assert n["ising"].energy == pytest.approx(n["chain"].reference[0], rel=5e-3)
+    assert abs(n["classical"].energy - n["exact_energy"]) < 5 * n["classical"].error
+
+
+def error_bars(n):
+    assert n["naive"] < 0.3 * n["true"] and n["tau"] == pytest.approx(19, rel=0.2)
+    assert n["found"] == pytest.approx(n["true"], rel=0.2)
+    assert 0.5 < n["printed"] / n["spread"] < 2.0
+
+
+def cluster(n):
+    assert n["alone"].returncode == n["shared"].returncode == n["longer"].returncode == 0
+    assert n["same"] and n["rows"] == 30
+
+
+CHECKS = {
+    "1-local-energy": local_energy,
+    "2-gradient": gradient,
+    "3-boltzmann-machines": boltzmann_machines,
+    "4-error-bars": error_bars,
+    "5-cluster": cluster,
+}
+
+
+def cases():
+    for page in PAGES:
+        marks = [pytest.mark.processes] if "subprocess" in page.read_text() else []
+        yield pytest.param(page, id=page.stem, marks=marks)
+
+
+@pytest.mark.parametrize("page", cases())
+def test_page(page, tmp_path, monkeypatch, capsys):
+    with np.errstate(all="warn"):
+        CHECKS[page.stem](run(page, tmp_path, monkeypatch))
+    assert capsys.readouterr().out
