@@ -37,7 +37,7 @@ quick: $(STAMP)
 	$(BIN)/python -m pytest -m "not processes"
 
 reference: $(STAMP)
-	$(BIN)/vmcnet check --reference > docs/job-keys.md
+	$(BIN)/python docs/generate.py
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "vmcnet needs Python 3.11 or later: make PYTHON=python3.11 ..."; exit 1; }

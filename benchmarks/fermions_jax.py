@@ -1,5 +1,5 @@
-"""The peer of benchmarks/fermions.py, run by a Python that has jax and folx: the same message-passing
-determinant with the same weights. Reads a file of arrays, then names of measurements; answers CPU
+"""The peer of benchmarks/fermions.py, run by a Python that has jax and folx: the same
+message-passing determinant with the same weights. Reads a file of arrays, then names of measurements; answers CPU
 seconds, or for `values` a file of log psi and kinetic energies.
 """
 

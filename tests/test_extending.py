@@ -1,6 +1,7 @@
 """The code of docs/extending.md runs as it stands there, is short, and is right."""
 
 import re
+import runpy
 
 import numpy as np
 import pytest
@@ -62,6 +63,17 @@ def test_own_wavefunction(page):
         0.5, abs=0.01
     )
     assert abs(page["wide"].energy - 3.0) < 2e-3 and page["wide"].stuck == 0
+
+
+def test_own_determinant(page):
+    assert page["fermions"].parameters["alpha"] == pytest.approx(0.5, abs=0.005)
+    assert abs(page["nodes"].energy - 5.0) < 3e-3
+
+
+def test_the_list_of_operations_is_up_to_date():
+    made = runpy.run_path(str(ROOT / "docs" / "generate.py"))["pages"]()
+    for path, text in made.items():
+        assert path.read_text() == text, f"{path.name}: make reference"
 
 
 def test_own_term(page):

@@ -14,6 +14,7 @@ import numpy as np
 
 from vmcnet.calculus import arithmetic, dense, elementwise, linear, norm, pairs
 from vmcnet.calculus.matrix_operations import MatrixOperations
+from vmcnet.calculus.pointwise import PointwiseOperations
 from vmcnet.calculus.quantity import Handle, is_number
 
 
@@ -28,12 +29,16 @@ def plain(x):
     )
 
 
-class Interpreter(MatrixOperations):
+class Interpreter(MatrixOperations, PointwiseOperations):
     """The operations. A subclass gives `apply(operation, handles, **static)`, `constant`,
     `parameter`, `coordinates`.
     """
 
     def apply(self, operation, args, **static):
+        raise TypeError("Interpreter is abstract: use Values, Jets or Tape")
+
+    def constant(self, array):
+        """A fixed array as a quantity: one for all walkers, of shape (1, ...), or (w, ...)."""
         raise TypeError("Interpreter is abstract: use Values, Jets or Tape")
 
     @staticmethod
@@ -312,16 +317,3 @@ def _sent(xp, real_dtype, frozen):
     """The array in a namespace and precision, made (and sent to a device) once."""
     kind = np.result_type(real_dtype, 1j) if frozen.array.dtype.kind == "c" else real_dtype
     return xp.asarray(frozen.array.astype(kind))
-
-
-def _elementwise(operation):
-    def method(self, x):
-        return self.apply(operation, (x,))
-
-    method.__name__ = operation.name
-    method.__doc__ = f"{operation.name}(x), elementwise."
-    return method
-
-
-for _operation in elementwise.FUNCTIONS:
-    setattr(Interpreter, _operation.name, _elementwise(_operation))

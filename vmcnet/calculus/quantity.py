@@ -34,8 +34,8 @@ class Handle:
                 "ops.constant(...)"
             )
         raise TypeError(
-            f"np.{name} of a quantity inside log_psi: write it with ops, as in ops.tanh(x), or with "
-            "+ - * / ** @"
+            f"np.{name} of a quantity inside log_psi: write it with ops, as in ops.tanh(x), or "
+            "with + - * / ** @"
         )
 
     def __array__(self, *args, **kwargs):

@@ -1,4 +1,4 @@
-"""CUDA C of determinants, inverses, Pfaffians and traces of small matrices, for T = float and double.
+"""CUDA C of determinants, inverses, Pfaffians and traces of small matrices, T = float and double.
 
 One thread a matrix, a (m, m, count), so that neighbouring threads read neighbouring numbers. Sums
 run inside one thread in a fixed order: no atomics, nothing shared.
@@ -137,7 +137,8 @@ __global__ void pfaffian(T* a, T* sign, T* log, long count, int m)
 
 // with M = back slots_c, back (m, m, count), slots (S, m, m, count): tr M and tr(M M), (S, count)
 template <typename T>
-__global__ void traces(const T* back, const T* slots, T* trace, T* squares, long count, int m, long size)
+__global__ void traces(const T* back, const T* slots, T* trace, T* squares, long count, int m,
+                       long size)
 {
     long t = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (t >= size) return;
@@ -147,8 +148,9 @@ __global__ void traces(const T* back, const T* slots, T* trace, T* squares, long
         for (int j = 0; j <= i; j++) {
             T x = 0, y = 0;
             for (int k = 0; k < m; k++) {
-                x += back[((long)i * m + k) * count + w] * slots[(first + (long)k * m + j) * count + w];
-                y += back[((long)j * m + k) * count + w] * slots[(first + (long)k * m + i) * count + w];
+                const T* column = slots + (first + (long)k * m) * count + w;
+                x += back[((long)i * m + k) * count + w] * column[j * count];
+                y += back[((long)j * m + k) * count + w] * column[i * count];
             }
             if (i == j) { sum += x; total += x * x; }
             else total += 2 * x * y;
