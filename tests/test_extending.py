@@ -80,6 +80,19 @@ def test_own_term(page):
     assert page["radial"].error < 0.02 and abs(page["radial"].mean + 2.0) < 4 * page["radial"].error
 
 
+def test_own_observable(page):
+    """At omega = 1 <r_i^2> of two electrons is the energy in the trap; they keep apart; the root
+    follows.
+    """
+    size = page["size"]
+    trap = page["vmc"].evaluate(page["trained"], steps=100).estimates["trap"]
+    assert abs(size["r^2"].mean - trap.mean) < 4 * np.hypot(size["r^2"].error, trap.error) < 0.1
+    assert size["same side"].mean < 0.5 - 4 * size["same side"].error
+    root, error = size.derived["rms radius"]
+    assert root == pytest.approx(size["r^2"].mean ** 0.5, rel=1e-3)
+    assert error == pytest.approx(size["r^2"].error / (2 * root), rel=0.05)
+
+
 def test_own_optimizer(page):
     assert page["signed"].parameters["slope"] == pytest.approx(1.0, abs=0.05)
 

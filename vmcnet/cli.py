@@ -49,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
         ("warmup", "equilibration, in measurements"),
     ):
         evaluate.add_argument(f"--{name}", type=int, help=f"{text}; default from the job")
+    evaluate.add_argument(
+        "--observable",
+        action="append",
+        default=[],
+        metavar="NAME[, KEY=VALUE ...]",
+        help="measure this too, for example 'density, bins=40'; may be given several times",
+    )
     report = add("report", "the table of energies of run files")
     report.add_argument("file", type=Path, nargs="+", help="run file")
     report.add_argument(
@@ -118,6 +125,7 @@ def main(arguments=None) -> None:
 def _failure(error: BaseException, comm) -> int:
     """Print what happened; the exit status. A user's mistake is one line, said by rank 0 alone."""
     from vmcnet.config import JobError
+    from vmcnet.engine.observing import ObservableError
     from vmcnet.engine.population import NonFiniteError, RanksDisagree
     from vmcnet.engine.trend import DivergedError
     from vmcnet.parallel.communicators import LaunchError
@@ -125,7 +133,14 @@ def _failure(error: BaseException, comm) -> int:
 
     rank = comm.rank if comm is not None else 0
     if isinstance(
-        error, JobError | FileProblem | LaunchError | NonFiniteError | DivergedError | RanksDisagree
+        error,
+        JobError
+        | FileProblem
+        | LaunchError
+        | NonFiniteError
+        | ObservableError
+        | DivergedError
+        | RanksDisagree,
     ):
         if rank:
             # rank 0 has the same error; it ends this rank too when its files are closed

@@ -5,7 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from vmcnet.config import JobError, check_resume, job_text, load_job, parse_job, reference_page
+from vmcnet.config import (
+    JobError,
+    check_resume,
+    job_text,
+    load_job,
+    parse_job,
+    parse_observables,
+    reference_page,
+)
 from vmcnet.runs.stopping import FILE, REASONS, REQUEUE
 
 
@@ -72,6 +80,9 @@ def evaluate(options, comm) -> int:
 
     session = Session.reopen(comm, options.file, _progress(comm))
     evaluations = Evaluations(session)
+    asked = parse_observables(options.observable, "--observable")
+    kept = [t for t in session.job.observable if t.type not in {a.type for a in asked}]
+    tables = [*kept, *asked]
     defaults = session.job.evaluation
     plan = {
         k: v if getattr(options, k) is None else getattr(options, k)
@@ -89,7 +100,7 @@ def evaluate(options, comm) -> int:
                 f"{found.numbers['steps']} measurements; "
                 f"vmcnet resume {options.file} ends it, then evaluate again"
             )
-        return evaluations.run(plan)
+        return evaluations.run(plan, tables)
 
     return _within(session, work, comm)
 
@@ -101,11 +112,12 @@ def _drive(session, comm) -> int:
     evaluations = Evaluations(session)
 
     def work():
-        plan, found = session.job.evaluation.model_dump(), evaluations.unfinished()
+        plan, tables = session.job.evaluation.model_dump(), session.job.observable
+        found = evaluations.unfinished()
         flag = evaluations.finish(found) if found else 0
         flag = flag or session.train()
-        if not flag and plan["steps"] and not evaluations.done(plan):
-            flag = evaluations.run(plan)
+        if not flag and plan["steps"] and not evaluations.done(plan, tables):
+            flag = evaluations.run(plan, tables)
         return flag
 
     return _within(session, work, comm)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.spins import dense, made, states
-from vmcnet.engine.evaluation import evaluate, summarize
+from vmcnet.engine.evaluation import evaluate
 from vmcnet.engine.population import EVALUATION, Population
+from vmcnet.engine.results import Measured, summarize
 from vmcnet.engine.training import TrainingResult, TrainingState
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
@@ -124,9 +125,9 @@ def runs(case, count, steps, warmup=20):
     for run in range(count):
         own = slice(run * WALKERS, (run + 1) * WALKERS)
         rows = {"energy": series[:, run], "acceptance": np.full(steps, 0.5)}
-        found.append(
-            summarize(rows, mean[:, None, own], m2[:, None, own], np.full(WALKERS, 0.5), ["energy"])
-        )
+        moments = {"energy": (mean[:, None, own], m2[:, None, own])}
+        full = np.full(WALKERS, 0.5)
+        found.append(summarize(Measured(["energy"], rows, moments, {}, full, steps * interval)))
     z = np.array([(f.energy - exact) / f.error for f in found])
     return (
         z,

@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import vmcnet as vmc
+from vmcnet.backend.stream import Stream
+from vmcnet.engine.evaluation import finish, initial_evaluation, run_evaluation
 from vmcnet.engine.likelihood import DataPopulation
 from vmcnet.engine.population import Population
 from vmcnet.engine.training import TrainingState, initial_state, run_training
+from vmcnet.observables import Observable
 from vmcnet.optimizers import (
     SGD,
     SPRING,
@@ -27,6 +30,7 @@ from vmcnet.optimizers import (
     Momentum,
     RMSprop,
 )
+from vmcnet.runs.contents import content_of
 from vmcnet.sampling import Exchange, Gaussian, Langevin, OneParticle, SpinFlip
 from vmcnet.sampling.gibbs import Gibbs
 from vmcnet.sampling.thermal import Thermal
@@ -250,8 +254,35 @@ def both(comm, name):
     return hashes
 
 
+def evaluated(comm):
+    """Hash of an evaluation with observables of every size: single walkers, groups, no series."""
+    people = Population(ISING, BinaryRBM(ISING), SpinFlip(ISING), comm, 5, WALKERS, BLOCK)
+    people.start()
+    state = initial_evaluation(people, 0, 1.0, [Wide()])
+    nothing = lambda *arguments: 0  # noqa: E731
+    theta = people.wavefunction.start(Stream(5, 3, 0, 0))
+    plan = {"steps": 6, "interval": 2, "warmup": 1}
+    run_evaluation(people, theta, state, **plan, record=nothing, save=nothing, poll=nothing)
+    measured = finish(people, state)
+    if measured is None:
+        return None
+    content = content_of(measured, plan)
+    arrays = [np.ascontiguousarray(v).tobytes() for k, v in content.items() if k != "attributes"]
+    return hashlib.sha256(b"".join(arrays) + repr(content["attributes"]).encode()).hexdigest()
+
+
+class Wide(Observable):
+    """So many components that walkers are joined to groups."""
+
+    name, labels = "wide", [str(k) for k in range(70_000)]
+
+    def measure(self, walkers, psi):
+        return np.cos(walkers.s.sum(axis=1)[:, None] + np.arange(70_000))
+
+
 if __name__ == "__main__":
     communicator = vmc.connect()
     found = {name: both(communicator, name) for name in CASES}
+    found["observables of an evaluation"] = 2 * [evaluated(communicator)]
     if communicator.rank == 0:
         json.dump(found, sys.stdout)

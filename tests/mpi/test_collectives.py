@@ -9,8 +9,10 @@ from vmcnet.engine.training import initial_state, run_training
 from vmcnet.optimizers import Adam
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
-from vmcnet.systems import QuantumDot
-from vmcnet.wavefunctions import GaussianRBM, PadeJastrow
+from vmcnet.sampling.spins import SpinFlip
+from vmcnet.statistics.tails import BINS
+from vmcnet.systems import QuantumDot, TransverseIsing
+from vmcnet.wavefunctions import BinaryRBM, GaussianRBM, PadeJastrow
 
 
 class Counting(SerialCommunicator):
@@ -41,7 +43,7 @@ class Counting(SerialCommunicator):
         return value
 
 
-ROW = ("allgather", (4, 10 + 2 * 4))  # 10 numbers, then mean and M2 of E_L and of three terms
+ROW = ("allgather", (4, 11 + 2 * 4))  # 11 numbers, then mean and M2 of E_L and of three terms
 
 
 def population():
@@ -93,7 +95,35 @@ def test_collectives_of_an_evaluation():
     assert people.comm.calls == 9 * [ROW]
     people.comm.calls.clear()
     finish(people, state)
-    assert people.comm.calls == [*2 * [("gather", (4, 2, 4, 8))], ("gather", (4, 8))]
+    energy, accepted, tail = ("gather", (4, 2, 4, 8)), ("gather", (4, 8)), ("reduce_sum", (BINS,))
+    assert people.comm.calls == [energy, energy, accepted, tail]
+
+
+def test_observables_share_the_one_collective_of_a_measurement():
+    """On a lattice: magnetisation, staggered magnetisation, correlations and structure factor."""
+    system = TransverseIsing([6])
+    people = Population(system, BinaryRBM(system), SpinFlip(system), Counting(), 1, 32, 8)
+    people.start()
+    theta = people.wavefunction.start(Stream(1, 3, 0, 0))
+    state = initial_evaluation(people, 0, 1.0)
+    run_evaluation(
+        people,
+        theta,
+        state,
+        steps=6,
+        interval=2,
+        warmup=3,
+        record=nothing,
+        save=nothing,
+        poll=nothing,
+    )
+    energy = 11 + 2 * 3
+    warm, measured = ("allgather", (4, energy)), ("allgather", (4, energy + 2 * 4 + 3 + 3 + 6 + 6))
+    assert people.comm.calls == 3 * [warm] + 6 * [measured]
+    people.comm.calls.clear()
+    finish(people, state)
+    moments = [("gather", (4, 2, k, 8)) for k in (3, 3, 3, 6, 6) for _ in range(2)]
+    assert people.comm.calls == [*moments, ("gather", (4, 8)), ("reduce_sum", (BINS,))]
 
 
 def test_no_collective_grows_with_the_number_of_steps():

@@ -28,7 +28,7 @@ def hashes():
     return found
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*CASES, "observables of an evaluation"])
 def test_same_bits(hashes, case):
     through, stopped = hashes[1][case]
     assert through == stopped
@@ -37,4 +37,4 @@ def test_same_bits(hashes, case):
 
 
 def test_cases_differ(hashes):
-    assert len({h for pair in hashes[1].values() for h in pair}) == len(CASES)
+    assert len({h for pair in hashes[1].values() for h in pair}) == len(CASES) + 1

@@ -21,7 +21,25 @@ def test_integrated_time_of_ar1(phi):
 
 def test_a_short_series_is_said_to_be_short():
     assert not integrated_time(ar1(0.99, 1000, 1))[1]
-    assert integrated_time(np.ones(100)) == (1.0, True)
+    tau, reliable = integrated_time(np.ones(100))
+    assert np.isnan(tau) and not reliable
+
+
+@pytest.mark.parametrize("length", [4, 6, 10, 20, 50, 60, 75, 100, 150, 200, 300, 500, 1000])
+def test_a_short_series_is_hardly_ever_called_reliable(length):
+    """AR(1) of 13 autocorrelation times, each with fewer than 50 of them in the series."""
+    series, rates = 600, []
+    for tau in (1.2, 1.5, 2, 3, 4, 6, 9, 10, 15, 20, 39, 60, 100):
+        if length < 50 * tau:
+            x = ar1((tau - 1) / (tau + 1), length, length, series)
+            rates.append(np.mean([integrated_time(column)[1] for column in x.T]))
+    assert max(rates) <= 0.02 + 3 * np.sqrt(0.02 / series) and np.mean(rates) < 0.01
+
+
+@pytest.mark.parametrize("tau", [1.0, 3.0, 9.0])
+def test_a_long_series_is_called_reliable(tau):
+    x = ar1((tau - 1) / (tau + 1), int(250 * tau), 5, 100)
+    assert np.mean([integrated_time(column)[1] for column in x.T]) > 0.95
 
 
 def rhat(x):

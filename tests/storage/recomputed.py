@@ -54,6 +54,34 @@ def autocorrelation(x):
     return tau
 
 
+def tail(bins, counts, time):
+    """Shape of the generalised Pareto distribution of the largest min(N/5, 3 sqrt N) values, of
+    which `counts` lie in bins of 1/32 octave from 2^-65 on, and its error.
+    """
+
+    def edge(k):
+        return 2.0 ** (k // 32 - 65) * (1.0 + (k % 32) / 32.0)
+
+    total, beyond, first = sum(counts), 0, 0
+    for first in range(len(counts) - 1, -1, -1):
+        beyond += counts[first]
+        if beyond >= max(min(0.2 * total, 3.0 * math.sqrt(total)), 1.0):
+            break
+    bins, counts = [int(b) for b in bins[first:]], np.array(counts[first:], float)
+    if beyond < 25 or len(bins) < 20:
+        return None
+    x = np.array([0.5 * (edge(b) + edge(b + 1)) - edge(bins[0]) for b in bins])
+    quarter = next(v for v, c in zip(x, np.cumsum(counts), strict=True) if c >= 0.25 * beyond)
+    m = 30 + int(math.sqrt(beyond))
+    grid = [1 / x[-1] + (1 - math.sqrt(m / (j - 0.5))) / (3 * quarter) for j in range(1, m + 1)]
+    shapes = [float(counts @ np.log1p(-t * x)) / beyond for t in grid]
+    logs = [beyond * (math.log(-t / k) - k - 1) for t, k in zip(grid, shapes, strict=True)]
+    weights = np.exp(np.array(logs) - max(logs))
+    best = float(weights @ grid / weights.sum())
+    shape = float(counts @ np.log1p(-best * x)) / beyond
+    return shape, (1 + abs(shape)) / math.sqrt(beyond / max(time, 1.0))
+
+
 def figures(path):
     out = {}
     with h5py.File(path) as file:
@@ -96,16 +124,21 @@ def figures(path):
                 m2[h, 0].sum() + halves[h] * ((mean[h, 0] - grand) ** 2).sum() for h in (0, 1)
             )
             out[f"{key} variance"] = f"variance {total / (steps * walkers):.3g}"
-            out[f"{key} time"] = f"autocorrelation time {autocorrelation(energy):.1f}"
+            time = autocorrelation(energy)
+            out[f"{key} time"] = f"autocorrelation time {time:.1f}"
+            found = tail(group["tail/bin"][:], group["tail/count"][:], time)
+            if found:
+                out[f"{key} tail"] = f"tail {with_error(*found)}"
             n = steps // 2
             within = (m2[:, 0] / (n - 1)).mean()
             out[f"{key} rhat"] = (
                 f"R-hat {math.sqrt((n - 1) / n + mean[:, 0].var(ddof=1) / within):.4f}"
             )
             acceptance, own = group["acceptance"][:].mean(), group["walker_acceptance"][:]
+            few = max(0.1 * acceptance, min(5 / group.attrs["tried"], 0.1))
             out[f"{key} acceptance"] = (
                 f"acceptance {acceptance:.2f} (walkers {own.min():.2f} to {own.max():.2f}, "
-                f"{(own < 0.1 * acceptance).sum()} stuck)"
+                f"{(own < few).sum()} stuck)"
             )
             out[f"{key} difference from 3"] = (
                 f"difference {grand - 3.0:+.2e}, "

@@ -9,13 +9,15 @@ from tests.runs import same, vmcnet
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.evaluation import finish, initial_evaluation, run_evaluation
 from vmcnet.engine.population import Population
+from vmcnet.engine.results import summarize
 from vmcnet.exact.torus import torus_thermodynamics
 from vmcnet.kernels.thermal import sweep
+from vmcnet.observables import OrderParameter
 from vmcnet.parallel.communicators import SerialCommunicator
-from vmcnet.runs.report import derived_quantities
 from vmcnet.sampling.thermal import Thermal
 from vmcnet.statistics.jackknife import jackknife
 from vmcnet.systems import ClassicalIsing, Potts, TransverseIsing
+from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import BinaryRBM, Boltzmann
 
 CRITICAL = 2.0 / np.log1p(np.sqrt(2.0))
@@ -130,17 +132,10 @@ def evaluated(system, walkers=512, steps=400, interval=3):
         save=nothing,
         poll=nothing,
     )
-    mean, m2, _ = finish(people, state)
-    content = {
-        "attributes": {"names": ",".join(people.row.names)},
-        "walker_mean": mean,
-        "walker_m2": m2,
-        **state.series,
-    }
-    return {
-        "energy": (np.mean(state.series["energy"]), None),
-        **derived_quantities(content, system),
-    }
+    found = summarize(finish(people, state), moves=system.moves)
+    assert found.energy == pytest.approx(np.mean(state.series["energy"]), rel=1e-12)
+    derived = {k: v for o in found.observables.values() for k, v in o.derived.items()}
+    return {"energy": (found.energy, None), **derived}
 
 
 @pytest.mark.parametrize(
@@ -154,15 +149,8 @@ def test_thermodynamics_against_enumeration(system):
         binder = None
     else:
         states, p = system.enumerated()
-        e, m = (
-            system.energy(states),
-            np.array(
-                [
-                    t.local(type("W", (), {"s": states}), None)
-                    for t in (system.terms["m2"], system.terms["m4"])
-                ]
-            ),
-        )
+        e = system.energy(states)
+        m = OrderParameter(system).measure(Walkers(None, states), None).T[1:]
         energy = p @ e
         heat = p @ (e - energy) ** 2 / system.temperature**2
         binder = 1 - (m[1] @ p) / (3 * (m[0] @ p) ** 2)

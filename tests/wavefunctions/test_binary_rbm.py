@@ -117,7 +117,7 @@ def test_gradient_is_that_of_the_exact_energy(name, system):
         mean.real == pytest.approx(exact_energy(system, psi, theta), rel=1e-12)
         and abs(mean.imag) < 1e-12
     )
-    gradient = block_gradient(walkers, bound, centred(energies, mean.real) * probability, 1)
+    gradient = block_gradient(walkers, bound, centred(energies.total, mean) * probability, 1)
     step = 2e-4
     for k in range(0, psi.layout.size, 4):
         e = step * np.eye(psi.layout.size)[k]

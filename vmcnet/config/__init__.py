@@ -2,6 +2,16 @@
 
 from vmcnet.config.explain import JobError
 from vmcnet.config.job import Job, check_resume, job_text, load_job, parse_job
+from vmcnet.config.observables import parse_observables
 from vmcnet.config.reference import reference_page
 
-__all__ = ["Job", "JobError", "check_resume", "job_text", "load_job", "parse_job", "reference_page"]
+__all__ = [
+    "Job",
+    "JobError",
+    "check_resume",
+    "job_text",
+    "load_job",
+    "parse_job",
+    "parse_observables",
+    "reference_page",
+]

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from vmcnet.config.explain import JobError, explain
 from vmcnet.config.natural_gradient import NaturalGradientTable
+from vmcnet.config.observables import ObservableTable
 from vmcnet.config.optimizers import AdamTable, OptimizerTable
 from vmcnet.config.run import DataTable, EvaluationTable, RunTable, TrainingTable
 from vmcnet.config.sampling import SamplingTable
@@ -47,6 +48,9 @@ class Job(Table):
         None, description="one run for every twist of a periodic box, and their average"
     )
     evaluation: EvaluationTable = Field(EvaluationTable(), description="evaluation after training")
+    observable: list[ObservableTable] = Field(
+        [], description="what evaluations measure beside what the system measures by itself"
+    )
     run: RunTable = Field(RunTable(), description="how the run is carried out")
 
     @model_validator(mode="after")
@@ -66,6 +70,7 @@ CHANGEABLE = (
     "training.iterations",
     "training.rollbacks",
     "evaluation.",
+    "observable",
     "run.checkpoint_every",
     "run.checkpoint_minutes",
     "run.watchdog_minutes",

@@ -8,44 +8,46 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from vmcnet.backend.arrays import to_host
+from vmcnet.engine.observing import Halves, Observing
 from vmcnet.engine.population import EVALUATION
+from vmcnet.engine.results import EvaluationResult, Measured, summarize
 from vmcnet.engine.training import CHECKPOINT, STOP, TrainingResult
-from vmcnet.statistics.autocorrelation import integrated_time
-from vmcnet.statistics.blocking import blocking_error
-from vmcnet.statistics.convergence import split_rhat
-from vmcnet.statistics.format import with_error
+from vmcnet.statistics import tails
 
 
 @dataclass
 class EvaluationState:
-    """Where an evaluation stands: counts, the series so far, and running moments of every walker of
-    the own blocks.
+    """Where an evaluation stands: what it measures, counts, the series so far, and running moments
+    of every walker of the own blocks.
 
-    mean, m2 (own blocks, 2 halves, 1 + terms, W): of E_L and of each term. accepted (own blocks,
-    W): accepted moves of every walker
-    while measuring, of `tried` each.
+    moments: "energy" (E_L and every term) and every observable by its name -> Halves. accepted (own
+    blocks, W): accepted moves of every walker while measuring, of `tried` each. tail: binned
+    |E_L - centre| of the own walkers; centre: median of E_L at the first measurement.
     """
 
     number: int
     step_size: float
-    mean: np.ndarray
-    m2: np.ndarray
+    observing: Observing
+    moments: dict
     accepted: np.ndarray
+    tail: np.ndarray = field(default_factory=lambda: np.zeros(tails.BINS, np.int64))
+    centre: float = 0.0
     tried: int = 0
     warmed: int = 0
     done: int = 0
     series: dict = field(default_factory=dict)
 
 
-def initial_evaluation(population, number: int, step_size: float) -> EvaluationState:
-    shape = (len(population.own), 2, len(population.row.names), population.block)
-    return EvaluationState(
-        number,
-        step_size,
-        np.zeros(shape),
-        np.zeros(shape),
-        np.zeros((shape[0], shape[3]), np.int64),
-    )
+def initial_evaluation(population, number: int, step_size: float, observables=()):
+    """An evaluation that has not begun, of the energy, of what the system measures by itself and of
+    `observables`. Raises ValueError for observables that are none.
+    """
+    own = len(population.own)
+    observing = Observing(population.system, observables, population.block, population.blocks)
+    energy = Halves.empty(own, len(population.row.names), population.block)
+    moments = {"energy": energy, **observing.moments(own)}
+    accepted = np.zeros((own, population.block), np.int64)
+    return EvaluationState(number, step_size, observing, moments, accepted)
 
 
 def run_evaluation(
@@ -80,28 +82,24 @@ def run_evaluation(
             save(state)
         if summary.stop >= STOP:
             return summary.stop
-    half = steps // 2
     while state.done < steps:
         summary, energies = population.advance(
-            theta, stage + 1, state.done, interval, state.step_size, poll()
+            theta,
+            stage + 1,
+            state.done,
+            interval,
+            state.step_size,
+            poll(),
+            observing=state.observing,
         )
-        which, k = (0, state.done + 1) if state.done < half else (1, state.done - half + 1)
-        for index, b in enumerate(population.own):
-            parts = (energies[b].total, *energies[b].terms.values())
-            x = np.stack([to_host(e.real) for e in parts])
-            delta = x - state.mean[index, which]
-            state.mean[index, which] += delta / k
-            state.m2[index, which] += delta * (x - state.mean[index, which])
-            state.accepted[index] += population.counts[b].walkers
-        state.tried += summary.tried // population.walkers
+        _add(population, state, summary, energies, steps)
         row = {
             "energy": summary.energy,
             "variance": summary.variance,
             **{f"terms/{n}": v for n, v in summary.terms.items()},
             "acceptance": summary.accepted / summary.tried,
         }
-        observed = {f"observables/{name}": value for name, value in population.observe().items()}
-        for name, value in (row | observed).items():
+        for name, value in (row | summary.observed).items():
             state.series.setdefault(name, []).append(value)
         state.done += 1
         record("evaluation", state.done, steps, row)
@@ -113,137 +111,53 @@ def run_evaluation(
     return 0
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """One quantity: mean and its error between walkers, blocking error of the series (NaN: no
-    plateau).
+def _add(population, state, summary, energies, steps):
+    """One measurement of the own blocks into the moments and the tail."""
+    half, count = (0, state.done + 1) if state.done < steps // 2 else (1, 0)
+    count = count or state.done - steps // 2 + 1
+    if state.done == 0:
+        state.centre = summary.median
+    local = []
+    for index, b in enumerate(population.own):
+        parts = (energies[b].total, *energies[b].terms.values())
+        x = np.stack([to_host(e.real) for e in parts]).astype(np.float64, copy=False)
+        state.moments["energy"].add(index, half, count, x)
+        local.append(x[0])
+        state.accepted[index] += population.counts[b].walkers
+    state.tail += tails.binned(np.concatenate(local) - state.centre)
+    state.observing.add(state.moments, population.own, half, count)
+    state.tried += summary.tried // population.walkers
+
+
+def finish(population, state) -> Measured | None:
+    """What was measured, of all blocks, on rank 0; None elsewhere. Two collectives for the energy
+    and for every observable, one for the accepted moves and one for the tail.
     """
-
-    mean: float
-    error: float
-    blocking: float
-
-    def __str__(self):
-        return with_error(self.mean, self.error)
-
-
-@dataclass(frozen=True)
-class EvaluationResult:
-    """What an evaluation says; `estimates` maps energy and each term to an Estimate.
-
-    walker_acceptance: the lowest and the highest of all walkers; stuck: walkers below a tenth of
-    the mean acceptance.
-    """
-
-    estimates: dict
-    variance: float
-    autocorrelation: float
-    rhat: float
-    acceptance: float
-    walker_acceptance: tuple
-    stuck: int
-    steps: int
-    walkers: int
-    warnings: list
-
-    @property
-    def energy(self) -> float:
-        return self.estimates["energy"].mean
-
-    @property
-    def error(self) -> float:
-        return self.estimates["energy"].error
-
-    def __str__(self):
-        return (
-            f"{self.estimates['energy']}  variance {self.variance:.2g}  autocorrelation time "
-            f"{self.autocorrelation:.1f}"
-        )
-
-
-def summarize(
-    series: dict,
-    walker_mean: np.ndarray,
-    walker_m2: np.ndarray,
-    walker_acceptance: np.ndarray,
-    names: list,
-    blocking: str = "pyblock",
-) -> EvaluationResult:
-    """The result from what the run file keeps: series (name -> (T,)), walker moments (2, 1 + terms,
-    W) of both halves, acceptance (W,).
-
-    mean: over walkers and steps. Error: sqrt(var_w(mean_w)/W), from independent walkers. Beside it
-    the blocking error of the series of
-    step means (criterion `blocking`), its integrated autocorrelation time in measurements, and
-    split R-hat; what disagrees becomes a warning.
-    """
-    steps = len(series["energy"])
-    half = steps // 2
-    counts = np.array([half, steps - half], float)[:, None, None]
-    mean = (walker_mean * counts).sum(axis=0) / steps  # (1 + terms, W)
-    walkers, estimates = mean.shape[1], {}
-    for k, name in enumerate(names):
-        key = "energy" if name == "energy" else f"terms/{name}"
-        block = (
-            blocking_error(np.asarray(series[key]), blocking).error if steps >= 2 else float("nan")
-        )
-        error = float(np.sqrt(mean[k].var(ddof=1) / walkers)) if walkers > 1 else float("nan")
-        estimates[name] = Estimate(float(mean[k].mean()), error, block)
-    spread = (
-        walker_m2[:, 0].sum() + (counts[:, 0] * (walker_mean[:, 0] - mean[0].mean()) ** 2).sum()
-    )
-    variance = float(spread / (steps * walkers))
-    tau, reliable = (
-        integrated_time(np.asarray(series["energy"])) if steps >= 4 else (float("nan"), False)
-    )
-    rhat = (
-        float(split_rhat(walker_mean[:, 0], walker_m2[:, 0], half)) if half >= 2 else float("nan")
-    )
-    energy, warnings = estimates["energy"], []
-    exact = variance <= 1e-18 * max(1.0, energy.mean**2)
-    if not exact:
-        if not reliable:
-            warnings.append(
-                f"only {steps} measurements for an autocorrelation time of {tau:.1f}: errors are "
-                "uncertain, use more steps"
-            )
-        elif np.isfinite(energy.blocking) and not 0.5 < energy.blocking / energy.error < 2.0:
-            warnings.append(
-                f"error between walkers {energy.error:.2g} and blocking error "
-                f"{energy.blocking:.2g} disagree"
-            )
-        if rhat > 1.05:
-            warnings.append(
-                f"split R-hat {rhat:.3f} above 1.05: the walkers have not mixed, use more steps"
-            )
-    acceptance = float(np.mean(series["acceptance"]))
-    stuck = int((walker_acceptance < 0.1 * acceptance).sum())
-    if stuck:
-        warnings.append(
-            f"{stuck} of {walkers} walkers are stuck (below a tenth of the mean acceptance "
-            f"{acceptance:.2g}): use smaller steps or a longer warm-up"
-        )
-    extremes = (float(walker_acceptance.min()), float(walker_acceptance.max()))
-    return EvaluationResult(
-        estimates, variance, float(tau), rhat, acceptance, extremes, stuck, steps, walkers, warnings
-    )
-
-
-def finish(population, state):
-    """Of all blocks on rank 0: mean and M2 (2, 1 + terms, all walkers), acceptance (all walkers,);
-    None elsewhere. Three collectives.
-    """
-    out = []
-    for array in (state.mean, state.m2):
-        full = population.comm.gather(array, population.blocks)
-        out.append(
-            None
-            if full is None
-            else np.ascontiguousarray(np.moveaxis(full, 0, 2).reshape(full.shape[1:3] + (-1,)))
-        )
+    found = {}
+    for name, halves in state.moments.items():
+        pair = [population.comm.gather(x, population.blocks) for x in (halves.mean, halves.m2)]
+        found[name] = None if pair[0] is None else tuple(map(_joined, pair))
     accepted = population.comm.gather(state.accepted, population.blocks)
-    out.append(None if accepted is None else accepted.ravel() / max(state.tried, 1))
-    return out
+    tail = population.comm.reduce_sum(state.tail)
+    if accepted is None:
+        return None
+    return Measured.of(
+        state.observing.observables,
+        population.row.names,
+        found,
+        {name: np.asarray(x) for name, x in state.series.items()},
+        accepted.ravel() / max(state.tried, 1),
+        state.tried,
+        tail,
+        state.centre,
+    )
+
+
+def _joined(blocks) -> np.ndarray:
+    """(blocks, 2, K, G) -> (2, K, blocks x G)."""
+    moved = np.moveaxis(blocks, 0, 2)
+    groups = moved.shape[2] * moved.shape[3]
+    return np.ascontiguousarray(moved.reshape(*moved.shape[:2], groups))
 
 
 def evaluate(
@@ -254,17 +168,19 @@ def evaluate(
     warmup: int = 50,
     number: int = 0,
     threads: int = 1,
+    observables=(),
 ) -> EvaluationResult:
     """Evaluate a trained wavefunction in memory; rank 0 gets the result, other ranks None.
 
     `steps` measurements, `interval` Metropolis steps apart, after `warmup` of them without
     measuring. Another `number` draws other
-    random numbers. Raises ValueError for less than 2 steps.
+    random numbers. observables: what to measure beside what the system measures by itself, of
+    vmcnet.observables or classes of your own. Raises ValueError for less than 2 steps.
     """
     if steps < 2:
         raise ValueError(f"evaluate needs at least 2 steps for an error, got {steps}")
     population = result.population
-    state = initial_evaluation(population, number, result.state.step_size)
+    state = initial_evaluation(population, number, result.state.step_size, observables)
     with threadpool_limits(threads):
         run_evaluation(
             population,
@@ -277,9 +193,5 @@ def evaluate(
             save=lambda state: None,
             poll=lambda: 0,
         )
-    mean, m2, acceptance = finish(population, state)
-    return (
-        None
-        if mean is None
-        else summarize(state.series, mean, m2, acceptance, population.row.names)
-    )
+    measured = finish(population, state)
+    return None if measured is None else summarize(measured, moves=population.system.moves)

@@ -123,20 +123,27 @@ class Population:
         step_size: float,
         stop: int = 0,
         measure=True,
+        observing=None,
     ):
-        """Move every block by `steps` steps, measure local energies, join the rows: one all-gather.
+        """Move every block by `steps` steps, measure local energies and, with `observing`, what it
+        observes; join the rows: one all-gather.
 
         Returns the summary, the same on every rank, and the local energies of the own blocks.
         """
         with np.errstate(
             all="ignore"
         ):  # what is not finite is counted in the rows, and stops all ranks
-            rows, energies = self._move(theta, stage, iteration, steps, step_size, stop, measure)
-            summary = self.row.read(self.comm.allgather(np.stack(rows), self.blocks))
+            rows, energies = self._move(
+                theta, stage, iteration, steps, step_size, stop, measure, observing
+            )
+            rows = self.comm.allgather(np.stack(rows), self.blocks)
+        summary = self.row.read(rows[:, : self.row.length])
         self._check(summary, stage, iteration)
+        if observing:
+            summary.observed.update(observing.join(rows[:, self.row.length :]))
         return summary, energies
 
-    def _move(self, theta, stage, iteration, steps, step_size, stop, measure):
+    def _move(self, theta, stage, iteration, steps, step_size, stop, measure, observing):
         psi, energies, rows, hash64 = (
             self.wavefunction.bind(theta),
             {},
@@ -155,7 +162,10 @@ class Population:
             self.members[b], self.counts[b] = walkers, counts
             if measure:
                 energies[b] = local_energies(self.system.terms, walkers, psi)
-            rows.append(self.row.make(energies.get(b), counts, stop, hash64))
+            row = self.row.make(energies.get(b), counts, stop, hash64)
+            if observing:
+                row = np.concatenate([row, observing.measure(b, walkers, psi)])
+            rows.append(row)
         return rows, energies
 
     def _wrapped(self, walkers: Walkers) -> Walkers:
@@ -174,41 +184,18 @@ class Population:
         otherwise <O E_L> - <O><E_L> would not be a covariance. That mean costs one more all-gather.
         """
         if clip is None:
-            return self._in_units({b: centred(energies[b], summary.energy) for b in self.own})
+            weights = {b: centred(energies[b].total, summary.complex_energy) for b in self.own}
+            return self._in_units(weights)
         limited = {b: clipped(energies[b], *summary.window(clip)) for b in self.own}
         means = np.array(
             [[complex(e.mean()).real, complex(e.mean()).imag] for e in limited.values()]
         )
-        real, imaginary = self.comm.allgather(means, self.blocks).mean(axis=0)
-        mean = (
-            float(real)
-            if not any(e.dtype.kind == "c" for e in limited.values())
-            else complex(real, imaginary)
-        )
-        return self._in_units({b: (e - mean).conj() for b, e in limited.items()})
+        mean = complex(*self.comm.allgather(means, self.blocks).mean(axis=0))
+        return self._in_units({b: centred(e, mean) for b, e in limited.items()})
 
     def _in_units(self, weights: dict) -> dict:
         unit = self.system.energy_unit
         return weights if unit == 1.0 else {b: w / unit for b, w in weights.items()}
-
-    def observe(self) -> dict:
-        """name -> mean over all walkers (K,) of what the system measures of its spins, the same on
-        every rank: one all-gather, or none.
-        """
-        if self.system.observables is None:
-            return {}
-        measured = [
-            {
-                name: x.mean(axis=0)
-                for name, x in self.system.observables.measure(to_host(self.members[b].s)).items()
-            }
-            for b in self.own
-        ]
-        rows = self.comm.allgather(
-            np.stack([np.concatenate(list(m.values())) for m in measured]), self.blocks
-        ).mean(axis=0)
-        ends = np.cumsum([len(x) for x in measured[0].values()])[:-1]
-        return dict(zip(measured[0], np.split(rows, ends), strict=True))
 
     def gradient(self, theta, weights) -> np.ndarray:
         """2 Re <(E_L - <E>)* O> over all walkers (P,) from the `weights`, the same bits on any

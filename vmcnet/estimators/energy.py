@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,14 +19,11 @@ class LocalEnergies:
 
 
 def local_energies(terms: dict, walkers, psi) -> LocalEnergies:
-    """E_L = (H psi)/psi of every walker, term by term; a term whose `in_energy` is False is
-    measured beside it.
-    """
+    """E_L = (H psi)/psi of every walker, term by term."""
     parts = {name: term.local(walkers, psi) for name, term in terms.items()}
     total = None
-    for name, part in parts.items():
-        if getattr(terms[name], "in_energy", True):
-            total = part if total is None else total + part
+    for part in parts.values():
+        total = part if total is None else total + part
     return LocalEnergies(total, parts)
 
 
@@ -36,7 +33,8 @@ class Row:
 
     count, median and mean absolute deviation of E_L, accepted, tried, non-finite, stop flag, hash
     of theta (two exact halves),
-    walkers that accepted no move, then mean and M2 of E_L and of every term (real parts).
+    walkers that accepted no move, mean of Im E_L, then mean and M2 of E_L and of every term (real
+    parts).
     """
 
     FIXED = (
@@ -50,6 +48,7 @@ class Row:
         "hash_high",
         "hash_low",
         "stuck",
+        "imaginary",
     )
 
     def __init__(self, terms):
@@ -72,6 +71,8 @@ class Row:
             row[1] = np.median(stacked[0])
             row[2] = np.abs(stacked[0] - row[1]).mean()
             row[5] += int((~finite).sum())
+            if energies.total.dtype.kind == "c":
+                row[10] = float(energies.total.imag.mean())
             mean = stacked.mean(axis=1)
             row[len(self.FIXED) :: 2] = mean
             row[len(self.FIXED) + 1 :: 2] = ((stacked - mean[:, None]) ** 2).sum(axis=1)
@@ -90,15 +91,21 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """An iteration as all ranks see it."""
+    """An iteration as all ranks see it; observed: means over all walkers of what was observed."""
 
     names: list
     moments: object
     rows: np.ndarray
+    observed: dict = field(default_factory=dict)
 
     @property
     def energy(self) -> float:
         return float(self.moments.mean[0])
+
+    @property
+    def complex_energy(self) -> complex:
+        """<E> with the imaginary part that a finite sample of a complex psi has."""
+        return complex(self.energy, self.rows[:, 10].mean())
 
     @property
     def variance(self) -> float:
@@ -108,11 +115,16 @@ class Summary:
     def terms(self) -> dict:
         return {n: float(m) for n, m in zip(self.names[1:], self.moments.mean[1:], strict=True)}
 
+    @property
+    def median(self) -> float:
+        """Median of the blocks' medians of E_L."""
+        return float(np.median(self.rows[:, 1]))
+
     def window(self, k: float) -> tuple[float, float]:
         """Centre and half width of a clipping window: median of the blocks' medians, k times the
         mean of their mean absolute deviations.
         """
-        return float(np.median(self.rows[:, 1])), k * float(self.rows[:, 2].mean())
+        return self.median, k * float(self.rows[:, 2].mean())
 
     @property
     def accepted(self) -> int:
@@ -150,7 +162,11 @@ def clipped(energies: LocalEnergies, centre: float, width: float):
     return real + 1j * xp.clip(total.imag, -width, width) if total.dtype.kind == "c" else real
 
 
-def centred(energies: LocalEnergies, mean: float):
-    """E_L - <E>, the weights of the gradient before they are divided by the number of walkers."""
-    xp = namespace(energies.total)
-    return xp.conj(energies.total - mean)
+def centred(total, mean: complex):
+    """conj(E_L - <E>) (W,) of local energies (W,), real or complex: the weights of the gradient
+    before they are divided by the number of walkers.
+
+    With the complex mean the gradient does not change where psi is multiplied by a phase that
+    depends on the parameters.
+    """
+    return (total - (mean if total.dtype.kind == "c" else mean.real)).conj()

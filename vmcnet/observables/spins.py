@@ -1,52 +1,92 @@
-"""What an evaluation measures of spins besides the energy."""
+"""Observables of spins on lattices; s_i = +-1, so in units of hbar/2 for spin 1/2."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.backend.arrays import to_host
+from vmcnet.observables.base import Observable
 
-class SpinObservables:
-    """Functions of spin configurations s (W, n), each giving (W, K); s_i = +-1, so in units of
-    hbar/2 for spin 1/2.
 
-      magnetisation         m = sum_i s_i / n, |m| and m^2
-      K = 3
-      staggered             the same with the sublattice signs (bipartite lattices)
-      K = 3
-      correlations          (1/n) sum_i s_i s_g(i) for every translation g of a periodic lattice
-      K = n, in the order of displacements
-      structure_factor      S(q) = |sum_i s_i exp(-i q.x_i)|^2 / n, q_k = 2 pi m_k / extent_k
-      K = n, m in the order of sites
+def _places(vectors) -> list[str]:
+    return ["(" + ",".join(map(str, v)) + ")" for v in vectors.tolist()]
 
-    S is the Fourier transform of the correlations. `names` lists what the lattice has.
-    """
 
-    def __init__(self, lattice):
-        self._lattice = lattice
-        self.names = ["magnetisation"] + ["staggered"] * (lattice.sublattice is not None)
-        if len(lattice.translations) > 1:
-            self.names += ["correlations", "structure_factor"]
+class Magnetisation(Observable):
+    """m = sum_i s_i / n, |m| and m^2."""
 
-    def measure(self, s) -> dict:
-        """name -> (W, K)."""
-        return {name: getattr(self, f"_{name}")(s.astype(np.float64)) for name in self.names}
+    name, labels = "magnetisation", ("m", "|m|", "m^2")
 
-    @staticmethod
-    def _moments(m):
+    def __init__(self, system):
+        _of_spins(self, system)
+        self._signs = np.ones(system.particles)
+
+    def measure(self, walkers, psi):
+        m = (to_host(walkers.s) * self._signs).mean(axis=1)
         return np.stack([m, np.abs(m), m * m], axis=1)
 
-    def _magnetisation(self, s):
-        return self._moments(s.mean(axis=1))
 
-    def _staggered(self, s):
-        return self._moments((s * self._lattice.sublattice).mean(axis=1))
+class StaggeredMagnetisation(Magnetisation):
+    """m = sum_i e_i s_i / n with the signs e_i of the two sublattices, |m| and m^2."""
 
-    def _structure_factor(self, s):
-        axes = tuple(range(1, 1 + self._lattice.dimensions))
-        amplitude = np.fft.fftn(s.reshape((-1, *self._lattice.extent)), axes=axes)
-        return (np.abs(amplitude) ** 2).reshape(len(s), -1) / self._lattice.sites
+    name = "staggered"
 
-    def _correlations(self, s):
-        axes = tuple(range(1, 1 + self._lattice.dimensions))
-        grid = self._structure_factor(s).reshape((-1, *self._lattice.extent))
-        return np.fft.ifftn(grid, axes=axes).real.reshape(len(s), -1)
+    def __init__(self, system):
+        super().__init__(system)
+        if system.lattice.sublattice is None:
+            raise ValueError("staggered: the lattice has no two sublattices (an odd length?)")
+        self._signs = system.lattice.sublattice
+
+
+class StructureFactor(Observable):
+    """S(q) = |sum_i s_i exp(-i q.x_i)|^2 / n, q_k = 2 pi m_k / extent_k; labels m, in the order of
+    the sites. Periodic hypercubic lattices.
+    """
+
+    name = "structure_factor"
+
+    def __init__(self, system):
+        _of_spins(self, system)
+        lattice = system.lattice
+        if len(lattice.translations) < 2:
+            raise ValueError(f"{self.name}: the lattice has no translations")
+        self._extent, self._sites = lattice.extent, lattice.sites
+        self._axes = tuple(range(1, 1 + lattice.dimensions))
+        self.labels = _places(lattice.positions)
+        self.shown = range(1, lattice.sites)
+
+    def measure(self, walkers, psi):
+        s = to_host(walkers.s).astype(np.float64)
+        amplitude = np.fft.fftn(s.reshape((-1, *self._extent)), axes=self._axes)
+        return (np.abs(amplitude) ** 2).reshape(len(s), -1) / self._sites
+
+
+class Correlations(StructureFactor):
+    """C(x) = (1/n) sum_i s_i s_{i+x} for every displacement x of a periodic lattice, the Fourier
+    transform of S(q).
+    """
+
+    name = "correlations"
+
+    def measure(self, walkers, psi):
+        grid = super().measure(walkers, psi).reshape((-1, *self._extent))
+        return np.fft.ifftn(grid, axes=self._axes).real.reshape(len(grid), -1)
+
+
+def _of_spins(observable, system) -> None:
+    if system.moves != "spins":
+        raise ValueError(
+            f"{observable.name} is a function of spins, and what moves in "
+            f"{type(system).__name__} are {system.moves}"
+        )
+
+
+def spin_observables(system) -> tuple:
+    """What a spin lattice measures by itself: all of these that its lattice has."""
+    lattice = system.lattice
+    found = [Magnetisation(system)]
+    if lattice.sublattice is not None:
+        found.append(StaggeredMagnetisation(system))
+    if len(lattice.translations) > 1:
+        found += [Correlations(system), StructureFactor(system)]
+    return tuple(found)

@@ -8,6 +8,7 @@ from vmcnet.backend.device import choose
 from vmcnet.config import Job, JobError
 from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
+from vmcnet.observables.base import joined
 from vmcnet.wavefunctions import Product
 
 SAMPLERS = {
@@ -70,6 +71,7 @@ def build(job: Job):
             "wavefunction: no factor decays at large distance, psi is not normalisable: add a "
             "gaussian_envelope or another factor that decays"
         )
+    observables_of(job.observable, system)
     natural = _make(job.natural_gradient, "natural_gradient") if job.natural_gradient else None
     return (
         system,
@@ -112,6 +114,15 @@ def _sampler(table, system, wavefunction):
         return sampler
     except ValueError as error:
         raise JobError(f"sampling.proposal: {error}") from error
+
+
+def observables_of(tables, system) -> list:
+    """The objects of [[observable]] tables; raises JobError where one does not fit the system."""
+    found = [_make(table, f"observable {table.type}", system) for table in tables]
+    try:
+        return joined((), found)
+    except ValueError as error:
+        raise JobError(str(error)) from error
 
 
 def device_of(job: Job, system, local_rank: int = 0):

@@ -4,11 +4,16 @@ until then.
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
+from vmcnet.config import parse_observables
 from vmcnet.engine.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
+from vmcnet.engine.observing import Halves
+from vmcnet.runs.building import observables_of
+from vmcnet.runs.contents import content_of
 from vmcnet.runs.root import on_root
-from vmcnet.statistics.blocking import blocking_curve
 from vmcnet.storage.atomic import FileProblem, previous_path
 from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
 
@@ -18,7 +23,8 @@ PLAN = ("steps", "interval", "warmup")
 class Evaluations:
     """Evaluations of the parameters at which a Session stands; every method is a collective call.
 
-    A plan is {steps, interval, warmup}, as the table [evaluation] of a job has them.
+    A plan is {steps, interval, warmup}, as the table [evaluation] of a job has them; `tables` are
+    the [[observable]] tables of what is measured beside what the system measures by itself.
     """
 
     def __init__(self, session):
@@ -31,21 +37,28 @@ class Evaluations:
             self.comm, lambda: read_checkpoint(self.path) if self.path.exists() else None
         )
 
-    def done(self, plan: dict) -> bool:
+    def done(self, plan: dict, tables=()) -> bool:
         """Whether the run file holds this evaluation of the present parameters."""
         wanted = {**plan, "iteration": self.session.state.iteration}
+        names = {table.type for table in tables}
+
+        def holds(attributes):
+            measured = str(attributes.get("observables", "")).split(",")
+            return wanted.items() <= attributes.items() and names <= set(measured)
 
         def found():
             ended = self.session.file.evaluations.values()
-            return any(wanted.items() <= content["attributes"].items() for content in ended)
+            return any(holds(content["attributes"]) for content in ended)
 
         return on_root(self.comm, found)
 
-    def run(self, plan: dict) -> int:
+    def run(self, plan: dict, tables=()) -> int:
         """A new evaluation; the stop flag, or 0 when it is in the run file."""
+        observables = observables_of(tables, self.population.system)
         number = on_root(self.comm, lambda: max(self.session.file.evaluations, default=-1) + 1)
         step_size = self.session.state.step_size
-        return self._run(initial_evaluation(self.population, number, step_size), plan)
+        state = initial_evaluation(self.population, number, step_size, observables)
+        return self._run(state, plan, tables)
 
     def finish(self, found: Checkpoint) -> int:
         """Go on with the evaluation that was stopped. Training goes on afterwards from its own
@@ -56,14 +69,20 @@ class Evaluations:
                 f"{self.path}: an unfinished evaluation of other parameters than those of "
                 f"{checkpoint_path(self.session.path)}: delete it, then evaluate again"
             )
+        if "tail" not in found.arrays:
+            raise FileProblem(
+                f"{self.path}: an unfinished evaluation of version 0.1: delete it, then evaluate "
+                "again"
+            )
         members = dict(self.population.members)
         self.population.load(found.arrays["r"], found.arrays["s"])
         plan = {name: int(found.numbers[name]) for name in PLAN}
-        flag = self._run(_state(found, self.population.own), plan)
+        tables = parse_observables(json.loads(found.numbers["observables"]), str(self.path))
+        flag = self._run(self._state(found, tables), plan, tables)
         self.population.members = members
         return flag
 
-    def _run(self, state: EvaluationState, plan: dict) -> int:
+    def _run(self, state: EvaluationState, plan: dict, tables) -> int:
         session = self.session
         with session.walkers_saved():
             flag = run_evaluation(
@@ -72,28 +91,17 @@ class Evaluations:
                 state,
                 **plan,
                 record=session.progress,
-                save=lambda state: self._save(state, plan),
+                save=lambda state: self._save(state, plan, tables),
                 poll=session.poll,
                 checkpoint_every=session.job.run.checkpoint_every,
             )
         if flag:
             return flag
-        mean, m2, acceptance = finish(self.population, state)
+        measured = finish(self.population, state)
 
         def write():
-            curve = blocking_curve(state.series["energy"])
-            session.file.evaluations[state.number] = {
-                **{k: np.asarray(v) for k, v in state.series.items()},
-                "walker_mean": mean,
-                "walker_m2": m2,
-                "walker_acceptance": acceptance,
-                **{f"blocking/{k}": v for k, v in vars(curve).items()},
-                "attributes": {
-                    "names": ",".join(self.population.row.names),
-                    "iteration": session.state.iteration,
-                    **plan,
-                },
-            }
+            attributes = {"iteration": session.state.iteration, **plan}
+            session.file.evaluations[state.number] = content_of(measured, attributes)
             session.file.write()
             for old in (self.path, previous_path(self.path)):
                 old.unlink(missing_ok=True)
@@ -101,23 +109,18 @@ class Evaluations:
         on_root(self.comm, write)
         return 0
 
-    def _save(self, state: EvaluationState, plan: dict) -> None:
+    def _save(self, state: EvaluationState, plan: dict, tables) -> None:
+        comm, blocks = self.comm, self.population.blocks
         r, s = self.population.collect()
-        mean, m2, accepted = (
-            self.comm.gather(x, self.population.blocks)
-            for x in (state.mean, state.m2, state.accepted)
-        )
+        arrays = {"theta": self.session.state.theta, "r": r, "s": s}
+        for name, halves in state.moments.items():
+            arrays[f"mean/{name}"] = comm.gather(halves.mean, blocks)
+            arrays[f"m2/{name}"] = comm.gather(halves.m2, blocks)
+        arrays["accepted"] = comm.gather(state.accepted, blocks)
+        arrays["tail"] = comm.reduce_sum(state.tail)
 
         def write():
-            arrays = {
-                "theta": self.session.state.theta,
-                "r": r,
-                "s": s,
-                "mean": mean,
-                "m2": m2,
-                "accepted": accepted,
-            }
-            arrays.update({f"series/{k}": np.asarray(v) for k, v in state.series.items()})
+            series = {f"series/{k}": np.asarray(v) for k, v in state.series.items()}
             numbers = {
                 "run": self.session.file.attributes["run"],
                 "number": state.number,
@@ -125,26 +128,31 @@ class Evaluations:
                 "warmed": state.warmed,
                 "done": state.done,
                 "tried": state.tried,
+                "centre": state.centre,
+                "observables": json.dumps([table.model_dump() for table in tables]),
                 **plan,
             }
-            write_checkpoint(self.path, Checkpoint(arrays, numbers))
+            write_checkpoint(self.path, Checkpoint({**arrays, **series}, numbers))
 
         on_root(self.comm, write)
         self.session.stop.saved()
 
-
-def _state(found: Checkpoint, own: range) -> EvaluationState:
-    """Where a checkpoint stands, with the moments of the own blocks."""
-    a, n = found.arrays, found.numbers
-    part = slice(own.start, own.stop)
-    return EvaluationState(
-        int(n["number"]),
-        float(n["step_size"]),
-        a["mean"][part].copy(),
-        a["m2"][part].copy(),
-        a["accepted"][part].copy(),
-        int(n["tried"]),
-        int(n["warmed"]),
-        int(n["done"]),
-        {k: v.tolist() for k, v in found.group("series").items()},
-    )
+    def _state(self, found: Checkpoint, tables) -> EvaluationState:
+        """Where a checkpoint stands, with the moments of the own blocks."""
+        a, n, own = found.arrays, found.numbers, self.population.own
+        part = slice(own.start, own.stop)
+        observables = observables_of(tables, self.population.system)
+        state = initial_evaluation(
+            self.population, int(n["number"]), float(n["step_size"]), observables
+        )
+        state.moments = {
+            name: Halves(a[f"mean/{name}"][part].copy(), a[f"m2/{name}"][part].copy())
+            for name in state.moments
+        }
+        state.accepted = a["accepted"][part].copy()
+        if self.comm.rank == 0:  # counts of all walkers: they are summed over the ranks at the end
+            state.tail = a["tail"].copy()
+        state.centre = float(n["centre"])
+        state.tried, state.warmed, state.done = int(n["tried"]), int(n["warmed"]), int(n["done"])
+        state.series = {k: list(v) for k, v in found.group("series").items()}
+        return state

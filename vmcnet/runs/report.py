@@ -4,68 +4,48 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.engine.evaluation import EvaluationResult, summarize
+from vmcnet.engine.results import EvaluationResult, summarize
 from vmcnet.exact.divergence import enumerated_divergence
-from vmcnet.statistics.blocking import blocking_error
+from vmcnet.runs.contents import measured_of
 from vmcnet.statistics.format import with_error
 
 LARGEST_ENUMERATION = 2**18
 
 
-def evaluation_result(content: dict, blocking: str = "pyblock") -> EvaluationResult:
+def evaluation_result(content: dict, system, blocking: str = "pyblock") -> EvaluationResult:
     """Recompute an evaluation from what the run file keeps of it."""
-    names = content["attributes"]["names"].split(",")
-    series = {
-        k: v
-        for k, v in content.items()
-        if not k.startswith(("walker_", "blocking/")) and k != "attributes"
-    }
-    return summarize(
-        series,
-        content["walker_mean"],
-        content["walker_m2"],
-        content["walker_acceptance"],
-        names,
-        blocking,
-    )
+    return summarize(measured_of(content, system), blocking, system.moves)
 
 
-def derived_quantities(content: dict, system) -> dict:
-    """name -> (value, jackknife error between walkers) of what the system derives from an
-    evaluation: heat capacity, Binder cumulant.
-    """
-    names, steps = content["attributes"]["names"].split(","), len(content["energy"])
-    counts = np.array([steps // 2, steps - steps // 2], float)[:, None, None]
-    means, m2 = np.asarray(content["walker_mean"]), np.asarray(content["walker_m2"])
-    average = (means * counts).sum(axis=0) / steps  # (1 + terms, W)
-    centre = average.mean(axis=1)[:, None]
-    square = (m2 + counts * (means - centre) ** 2).sum(axis=0) / steps
-    return system.derived(
-        dict(zip(names, average, strict=True)), dict(zip(names, square, strict=True))
-    )
-
-
-SHOWN = {"magnetisation": ("m", "|m|", "m^2"), "staggered": ("m", "|m|", "m^2")}
-
-
-def observable_lines(content: dict) -> list[str]:
-    """Means of the series of observables, with blocking errors; of correlations and structure
-    factors the largest, by its place.
-    """
+def observable_lines(result: EvaluationResult) -> list[str]:
+    """One line a component that an observable shows, one for each that it derives."""
     lines = []
-    for key in sorted(k for k in content if k.startswith("observables/")):
-        name, series = key.removeprefix("observables/"), np.asarray(content[key])
-        columns = (
-            dict(enumerate(SHOWN[name]))
-            if name in SHOWN
-            else {int(np.argmax(series.mean(axis=0)[1:])) + 1: "largest at {}"}
-        )
-        parts = []
-        for column, label in columns.items():
-            found = blocking_error(series[:, column])
-            parts.append(f"{label.format(column)} = {with_error(found.mean, found.error)}")
-        lines.append(f"    {name}  {', '.join(parts)}")
+    for observed in result.observables.values():
+        found, units = observed.estimates, f" {observed.record.units}".rstrip()
+        for k in observed.shown:
+            beside = _beside(found.blocking[k])
+            if np.isfinite(found.rhat[k]):
+                beside += f", R-hat {found.rhat[k]:.4f}"
+            name = f"{observed.name} {observed.labels[k]}"
+            lines.append(f"    {name}  {found[k]!s}{units}  ({beside})")
+        for name, (value, error) in observed.derived.items():
+            lines.append(f"    {name}  {with_error(value, error)}")
     return lines
+
+
+def _beside(blocking: float) -> str:
+    return f"blocking {blocking:.2g}" if np.isfinite(blocking) else "no plateau"
+
+
+def _number(value: float, form: str) -> str:
+    return "?" if np.isnan(value) else format(value, form)
+
+
+def _tail(tail) -> str:
+    """Pareto shape of the tail of E_L, where one can be told."""
+    if tail is None or not np.isfinite(tail.shape):
+        return ""
+    return f"  tail {with_error(tail.shape, tail.error)}"
 
 
 def divergence_line(file, system, wavefunction) -> str:
@@ -73,7 +53,7 @@ def divergence_line(file, system, wavefunction) -> str:
     otherwise.
     """
     if (
-        not hasattr(system, "temperature")
+        system.temperature is None
         or not wavefunction.layout.size
         or len(system.labels_of_site) ** system.particles > LARGEST_ENUMERATION
     ):
@@ -143,7 +123,7 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
             f"{last['acceptance']:.2f}"
         )
     for number, content in sorted(file.evaluations.items()):
-        result = evaluation_result(content, blocking)
+        result = evaluation_result(content, system, blocking)
         lines.append(
             f"  evaluation {number}: {result.walkers} walkers x {result.steps} measurements at "
             f"iteration {content['attributes']['iteration']}"
@@ -151,14 +131,12 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
         lines += estimate_lines(system, result)
         lines.append(
             f"    variance {result.variance:.3g}  autocorrelation time "
-            f"{result.autocorrelation:.1f}  "
-            f"R-hat {result.rhat:.4f}  acceptance {result.acceptance:.2f} "
+            f"{_number(result.autocorrelation, '.1f')}  R-hat {_number(result.rhat, '.4f')}  "
+            f"acceptance {result.acceptance:.2f} "
             f"(walkers {result.walker_acceptance[0]:.2f} to {result.walker_acceptance[1]:.2f}, "
-            f"{result.stuck} stuck)"
+            f"{result.stuck} stuck){_tail(result.tail)}"
         )
-        for name, (value, error) in derived_quantities(content, system).items():
-            lines.append(f"    {name}  {with_error(value, error)}")
-        lines += observable_lines(content)
+        lines += observable_lines(result)
         divergence = divergence_line(file, system, wavefunction)
         lines += [f"    {divergence}"] if divergence else []
         reference = system.reference_of(wavefunction)

@@ -116,20 +116,20 @@ def joined_lines(paths: list[Path], blocking: str = "pyblock") -> list[str]:
         if untwisted(job) != untwisted(jobs[0]):
             raise FileProblem(f"{file.path}: not a run of the same job as {files[0].path}")
     wanted = {t.number: t for t in twists(untwisted(jobs[0]))}
-    results = {}
+    system, results = build(jobs[0])[0], {}
     for file, job in zip(files, jobs, strict=True):
         if job.twists.number in results:
             raise FileProblem(f"{file.path}: twist {job.twists.number} is there twice")
         if not file.evaluations:
             raise FileProblem(f"{file.path}: no evaluation yet: vmcnet resume {file.path}")
         last = file.evaluations[max(file.evaluations)]
-        results[job.twists.number] = evaluation_result(last, blocking)
+        results[job.twists.number] = evaluation_result(last, system, blocking)
     missing = sorted(set(wanted) - set(results))
     if missing:
         raise FileProblem(
             f"twists {', '.join(map(str, missing))} of {len(wanted)} are missing among the files"
         )
-    return _lines(build(jobs[0])[0], jobs[0], [(wanted[k], results[k]) for k in sorted(wanted)])
+    return _lines(system, jobs[0], [(wanted[k], results[k]) for k in sorted(wanted)])
 
 
 def _lines(system, job, results) -> list[str]:

@@ -19,7 +19,7 @@ class Thermal(Sampler):
     name = "thermal"
 
     def __init__(self, system):
-        if not hasattr(system, "temperature"):
+        if system.temperature is None:
             raise ValueError(
                 "thermal samples classical lattice models (classical_ising, potts); this system "
                 "has no temperature"

@@ -26,7 +26,8 @@ class System:
     units: str
     terms: dict
     reference: tuple[float, str] | None = None
-    observables = None  # or an object with measure(s) -> {name: (W, K)}, for evaluations
+    observables: tuple = ()  # what evaluations measure by themselves
+    temperature: float | None = None  # of a classical model
     core: float = 0.0
     anisotropy: float = 1.0  # of the trap: omega_z/omega
     box = None  # or a Box: space is periodic
@@ -51,13 +52,6 @@ class System:
     def moves(self) -> str:
         """What a walker moves: coordinates, spins (+-1) or colours (0 .. q-1)."""
         return "coordinates" if self.dimensions else "spins"
-
-    def derived(self, mean: dict, square: dict) -> dict:
-        """Quantities that follow from an evaluation: name -> (value, error). mean, square: of every
-        term, the time averages (W,) of each
-        walker, the square about the common mean.
-        """
-        return {}
 
     @property
     def share(self) -> int:

@@ -8,9 +8,9 @@ import numpy as np
 
 from vmcnet.exact.torus import torus_thermodynamics
 from vmcnet.geometry.lattice import Hypercubic
-from vmcnet.hamiltonians.classical import OrderMoment, PottsBonds
+from vmcnet.hamiltonians.classical import PottsBonds
 from vmcnet.hamiltonians.spins import Diagonal, LongitudinalField
-from vmcnet.statistics.jackknife import jackknife
+from vmcnet.observables.thermal import HeatCapacity, OrderParameter
 from vmcnet.systems.spin_lattice import SpinLattice, lattice_of
 from vmcnet.walkers import Walkers
 
@@ -22,10 +22,7 @@ class ClassicalLattice(SpinLattice):
 
     A subclass sets labels (the values of a site), pair (q, q), single (q,) and calls _thermal.
     Walkers start at random (T = infinity).
-    The terms magnetisation, m2 and m4 are measured, but are no energy.
     """
-
-    observables = None  # moments of the magnetisation are terms and derived quantities here
 
     units = "J"
 
@@ -43,12 +40,11 @@ class ClassicalLattice(SpinLattice):
                 f"temperature = {temperature} is too low: Boltzmann factors of exp({reach:.0f}) "
                 "overflow"
             )
-        moments = {
-            name: OrderMoment(power, labels)
-            for name, power in (("magnetisation", 1), ("m2", 2), ("m4", 4))
-        }
-        self._energy_terms = energy_terms
-        self.terms = {**energy_terms, **moments}
+        self.terms = energy_terms
+
+    @property
+    def observables(self) -> tuple:
+        return HeatCapacity(self), OrderParameter(self)
 
     @property
     def moves(self) -> str:
@@ -64,24 +60,7 @@ class ClassicalLattice(SpinLattice):
     def energy(self, s) -> np.ndarray:
         """E (W,) of the labels s (W, n)."""
         walkers = Walkers(None, s)
-        return sum(term.local(walkers, None) for term in self._energy_terms.values())
-
-    def derived(self, mean: dict, square: dict) -> dict:
-        """Heat capacity and, a site, energy; Binder cumulant 1 - <m4>/(3 <m2>^2): name -> (value,
-        jackknife error), from walkers' time
-        averages (W,) of every term and of the energy's square about their common mean.
-        """
-        n, t = self.particles, self.temperature
-        e = mean["energy"] - mean["energy"].mean()
-        return {
-            "energy a site": jackknife(lambda x: x / n, mean["energy"]),
-            "heat capacity a site": jackknife(
-                lambda x, xx: (xx - x * x) / (n * t * t), e, square["energy"]
-            ),
-            "Binder cumulant": jackknife(
-                lambda m2, m4: 1.0 - m4 / (3.0 * m2 * m2), mean["m2"], mean["m4"]
-            ),
-        }
+        return sum(term.local(walkers, None) for term in self.terms.values())
 
     def enumerated(self):
         """All states (q^n, n) and their exact probabilities exp(-E/T)/Z; ValueError above 2^20

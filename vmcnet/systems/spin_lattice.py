@@ -6,7 +6,7 @@ import numpy as np
 
 from vmcnet.geometry.lattice import Graph, Hypercubic
 from vmcnet.hamiltonians.spins import Diagonal, Exchange, LongitudinalField, TransverseField
-from vmcnet.observables.spins import SpinObservables
+from vmcnet.observables.spins import spin_observables
 from vmcnet.systems.base import System
 from vmcnet.walkers import Walkers
 
@@ -70,8 +70,8 @@ class SpinLattice(System):
         return Walkers(np.zeros((walkers, self.particles, 0)), s)
 
     @property
-    def observables(self) -> SpinObservables:
-        return SpinObservables(self.lattice)
+    def observables(self) -> tuple:
+        return spin_observables(self)
 
     def describe(self):
         sector = "" if self.magnetisation is None else f", sum of spins {self.magnetisation}"

@@ -16,7 +16,7 @@ class Boltzmann(Wavefunction):
     thermal = True
 
     def __init__(self, system):
-        if not hasattr(system, "temperature"):
+        if system.temperature is None:
             raise ValueError(
                 "Boltzmann needs a classical system with a temperature (classical_ising or potts)"
             )

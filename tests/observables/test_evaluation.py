@@ -1,0 +1,312 @@
+"""Observables inside an evaluation: errors between walkers, what is refused, groups of walkers,
+resume, ranks, files.
+"""
+
+import json
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+import vmcnet as vmc
+from tests.runs import ROOT, datasets, same, vmcnet
+from tests.spins import amplitudes, states, walkers_of
+from vmcnet.backend.stream import Stream
+from vmcnet.config import JobError, parse_observables
+from vmcnet.config.explain import variants
+from vmcnet.config.observables import ObservableTable
+from vmcnet.engine.observing import LARGEST, ObservableError, groups_of
+from vmcnet.engine.population import Population
+from vmcnet.engine.training import TrainingResult, TrainingState
+from vmcnet.observables import Observable
+from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.sampling.spins import SpinFlip
+from vmcnet.statistics.jackknife import jackknife
+from vmcnet.systems import TransverseIsing, TrappedBosons
+from vmcnet.wavefunctions import BinaryRBM, GaussianEnvelope
+
+
+class Moments(Observable):
+    """x and x^2 of the first particle, and the ratio <x^2>/(1 + <x>)."""
+
+    name, labels, units = "moments", ("x", "x^2"), "length"
+
+    def __init__(self, change=None):
+        self.change = change
+
+    def measure(self, walkers, psi):
+        x = walkers.r[:, 0, 0]
+        out = np.stack([x, x * x], axis=1)
+        walkers.r[:] = 17.0  # a copy: the walkers stay where they are
+        return out if self.change is None else self.change(out)
+
+    def derived(self, mean, square):
+        found = jackknife(lambda x, xx: xx / (1.0 + x), mean["x"], mean["x^2"])
+        return {"ratio": found, "spread": (float((square["x"] - mean["x"] ** 2).mean()), 0.0)}
+
+
+class Histogram(Observable):
+    """300 bins of x between -4 and 4: too many for a series."""
+
+    name = "histogram"
+    labels = [f"bin {k}" for k in range(300)]
+    grid = {"x": np.linspace(-4.0, 4.0, 301)}
+
+    def measure(self, walkers, psi):
+        bins = np.floor((walkers.r[:, 0, 0] + 4.0) * 37.5).astype(int)
+        return (bins[:, None] == np.arange(300)).astype(float)
+
+
+def oscillator(walkers=128, block=32, seed=5):
+    """One boson in the Gaussian exp(-0.8 x^2): <x^2> = 1/3.2."""
+    system = TrappedBosons(1, 1.0, 1)
+    psi = GaussianEnvelope(system)
+    people = Population(
+        system, psi, vmc.sampling.Gaussian(), SerialCommunicator(), seed, walkers, block
+    )
+    people.start()
+    return TrainingResult(TrainingState(np.array([np.log(0.8)]), {}, 1.9), people)
+
+
+def test_own_observable():
+    plain, found = (
+        vmc.evaluate(oscillator(), steps=150, observables=o) for o in ([], [Moments(), Histogram()])
+    )
+    assert plain.energy == found.energy and plain.error == found.error
+    own = found.observables["moments"]
+    assert abs(own["x^2"].mean - 1 / 3.2) < 4 * own["x^2"].error < 0.02
+    assert own["x^2"].blocking == pytest.approx(own["x^2"].error, rel=0.6)
+    ratio, error = own.derived["ratio"]
+    assert abs(ratio - 1 / 3.2) < 4 * error < 0.03
+    assert own.derived["spread"][0] == pytest.approx(1 / 3.2, abs=0.02)
+    bins = found.observables["histogram"]
+    assert (
+        bins.mean.sum() == pytest.approx(1.0, abs=1e-3) and np.isnan(bins.estimates.blocking).all()
+    )
+    middle = 0.5 * (bins.grid["x"][1:] + bins.grid["x"][:-1])
+    density = np.exp(-1.6 * middle**2) * np.sqrt(1.6 / np.pi) * (8.0 / 300)
+    seen = bins.error > 0
+    z = (bins.mean - density)[seen] / bins.error[seen]
+    assert (np.abs(z[density[seen] > 1e-3]) < 4.5).all()
+    assert len(bins.shown) == 1 and len(own.shown) == 2
+
+
+def infinite(x):
+    x[3] = np.inf
+    return x
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (infinite, "observable moments: 8 values are NaN or infinite, first in block 0"),
+        (lambda x: x * np.nan, "observable moments: 256 values are NaN"),
+        (lambda x: x * (1 + 1e-3j), "observable moments: 256 values are complex.* real part"),
+        (lambda x: x[:, 0], r"returned \(32,\) of float64; expected .* \(32, 2\)"),
+        (lambda x: np.array([["a", "b"]] * 32), "real numbers of shape"),
+    ],
+)
+def test_what_is_refused_at_the_measurement(change, words):
+    with pytest.raises(ObservableError, match=words):
+        vmc.evaluate(oscillator(), steps=4, warmup=1, observables=[Moments(change)])
+
+
+def test_rounding_of_a_complex_number_is_no_imaginary_part():
+    change = lambda x: x * (1 + 1e-14j)  # noqa: E731
+    found = vmc.evaluate(oscillator(), steps=4, warmup=1, observables=[Moments(change)])
+    assert found.observables["moments"].mean.dtype == np.float64
+
+
+class Nameless(Observable):
+    name, labels = "two words", ("a",)
+
+
+@pytest.mark.parametrize(
+    ("observables", "words"),
+    [
+        ([3], "observable int: expected a subclass of vmcnet.observables.Observable"),
+        ([Nameless()], "'two words' is no word"),
+        ([Moments(), Moments()], "moments occurs twice"),
+    ],
+)
+def test_what_is_no_observable(observables, words):
+    with pytest.raises(ValueError, match=words):
+        vmc.evaluate(oscillator(), steps=4, observables=observables)
+
+
+def test_groups():
+    """Single walkers where they fit, larger groups where not, at least one a block."""
+    assert groups_of(128, 8, 10) == 128
+    assert groups_of(128, 8, 8000) == 16 and 8 * 16 * 8000 <= LARGEST
+    assert groups_of(128, 8, 10**9) == 1 and groups_of(100, 1, 0) == 100
+    assert groups_of(100, 1, 50_000) == 20
+
+
+def test_groups_of_walkers_give_the_same_means_and_honest_errors(monkeypatch):
+    single = vmc.evaluate(oscillator(), steps=100, observables=[Moments()])
+    monkeypatch.setattr("vmcnet.engine.observing.LARGEST", 2 * 64)  # 128 walkers: 64 pairs
+    pairs = vmc.evaluate(oscillator(), steps=100, observables=[Moments()])
+    a, b = (found.observables["moments"] for found in (single, pairs))
+    np.testing.assert_allclose(a.mean, b.mean, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(a.error, b.error, rtol=0.4)
+    assert not np.allclose(a.error, b.error, rtol=1e-6)
+    assert a.derived["ratio"][0] == pytest.approx(b.derived["ratio"][0], rel=1e-3)
+
+
+def test_a_magnetisation_that_does_not_mix():
+    """Transverse Ising 5 x 5 at h = 1, ordered: walkers keep the sign of m. The error is that
+    between walkers, and the result says that they have not mixed.
+    """
+    system = TransverseIsing([5, 5], field=1.0)
+    psi = BinaryRBM(system, symmetric=True, spread=0.1)
+    result = vmc.train(
+        system,
+        psi,
+        optimizer=vmc.optimizers.SGD(0.05),
+        natural_gradient=vmc.optimizers.SR(1e-3),
+        iterations=60,
+        walkers=1024,
+        block=128,
+        steps=2,
+        warmup=20,
+        seed=3,
+    )
+    found = vmc.evaluate(result, steps=150, interval=2, warmup=10)
+    m = found.observables["magnetisation"]
+    assert 0.02 < m["m"].error < 0.05 and abs(m["m"].mean) < 4 * m["m"].error
+    assert m["|m|"].mean > 0.7 and m["|m|"].error < 0.01
+    assert any("magnetisation m: split R-hat" in w and "not mixed" in w for w in found.warnings)
+
+
+JOB = """
+name = "observed"
+seed = 3
+[system]
+type = "transverse_ising"
+extent = [6]
+[[wavefunction]]
+type = "binary_rbm"
+spread = 0.3
+[sampling]
+walkers = 64
+block = 8
+steps = 1
+warmup = 2
+proposal = "spin_flip"
+[training]
+iterations = 0
+[evaluation]
+steps = 40
+interval = 1
+warmup = 3
+[run]
+checkpoint_every = 10
+"""
+
+
+def test_on_a_finished_run_and_resumed(tmp_path):
+    """`evaluate --observable`; an evaluation that was stopped goes on with what it measured."""
+    job, one, two = (tmp_path / name for name in ("job.toml", "one.h5", "two.h5"))
+    job.write_text(JOB.replace("extent = [6]", "extent = [6]\nperiodic = false"))
+    for path in (one, two):
+        vmcnet("run", job, "--output", path)
+    done = vmcnet("evaluate", one, "--observable", "magnetisation", "--observable", "staggered")
+    assert "staggered m " in done.stdout
+    (tmp_path / "two.h5.STOP").touch()
+    vmcnet("evaluate", two, "--observable", "magnetisation", "--observable", "staggered")
+    assert "evaluation/1/energy" not in datasets(two)
+    vmcnet("resume", two, ranks=2)
+    same(one, two)
+    done = vmcnet("evaluate", one, "--observable", "thermodynamics", check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "thermodynamics belongs to classical models" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("densty", "expected one of"),
+        ("staggered, bins=3", "staggered.bins: unknown key|bins: unknown key"),
+        ("staggered, bins", "expected NAME or 'NAME, KEY = VALUE, ...'"),
+    ],
+)
+def test_what_the_command_line_refuses(text, words):
+    with pytest.raises(JobError, match=f"^--observable.*({words})"):
+        parse_observables([text], "--observable")
+
+
+def test_types_are_the_names_of_the_observables():
+    """A table's `type` is the name under which its observable stands in files and reports."""
+    for name, table in variants(ObservableTable).items():
+        module, kind = table.builds.split(":")
+        assert getattr(import_module(module), kind).name == name
+
+
+def test_tables_of_a_job(tmp_path):
+    """A table of a job replaces the default of its name; two of one name are refused."""
+    job = tmp_path / "job.toml"
+    job.write_text(JOB + '[[observable]]\ntype = "magnetisation"\n')
+    vmcnet("run", job, "--output", tmp_path / "run.h5")
+    found = datasets(tmp_path / "run.h5")
+    names = {key.split("/")[3] for key in found if "observables" in key}
+    assert names == {"magnetisation", "staggered", "correlations", "structure_factor"}
+    assert found["evaluation/0/observables/magnetisation/mean"].shape == (2, 3, 64)
+    bad = tmp_path / "bad.toml"
+    bad.write_text(JOB + 2 * '[[observable]]\ntype = "magnetisation"\n')
+    done = vmcnet("check", bad, check=False)
+    assert done.returncode == 2 and "magnetisation occurs twice" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "spins_0_1",
+            ["energy    -3.79(10) ", "magnetisation |m|  0.373(7)", "staggered m  -0.13(2)"],
+        ),
+        (
+            "classical_0_1",
+            [
+                "energy    -16.01(11)",
+                "order m  0.930(4)  (blocking 0.004,",
+                "order m^4  0.853(8)",
+                "energy a site  -1.779(12)",
+                "heat capacity a site  0.50(3)",
+                "Binder cumulant  0.644(2)",
+            ],
+        ),
+    ],
+)
+def test_files_of_version_0_1_are_read(name, lines):
+    """The figures that version 0.1 printed of them."""
+    report = vmcnet("report", ROOT / "tests" / "data" / f"{name}.h5").stdout
+    for line in lines:
+        assert line in report, report
+
+
+@pytest.mark.verify
+def test_intervals_of_two_observables_cover():
+    """1000 evaluations of a frozen machine of six spins: 95 % intervals of |m| and of C(1) hold the
+    enumerated values in 93 to 97 %.
+    """
+    system = TransverseIsing([6])
+    psi = BinaryRBM(system, spread=0.3)
+    people = Population(system, psi, SpinFlip(system), SerialCommunicator(), 17, 64, 64)
+    people.start()
+    theta = psi.start(Stream(5, 3, 0, 0))
+    result, s = TrainingResult(TrainingState(theta, {}, 1.0), people), states(6)
+    probability = np.abs(amplitudes(psi, theta, s)) ** 2
+    probability /= probability.sum()
+    exact = {o.name: probability @ o.measure(walkers_of(s), None) for o in system.observables}
+    z = []
+    for k in range(1000):
+        found = vmc.evaluate(result, steps=200, interval=4, warmup=10, number=k).observables
+        z.append(
+            [
+                (found[name].mean[i] - exact[name][i]) / found[name].error[i]
+                for name, i in (("magnetisation", 1), ("correlations", 1))
+            ]
+        )
+    covered = (np.abs(z) < 1.96).mean(axis=0)
+    print("coverage of |m| and C(1):", json.dumps((100 * covered).tolist()))
+    assert (covered > 0.93).all() and (covered < 0.97).all()

@@ -1,0 +1,136 @@
+"""The observables of an evaluation: measured block by block, joined by the iteration's one
+all-gather, kept as running moments of single walkers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vmcnet.backend.arrays import to_host
+from vmcnet.observables.base import joined
+from vmcnet.statistics.moments import merge_rows
+
+SERIES = 64  # components up to which the mean over all walkers is kept of every measurement
+LARGEST = 2**20  # numbers (components x walkers) up to which every walker has moments of its own
+IMAGINARY = 1e-10  # imaginary parts up to this share of the modulus are rounding
+
+
+class ObservableError(ValueError):
+    """An observable gave what is no (W, K) of finite real numbers."""
+
+
+@dataclass
+class Halves:
+    """Running mean and sum of squared deviations (Welford) of K quantities of every walker, or group
+    of walkers, in both halves of an evaluation: mean and m2 (own blocks, 2, K, G).
+    """
+
+    mean: np.ndarray
+    m2: np.ndarray
+
+    @classmethod
+    def empty(cls, blocks: int, components: int, groups: int) -> Halves:
+        shape = (blocks, 2, components, groups)
+        return cls(np.zeros(shape), np.zeros(shape))
+
+    def add(self, index: int, half: int, count: int, x) -> None:
+        """x (K, W) of the own block `index`, the count-th measurement (from 1) of its half."""
+        groups = self.mean.shape[3]
+        if x.shape[1] > groups:
+            x = x.reshape(len(x), groups, -1).mean(axis=2)
+        mean, m2 = self.mean[index, half], self.m2[index, half]
+        delta = x - mean
+        mean += delta / count
+        m2 += delta * (x - mean)
+
+
+def groups_of(block: int, blocks: int, components: int) -> int:
+    """Into how many groups of equal size a block's walkers are joined: the largest divisor of the
+    block with which all blocks together keep at most 2^20 numbers, and at least 1.
+    """
+    allowed = max(1, LARGEST // max(1, blocks * components))
+    return max(g for g in range(1, block + 1) if block % g == 0 and g <= allowed)
+
+
+class Observing:
+    """What one evaluation measures of the walkers: the system's observables and `further` ones.
+
+    A block's share of the row is, for every observable, its non-finite and its imaginary elements
+    and, up to 64 components, their means over the block.
+    """
+
+    def __init__(self, system, further, block: int, blocks: int):
+        self.observables = joined(system.observables, further)
+        self.sizes = {o.name: len(o.labels) for o in self.observables}
+        self.groups = {name: groups_of(block, blocks, k) for name, k in self.sizes.items()}
+        self._block, self._latest = block, {}
+
+    def moments(self, own: int) -> dict:
+        """name -> Halves of the own blocks."""
+        return {n: Halves.empty(own, k, self.groups[n]) for n, k in self.sizes.items()}
+
+    def measure(self, block: int, walkers, psi) -> np.ndarray:
+        """The block's share of the row; what was measured is kept for `add`."""
+        row, self._latest[block] = [], {}
+        for observable in self.observables:
+            own = replace(walkers, r=walkers.r.copy(), s=walkers.s.copy())  # it may change these
+            x = self._checked(observable, to_host(observable.measure(own, psi)))
+            bad = int((~np.isfinite(x)).sum())
+            imaginary = 0
+            if x.dtype.kind == "c":
+                imaginary = int((np.abs(x.imag) > IMAGINARY * (1.0 + np.abs(x))).sum())
+                x = x.real
+            x = np.ascontiguousarray(x.T, np.float64)  # (K, W)
+            self._latest[block][observable.name] = x
+            row.append(np.array([bad, imaginary], float))
+            if len(x) <= SERIES:
+                row.append(x.mean(axis=1))
+        return np.concatenate(row) if row else np.empty(0)
+
+    def _checked(self, observable, x):
+        shape = (self._block, len(observable.labels))
+        if np.shape(x) != shape or x.dtype.kind not in "bifuc":
+            raise ObservableError(
+                f"observable {observable.name}: measure returned {np.shape(x)} of {x.dtype}; "
+                f"expected real numbers of shape {shape}, one row a walker and one column a label"
+            )
+        return x
+
+    def join(self, rows: np.ndarray) -> dict:
+        """observables/NAME/series -> means (K,) over all walkers, from the shares of all blocks.
+
+        Raises ObservableError, on all ranks, where a number is NaN, infinite or imaginary.
+        """
+        found, start = {}, 0
+        for observable in self.observables:
+            size = self.sizes[observable.name]
+            bad, imaginary = rows[:, start], rows[:, start + 1]
+            self._refuse(observable.name, bad, "NaN or infinite", "check its measure")
+            self._refuse(
+                observable.name, imaginary, "complex", "return the real part where that is meant"
+            )
+            start += 2
+            if size <= SERIES:
+                means = rows[:, start : start + size]
+                mean = merge_rows(np.ones(len(rows)), means, np.zeros_like(means)).mean
+                start += size
+                if size:
+                    found[f"observables/{observable.name}/series"] = mean
+        return found
+
+    @staticmethod
+    def _refuse(name, counts, what, cure):
+        if counts.any():
+            block = int(np.flatnonzero(counts)[0])
+            raise ObservableError(
+                f"observable {name}: {int(counts.sum())} values are {what}, first in block {block}: "
+                f"{cure}"
+            )
+
+    def add(self, moments: dict, own, half: int, count: int) -> None:
+        """Take the latest measurement of the own blocks into `moments`."""
+        for index, block in enumerate(own):
+            for name, x in self._latest[block].items():
+                moments[name].add(index, half, count, x)

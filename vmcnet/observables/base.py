@@ -1,0 +1,84 @@
+"""What an observable is: a quantity that evaluations measure beside the energy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+
+@runtime_checkable
+class Observable(Protocol):
+    """K real functions of a walker, measured at every measurement of an evaluation.
+
+    A subclass sets name (a word, which the report and the run file use), labels (K texts, one a
+    component), units, and gives
+
+      measure(walkers, psi) -> (W, K) real, numpy or cupy
+
+    of the walkers of one block, r (W, n, d) and s (W, n), at the parameters of psi (`psi.log(r, s)`,
+    `psi.jet(walkers)`). Walkers are read-only. The errors come from the means of single walkers
+    (above 2^20 numbers in all: of groups of walkers), blocking, R-hat and autocorrelation times
+    beside them.
+
+    derived(mean, square) -> {label: (value, error)} gives what follows from averages: both
+    dictionaries hold (G,) numbers, one a walker or group, of `energy`, of every term by its name and
+    of the own labels; averages over time, and those of the square about the common mean. Use
+    `statistics.jackknife.jackknife` for the error.
+    shown: which components the report prints, all of them unless given; of more than 4 it prints the
+    largest. grid: name -> numbers that say where the components lie (edges of bins, wave vectors),
+    written to the run file beside them.
+    """
+
+    name: str
+    labels: Sequence[str]
+    units: str = ""
+    shown: Sequence[int] | None = None
+
+    def measure(self, walkers, psi) -> np.ndarray:
+        """(W, K)."""
+        ...
+
+    def derived(self, mean: dict, square: dict) -> dict:
+        """label -> (value, error); nothing unless given."""
+        return {}
+
+    @property
+    def grid(self) -> dict:
+        """name -> array; nothing unless given."""
+        return {}
+
+
+def refuse_unfit(observables) -> None:
+    """Raise ValueError unless all of them are Observables with names and labels of their own."""
+    names = []
+    for found in observables:
+        if not isinstance(found, Observable):
+            raise ValueError(
+                f"observable {type(found).__name__}: expected a subclass of "
+                "vmcnet.observables.Observable with name, labels and measure(walkers, psi)"
+            )
+        if not isinstance(found.name, str) or not found.name.replace("-", "_").isidentifier():
+            raise ValueError(
+                f"observable {type(found).__name__}: its name {found.name!r} is no word: use "
+                "letters, digits, _ and -"
+            )
+        labels = found.labels
+        if isinstance(labels, str) or len(set(labels)) < len(labels):
+            raise ValueError(
+                f"observable {found.name}: labels must be a list of different texts, one a "
+                f"component; found {labels!r:.60}"
+            )
+        names.append(found.name)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"observables: {twice[0]} occurs twice: give one another name")
+
+
+def joined(defaults, further) -> list:
+    """The defaults of a system and what a user asks for: one of the same name takes its place."""
+    further = list(further)
+    refuse_unfit(further)
+    names = {found.name for found in further}
+    return [found for found in defaults if found.name not in names] + further

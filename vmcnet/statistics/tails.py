@@ -1,0 +1,76 @@
+"""How heavy the tails of a distribution are: whether its mean and its variance exist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+STEPS = 32  # bins an octave
+LOWEST, OCTAVES = -64, 128  # powers of two that are told apart
+BINS = STEPS * OCTAVES
+FEWEST, DISTINCT = 25, 20  # values in the tail, and bins that hold them, for anything to be said
+HEAVY, LIGHT = 0.4, 1.0 / 3.0
+
+
+def binned(x) -> np.ndarray:
+    """Numbers of |x| in each of the 4096 bins, int64: 32 a power of two, from 2^-65 to 2^63. Zeros
+    are not counted. Counts of parts add up to those of the whole, exactly.
+    """
+    mantissa, power = np.frexp(np.abs(x[x != 0.0]))
+    index = (power - LOWEST) * STEPS + np.floor((2.0 * mantissa - 1.0) * STEPS).astype(np.int64)
+    return np.bincount(np.clip(index, 0, BINS - 1), minlength=BINS)
+
+
+def edges() -> np.ndarray:
+    """Lower edge of every bin and the upper one of the last, (4097,)."""
+    k = np.arange(BINS + 1)
+    return np.ldexp(0.5 * (1.0 + (k % STEPS) / STEPS), LOWEST + k // STEPS)
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Shape k of the tail, P(|x| > u) ~ u^(-1/k): moments of order 1/k and above do not exist; its
+    standard error, and how many values it rests on. NaN: no tail can be told.
+    """
+
+    shape: float
+    error: float
+    count: int
+
+    @property
+    def heavy(self) -> bool:
+        """No variance, as far as can be told: k above 0.4, and above 1/3 by two errors. 1/3 is what
+        every approximate psi with nodes has (Trail, Phys. Rev. E 77, 016703 (2008)), 1/2 and above
+        have no variance.
+        """
+        return bool(self.shape > HEAVY and self.shape - 2.0 * self.error > LIGHT)
+
+
+def pareto_tail(counts, correlation: float = 1.0) -> Tail:
+    """The generalised Pareto distribution of the largest min(N/5, 3 sqrt N) of N binned values.
+
+    Its shape by the estimator of Zhang and Stephens, Technometrics 51, 316 (2009); how much of the
+    tail: Vehtari, Simpson, Gelman, Yao, Gabry, J. Mach. Learn. Res. 25, 72 (2024), sec. 2. The error
+    is (1 + k)/sqrt(n/correlation), `correlation` the autocorrelation time of the values.
+    """
+    counts = np.asarray(counts)
+    total, limits = int(counts.sum()), edges()
+    above = np.cumsum(counts[::-1])[::-1]  # values in this bin and beyond
+    wanted = min(0.2 * total, 3.0 * np.sqrt(total))
+    start = int(np.flatnonzero(above >= max(wanted, 1.0))[-1]) if total else 0
+    used = start + np.flatnonzero(counts[start:])
+    weights, x = counts[used], 0.5 * (limits[used] + limits[used + 1]) - limits[start]
+    n = int(weights.sum())
+    if n < FEWEST or len(used) < DISTINCT:
+        return Tail(float("nan"), float("nan"), n)
+    quarter = x[np.searchsorted(np.cumsum(weights), 0.25 * n)]
+    m = 30 + int(np.sqrt(n))
+    theta = (1.0 - np.sqrt(m / (np.arange(1, m + 1) - 0.5))) / (3.0 * quarter) + 1.0 / x[-1]
+    theta = np.where(theta == 0.0, 1e-300, theta)  # the limit is finite, 0/0 is not
+    k = np.log1p(-theta[:, None] * x) @ weights / n
+    log = n * (np.log(-theta / k) - k - 1.0)
+    share = np.exp(log - log.max())
+    best = float((theta * share).sum() / share.sum())
+    shape = float(np.log1p(-best * x) @ weights / n)
+    return Tail(shape, (1.0 + abs(shape)) / np.sqrt(n / max(correlation, 1.0)), n)
