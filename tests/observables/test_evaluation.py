@@ -12,7 +12,7 @@ import vmcnet as vmc
 from tests.runs import ROOT, datasets, same, vmcnet
 from tests.spins import amplitudes, states, walkers_of
 from vmcnet.backend.stream import Stream
-from vmcnet.config import JobError, parse_observables
+from vmcnet.config import JobError, parse_job, parse_observables
 from vmcnet.config.explain import variants
 from vmcnet.config.observables import ObservableTable
 from vmcnet.engine.observing import LARGEST, ObservableError, groups_of
@@ -20,8 +20,11 @@ from vmcnet.engine.population import Population
 from vmcnet.engine.training import TrainingResult, TrainingState
 from vmcnet.observables import Observable
 from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.runs.building import build
+from vmcnet.runs.report import report_lines
 from vmcnet.sampling.spins import SpinFlip
 from vmcnet.statistics.jackknife import jackknife
+from vmcnet.storage.run_file import RunFile
 from vmcnet.systems import TransverseIsing, TrappedBosons
 from vmcnet.wavefunctions import BinaryRBM, GaussianEnvelope
 
@@ -204,6 +207,7 @@ checkpoint_every = 10
 """
 
 
+@pytest.mark.processes
 def test_on_a_finished_run_and_resumed(tmp_path):
     """`evaluate --observable`; an evaluation that was stopped goes on with what it measured."""
     job, one, two = (tmp_path / name for name in ("job.toml", "one.h5", "two.h5"))
@@ -242,6 +246,7 @@ def test_types_are_the_names_of_the_observables():
         assert getattr(import_module(module), kind).name == name
 
 
+@pytest.mark.processes
 def test_tables_of_a_job(tmp_path):
     """A table of a job replaces the default of its name; two of one name are refused."""
     job = tmp_path / "job.toml"
@@ -279,7 +284,9 @@ def test_tables_of_a_job(tmp_path):
 )
 def test_files_of_version_0_1_are_read(name, lines):
     """The figures that version 0.1 printed of them."""
-    report = vmcnet("report", ROOT / "tests" / "data" / f"{name}.h5").stdout
+    file = RunFile.open(ROOT / "tests" / "data" / f"{name}.h5")
+    system, psi, *_ = build(parse_job(file.attributes["job"]))
+    report = "\n".join(report_lines(file, system, psi))
     for line in lines:
         assert line in report, report
 
