@@ -1,6 +1,6 @@
 """The peer of benchmarks/fermions.py, run by a Python that has jax and folx: the same
-message-passing determinant with the same weights. Reads a file of arrays, then names of measurements; answers CPU
-seconds, or for `values` a file of log psi and kinetic energies.
+message-passing determinant with the same weights. Reads a file of arrays, then names of
+measurements; answers CPU seconds, or for `values` a file of log psi and kinetic energies.
 """
 
 import os
