@@ -16,11 +16,13 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from vmcnet.engine.training import train
     from vmcnet.geometry.box import Box
     from vmcnet.parallel.communicators import connect
+    from vmcnet.runs.reading import open_run
 
 _HOME = {
     "train": "vmcnet.engine.training",
     "evaluate": "vmcnet.engine.evaluation",
     "limits": "vmcnet.engine.limits",
+    "open_run": "vmcnet.runs.reading",
     "connect": "vmcnet.parallel.communicators",
     "Box": "vmcnet.geometry.box",
     "systems": None,
@@ -34,6 +36,7 @@ __all__ = [
     "connect",
     "evaluate",
     "limits",
+    "open_run",
     "optimizers",
     "sampling",
     "systems",

@@ -131,6 +131,7 @@ def _within(session, work, comm) -> int:
     try:
         with threadpool_limits(session.job.run.threads):
             flag = work()
+            session.mark(flag)
         if comm.rank == 0:
             session.progress.close()
             if flag == FILE:

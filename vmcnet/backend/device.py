@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 
 from vmcnet.backend.stream import Stream
@@ -26,8 +28,16 @@ class Device:
         """Coordinates and spin labels, from the host, as the device keeps them."""
         return self.xp.asarray(r, dtype=self.dtype), self.xp.asarray(s)
 
+    def __reduce__(self):
+        return _restored, (self.xp.__name__, self.dtype.name)
+
     def describe(self) -> str:
         return f"{'cpu' if self.xp is np else self.xp.__name__}, {self.dtype}"
+
+
+def _restored(module: str, precision: str) -> Device:
+    """What pickle made of a Device."""
+    return Device(import_module(module), precision)
 
 
 def choose(kind: str, precision: str = "float64", local_rank: int = 0) -> Device:

@@ -24,6 +24,7 @@ from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.metropolis import tuned_step
 from vmcnet.sampling.spins import Exchange, SpinFlip
+from vmcnet.statistics.format import with_error
 
 CHECKPOINT, STOP = (
     1,
@@ -66,6 +67,18 @@ class TrainingResult:
     population: Population
     series: dict = field(default_factory=dict)
     flag: int = 0
+
+    def __repr__(self) -> str:
+        done, population = self.state.iteration, self.population
+        lines = [
+            f"TrainingResult: {population.system.describe()}",
+            f"  psi = {population.wavefunction.describe()}: {len(self.state.theta)} parameters",
+            f"  {done} iterations, {population.walkers} walkers",
+        ]
+        if len(self.series.get("energy", ())):
+            energy, error = self.series["energy"][-1], self.series["error"][-1]
+            lines[-1] += f", last energy {with_error(energy, error)} {population.system.units}"
+        return "\n".join(lines)
 
     @property
     def parameters(self) -> dict:

@@ -90,7 +90,7 @@ class Evaluations:
                 session.state.theta,
                 state,
                 **plan,
-                record=session.progress,
+                record=session.watched,
                 save=lambda state: self._save(state, plan, tables),
                 poll=session.poll,
                 checkpoint_every=session.job.run.checkpoint_every,

@@ -116,7 +116,7 @@ class Session:
             on_root(comm, lambda: _compare_data(held["file"], job, digest))
             if comm.rank == 0:
                 _compare_conditions(held["file"], job)
-                held["file"].attributes.update(job=job_text(job), ranks=comm.size)
+                held["file"].attributes.update(job=job_text(job), ranks=comm.size, state="running")
             built[0].load(checkpoint.arrays["r"], checkpoint.arrays["s"])
             state, good = _state(checkpoint)
             return cls(comm, job, path, progress, built, state, held, good)
@@ -125,6 +125,24 @@ class Session:
         self.watchdog.stop()
         if self.lock:
             self.lock.release()
+
+    def mark(self, flag: int) -> None:
+        """Write into the run file how this run ended: done, or stopped before its end."""
+
+        def write():
+            ended = not flag and self.state.iteration >= self.job.training.iterations
+            self.file.attributes["state"] = "done" if ended else "stopped"
+            self.file.attributes.pop("phase", None)
+            self.file.write(keep_old=False)
+
+        on_root(self.comm, write)
+
+    def watched(self, phase: str, done: int, total: int, row: dict) -> None:
+        """What is shown while the run goes on, and kept for those who open its file meanwhile."""
+        if self.file:
+            self.file.attributes["phase"] = f"{phase} {done}/{total}"
+            self.file.write(force=False)
+        self.progress(phase, done, total, row)
 
     def poll(self) -> int:
         """This rank's stop flag; called once an iteration."""
@@ -162,8 +180,7 @@ class Session:
         def record(phase, done, total, row):
             if self.file and phase == "training":
                 self.file.append(row)
-                self.file.write(force=False)
-            self.progress(phase, done, total, row)
+            self.watched(phase, done, total, row)
 
         while True:
             try:

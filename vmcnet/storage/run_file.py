@@ -66,6 +66,11 @@ def conditions(threads: int) -> dict:
     }
 
 
+def now() -> str:
+    """Date and time with the zone."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
 def git_revision() -> str:
     try:
         folder = Path(__file__).parent
@@ -107,7 +112,8 @@ class RunFile:
                 "ranks": ranks,
                 "host": socket.gethostname(),
                 "git": git_revision(),
-                "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "started": now(),
+                "state": "running",
                 **{f"condition_{k}": v for k, v in conditions(threads).items()},
             },
         )
@@ -170,16 +176,17 @@ class RunFile:
         """Rewrite the file, and keep the one before; without `force` only where that costs little,
         and without keeping, as without `keep_old`.
         """
-        now = time.monotonic()
-        if not force and now - self._last < max(INTERVAL, self._cost / SHARE):
+        begun = time.monotonic()
+        if not force and begun - self._last < max(INTERVAL, self._cost / SHARE):
             return
         if force and keep_old and self.path.exists():
             keep(self.path, previous_path(self.path))
         write_sealed(self.path, "run file", self._write)
         self._last = time.monotonic()
-        self._cost = self._last - now
+        self._cost = self._last - begun
 
     def _write(self, file) -> None:
+        self.attributes["written"] = now()
         for name, value in self.attributes.items():
             file.attrs[name] = value
         training = file.create_group("training")

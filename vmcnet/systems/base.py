@@ -64,5 +64,8 @@ class System:
         """
         return self.reference
 
+    def __repr__(self) -> str:
+        return f"<{self.describe()}>"
+
     def describe(self) -> str:
         return f"{type(self).__name__}: {self.particles} particles in {self.dimensions} dimensions"

@@ -92,6 +92,9 @@ class Wavefunction:
     def __mul__(self, other: Wavefunction) -> Product:
         return Product([self, other])
 
+    def __repr__(self) -> str:
+        return f"<{self.describe()}: {self.layout.size} parameters>"
+
     def describe(self) -> str:
         return f"{self.name}({self.layout.size} parameters)"
 

@@ -1,0 +1,177 @@
+"""A run file opened from Python: what a run found, and its wavefunction to work with."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vmcnet.config import Job, parse_job
+from vmcnet.engine.evaluation import EvaluationResult, evaluate
+from vmcnet.engine.population import Population
+from vmcnet.engine.training import TrainingResult, initial_state, run_training
+from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.runs.building import build, device_of
+from vmcnet.runs.report import evaluation_result
+from vmcnet.runs.state import standing
+from vmcnet.statistics.format import with_error
+from vmcnet.storage.atomic import FileProblem
+from vmcnet.storage.checkpoint import checkpoint_path, read_checkpoint
+from vmcnet.storage.run_file import RunFile
+from vmcnet.walkers import Walkers
+
+TUNING = 50  # iterations of warm-up where walkers start anew
+
+
+class Run:
+    """What `open_run` gives: a run file as it was when opened; nothing is written to it.
+
+    path; job (Job) and attributes (name -> number or text: version, seed, host, conditions).
+    training: name -> (T,) arrays, one entry an iteration; parameters: name -> array; evaluations:
+    list of EvaluationResult in the order in which they were made.
+    """
+
+    def __init__(self, path: str | Path):
+        self.file = RunFile.open(Path(path))
+        self.path, self.attributes = self.file.path, self.file.attributes
+        self.training = {k: np.asarray(v) for k, v in self.file.training.items()}
+        self._further = 0
+
+    @cached_property
+    def job(self) -> Job:
+        return parse_job(self.attributes["job"], (), str(self.path))
+
+    @cached_property
+    def _built(self) -> tuple:
+        return build(self.job)
+
+    @property
+    def system(self) -> Any:
+        return self._built[0]
+
+    @property
+    def wavefunction(self) -> Any:
+        """The trial wavefunction, without parameters; `psi` has them."""
+        return self._built[1]
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """name -> array, as they stand in the file; start= of vmc.train takes them."""
+        return {k: v for k, v in self.file.parameters.items() if k != "theta"}
+
+    @cached_property
+    def psi(self) -> Any:
+        """The wavefunction at these parameters: psi.log(r, s) (W,), psi.jet(walkers)."""
+        return self.wavefunction.bind(np.asarray(self.file.parameters["theta"]))
+
+    @cached_property
+    def evaluations(self) -> list[EvaluationResult]:
+        return [evaluation_result(c, self.system) for _, c in sorted(self.file.evaluations.items())]
+
+    @property
+    def state(self) -> str:
+        """running, stopped (to be resumed) or done, as far as the file and its host tell."""
+        return standing(self.file).word
+
+    @cached_property
+    def walkers(self) -> Walkers:
+        """All walkers of the last checkpoint, r (W, n, d), s (W, n), with log_psi; raises
+        FileProblem where there is none.
+        """
+        found = self._checkpoint()
+        r, s = (x.reshape(-1, *x.shape[2:]) for x in (found.arrays["r"], found.arrays["s"]))
+        return Walkers(r, s, self.psi.log(r, s))
+
+    def _checkpoint(self):
+        found = read_checkpoint(checkpoint_path(self.path))
+        if found.numbers["run"] != self.attributes["run"]:
+            raise FileProblem(
+                f"{checkpoint_path(self.path)}: belongs to another run than {self.path}: restore "
+                "the pair"
+            )
+        return found
+
+    def evaluate(
+        self,
+        *,
+        steps: int | None = None,
+        interval: int | None = None,
+        warmup: int | None = None,
+        comm=None,
+        **options,
+    ) -> EvaluationResult | None:
+        """Evaluate these parameters in memory; what is not given is as in the job. Further options
+        are those of vmc.evaluate.
+
+        Walkers go on from the checkpoint; where there is none they start anew. Every call draws
+        random numbers of its own. Rank 0 gets the result, other ranks None. Raises as vmc.evaluate.
+        """
+        plan = self.job.evaluation
+        given = {"steps": steps, "interval": interval, "warmup": warmup}
+        defaults = {"steps": plan.steps or 600, "interval": plan.interval, "warmup": plan.warmup}
+        number = max(self.file.evaluations, default=-1) + 1 + self._further
+        self._further += 1
+        return evaluate(
+            self._result(comm or SerialCommunicator()),
+            number=number,
+            threads=self.job.run.threads,
+            **{k: defaults[k] if v is None else v for k, v in given.items()},
+            **options,
+        )
+
+    def _result(self, comm) -> TrainingResult:
+        """The run as vmc.train would have left it."""
+        system, wavefunction, optimizer, natural, sampler = self._built
+        sampling = self.job.sampling
+        population = Population(
+            system,
+            wavefunction,
+            sampler,
+            comm,
+            self.job.seed,
+            sampling.walkers,
+            sampling.block,
+            device_of(self.job, system, comm.local_rank),
+        )
+        step_size = sampling.step_size * system.length
+        state = initial_state(wavefunction, optimizer, self.job.seed, step_size, natural)
+        state.theta = np.array(self.file.parameters["theta"])
+        if checkpoint_path(self.path).exists():
+            found = self._checkpoint()
+            population.load(found.arrays["r"], found.arrays["s"])
+            state.step_size = float(found.numbers["step_size"])
+        else:
+            population.start()
+            run_training(
+                population,
+                optimizer,
+                state,
+                iterations=0,
+                steps=sampling.steps,
+                warmup=max(TUNING, sampling.warmup),
+                record=lambda *args: None,
+                save=lambda state: None,
+                poll=lambda: 0,
+            )
+        return TrainingResult(state, population, dict(self.training))
+
+    def __repr__(self) -> str:
+        job = self.job
+        factors = " x ".join(table.type for table in job.wavefunction)
+        lines = [f"Run {self.path}: {job.system.type}, {factors}", f"  {standing(self.file)}"]
+        if self.file.rows:
+            last, error = self.training["energy"][-1], self.training["error"][-1]
+            lines[1] += f", last energy {with_error(last, error)}"
+        if self.file.evaluations:
+            number = max(self.file.evaluations)
+            lines.append(f"  evaluation {number}: {self.evaluations[-1]}")
+        return "\n".join(lines)
+
+
+def open_run(path: str | Path) -> Run:
+    """A run file, opened for reading; raises FileProblem where it is missing, damaged or of
+    another version.
+    """
+    return Run(path)

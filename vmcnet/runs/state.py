@@ -1,0 +1,75 @@
+"""Where a run stands: running, stopped or done."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from dataclasses import dataclass
+
+from vmcnet.config import parse_job
+
+RUNNING, STOPPED, DONE = "running", "stopped", "done"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """word: running, stopped or done; text: one line about it."""
+
+    word: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def standing(file) -> Standing:
+    """Where the run of a RunFile stands, from its attributes and the process that wrote them."""
+    attributes, rows = file.attributes, file.rows
+    written = f", written {_ago(attributes.get('written', ''))}" if "written" in attributes else ""
+    word = attributes.get("state")
+    if word is None:  # files of version 0.1
+        job = parse_job(attributes["job"], (), str(file.path))
+        ended = rows >= job.training.iterations and (file.evaluations or not job.evaluation.steps)
+        word = DONE if ended else STOPPED
+    phase = attributes.get("phase", "")
+    if word != RUNNING:
+        return Standing(word, f"{word}, {rows} iterations")
+    holder = _holder(file.path)
+    where = f"{phase or f'{rows} iterations'}{written}"
+    if holder and holder["host"] == socket.gethostname() and not _alive(holder["pid"]):
+        return Standing(STOPPED, f"stopped without an end at {where}; vmcnet resume goes on")
+    by = f" on {holder['host']}, process {holder['pid']}" if holder else ""
+    return Standing(RUNNING, f"running{by}: {where}")
+
+
+def _holder(path):
+    """host and pid of who took the lock last, or None."""
+    try:
+        found = json.loads(path.with_name(path.name + ".lock").read_text())
+        return {"host": str(found["host"]), "pid": int(found["pid"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _ago(text: str) -> str:
+    try:
+        then = time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+    except ValueError:
+        return "at an unknown time"
+    seconds = max(0, round(time.time() - then))
+    for size, word in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {word} ago"
+    return f"{seconds} seconds ago"
