@@ -128,7 +128,7 @@ class Observed:
         return [f"{self.name} {text}" for text in _doubts(found, steps, real, self.labels)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EvaluationResult:
     """What an evaluation says; `estimates` maps energy and each term to an Estimate, `observables`
     the name of each observable to an Observed.
@@ -158,6 +158,13 @@ class EvaluationResult:
     @property
     def error(self) -> float:
         return self.estimates["energy"].error
+
+    def __repr__(self) -> str:
+        doubts = f"; {len(self.warnings)} warnings" if self.warnings else ""
+        return (
+            f"EvaluationResult: energy {self}\n"
+            f"  {self.walkers} walkers x {self.steps} measurements, R-hat {self.rhat:.4f}{doubts}"
+        )
 
     def __str__(self):
         return (

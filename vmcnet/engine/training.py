@@ -57,7 +57,7 @@ class TrainingState:
         return 0.5**self.rollbacks
 
 
-@dataclass
+@dataclass(repr=False)
 class TrainingResult:
     """Final state, walkers, and one row an iteration; `flag` is the stop flag that ended the loop,
     or 0.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,12 @@ from vmcnet.engine.evaluation import EvaluationResult, evaluate
 from vmcnet.engine.population import Population
 from vmcnet.engine.training import TrainingResult, initial_state, run_training
 from vmcnet.parallel.communicators import SerialCommunicator
-from vmcnet.runs.building import build, device_of
+from vmcnet.runs.building import build, device_of, observables_of
 from vmcnet.runs.report import evaluation_result
 from vmcnet.runs.state import standing
 from vmcnet.statistics.format import with_error
 from vmcnet.storage.atomic import FileProblem
-from vmcnet.storage.checkpoint import checkpoint_path, read_checkpoint
+from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint
 from vmcnet.storage.run_file import RunFile
 from vmcnet.walkers import Walkers
 
@@ -84,7 +85,7 @@ class Run:
         r, s = (x.reshape(-1, *x.shape[2:]) for x in (found.arrays["r"], found.arrays["s"]))
         return Walkers(r, s, self.psi.log(r, s))
 
-    def _checkpoint(self):
+    def _checkpoint(self) -> Checkpoint:
         found = read_checkpoint(checkpoint_path(self.path))
         if found.numbers["run"] != self.attributes["run"]:
             raise FileProblem(
@@ -99,11 +100,11 @@ class Run:
         steps: int | None = None,
         interval: int | None = None,
         warmup: int | None = None,
-        comm=None,
-        **options,
+        observables: Sequence | None = None,
+        comm: Any = None,
     ) -> EvaluationResult | None:
-        """Evaluate these parameters in memory; what is not given is as in the job. Further options
-        are those of vmc.evaluate.
+        """Evaluate these parameters in memory; what is not given is as in the job. observables:
+        objects of vmcnet.observables or of classes of your own.
 
         Walkers go on from the checkpoint; where there is none they start anew. Every call draws
         random numbers of its own. Rank 0 gets the result, other ranks None. Raises as vmc.evaluate.
@@ -117,11 +118,13 @@ class Run:
             self._result(comm or SerialCommunicator()),
             number=number,
             threads=self.job.run.threads,
+            observables=observables_of(self.job.observable, self.system)
+            if observables is None
+            else observables,
             **{k: defaults[k] if v is None else v for k, v in given.items()},
-            **options,
         )
 
-    def _result(self, comm) -> TrainingResult:
+    def _result(self, comm: Any) -> TrainingResult:
         """The run as vmc.train would have left it."""
         system, wavefunction, optimizer, natural, sampler = self._built
         sampling = self.job.sampling
