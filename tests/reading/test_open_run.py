@@ -92,10 +92,8 @@ def test_a_run_that_goes_on_and_one_that_was_killed(run, tmp_path):
 
 def test_a_run_that_was_stopped(run, tmp_path):
     path = tmp_path / "run.h5"
-    vmcnet("run", run.with_name("job.toml"), "--output", path, "--set", "training.iterations=1")
-    done = start(
-        "resume", path, "--set", "training.iterations=100000", "--set", "training.divergence=0"
-    )
+    settings = ("--set", "training.iterations=100000", "--set", "training.divergence=0")
+    done = start("run", run.with_name("job.toml"), "--output", path, *settings)
     while "training" not in done.stdout.readline():
         assert done.poll() is None, done.communicate()
     (tmp_path / "run.h5.STOP").touch()

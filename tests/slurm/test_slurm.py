@@ -67,9 +67,14 @@ class Submitted:
         return self.out.read_text() if self.out.exists() else ""
 
     def until(self, text, count=1):
-        self.cluster.wait(
-            lambda: self.said().count(text) >= count, f"{count} times {text!r} in {self.said()}"
-        )
+        """Until it has printed `text`; a job that has failed will not."""
+
+        def there():
+            ended = self.cluster.field(self.id, "JobState") == "FAILED"
+            assert not ended or self.said().count(text) >= count, self.said()
+            return self.said().count(text) >= count
+
+        self.cluster.wait(there, f"{count} times {text!r}")
 
     def training(self):
         """Until it trains."""

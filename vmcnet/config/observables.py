@@ -80,7 +80,7 @@ def parse_observables(entries, source: str) -> list:
 
 
 def _read(text: str, source: str) -> dict:
-    name, comma, keys = text.partition(",")
+    name, _, keys = text.partition(",")
     try:
         return {"type": name.strip(), **tomllib.loads(f"x = {{{keys}}}")["x"]}
     except tomllib.TOMLDecodeError as error:

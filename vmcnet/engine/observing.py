@@ -23,8 +23,8 @@ class ObservableError(ValueError):
 
 @dataclass
 class Halves:
-    """Running mean and sum of squared deviations (Welford) of K quantities of every walker, or group
-    of walkers, in both halves of an evaluation: mean and m2 (own blocks, 2, K, G).
+    """Running mean and sum of squared deviations (Welford) of K quantities of every walker, or
+    group of walkers, in both halves of an evaluation: mean and m2 (own blocks, 2, K, G).
     """
 
     mean: np.ndarray
@@ -125,8 +125,8 @@ class Observing:
         if counts.any():
             block = int(np.flatnonzero(counts)[0])
             raise ObservableError(
-                f"observable {name}: {int(counts.sum())} values are {what}, first in block {block}: "
-                f"{cure}"
+                f"observable {name}: {int(counts.sum())} values are {what}, first in block "
+                f"{block}: {cure}"
             )
 
     def add(self, moments: dict, own, half: int, count: int) -> None:

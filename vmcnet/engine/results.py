@@ -39,10 +39,10 @@ class Record:
 class Measured:
     """All that an evaluation keeps, and all that is printed follows from it.
 
-    names: energy and terms. series: name -> (T,) of energy, variance, terms/NAME and acceptance, and
-    observables/NAME/series (T, K). moments: "energy" and every observable by name -> means and M2
-    (2, K, G) of both halves, or None where a file has none. acceptance (W,): share of `tried` moves
-    that every walker accepted. tail: binned |E_L - centre|, or None.
+    names: energy and terms. series: name -> (T,) of energy, variance, terms/NAME and acceptance,
+    and observables/NAME/series (T, K). moments: "energy" and every observable by name -> means and
+    M2 (2, K, G) of both halves, or None where a file has none. acceptance (W,): share of `tried`
+    moves that every walker accepted. tail: binned |E_L - centre|, or None.
     """
 
     names: list

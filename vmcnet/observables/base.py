@@ -17,18 +17,17 @@ class Observable(Protocol):
 
       measure(walkers, psi) -> (W, K) real, numpy or cupy
 
-    of the walkers of one block, r (W, n, d) and s (W, n), at the parameters of psi (`psi.log(r, s)`,
-    `psi.jet(walkers)`). Walkers are read-only. The errors come from the means of single walkers
-    (above 2^20 numbers in all: of groups of walkers), blocking, R-hat and autocorrelation times
-    beside them.
+    of the walkers of one block, r (W, n, d) and s (W, n), at the parameters of psi (`psi.log(r,
+    s)`, `psi.jet(walkers)`). Walkers are read-only. The errors come from the means of single
+    walkers (above 2^20 numbers in all: of groups of walkers), blocking, R-hat and autocorrelation
+    times beside them.
 
     derived(mean, square) -> {label: (value, error)} gives what follows from averages: both
-    dictionaries hold (G,) numbers, one a walker or group, of `energy`, of every term by its name and
-    of the own labels; averages over time, and those of the square about the common mean. Use
-    `statistics.jackknife.jackknife` for the error.
-    shown: which components the report prints, all of them unless given; of more than 4 it prints the
-    largest. grid: name -> numbers that say where the components lie (edges of bins, wave vectors),
-    written to the run file beside them.
+    dictionaries hold (G,) numbers, one a walker or group, of `energy`, of every term by its name
+    and of the own labels; averages over time, and those of the square about the common mean. Use
+    `statistics.jackknife.jackknife` for the error. shown: which components the report prints, all
+    of them unless given; of more than 4 it prints the largest. grid: name -> numbers that say where
+    the components lie (edges of bins, wave vectors), written to the run file beside them.
     """
 
     name: str

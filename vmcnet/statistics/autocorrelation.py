@@ -9,11 +9,12 @@ CONFIDENCE = 3.0  # standard deviations of tau that are added before a series co
 
 
 def integrated_time(x, c: float = 5.0) -> tuple[float, bool]:
-    """tau = 1 + 2 sum_t rho(t), up to the first window M >= c tau(M); (tau, whether it is reliable).
+    """tau = 1 + 2 sum_t rho(t), up to the first window M >= c tau(M); (tau, whether it is
+    reliable).
 
-    x (T,) or (T, chains). White noise gives 1. Reliable: T >= 50 max(tau, 1) (1 + v) (1 + 3
-    sqrt(2 v)), v = (2 M + 1)/T with M >= c: tau is corrected for the mean taken off and raised by
-    three standard deviations (Wolff, Comput. Phys. Commun. 156, 143 (2004), eqs. 42 and 49), so that a
+    x (T,) or (T, chains). White noise gives 1. Reliable: T >= 50 max(tau, 1) (1 + v) (1 + 3 sqrt(2
+    v)), v = (2 M + 1)/T with M >= c: tau is corrected for the mean taken off and raised by three
+    standard deviations (Wolff, Comput. Phys. Commun. 156, 143 (2004), eqs. 42 and 49), so that a
     short series is hardly ever called reliable by chance. NaN, not reliable, for a constant series.
     A. Sokal, Monte Carlo Methods in Statistical Mechanics (1997), sec. 3.
     """

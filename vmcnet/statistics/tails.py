@@ -51,8 +51,8 @@ def pareto_tail(counts, correlation: float = 1.0) -> Tail:
     """The generalised Pareto distribution of the largest min(N/5, 3 sqrt N) of N binned values.
 
     Its shape by the estimator of Zhang and Stephens, Technometrics 51, 316 (2009); how much of the
-    tail: Vehtari, Simpson, Gelman, Yao, Gabry, J. Mach. Learn. Res. 25, 72 (2024), sec. 2. The error
-    is (1 + k)/sqrt(n/correlation), `correlation` the autocorrelation time of the values.
+    tail: Vehtari, Simpson, Gelman, Yao, Gabry, J. Mach. Learn. Res. 25, 72 (2024), sec. 2. The
+    error is (1 + k)/sqrt(n/correlation), `correlation` the autocorrelation time of the values.
     """
     counts = np.asarray(counts)
     total, limits = int(counts.sum()), edges()

@@ -1,4 +1,4 @@
-"""Pair excitations of a determinant of plane waves that conserve momentum, in classes of symmetry."""
+"""Pair excitations of a determinant of plane waves that conserve momentum, by symmetry."""
 
 from __future__ import annotations
 
