@@ -25,6 +25,8 @@ class DataPopulation(Population):
     One exact sum, as for an energy.
     """
 
+    minimises = False
+
     def __init__(self, data: Walkers, *arguments, **options):
         super().__init__(*arguments, **options)
         self.data, self._iteration = data, 0

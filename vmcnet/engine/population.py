@@ -39,6 +39,8 @@ class Population:
     alone, never on the rank.
     """
 
+    minimises = True  # its gradient is that of the energy
+
     def __init__(
         self,
         system,

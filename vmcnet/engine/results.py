@@ -193,7 +193,8 @@ def summarize(
         for name, record in measured.records.items()
     }
     frozen = 2 * stuck > walkers
-    equal = walkers > 1 and found.error[0] == 0.0 and found.variance[0] > 0.0
+    means = averages(*measured.moments["energy"], steps)[0][0]
+    equal = walkers > 1 and np.ptp(means) == 0.0 and found.variance[0] > 0.0
     if frozen or equal:
         found, observed = _unknown(found), {k: _forgotten(o) for k, o in observed.items()}
     exact = not frozen and found.variance[0] <= EXACT * max(1.0, found.mean[0] ** 2)

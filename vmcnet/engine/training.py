@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from vmcnet.backend.device import choose
 from vmcnet.backend.stream import Stream
+from vmcnet.engine.ending import training_warnings
 from vmcnet.engine.population import (
     PARAMETERS,
     ROLLBACK,
@@ -84,6 +85,12 @@ class TrainingResult:
     def parameters(self) -> dict:
         """name -> array of the final parameters."""
         return self.population.wavefunction.layout.values(self.state.theta)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is doubtful about the end of this training."""
+        people = self.population
+        return training_warnings(self.series, people.walkers, people.system.moves, people.minimises)
 
 
 def initial_state(

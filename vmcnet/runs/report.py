@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.config import parse_job
+from vmcnet.engine.ending import training_warnings
 from vmcnet.engine.results import EvaluationResult, summarize
 from vmcnet.exact.divergence import enumerated_divergence
 from vmcnet.runs.contents import measured_of
@@ -122,6 +124,11 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
             f"last energy {with_error(last['energy'] / share, last['error'] / share)}, acceptance "
             f"{last['acceptance']:.2f}"
         )
+        job = parse_job(file.attributes["job"], (), str(file.path))
+        doubts = training_warnings(
+            file.training, job.sampling.walkers, system.moves, job.data is None
+        )
+        lines += [f"    warning: {text}" for text in doubts]
     for number, content in sorted(file.evaluations.items()):
         result = evaluation_result(content, system, blocking)
         lines.append(
