@@ -75,6 +75,17 @@ class Population:
         self.members: dict[int, Walkers] = {}
         self.counts: dict[int, Counts] = {}  # of the last advance
 
+    def __getstate__(self):
+        """For pickle: walkers as host arrays; what psi keeps of them is made anew."""
+        members = {b: (to_host(w.r), to_host(w.s)) for b, w in self.members.items()}
+        return {**vars(self), "members": members}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.members = {
+            b: Walkers(*self.device.place(r, s)) for b, (r, s) in state["members"].items()
+        }
+
     def _resize(self, walkers: int) -> None:
         if walkers % self.block:
             raise ValueError(
