@@ -6,7 +6,7 @@ import pytest
 import vmcnet as vmc
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.elementwise import LAYERS
-from vmcnet.calculus.jet import ALL, DISPLACEMENT, PAIR, Frame, JetData
+from vmcnet.calculus.jet import ALL, DISPLACEMENT, OWN, PAIR, Frame, JetData
 from vmcnet.calculus.pairs import COLLECT, MESSAGES
 from vmcnet.kernels import cpu, numba_pairs
 from vmcnet.walkers import Walkers
@@ -24,7 +24,7 @@ def jets(n, d, features, dtype, support, walkers=6):
         return JetData(rng.normal(size=shape).astype(dtype), kind, frame)
 
     pairs = n * (n - 1) // 2
-    return jet(support, pairs), jet(support, pairs), jet(ALL, n)
+    return jet(support, pairs), jet(support, pairs), jet(ALL, n), jet(OWN, n)
 
 
 @TYPES
@@ -32,7 +32,7 @@ def jets(n, d, features, dtype, support, walkers=6):
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_the_plain_twin(sizes, support, dtype, monkeypatch):
     """Jets, values and adjoints of collect and messages: compiled and plain, to rounding."""
-    e, g, v = jets(*sizes, dtype, support)
+    e, g, v, own = jets(*sizes, dtype, support)
     adjoint = np.random.default_rng(1).normal(size=v.shape).astype(dtype)
 
     def everything():
@@ -40,6 +40,7 @@ def test_the_plain_twin(sizes, support, dtype, monkeypatch):
         return [
             COLLECT.jet(np, e, g).slots,
             MESSAGES.jet(np, e, g, v).slots,
+            MESSAGES.jet(np, e, g, own).slots,
             MESSAGES.value(np, *values),
             *MESSAGES.reverse(np, adjoint, None, *values),
         ]
@@ -54,11 +55,14 @@ def test_the_plain_twin(sizes, support, dtype, monkeypatch):
 @TYPES
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_bits_do_not_depend_on_the_other_walkers(sizes, dtype):
-    e, g, v = jets(*sizes, dtype, DISPLACEMENT)
+    e, g, v, own = jets(*sizes, dtype, DISPLACEMENT)
     whole, values = MESSAGES.jet(np, e, g, v).slots, MESSAGES.value(np, e.value, g.value, v.value)
+    of_own = MESSAGES.jet(np, e, g, own).slots
     collected = COLLECT.jet(np, e, g).slots
     for part in (slice(0, 1), slice(1, 4), slice(5, 6)):
         some = [x.like(x.slots[:, part]) for x in (e, g, v)]
+        alone = MESSAGES.jet(np, *some[:2], own.like(own.slots[:, part])).slots
+        assert np.array_equal(alone, of_own[:, part])
         assert np.array_equal(MESSAGES.jet(np, *some).slots, whole[:, part])
         assert np.array_equal(COLLECT.jet(np, *some[:2]).slots, collected[:, part])
         assert np.array_equal(MESSAGES.value(np, *(x.value for x in some)), values[part])

@@ -158,14 +158,13 @@ class Messages:
         return COLLECT.value(xp, e * v[:, j], g * v[:, i])
 
     def jet(self, xp, e, g, v):
-        if e.support in PAIRED and g.support in PAIRED and v.support == ALL:
+        if e.support in PAIRED and g.support in PAIRED and v.support in (OWN, ALL):
             e, g = common(xp, [e, g])
             compiled = self._compiled(xp, e.slots, g.slots, v.slots)
             if compiled:
                 frame = v.frame
-                return v.like(
-                    compiled.messages(e.slots, g.slots, v.slots, *pair_arrays(np, frame.n), frame.d)
-                )
+                slots = (e.slots, g.slots, v.slots)
+                return v.like(compiled.messages(*slots, *pair_arrays(np, frame.n), frame.d), ALL)
         return COLLECT.jet(
             xp,
             MULTIPLY.jet(xp, e, GATHER.jet(xp, v, 1)),

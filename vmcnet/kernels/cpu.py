@@ -195,33 +195,51 @@ def collect(first, second, i, j, n: int, d: int):
     """Slots (n d + 2, W, n, F) of pairs summed onto particles, from slots (S, W, P, F) of pairs or
     displacements.
     """
-    out = np.empty((n * d + 2, first.shape[1], n, first.shape[3]), first.dtype)
-    numba_pairs.collect(np.ascontiguousarray(first), np.ascontiguousarray(second), i, j, d, out)
+    slots, walkers, pairs, features = first.shape
+    out = np.empty((n * d + 2, walkers, n, features), first.dtype)
+    shape = slots, walkers, pairs, n, features
+    numba_pairs.collect(_flat(first), _flat(second), i, j, d, shape, out.reshape(-1))
     return out
 
 
 def messages(e, g, v, i, j, d: int):
-    """Slots of m_i = sum_j e_ij v_j, of v's shape (n d + 2, W, n, F); e, g (S, W, P, F) of pairs or
-    displacements.
+    """Slots (n d + 2, W, n, F) of m_i = sum_j e_ij v_j: e, g (S, W, P, F) of pairs or
+    displacements, v of all coordinates or, with d + 2 slots, of its own particle's.
     """
-    out = np.empty(v.shape, v.dtype)
-    numba_pairs.messages(*(np.ascontiguousarray(a) for a in (e, g, v)), i, j, d, out)
+    slots, walkers, pairs, features = e.shape
+    n = v.shape[2]
+    out = np.empty((n * d + 2, walkers, n, features), v.dtype)
+    if len(v) == len(out):
+        numba_pairs.messages(*(np.ascontiguousarray(a) for a in (e, g, v)), i, j, d, out)
+    else:
+        shape = slots, walkers, pairs, n, features
+        numba_pairs.own_messages(*map(_flat, (e, g, v)), i, j, d, shape, out.reshape(-1))
     return out
 
 
 def message_values(e, g, v, i, j):
     """m_i = sum_j e_ij v_j (W, n, F); e, g (W, P, F)."""
     out = np.empty(v.shape, v.dtype)
-    e, g, v = (np.ascontiguousarray(a) for a in (e, g, v))
-    numba_pairs.message_values(e, g, v[None], i, j, out[None])
+    shape = *e.shape[:2], *v.shape[1:]
+    numba_pairs.message_values(*map(_flat, (e, g, v)), i, j, shape, out.reshape(-1))
     return out
 
 
 def message_adjoints(adjoint, e, g, v, i, j):
     """The adjoints of e, g and v."""
     out = np.empty(e.shape, e.dtype), np.empty(g.shape, g.dtype), np.empty(v.shape, v.dtype)
-    numba_pairs.message_adjoints(*(np.ascontiguousarray(a) for a in (adjoint, e, g, v)), i, j, *out)
+    numba_pairs.message_adjoints(
+        *map(_flat, (adjoint, e, g, v)),
+        i,
+        j,
+        (*e.shape[:2], *v.shape[1:]),
+        *(x.reshape(-1) for x in out),
+    )
     return out
+
+
+def _flat(array):
+    return np.ascontiguousarray(array).reshape(-1)
 
 
 def residual(z, t, h, y, slope, curvature) -> None:
