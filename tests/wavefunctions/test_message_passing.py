@@ -86,7 +86,7 @@ class Determinants(Wavefunction):
         mask = np.concatenate([up, ~up], axis=2).astype(ops.real_dtype)
         # columns of either spin in one square matrix: an orbital of n, whatever the spins are
         ones = np.concatenate([np.eye(n), np.eye(n)])
-        sign, log = ops.logdet(ops.affine(phi * ops.constant(mask), ops.fixed(ones)))
+        sign, log = ops.slogdet(ops.affine(phi * ops.constant(mask), ops.fixed(ones)))
         return sign, log + more if self.heads else log
 
 
