@@ -164,10 +164,10 @@ def test_data_files(tmp_path):
     np.save(tmp_path / "bad.npy", 2 * binary + 1)
     (tmp_path / "words.txt").write_text("no numbers here\n")
     for name, words in (
-        ("bad.npy", "holds 3"),
+        ("bad.npy", "row 1, column 2 is 3; expected 0 and 1, or -1 and 1"),
         ("r.npy", "rows of 9"),
-        ("words.txt", "no table"),
-        ("absent.npy", "cannot be read"),
+        ("words.txt", r"row 1, column 1 \(line 1\) is 'no'; expected a number"),
+        ("absent.npy", "no such file"),
     ):
         with pytest.raises(FileProblem, match=words):
             read_samples(tmp_path / name, ISING)

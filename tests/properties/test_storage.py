@@ -51,26 +51,41 @@ def test_checkpoints(stored, attributes):
 
 @settings(max_examples=40, deadline=None)
 @given(
-    arrays(np.float64, st.tuples(st.integers(0, 30), st.just(2))),
+    arrays(
+        np.float64,
+        st.tuples(st.integers(0, 30), st.just(2)),
+        elements=st.floats(allow_nan=False, allow_infinity=False),
+    ),
     st.integers(0, 30),
     st.lists(st.integers(0, 100), max_size=4),
 )
 def test_run_files(series, kept, reached):
+    known = {"schema": 1, "run": "abc", "job": "x = 1\n", "seed": 1, "ranks": 2}
+    terms = np.stack([series, series])  # (2, T, 2): moments of T walkers and two quantities
     with tempfile.TemporaryDirectory() as folder:
-        file = RunFile(Path(folder) / "run.h5", {"schema": 1, "run": "abc", "job": "x = 1\n"})
+        file = RunFile(Path(folder) / "run.h5", known)
         for energy, variance in series:
-            file.append({"energy": energy, "terms/kinetic": variance})
-        file.rollbacks = {"reached": list(reached)}
-        file.evaluations[3] = {
-            "energy": series[:, 0],
-            "walker_mean": series,
-            "attributes": {"steps": 7, "names": "energy"},
-        }
+            row = dict.fromkeys(("error", "acceptance", "seconds", "communication"), 0.5)
+            file.append({"energy": energy, "terms/kinetic": variance, **row})
+        for name in ("reached", "back_to", "scale") if reached else ():
+            file.rollbacks[name] = list(reached)
+        if len(series) > 1:
+            file.evaluations[3] = {
+                **dict.fromkeys(("energy", "acceptance", "terms/kinetic"), series[:, 0]),
+                "variance": series[:, 1],
+                "walker_mean": np.moveaxis(terms, 2, 1),
+                "walker_m2": np.moveaxis(terms, 2, 1),
+                "walker_acceptance": series[:, 0],
+                "attributes": {
+                    **dict.fromkeys(("steps", "interval", "warmup", "iteration"), 7),
+                    "names": "energy,kinetic",
+                },
+            }
         file.write()
         found = RunFile.open(file.path)
     assert (
         found.rows == len(series)
-        and found.rollbacks["reached"] == reached
+        and found.rollbacks.get("reached", []) == reached
         and found.attributes == file.attributes
     )
     if len(series):
@@ -78,12 +93,15 @@ def test_run_files(series, kept, reached):
             array("d", found.training["terms/kinetic"]).tobytes()
             == np.ascontiguousarray(series[:, 1]).tobytes()
         )
-    assert (
-        found.evaluations[3]["walker_mean"].tobytes() == series.tobytes()
-        and found.evaluations[3]["attributes"]["steps"] == 7
-    )
+    if len(series) > 1:
+        assert (
+            found.evaluations[3]["walker_mean"].tobytes()
+            == np.ascontiguousarray(np.moveaxis(terms, 2, 1)).tobytes()
+            and found.evaluations[3]["attributes"]["steps"] == 7
+        )
     if kept <= len(series):
         found.cut(kept, 1)
         assert (
-            found.rows == (kept if len(series) else 0) and found.rollbacks["reached"] == reached[:1]
+            found.rows == (kept if len(series) else 0)
+            and found.rollbacks.get("reached", []) == reached[:1]
         )

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-import numpy as np
-
 from vmcnet.storage.atomic import FileProblem, keep, previous_path
-from vmcnet.storage.sealed import check_schema, open_sealed, write_sealed
+from vmcnet.storage.sealed import read_sealed, write_sealed
+from vmcnet.storage.tree import Schema
 
 SCHEMA = 1
 
@@ -54,9 +52,10 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write_sealed(path, "checkpoint", write)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, content: str = "") -> Checkpoint:
     """Raises FileProblem naming the file, and the previous checkpoint where there is one, unless
-    every byte is as written.
+    every byte is as written; with content = "training" or "evaluation" also unless it holds all
+    that such a checkpoint must.
     """
     previous = previous_path(path)
     offer = (
@@ -66,16 +65,39 @@ def read_checkpoint(path: Path) -> Checkpoint:
     )
     if not path.exists():
         raise FileProblem(f"{path}: no such checkpoint{offer}")
-    with open_sealed(path, "checkpoint", offer) as file:
-        check_schema(path, "checkpoint", file, SCHEMA)
-        arrays: dict = {}
-        file.visititems(
-            lambda name, item: (
-                arrays.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None
+    tree = read_sealed(path, "checkpoint", SCHEMA, offer)
+    if content:
+        _check(Schema(path, f"checkpoint of {content}", tree), content)
+    return Checkpoint(tree.arrays, tree.attributes[""])
+
+
+NUMBERS = {
+    "training": ("warmed", "iteration", "rollbacks", "good"),
+    "evaluation": ("number", "warmed", "done", "tried", "steps", "interval", "warmup"),
+}
+
+
+def _check(schema: Schema, content: str) -> None:
+    schema.attributes("", run=str, step_size=float, **dict.fromkeys(NUMBERS[content], int))
+    numbers = schema.tree.attributes[""]
+    for name in NUMBERS[content]:
+        if not 0 <= numbers[name] < 2**53:
+            schema.refuse(f"attribute {name} is {numbers[name]}")
+    if not 0 < numbers["step_size"] < float("inf"):
+        schema.refuse(f"attribute step_size is {numbers['step_size']}")
+    schema.array("theta", "f", None)
+    blocks, block, n = schema.array("s", "i", None, None, None).shape
+    schema.array("r", "f", blocks, block, n, None)
+    if content == "evaluation":
+        shape = schema.array("mean", "f", blocks, 2, None, block).shape
+        schema.array("m2", "f", *shape)
+        schema.array("accepted", "i", blocks, block)
+        length = schema.series("series", schema.tree.group("series"), rank=None)
+        if (length or 0) != numbers["done"] or numbers["done"] > numbers["steps"]:
+            schema.refuse(
+                f"{length or 0} rows of series, attribute done is {numbers['done']}, "
+                f"steps {numbers['steps']}"
             )
-        )
-        numbers = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in file.attrs.items()
-        }
-    return Checkpoint(arrays, numbers)
+    else:
+        trends = [k for k in numbers if k.startswith("trend_")]
+        schema.attributes("", **dict.fromkeys(trends, float))

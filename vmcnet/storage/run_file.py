@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import socket
 import subprocess
 import time
@@ -16,7 +17,8 @@ import h5py
 import numpy as np
 
 from vmcnet.storage.atomic import FileProblem, keep, previous_path
-from vmcnet.storage.sealed import check_schema, open_sealed, write_sealed
+from vmcnet.storage.sealed import read_sealed, write_sealed
+from vmcnet.storage.tree import Schema
 from vmcnet.version import VERSION
 
 SCHEMA = 1
@@ -141,17 +143,20 @@ class RunFile:
             if previous.exists()
             else ""
         )
-        with open_sealed(path, "run file", offer) as file:
-            check_schema(path, "run file", file, SCHEMA)
-            self = cls(
-                path,
-                {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()},
-            )
-            self.training = {k: array("d", v) for k, v in _tree(file["training"]).items()}
-            self.rollbacks = {k: v.tolist() for k, v in _tree(file["rollbacks"]).items()}
-            self.parameters = _tree(file["parameters"])
-            for number, group in file["evaluation"].items() if "evaluation" in file else ():
-                self.evaluations[int(number)] = {**_tree(group), "attributes": dict(group.attrs)}
+        tree = read_sealed(path, "run file", SCHEMA, offer)
+        numbers = _checked(Schema(path, "run file", tree))
+        self = cls(path, tree.attributes[""])
+        for name, values in tree.group("training").items():
+            self.training[name] = array("d")
+            self.training[name].frombytes(values.astype(float).tobytes())
+        self.rollbacks = {k: v.tolist() for k, v in tree.group("rollbacks").items()}
+        self.parameters = tree.group("parameters")
+        for number in numbers:
+            group = f"evaluation/{number}"
+            self.evaluations[number] = {
+                **tree.group(group),
+                "attributes": tree.attributes[group],
+            }
         return self
 
     @property
@@ -207,14 +212,63 @@ class RunFile:
                     group.create_dataset(name, data=np.asarray(value))
 
 
-def _tree(group) -> dict:
-    out: dict = {}
-    group.visititems(
-        lambda name, item: (
-            out.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None
-        )
+def _checked(schema: Schema) -> list[int]:
+    """The numbers of the evaluations; raises FileProblem where something is missing or does not
+    fit.
+    """
+    tree = schema.tree
+    schema.attributes("", run=str, job=str, seed=int, ranks=int)
+    for group in ("training", "rollbacks", "parameters"):
+        schema.attributes(group)
+    training, rollbacks = tree.group("training"), tree.group("rollbacks")
+    if schema.series("training", training):
+        for name in ("energy", "error", "acceptance", "seconds", "communication"):
+            schema.array(f"training/{name}", "f", None)
+        _finite(schema, "training/energy")
+    if schema.series("rollbacks", rollbacks):
+        for name in ("reached", "back_to", "scale"):
+            schema.array(f"rollbacks/{name}", "fi", None)
+    for name in tree.group("parameters"):
+        if tree.arrays[f"parameters/{name}"].dtype.kind not in "fc":
+            schema.refuse(f"parameters/{name} holds no real or complex numbers")
+    numbers = []
+    for group in tree.attributes:
+        top, _, number = group.partition("/")
+        if top == "evaluation" and number and "/" not in number:
+            if not re.fullmatch("0|[1-9][0-9]{0,8}", number):
+                schema.refuse(f"{group} is no number of an evaluation")
+            _check_evaluation(schema, group)
+            numbers.append(int(number))
+    return sorted(numbers)
+
+
+def _check_evaluation(schema: Schema, group: str) -> None:
+    schema.attributes(group, names=str, iteration=int, steps=int, interval=int, warmup=int)
+    names, content = (
+        schema.tree.attributes[group]["names"].split(","),
+        schema.tree.group(group),
     )
-    return out
+    if names[0] != "energy" or len(set(names)) < len(names):
+        schema.refuse(f"names of {group} are {','.join(names)}; expected energy,term,...")
+    other = ("walker_", "blocking/", "observables/")
+    series = [k for k in content if not k.startswith(other)]
+    for name in ("energy", "variance", "acceptance", *(f"terms/{n}" for n in names[1:])):
+        schema.array(f"{group}/{name}", "f", None)
+    observed = [k for k in content if k.startswith("observables/")]
+    length = schema.series(group, series)
+    if schema.series(group, [*observed, "energy"], rank=None) != length or length < 2:
+        schema.refuse(f"{group} has {length} measurements")
+    walkers = schema.array(f"{group}/walker_mean", "f", 2, len(names), None).shape[2]
+    schema.array(f"{group}/walker_m2", "f", 2, len(names), walkers)
+    schema.array(f"{group}/walker_acceptance", "f", walkers)
+    if not walkers:
+        schema.refuse(f"{group} has no walkers")
+    _finite(schema, f"{group}/energy")
+
+
+def _finite(schema: Schema, name: str) -> None:
+    if not np.isfinite(schema.tree.arrays[name]).all():
+        schema.refuse(f"{name} holds NaN or infinity")
 
 
 def writable(path: Path) -> None:

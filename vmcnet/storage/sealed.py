@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from pathlib import Path
 
 import h5py
 
 from vmcnet.storage.atomic import FileProblem, replace_file
+from vmcnet.storage.tree import Tree, read_tree
 
 USERBLOCK = 512
+SIGNATURE = b"\x89HDF\r\n\x1a\n\x03"  # and the superblock's version: all metadata have checksums
 
 
 def _seal(kind: str, body: bytes) -> bytes:
@@ -37,27 +40,51 @@ def write_sealed(path: Path, kind: str, write) -> None:
     replace_file(path, _seal(kind, body), body)
 
 
-def open_sealed(path: Path, kind: str, offer: str = "") -> h5py.File:
-    """The h5py.File of bytes that were verified; raises FileProblem naming the file, with `offer`,
-    unless every byte is as written.
+def kind_of(path: Path) -> str:
+    """What vmcnet's user block says that a file is: run file, checkpoint; "" for any other file.
+    Nothing beyond the block is read.
     """
     try:
-        data = path.read_bytes()
+        if not path.is_file():  # a pipe or a device would wait or never end
+            return ""
+        with open(path, "rb") as handle:
+            head = handle.read(USERBLOCK)
+    except OSError:
+        return ""
+    found = re.match(rb"vmcnet (run file|checkpoint) sha256 [0-9a-f]{64}\0", head)
+    return found[1].decode() if found and len(head) == USERBLOCK else ""
+
+
+def read_sealed(path: Path, kind: str, schema: int, offer: str = "") -> Tree:
+    """The content of a file whose every byte is as written; raises FileProblem naming the file,
+    with `offer`, otherwise, and where it holds what vmcnet does not write.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise FileProblem(f"{path}: no regular file, so no {kind}")
+        found = kind_of(path)
+        if found and found != kind:
+            raise FileProblem(f"{path}: is a {found} of vmcnet, no {kind}")
+        data = path.read_bytes() if found else b""
     except OSError as error:
         raise FileProblem(f"{path}: cannot be read ({error.strerror}){offer}") from error
     head, body = data[:USERBLOCK], data[USERBLOCK:]
-    if head != _seal(kind, body):
+    if not found or head != _seal(kind, body):
         raise FileProblem(
             f"{path}: the {kind} is damaged or no {kind} of vmcnet (its SHA-256 does not "
             f"match){offer}"
         )
-    return h5py.File(io.BytesIO(data), "r")
-
-
-def check_schema(path: Path, kind: str, file, expected: int) -> None:
-    """Raise FileProblem unless the file's attribute `schema` is `expected`."""
-    if int(file.attrs["schema"]) != expected:
+    if body[:9] != SIGNATURE:
+        raise FileProblem(f"{path}: not a {kind} as vmcnet writes it: no HDF5 file of version 1.10")
+    try:
+        file = h5py.File(io.BytesIO(data), "r")
+    except (OSError, RuntimeError, ValueError) as error:
+        raise FileProblem(f"{path}: not a {kind} as vmcnet writes it (HDF5: {error})") from error
+    with file:
+        tree = read_tree(path, kind, file, len(data))
+    if (found := tree.attributes[""].get("schema")) != schema:
         raise FileProblem(
-            f"{path}: {kind} schema {file.attrs['schema']}, this version reads {expected}: use the "
-            "version that wrote it"
+            f"{path}: {kind} schema {found}, this version reads {schema}: use the version that "
+            "wrote it"
         )
+    return tree
