@@ -65,7 +65,7 @@ def resume(options, comm) -> int:
     from vmcnet.runs.session import Session
 
     def adjust(old, iteration):
-        new = parse_job(job_text(old), options.settings, str(options.file))
+        new = parse_job(job_text(old), options.settings, str(options.file), Path())
         check_resume(old, new, iteration)
         return new
 
@@ -78,7 +78,7 @@ def evaluate(options, comm) -> int:
     from vmcnet.runs.evaluations import Evaluations
     from vmcnet.runs.session import Session
 
-    session = Session.reopen(comm, options.file, _progress(comm))
+    session = Session.reopen(comm, options.file, _progress(comm), learns=False)
     evaluations = Evaluations(session)
     asked = parse_observables(options.observable, "--observable")
     kept = [t for t in session.job.observable if t.type not in {a.type for a in asked}]
@@ -160,9 +160,11 @@ def _progress(comm):
 
 def _print_report(file, blocking: str = "pyblock") -> None:
     from vmcnet.runs.building import build
+    from vmcnet.runs.fit import fit_report
     from vmcnet.runs.report import report_lines
 
     system, wavefunction, *_ = build(parse_job(file.attributes["job"], (), str(file.path)))
+    fit_report(file, system, wavefunction)
     print("\n".join(report_lines(file, system, wavefunction, blocking)))
 
 
@@ -187,6 +189,7 @@ def check(options, comm) -> int:
         raise JobError("check needs a job file, or --reference")
     from vmcnet.runs.building import build, device_of
     from vmcnet.runs.report import describe_system
+    from vmcnet.storage.samples import read_samples
 
     job = load_job(options.job, options.settings)
     if job.twists:
@@ -196,6 +199,7 @@ def check(options, comm) -> int:
         job = twisted(job, runs[0])
     system, wavefunction, _, natural, sampler = build(job)
     device = device_of(job, system, 0)
+    data = read_samples(job.data.file, system)[0] if job.data else None
     print(f"{options.job}: valid")
     if job.twists:
         print(f"  {len(runs)} runs, a twist each; of one of them:")
@@ -203,6 +207,8 @@ def check(options, comm) -> int:
     print(f"  psi = {wavefunction.describe()}: {wavefunction.layout.size} parameters")
     if natural:
         print(f"  natural gradient: {natural.describe()}")
+    if data:
+        print(f"  data: {len(data.s)} samples in {job.data.file}")
     print("\n".join(_cost_lines(job, system, wavefunction, sampler, device)))
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -67,6 +68,7 @@ class Job(Table):
 
 
 CHANGEABLE = (
+    "data.file",  # the run file has its SHA-256
     "training.iterations",
     "training.rollbacks",
     "evaluation.",
@@ -85,20 +87,35 @@ def load_job(path: Path, settings: list[str] = ()) -> Job:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise JobError(f"{path}: cannot be read ({reason})") from error
-    return parse_job(text, settings, str(path))
+    return parse_job(text, settings, str(path), Path(path).parent)
 
 
-def parse_job(text: str, settings=(), source: str = "job") -> Job:
+def parse_job(text: str, settings=(), source: str = "job", folder: Path | None = None) -> Job:
+    """A job of TOML text with --set overrides; raises JobError that names `source`.
+
+    With `folder`, that of a job file, a relative data.file becomes absolute: below that folder
+    where the text says it, below the current one where a setting does.
+    """
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise JobError(f"{source}: not valid TOML: {' '.join(str(error).split())}") from error
+    if folder:
+        _anchor(data, folder)
     for setting in settings:
         _apply(data, setting)
+    if folder:
+        _anchor(data, Path())
     try:
         return Job.model_validate(data)
     except ValidationError as error:
         raise JobError(f"{source}: {explain(error, Job)}") from None
+
+
+def _anchor(data: dict, folder: Path) -> None:
+    table = data.get("data")
+    if isinstance(table, dict) and isinstance(table.get("file"), str) and table["file"]:
+        table["file"] = os.path.abspath(folder / table["file"])
 
 
 def _apply(data: dict, setting: str) -> None:
@@ -162,7 +179,8 @@ def changed_keys(old: Job, new: Job) -> list[str]:
 
 def check_resume(old: Job, new: Job, iteration: int) -> None:
     """Raise JobError unless only keys that may change at resume differ."""
-    for key in changed_keys(old, new):
+    found = ["data"] if (old.data is None) != (new.data is None) else []
+    for key in [*found, *changed_keys(old, new)]:
         if not key.startswith(CHANGEABLE):
             raise JobError(
                 f"{key} may not change at resume (only "

@@ -74,7 +74,7 @@ class DataTable(Table):
         min_length=1,
         description=(
             "samples: .npy, .txt or .csv with one a row (spins 0 and 1, or -1 and 1), or the "
-            ".checkpoint.h5 of a run"
+            "checkpoint of a run; relative to the job file's folder"
         ),
     )
 

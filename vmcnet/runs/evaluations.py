@@ -13,6 +13,7 @@ from vmcnet.engine.evaluation import EvaluationState, finish, initial_evaluation
 from vmcnet.engine.observing import Halves
 from vmcnet.runs.building import observables_of
 from vmcnet.runs.contents import content_of
+from vmcnet.runs.fit import fit_evaluation
 from vmcnet.runs.root import on_root
 from vmcnet.storage.atomic import FileProblem, previous_path
 from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
@@ -33,9 +34,16 @@ class Evaluations:
 
     def unfinished(self) -> Checkpoint | None:
         """The evaluation that was stopped before its end, if there is one."""
-        return on_root(
-            self.comm, lambda: read_checkpoint(self.path) if self.path.exists() else None
-        )
+
+        def read():
+            if not self.path.exists():
+                return None
+            found = read_checkpoint(self.path, "evaluation")
+            run = self.session.file.attributes["run"]
+            fit_evaluation(self.path, found, self.population, run)
+            return found
+
+        return on_root(self.comm, read)
 
     def done(self, plan: dict, tables=()) -> bool:
         """Whether the run file holds this evaluation of the present parameters."""

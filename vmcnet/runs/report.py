@@ -117,9 +117,9 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
     share = system.share
     if file.rows:
         last = {k: v[-1] for k, v in file.training.items()}
-        seconds, waiting = np.sum(file.training["seconds"]), np.sum(file.training["communication"])
+        seconds, waiting = (float(np.sum(file.training[k])) for k in ("seconds", "communication"))
         lines.append(
-            f"  training: {file.rows} iterations, {seconds:.1f} s, {100 * waiting / seconds:.1f} % "
+            f"  training: {file.rows} iterations, {seconds:.1f} s, {100 * waiting / max(seconds, 1e-9):.1f} % "
             "in communication; "
             f"last energy {with_error(last['energy'] / share, last['error'] / share)}, acceptance "
             f"{last['acceptance']:.2f}"

@@ -13,6 +13,7 @@ from vmcnet.engine.population import NonFiniteError, Population
 from vmcnet.engine.training import TrainingState, initial_state, run_training
 from vmcnet.engine.trend import DivergedError, Trend
 from vmcnet.runs.building import build, device_of
+from vmcnet.runs.fit import fit_training
 from vmcnet.runs.root import on_root
 from vmcnet.runs.stopping import StopRequest, Watchdog
 from vmcnet.storage.atomic import FileProblem, RunLock, keep, previous_path
@@ -84,9 +85,9 @@ class Session:
         return self
 
     @classmethod
-    def reopen(cls, comm, path, progress, adjust=None, previous=False) -> Session:
+    def reopen(cls, comm, path, progress, adjust=None, previous=False, learns=True) -> Session:
         """A run that exists: job from its file (adjust(job, iteration) -> job may change keys),
-        state from its checkpoint.
+        state from its checkpoint; with learns=False for evaluations, which need no data.
         """
         path, held = Path(path), {}
 
@@ -95,7 +96,7 @@ class Session:
             held["lock"], held["file"] = RunLock(path), file
             main = checkpoint_path(path)
             source = previous_path(main) if previous else main
-            checkpoint = read_checkpoint(source)
+            checkpoint = read_checkpoint(source, "training")
             iteration = int(checkpoint.numbers["iteration"])
             if checkpoint.numbers["run"] != file.attributes["run"]:
                 raise FileProblem(
@@ -112,8 +113,10 @@ class Session:
 
         with _freed_on_error(held):
             job, checkpoint = on_root(comm, read)
-            *built, digest = _built(comm, job)
-            on_root(comm, lambda: _compare_data(held["file"], job, digest))
+            *built, digest = _built(comm, job, learns)
+            on_root(comm, lambda: fit_training(path, checkpoint, *built))
+            if learns:
+                on_root(comm, lambda: _compare_data(held["file"], job, digest))
             if comm.rank == 0:
                 _compare_conditions(held["file"], job)
                 held["file"].attributes.update(job=job_text(job), ranks=comm.size, state="running")
@@ -229,9 +232,9 @@ class Session:
         found = on_root(
             self.comm,
             lambda: (
-                read_checkpoint(main)
+                read_checkpoint(main, "training")
                 if use_main
-                else read_checkpoint(kept)
+                else read_checkpoint(kept, "training")
                 if kept.exists()
                 else None
             ),
@@ -309,9 +312,9 @@ class Session:
         self.stop.saved()
 
 
-def _built(comm, job: Job):
+def _built(comm, job: Job, learns=True):
     """The population, the optimizer and the natural gradient (or None) of a job, and the SHA-256 of
-    its data ("": none).
+    its data ("": none, or not read because nothing `learns`).
     """
     system, wavefunction, optimizer, natural, sampler = build(job)
     parts = (
@@ -324,7 +327,7 @@ def _built(comm, job: Job):
         job.sampling.block,
         device_of(job, system, comm.local_rank),
     )
-    if not job.data:
+    if not (job.data and learns):
         return Population(*parts), optimizer, natural, ""
     samples, digest = on_root(comm, lambda: read_samples(job.data.file, system))
     return DataPopulation(samples, *parts), optimizer, natural, digest

@@ -25,8 +25,8 @@ def read_samples(path: Path, system) -> tuple[Walkers, str]:
     checkpoint. Raises FileProblem that names the row and column, both counted from 1.
     """
     path = Path(path)
-    size = _size(path)
     try:
+        size = _size(path)
         with open(path, "rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
         suffix = path.suffix.lower()

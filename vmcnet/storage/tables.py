@@ -89,7 +89,8 @@ def read_text(path: Path, delimiter: str | None) -> np.ndarray:
     try:
         with warnings.catch_warnings(), open(path, encoding="utf-8-sig", newline=None) as handle:
             warnings.simplefilter("ignore")  # of an empty file; the caller says it
-            return np.loadtxt(handle, delimiter=delimiter, ndmin=2, quotechar='"')
+            lines = (line.replace('"', "") for line in handle)
+            return np.loadtxt(lines, delimiter=delimiter, ndmin=2)
     except UnicodeDecodeError as error:
         raise FileProblem(f"{path}: no UTF-8 text (byte {error.start + 1})") from error
     except (ValueError, RuntimeError, OverflowError) as error:
