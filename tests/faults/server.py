@@ -2,7 +2,7 @@
 of a second a case, not a second.
 
 Standard input: one JSON object a line, {"arguments": [...], "environ": {...}, "log": path};
-standard output: one exit status a line, negative for a signal.
+standard output: one exit status a line, negative for a signal, and the peak of memory in kB.
 """
 
 import json
@@ -26,8 +26,9 @@ def child(case):
 
 
 for line in sys.stdin:
-    pid = os.fork()
+    case, pid = json.loads(line), os.fork()
     if pid == 0:
-        child(json.loads(line))
+        child(case)
         os._exit(99)
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    _, status, used = os.wait4(pid, 0)
+    print(os.waitstatus_to_exitcode(status), used.ru_maxrss, flush=True)

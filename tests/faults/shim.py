@@ -52,7 +52,7 @@ class Server:
         )
 
     def run(self, *arguments, log, **environ):
-        """(exit status, what was printed); a keyword in capitals is an environment variable."""
+        """(exit status, what was printed); `peak` is then its memory in kB. A keyword in capitals is an environment variable."""
         case = {
             "arguments": [str(a) for a in arguments],
             "environ": {k: str(v) for k, v in environ.items()},
@@ -60,7 +60,8 @@ class Server:
         }
         self._process.stdin.write(json.dumps(case) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline()), Path(log).read_text()
+        code, self.peak = map(int, self._process.stdout.readline().split())
+        return code, Path(log).read_text(errors="replace")
 
     def close(self):
         self._process.stdin.close()

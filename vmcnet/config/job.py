@@ -98,7 +98,7 @@ def parse_job(text: str, settings=(), source: str = "job", folder: Path | None =
     """
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise JobError(f"{source}: not valid TOML: {' '.join(str(error).split())}") from error
     if folder:
         _anchor(data, folder)

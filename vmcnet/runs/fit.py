@@ -40,6 +40,8 @@ def fit_evaluation(path, found, population, run: str) -> None:
     for name in ("energy", "variance", "acceptance", *(f"terms/{n}" for n in names[1:])):
         if found.numbers["done"] and (name not in series or series[name].ndim != 1):
             _refuse(path, f"series/{name} is missing or no series")
+        if not np.isfinite(series.get(name, ())).all():
+            _refuse(path, f"series/{name} holds NaN or infinity")
 
 
 def _walkers(path, found, population) -> None:

@@ -263,7 +263,8 @@ def _check_evaluation(schema: Schema, group: str) -> None:
     schema.array(f"{group}/walker_acceptance", "f", walkers)
     if not walkers:
         schema.refuse(f"{group} has no walkers")
-    _finite(schema, f"{group}/energy")
+    for name in ("energy", *(f"terms/{n}" for n in names[1:])):
+        _finite(schema, f"{group}/{name}")
 
 
 def _finite(schema: Schema, name: str) -> None:

@@ -38,7 +38,7 @@ def read_npy(path: Path, size: int) -> np.ndarray:
                 warnings.simplefilter("ignore")
                 shape, _, dtype = header(handle)
             shape = tuple(int(n) for n in shape)
-        except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        except Exception as error:  # Python's own parsers read the header and raise what they like
             raise FileProblem(f"{path}: no .npy file that NumPy can read (its header)") from error
         if dtype.hasobject or dtype.kind not in "biufUS":
             found = "Python objects" if dtype.hasobject else KINDS.get(dtype.kind, str(dtype)[:40])
