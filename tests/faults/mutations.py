@@ -220,7 +220,7 @@ def job(file, groups, datasets, rng):
     elif how == 1:
         k = int(rng.integers(len(lines)))
         key = lines[k].split("=")[0]
-        value = one(["0", "-1", "1e300", '"x"', "[]", "true", "99999999", "nan", "{}", "7"], rng)
+        value = one(["0", "-1", "1e300", '"x"', "[]", "true", "4096", "nan", "{}", "7"], rng)
         lines[k] = f"{key}= {value}" if "=" in lines[k] else lines[k]
     elif how == 2:
         lines = [one(JUNK[:4], rng)]

@@ -58,8 +58,8 @@ def originals(tmp_path_factory):
     run("run", folder / "learn.toml", "--output", folder / "learn.h5")
     save = Evaluations._save
 
-    def stopped(self, state, plan):
-        save(self, state, plan)
+    def stopped(*arguments):
+        save(*arguments)
         raise KeyboardInterrupt
 
     Evaluations._save = stopped

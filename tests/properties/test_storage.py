@@ -64,6 +64,7 @@ def test_run_files(series, kept, reached):
     terms = np.stack([series, series])  # (2, T, 2): moments of T walkers and two quantities
     with tempfile.TemporaryDirectory() as folder:
         file = RunFile(Path(folder) / "run.h5", known)
+        file.parameters["theta"] = np.zeros(2)
         for energy, variance in series:
             row = dict.fromkeys(("error", "acceptance", "seconds", "communication"), 0.5)
             file.append({"energy": energy, "terms/kinetic": variance, **row})

@@ -185,6 +185,7 @@ steps = 0
 """
 
 
+@pytest.mark.processes
 def test_a_relative_path_is_that_of_the_job_file(tmp_path, capsys, monkeypatch):
     """Run, resumed and evaluated from three folders; evaluated without the data; checked before."""
     for name in ("job", "here", "there"):
@@ -213,8 +214,10 @@ def test_a_relative_path_is_that_of_the_job_file(tmp_path, capsys, monkeypatch):
     assert code == 2 and "not the samples that this run began with" in err
 
 
+@pytest.mark.processes
 def test_a_job_without_data_gets_none_at_resume(tmp_path, capsys):
     (tmp_path / "job.toml").write_text(JOB)
-    assert call(capsys, "run", tmp_path / "job.toml", "--output", tmp_path / "run.h5")[0] == 0
+    code, _, err = call(capsys, "run", tmp_path / "job.toml", "--output", tmp_path / "run.h5")
+    assert code == 0, err
     code, _, err = call(capsys, "resume", tmp_path / "run.h5", "--set", "data.file=x.npy")
     assert code == 2 and "data may not change at resume" in err

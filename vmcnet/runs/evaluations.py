@@ -40,7 +40,7 @@ class Evaluations:
                 return None
             found = read_checkpoint(self.path, "evaluation")
             run = self.session.file.attributes["run"]
-            fit_evaluation(self.path, found, self.population, run)
+            fit_evaluation(self.path, found, self.session.job, self.population, run)
             return found
 
         return on_root(self.comm, read)
@@ -76,11 +76,6 @@ class Evaluations:
             raise FileProblem(
                 f"{self.path}: an unfinished evaluation of other parameters than those of "
                 f"{checkpoint_path(self.session.path)}: delete it, then evaluate again"
-            )
-        if "tail" not in found.arrays:
-            raise FileProblem(
-                f"{self.path}: an unfinished evaluation of version 0.1: delete it, then evaluate "
-                "again"
             )
         members = dict(self.population.members)
         self.population.load(found.arrays["r"], found.arrays["s"])

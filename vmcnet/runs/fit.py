@@ -1,18 +1,24 @@
-"""Whether what a file holds fits the job that it names: sizes, labels, terms."""
+"""Whether what a file holds fits the job that it names: sizes, labels, terms, observables."""
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
+from vmcnet.config import parse_observables
+from vmcnet.engine.evaluation import initial_evaluation
+from vmcnet.runs.building import observables_of
+from vmcnet.statistics.tails import BINS
 from vmcnet.storage.atomic import FileProblem
 
 
-def fit_training(path, found, population, optimizer, natural) -> None:
+def fit_training(path, found, job, population, optimizer, natural) -> None:
     """Raise FileProblem naming the array unless a training checkpoint fits the objects of its
     job.
     """
     size = population.wavefunction.layout.size
-    _walkers(path, found, population)
+    _walkers(path, found, job, population)
     expected = {
         **{f"optimizer/{k}": v.shape for k, v in optimizer.start(size).items()},
         **{f"natural/{k}": v.shape for k, v in (natural.start(size) if natural else {}).items()},
@@ -25,29 +31,46 @@ def fit_training(path, found, population, optimizer, natural) -> None:
             _refuse(path, f"{name} has shape {states[name].shape}, expected {expected[name]}")
 
 
-def fit_evaluation(path, found, population, run: str) -> None:
+def fit_evaluation(path, found, job, population, run: str) -> None:
     """Raise FileProblem unless the checkpoint of an evaluation belongs to `run` and fits its
     job.
     """
     if found.numbers["run"] != run:
         raise FileProblem(f"{path}: an evaluation of another run: delete it, then evaluate again")
-    _walkers(path, found, population)
-    names = population.row.names
-    shape = (population.blocks, 2, len(names), population.block)
-    if found.arrays["mean"].shape != shape:
-        _refuse(path, f"mean has shape {found.arrays['mean'].shape}, expected {shape}")
-    series = found.group("series")
+    _walkers(path, found, job, population)
+    if "tail" not in found.arrays:
+        raise FileProblem(
+            f"{path}: an unfinished evaluation of version 0.1: delete it, then evaluate again"
+        )
+    try:
+        tables = parse_observables(json.loads(found.numbers["observables"]), str(path))
+        observables = observables_of(tables, population.system)
+        state = initial_evaluation(population, 0, 1.0, observables)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise FileProblem(f"{path}: does not fit its own job: its observables ({error})") from error
+    blocks = len(found.arrays["s"])
+    expected = {"tail": (BINS,), "accepted": (blocks, population.block)}
+    for name, halves in state.moments.items():
+        for part in ("mean", "m2"):
+            expected[f"{part}/{name}"] = (blocks, *halves.mean.shape[1:])
+    for name, shape in expected.items():
+        array = found.arrays.get(name)
+        if array is None or array.shape != shape or array.dtype.kind not in "fi":
+            _refuse(path, f"{name} is missing or not of shape {shape}")
+    series, names = found.group("series"), population.row.names
     for name in ("energy", "variance", "acceptance", *(f"terms/{n}" for n in names[1:])):
         if found.numbers["done"] and (name not in series or series[name].ndim != 1):
             _refuse(path, f"series/{name} is missing or no series")
-        if not np.isfinite(series.get(name, ())).all():
+    for name, values in series.items():
+        if not np.isfinite(values).all():
             _refuse(path, f"series/{name} holds NaN or infinity")
 
 
-def _walkers(path, found, population) -> None:
-    system = population.system
+def _walkers(path, found, job, population) -> None:
+    system, block = population.system, population.block
     theta, r, s = (found.arrays[k] for k in ("theta", "r", "s"))
-    walkers = (population.blocks, population.block, system.particles)
+    sizes = [n // block for n in (job.sampling.walkers, *(g.walkers for g in job.training.growth))]
+    walkers = (len(s) if len(s) in sizes else sizes[0], block, system.particles)
     expected = {
         "theta": (theta, (population.wavefunction.layout.size,)),
         "s": (s, walkers),
@@ -71,22 +94,81 @@ def _walkers(path, found, population) -> None:
 
 def fit_report(file, system, wavefunction) -> None:
     """Raise FileProblem unless parameters and evaluations of a run file fit its job."""
-    theta = file.parameters.get("theta")
-    if theta is not None and theta.shape != (wavefunction.layout.size,):
-        shape = (wavefunction.layout.size,)
-        _refuse(file.path, f"parameters/theta has shape {theta.shape}, expected {shape}")
+    theta, size = file.parameters["theta"], wavefunction.layout.size
+    if theta.shape != (size,):
+        _refuse(file.path, f"parameters/theta has shape {theta.shape}, expected {(size,)}")
     names = ["energy", *system.terms]
     for number, content in file.evaluations.items():
-        if content["attributes"]["names"].split(",") != names:
-            _refuse(
-                file.path,
-                f"evaluation/{number} measured {content['attributes']['names']}, the terms are "
-                f"{','.join(names)}",
-            )
-        for key, series in content.items():
-            if key.startswith("observables/") and (series.ndim != 2 or series.shape[1] < 2):
-                _refuse(file.path, f"evaluation/{number}/{key} has shape {series.shape}")
+
+        def refuse(what, number=number):
+            _refuse(file.path, f"evaluation/{number}: {what}")
+
+        attributes = content["attributes"]
+        measured = attributes["names"].split(",")
+        if "observables" in attributes:
+            if measured != names:
+                refuse(f"measured {','.join(measured)}, the terms are {','.join(names)}")
+            _observables(content, refuse)
+        else:  # version 0.1 had order parameters among the terms
+            if not set(names) <= set(measured):
+                refuse(f"measured {','.join(measured)}, the terms are {','.join(names)}")
+            for key, series in content.items():
+                if key.startswith("observables/") and (series.ndim != 2 or series.shape[1] < 2):
+                    refuse(f"{key} has shape {series.shape}")
+
+
+def _observables(content: dict, refuse) -> None:
+    attributes = content["attributes"]
+    names = [n for n in str(attributes["observables"]).split(",") if n]
+    try:
+        units = json.loads(str(attributes.get("units")))
+    except (ValueError, RecursionError):
+        units = None
+    if not isinstance(units, dict) or any(not isinstance(units.get(n), str) for n in names):
+        refuse("units are missing")
+    for name in ("tried", "centre"):
+        if not isinstance(attributes.get(name), int | float):
+            refuse(f"{name} is no number")
+    walkers, steps = len(content["walker_acceptance"]), len(content["energy"])
+
+    def array(name, kinds, shape, absent):
+        found = content.get(name, np.empty(absent, "S1" if kinds == "S" else kinds))
+        if found.ndim != len(shape) or any(
+            m not in (None, n) for m, n in zip(shape, found.shape, strict=True)
+        ):
+            refuse(f"{name} has shape {found.shape}")
+        if found.dtype.kind not in kinds or (kinds == "f" and np.isinf(found).any()):
+            refuse(f"{name} holds {found.dtype}")
+        return found
+
+    for name in names:
+        own = f"observables/{name}"
+        labels = _texts(array(f"{own}/labels", "S", (None,), 0), refuse)
+        shape = array(f"{own}/mean", "f", (2, len(labels), None), (2, 0, walkers)).shape
+        array(f"{own}/m2", "f", shape, (2, 0, walkers))
+        if f"{own}/series" in content:
+            array(f"{own}/series", "f", (steps, len(labels)), 0)
+        derived = _texts(array(f"{own}/derived_labels", "S", (None,), 0), refuse)
+        array(f"{own}/derived", "f", (len(derived), 2), (0, 2))
+        shown = array(f"{own}/shown", "i", (None,), 0)
+        if ((shown < 0) | (shown >= len(labels))).any() or not shape[2]:
+            refuse(f"{own} shows components that it does not have")
+    bins = array("tail/bin", "i", (None,), 0)
+    array("tail/count", "i", bins.shape, 0)
+    if ((bins < 0) | (bins >= BINS)).any():
+        refuse("tail/bin lies outside its histogram")
+
+
+def _texts(array, refuse) -> list:
+    try:
+        found = [text.decode() for text in array.tolist()]
+    except UnicodeDecodeError:
+        found = ["\0"]
+    if not all(text.isprintable() for text in found):
+        refuse("labels cannot be printed")
+    return found
 
 
 def _refuse(path, why: str):
-    raise FileProblem(f"{path}: does not fit its own job: {why}")
+    shown = "".join(c if c.isprintable() else "?" for c in why)
+    raise FileProblem(f"{path}: does not fit its own job: {shown[:200]}")

@@ -15,6 +15,7 @@ from vmcnet.engine.population import Population
 from vmcnet.engine.training import TrainingResult, initial_state, run_training
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.runs.building import build, device_of, observables_of
+from vmcnet.runs.fit import fit_report
 from vmcnet.runs.report import evaluation_result
 from vmcnet.runs.state import standing
 from vmcnet.statistics.format import with_error
@@ -46,7 +47,9 @@ class Run:
 
     @cached_property
     def _built(self) -> tuple:
-        return build(self.job)
+        built = build(self.job)
+        fit_report(self.file, *built[:2])
+        return built
 
     @property
     def system(self) -> Any:
@@ -86,7 +89,7 @@ class Run:
         return Walkers(r, s, self.psi.log(r, s))
 
     def _checkpoint(self) -> Checkpoint:
-        found = read_checkpoint(checkpoint_path(self.path))
+        found = read_checkpoint(checkpoint_path(self.path), "training")
         if found.numbers["run"] != self.attributes["run"]:
             raise FileProblem(
                 f"{checkpoint_path(self.path)}: belongs to another run than {self.path}: restore "

@@ -114,7 +114,7 @@ class Session:
         with _freed_on_error(held):
             job, checkpoint = on_root(comm, read)
             *built, digest = _built(comm, job, learns)
-            on_root(comm, lambda: fit_training(path, checkpoint, *built))
+            on_root(comm, lambda: fit_training(path, checkpoint, job, *built))
             if learns:
                 on_root(comm, lambda: _compare_data(held["file"], job, digest))
             if comm.rank == 0:

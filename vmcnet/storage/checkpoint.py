@@ -89,9 +89,9 @@ def _check(schema: Schema, content: str) -> None:
     blocks, block, n = schema.array("s", "i", None, None, None).shape
     schema.array("r", "f", blocks, block, n, None)
     if content == "evaluation":
-        shape = schema.array("mean", "f", blocks, 2, None, block).shape
-        schema.array("m2", "f", *shape)
         schema.array("accepted", "i", blocks, block)
+        if "tail" in schema.tree.arrays:  # not in version 0.1
+            schema.attributes("", centre=float, observables=str)
         length = schema.series("series", schema.tree.group("series"), rank=None)
         if (length or 0) != numbers["done"] or numbers["done"] > numbers["steps"]:
             schema.refuse(

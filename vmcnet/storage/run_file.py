@@ -218,8 +218,12 @@ def _checked(schema: Schema) -> list[int]:
     """
     tree = schema.tree
     schema.attributes("", run=str, job=str, seed=int, ranks=int)
+    known = schema.tree.attributes[""]
+    texts = [k for k in ("state", "phase", "written", "started", "data") if k in known]
+    schema.attributes("", **dict.fromkeys(texts, str))
     for group in ("training", "rollbacks", "parameters"):
         schema.attributes(group)
+    schema.array("parameters/theta", "f", None)
     training, rollbacks = tree.group("training"), tree.group("rollbacks")
     if schema.series("training", training):
         for name in ("energy", "error", "acceptance", "seconds", "communication"):
@@ -250,11 +254,12 @@ def _check_evaluation(schema: Schema, group: str) -> None:
     )
     if names[0] != "energy" or len(set(names)) < len(names):
         schema.refuse(f"names of {group} are {','.join(names)}; expected energy,term,...")
-    other = ("walker_", "blocking/", "observables/")
+    other = ("walker_", "blocking/", "observables/", "tail/")
     series = [k for k in content if not k.startswith(other)]
     for name in ("energy", "variance", "acceptance", *(f"terms/{n}" for n in names[1:])):
         schema.array(f"{group}/{name}", "f", None)
-    observed = [k for k in content if k.startswith("observables/")]
+    old = "observables" not in schema.tree.attributes[group]  # version 0.1: the series alone
+    observed = [k for k in content if old and k.startswith("observables/")]
     length = schema.series(group, series)
     if schema.series(group, [*observed, "energy"], rank=None) != length or length < 2:
         schema.refuse(f"{group} has {length} measurements")
@@ -263,7 +268,8 @@ def _check_evaluation(schema: Schema, group: str) -> None:
     schema.array(f"{group}/walker_acceptance", "f", walkers)
     if not walkers:
         schema.refuse(f"{group} has no walkers")
-    for name in ("energy", *(f"terms/{n}" for n in names[1:])):
+    moments = ("walker_mean", "walker_m2", "walker_acceptance", "acceptance", "variance")
+    for name in ("energy", *moments, *(f"terms/{n}" for n in names[1:])):
         _finite(schema, f"{group}/{name}")
 
 

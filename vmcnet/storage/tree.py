@@ -92,10 +92,13 @@ def _array(dataset, left, size, refuse) -> np.ndarray:
         refuse("is not contiguous (chunked, compact or virtual)")
     if layout.get_external_count():
         refuse("keeps its numbers in other files")
-    if dataset.get_type().get_class() not in (*PLAIN, h5py.h5t.COMPOUND):
-        refuse("holds no numbers")
+    kind = dataset.get_type()
+    if kind.get_class() not in (TEXT, *PLAIN, h5py.h5t.COMPOUND):
+        refuse("holds neither numbers nor text")
+    if kind.get_class() == TEXT and kind.is_variable_str():
+        refuse("holds text of variable length")
     dtype, shape = dataset.dtype, dataset.shape
-    if dtype.fields is not None or dtype.str[1:] not in NUMBERS:
+    if dtype.fields is not None or not (dtype.kind == "S" or dtype.str[1:] in NUMBERS):
         refuse(f"holds {_shown(str(dtype))}, no numbers that vmcnet writes")
     if dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL:
         refuse("is empty")
