@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vmcnet.calculus import determinant, matrices, selection
+from vmcnet.calculus import applied, determinant, matrices, selection
 
 
 class MatrixOperations:
@@ -25,6 +25,12 @@ class MatrixOperations:
         if len(shape) == 1 and not isinstance(shape[0], int):
             shape = tuple(shape[0])
         return self.apply(selection.RESHAPE, (x,), shape=selection.filled(x.shape, shape))
+
+    def applied(self, functions, x):
+        """f_k(x) of a fixed set of functions that brings its derivatives (calculus.applied): x
+        (w, ..., d) -> (w, ..., K), orbitals at all particles' positions.
+        """
+        return self.apply(applied.APPLIED, (x,), functions=functions)
 
     def stack(self, handles):
         """Quantities of one shape (w, ...) along a new last axis."""

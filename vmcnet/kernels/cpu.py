@@ -281,3 +281,20 @@ def ewald(r, lengths, charges, kappa: float, top: int, integers, weight):
         out,
     )
     return out
+
+
+def applied(x, y, first, second):
+    """Slots (S, ..., K) of K functions, from x (S, ..., d), their values (..., K), first (d, ..., K)
+    and second derivatives (d (d + 1)/2, ..., K).
+    """
+    functions = y.shape[-1]
+    out = np.empty((len(x), *y.shape), y.dtype)
+    x, y, first, second = (np.ascontiguousarray(a) for a in (x, y, first, second))
+    numba_jets.applied(
+        x.reshape(len(x), -1, x.shape[-1]),
+        y.reshape(-1, functions),
+        first.reshape(len(first), -1, functions),
+        second.reshape(len(second), -1, functions),
+        out.reshape(len(x), -1, functions),
+    )
+    return out

@@ -103,3 +103,39 @@ def chain_linear(jacobian, y, slope, curvature, out):
         for w in range(y.shape[0]):
             for f in range(y.shape[1]):
                 out[c + 1, w, f] = slope[w, f] * jacobian[c, f]
+
+
+@compiled
+def applied(x, y, first, second, out):
+    """out (S, M, K), the slots of K functions of x (S, M, d): values y (M, K), derivatives first
+    (d, M, K) and second (d (d + 1)/2, M, K).
+    """
+    last, d, functions = x.shape[0] - 1, x.shape[2], y.shape[1]
+    metric = np.empty((d, d), x.dtype)
+    for m in range(x.shape[1]):
+        for a in range(d):
+            for b in range(a, d):
+                metric[a, b] = 0
+        for c in range(1, last):
+            point = x[c, m]
+            for a in range(d):
+                for b in range(a, d):
+                    metric[a, b] += point[a] * point[b]
+        row = out[0, m]
+        for k in range(functions):
+            row[k] = y[m, k]
+        for c in range(1, last + 1):
+            row, point = out[c, m], x[c, m]
+            for k in range(functions):
+                row[k] = 0
+            for a in range(d):
+                f, t = first[a, m], point[a]
+                for k in range(functions):
+                    row[k] += f[k] * t
+        row, ab = out[last, m], 0
+        for a in range(d):
+            for b in range(a, d):
+                f, t = second[ab, m], metric[a, b] if a == b else 2 * metric[a, b]
+                for k in range(functions):
+                    row[k] += f[k] * t
+                ab += 1

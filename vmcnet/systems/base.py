@@ -33,6 +33,7 @@ class System:
     box = None  # or a Box: space is periodic
     per_particle: str | None = None
     energy_unit: float = 1.0
+    fermions = False  # particles of equal spin must not be exchanged without a change of sign
 
     def start(self, stream, walkers: int) -> Walkers:
         """Walkers to start from: coordinates are independent normals of the trap's ground state, or
@@ -52,6 +53,15 @@ class System:
     def moves(self) -> str:
         """What a walker moves: coordinates, spins (+-1) or colours (0 .. q-1)."""
         return "coordinates" if self.dimensions else "spins"
+
+    def orbitals(self, count: int, more: int = 0):
+        """The Orbitals that determinants of this system are made of: enough for `count` particles
+        of one spin, and `more` shells above. Raises ValueError where the system has none.
+        """
+        raise ValueError(
+            f"Slater: {type(self).__name__} names no orbitals of its own: give orbitals = ..., "
+            "for example HarmonicOrbitals.holding(n, dimensions, omega) or UserOrbitals"
+        )
 
     @property
     def share(self) -> int:

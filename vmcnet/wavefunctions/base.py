@@ -24,6 +24,7 @@ class Wavefunction:
 
     name = "wavefunction"
     decays = False
+    antisymmetric = False  # psi changes sign where two particles of equal spin are exchanged
     core = 0.0  # psi = 0 for pairs of particles closer than this
     particles: int
     dimensions: int
@@ -125,6 +126,7 @@ class Product(Wavefunction):
             max(factor.core for factor in flat),
         )
         self.twisted = any(factor.twisted for factor in flat)
+        self.antisymmetric = sum(factor.antisymmetric for factor in flat) % 2 == 1
 
     def _check_lengths(self, box) -> None:
         for factor in self.factors:

@@ -1,0 +1,50 @@
+"""Which orbitals of a set are occupied, and how that is said."""
+
+from __future__ import annotations
+
+
+def filled(orbitals, count: int, labels, name: str) -> tuple[int, ...]:
+    """Indices of the `count` occupied orbitals: those of `labels`, in their order, or the first by
+    energy. Raises ValueError where there are too few, labels unknown, repeated or not `count`.
+    """
+    if labels is None:
+        if count > orbitals.size:
+            raise ValueError(
+                f"Slater: {count} particles of one spin and {orbitals.size} orbitals: give more "
+                "orbitals"
+            )
+        return tuple(range(count))
+    wanted = [tuple(label) if hasattr(label, "__len__") else (label,) for label in labels]
+    known = {label: k for k, label in enumerate(orbitals.labels)}
+    unknown = [label for label in wanted if label not in known]
+    if unknown:
+        some = " ".join(_written(label) for label in orbitals.labels[:6])
+        raise ValueError(
+            f"Slater {name}: no orbital {_written(unknown[0])} in this set of {orbitals.size}; "
+            f"expected labels such as {some}"
+        )
+    if len(set(wanted)) != len(wanted) or len(wanted) != count:
+        raise ValueError(
+            f"Slater {name} names {len(set(wanted))} different orbitals; the system has {count} "
+            "particles of this spin"
+        )
+    return tuple(known[label] for label in wanted)
+
+
+def described(orbitals, occupied) -> str:
+    """The full shells by number, all other occupied orbitals by label."""
+    shells = {}
+    for k, energy in enumerate(orbitals.energies):
+        shells.setdefault(energy, []).append(k)
+    full = [shell for shell in shells.values() if set(shell) <= set(occupied)]
+    lowest = 0
+    while lowest < len(full) and full[lowest] == list(shells.values())[lowest]:
+        lowest += 1
+    closed = {k for shell in full[:lowest] for k in shell}
+    rest = [_written(orbitals.labels[k]) for k in occupied if k not in closed]
+    words = [f"{lowest} full shell{'s' * (lowest > 1)}"] if lowest else []
+    return " + ".join(words + [" ".join(rest)] * bool(rest)) or "none"
+
+
+def _written(label) -> str:
+    return "(" + ",".join(str(n) for n in label) + ")"

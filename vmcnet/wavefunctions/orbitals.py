@@ -1,0 +1,181 @@
+"""Sets of one-particle functions that determinants are made of."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+from typing import Protocol
+
+import numpy as np
+
+from vmcnet.parameters import POSITIVE
+
+
+class Orbitals(Protocol):
+    """One-particle functions phi_k(r), k < size, ordered by energy.
+
+    labels (size): the quantum numbers of each, a tuple of integers; energies (size) in any unit,
+    equal ones for degenerate orbitals: what an open shell is. decays: whether all of them fall off
+    fast enough to be normalised. box: the Box in which they are periodic, or None; twisted: whether
+    they carry its twist.
+
+      declare(layout, prefix)              adds parameters to a Layout, as prefix + name
+      initial(prefix) -> {name: array}     their starting values
+      matrix(ops, theta, prefix, x)        all orbitals at x (w, rows, d) -> (w, rows, size)
+      envelope(ops, theta, prefix, r)      log of a factor common to all determinants, (w,), read at
+                                           the particles' own positions; or None
+    """
+
+    size: int
+    labels: tuple
+    energies: tuple
+    decays: bool
+    box: object
+    twisted: bool
+
+    def declare(self, layout, prefix: str) -> None: ...
+
+    def initial(self, prefix: str) -> dict: ...
+
+    def matrix(self, ops, theta, prefix: str, x): ...
+
+    def envelope(self, ops, theta, prefix: str, r): ...
+
+
+class HermitePolynomials:
+    """prod_a p_n(x_a), n = labels[k][a], of points x (..., d): p_n = H_n/sqrt(2^n n!), from p_n+1 =
+    (2/(n+1))^(1/2) x p_n - (n/(n+1))^(1/2) p_n-1; p_n' = (2n)^(1/2) p_n-1.
+    """
+
+    def __init__(self, labels):
+        self._degrees = np.array(labels, np.int64).T  # (d, K)
+        self._top = int(self._degrees.max())
+
+    def _tables(self, xp, x):
+        """p_n of every coordinate, (..., d, top + 1)."""
+        p = [xp.ones(x.shape, x.dtype)]
+        for n in range(self._top):
+            step = (2.0 / (n + 1)) ** 0.5 * x * p[-1]
+            p.append(step - (n / (n + 1)) ** 0.5 * p[-2] if n else step)
+        return xp.stack(p, axis=-1)
+
+    def _columns(self, xp, table, axis, lowered):
+        """The lowered-th derivative of coordinate `axis`'s polynomial in every function, (..., K)."""
+        index, factor = _lowered(xp, tuple(self._degrees[axis].tolist()), lowered, table.real.dtype)
+        columns = table[..., axis, :][..., index]
+        return columns if lowered == 0 else columns * factor
+
+    def _product(self, xp, table, orders):
+        out = None
+        for axis, lowered in enumerate(orders):
+            columns = self._columns(xp, table, axis, lowered)
+            out = columns if out is None else out * columns
+        return out
+
+    def value(self, xp, x):
+        return self._product(xp, self._tables(xp, x), [0] * len(self._degrees))
+
+    def derivatives(self, xp, x):
+        table, d = self._tables(xp, x), len(self._degrees)
+        one = [[int(a == k) for a in range(d)] for k in range(d)]
+        first = [self._product(xp, table, orders) for orders in one]
+        second = [
+            self._product(xp, table, [p + q for p, q in zip(one[a], one[b], strict=True)])
+            for a in range(d)
+            for b in range(a, d)
+        ]
+        return self._product(xp, table, [0] * d), xp.stack(first), xp.stack(second)
+
+
+@lru_cache(maxsize=256)
+def _lowered(xp, degrees: tuple, order: int, dtype):
+    """Where p_n^(order) lies in a table of p, and its factor: sqrt(2n) sqrt(2n - 2) ..."""
+    factor = [np.prod([np.sqrt(2.0 * max(n - k, 0)) for k in range(order)]) for n in degrees]
+    index = np.array([max(n - order, 0) for n in degrees], np.int64)
+    return xp.asarray(index), xp.asarray(np.array(factor, dtype))
+
+
+class HarmonicOrbitals:
+    """Eigenfunctions of a harmonic trap: H_n(sqrt(alpha omega) x) of every axis, with the common
+    factor exp(-alpha omega r^2 / 2); labels (n_x, n_y, ...), shells of equal sum.
+
+    alpha > 0 is the one parameter, the width, 1 at the start: the exact orbitals without
+    interaction. shells: how many are made, the lowest first; within a shell labels fall, (2, 0), (1,
+    1), (0, 2).
+    """
+
+    decays, box, twisted = True, None, False
+
+    def __init__(self, dimensions: int, omega: float, shells: int):
+        if shells < 1:
+            raise ValueError(f"HarmonicOrbitals needs at least 1 shell, got {shells}")
+        self.dimensions, self.omega, self.shells = dimensions, float(omega), shells
+        grid = product(range(shells), repeat=dimensions)
+        kept = [n for n in grid if sum(n) < shells]
+        self.labels = tuple(sorted(kept, key=lambda n: (sum(n), [-k for k in n])))
+        self.energies = tuple(sum(n) for n in self.labels)
+        self.size = len(self.labels)
+        self._functions = HermitePolynomials(self.labels)
+
+    @classmethod
+    def holding(cls, particles: int, dimensions: int, omega: float, more: int = 0):
+        """Shells for so many particles of one spin, and `more` empty ones above."""
+        shells = 1
+        while cls(dimensions, omega, shells).size < particles:
+            shells += 1
+        return cls(dimensions, omega, shells + more)
+
+    def declare(self, layout, prefix):
+        layout.add(f"{prefix}alpha", (), POSITIVE)
+
+    def initial(self, prefix):
+        return {f"{prefix}alpha": np.float64(1.0)}
+
+    def matrix(self, ops, theta, prefix, x):
+        return ops.applied(self._functions, x * (theta[f"{prefix}alpha"] * self.omega) ** 0.5)
+
+    def envelope(self, ops, theta, prefix, r):
+        return ops.total(r * r) * (theta[f"{prefix}alpha"] * (-0.5 * self.omega))
+
+
+class UserOrbitals:
+    """Orbitals that a user writes: function(ops, x) -> (w, rows, size) with the operations `ops`,
+    from positions x (w, rows, d).
+
+    labels: quantum numbers of each, a tuple of integers (0, 1, ... unless given); energies: equal
+    ones mark open shells (all different unless given). decays: whether they fall off.
+    """
+
+    box, twisted = None, False
+
+    def __init__(self, function, size: int, labels=None, energies=None, decays: bool = True):
+        self._function, self.size, self.decays = function, int(size), decays
+        labels = [(k,) for k in range(size)] if labels is None else labels
+        energies = range(size) if energies is None else energies
+        self.labels = tuple(tuple(x) for x in labels)
+        self.energies = tuple(float(e) for e in energies)
+        if not len(self.labels) == len(self.energies) == self.size > 0:
+            raise ValueError(
+                f"UserOrbitals of size {size}: got {len(self.labels)} labels and "
+                f"{len(self.energies)} energies"
+            )
+        if list(self.energies) != sorted(self.energies):
+            raise ValueError("UserOrbitals energies must not fall: order the orbitals by energy")
+
+    def declare(self, layout, prefix):
+        pass
+
+    def initial(self, prefix):
+        return {}
+
+    def matrix(self, ops, theta, prefix, x):
+        out = self._function(ops, x)
+        if out.shape != (*x.shape[:2], self.size):
+            raise ValueError(
+                f"the orbitals have shape {out.shape}; expected {(*x.shape[:2], self.size)}, "
+                "all of them at all positions"
+            )
+        return out
+
+    def envelope(self, ops, theta, prefix, r):
+        return None

@@ -1,0 +1,208 @@
+"""Slater determinants: antisymmetric wavefunctions of fermions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.backend.arrays import to_host
+from vmcnet.parameters import Layout
+from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.filling import described, filled
+from vmcnet.wavefunctions.heads import Heads
+
+UP, DOWN = "up", "down"
+
+
+class Slater(Wavefunction):
+    """psi = sum_k c_k det[phi_a(x_i)]_up det[phi_b(x_j)]_down, x the particles or what a network
+    makes of them.
+
+    The spins s_i may be in any configuration with the numbers up and down of system.spins: psi
+    changes sign where two particles are exchanged with their spins. orbitals: an Orbitals object;
+    those of the system unless given. occupied_up, occupied_down: labels of the occupied orbitals;
+    unless given, they are filled by energy, and within an open shell in the order of the set, which
+    `describe` names. mixing: so many empty shells above are mixed into every occupied orbital by
+    trainable coefficients, 0 at the start. network: a MessagePassing network, read by `heads`, some
+    of backflow (coordinates), orbitals (factors) and jastrow. determinants: K > 1 need different
+    orbitals, by mixing or by the head orbitals; c is (1, 1/K, ...) at the start. Exact for particles
+    without interaction in closed shells. Raises ValueError where the orbitals are too few, labels
+    unknown, or options would do nothing.
+    """
+
+    name, antisymmetric = "slater", True
+
+    def __init__(
+        self,
+        system,
+        orbitals=None,
+        determinants: int = 1,
+        occupied_up=None,
+        occupied_down=None,
+        mixing: int = 0,
+        network=None,
+        heads=("backflow", "jastrow"),
+    ):
+        self.particles, self.dimensions = system.particles, system.dimensions
+        spins = np.asarray(system.spins)
+        numbers = {UP: int((spins > 0).sum()), DOWN: int((spins < 0).sum())}
+        if orbitals is None:
+            orbitals = system.orbitals(max(numbers.values()), mixing)
+        elif mixing and set(orbitals.energies[-1:]) == set(orbitals.energies):
+            raise ValueError("Slater mixing: the orbitals have no empty shell above")
+        self.orbitals, self.determinants, self.mixing = orbitals, int(determinants), int(mixing)
+        self.box, self.twisted, self.decays = orbitals.box, orbitals.twisted, orbitals.decays
+        given = {UP: occupied_up, DOWN: occupied_down}
+        self.occupied = {
+            spin: filled(orbitals, count, given[spin], f"occupied_{spin}")
+            for spin, count in numbers.items()
+            if count or given[spin]
+        }
+        self._shared = len(set(self.occupied.values())) == 1
+        self._check(network, heads)
+        self.layout = Layout()
+        orbitals.declare(self.layout, "")
+        for spin in self._sets:
+            if mixing:
+                shape = (len(self._empty(spin)), self.determinants * len(self.occupied[spin]))
+                self.layout.add(self._key(spin), shape)
+        if self.determinants > 1:
+            self.layout.add("weights", (self.determinants,))
+        columns = sum(self.determinants * len(self.occupied[spin]) for spin in self._sets)
+        self._heads = (
+            None if network is None else Heads(network, heads, self.layout, system, columns)
+        )
+
+    def _check(self, network, heads):
+        if self.determinants < 1:
+            raise ValueError(f"Slater determinants = {self.determinants}: expected at least 1")
+        different = self.mixing or (network is not None and "orbitals" in heads)
+        if self.determinants > 1 and not different:
+            raise ValueError(
+                f"Slater determinants = {self.determinants} of the same orbitals are one: use "
+                "mixing = 1, or a network with the head orbitals"
+            )
+        if self.mixing < 0 or (self.mixing and not all(self._empty(s) for s in self._sets)):
+            raise ValueError(
+                f"Slater mixing = {self.mixing}: expected at least 0, and orbitals above the "
+                "occupied ones"
+            )
+
+    @property
+    def _sets(self):
+        """The spins whose occupied orbitals have parameters of their own."""
+        return list(self.occupied)[:1] if self._shared else list(self.occupied)
+
+    def _key(self, spin):
+        return "mixing" if self._shared else f"mixing_{spin}"
+
+    def _empty(self, spin):
+        return tuple(k for k in range(self.orbitals.size) if k not in self.occupied[spin])
+
+    def initial(self, stream):
+        out = self.orbitals.initial("")
+        for spin in self._sets if self.mixing else []:
+            start = np.zeros(self.layout.entries[self._key(spin)].shape)
+            if self.determinants > 1:  # equal determinants would stay equal
+                start[:, len(self.occupied[spin]) :] = 0.1 * stream.normal(
+                    start[:, len(self.occupied[spin]) :].shape
+                )
+            out[self._key(spin)] = start
+        if self.determinants > 1:
+            out["weights"] = np.full(self.determinants, 1.0 / self.determinants)
+            out["weights"][0] = 1.0
+        return out if self._heads is None else out | self._heads.initial(stream)
+
+    def log_psi(self, ops, theta, walkers):
+        r, factors, more = walkers.r, None, None
+        if self._heads is not None:
+            r, factors, more = self._heads(ops, theta, walkers)
+        phi = self.orbitals.matrix(ops, theta, "", r)
+        sign, log = self._determinant(ops, theta, phi, factors, walkers.s)
+        if self.determinants > 1:
+            sign, log = ops.logsumexp(log, sign, theta["weights"])
+        envelope = self.orbitals.envelope(ops, theta, "", walkers.r)
+        for term in (envelope, more):
+            log = log if term is None else log + term
+        return sign, log
+
+    def _determinant(self, ops, theta, phi, factors, s):
+        """sign and logarithm, (w,), or (w, K) of K determinants."""
+        rows = self._rows(s)
+        if rows is None:
+            return self._slogdet(ops, self._masked(ops, theta, phi, factors, s))
+        sign = total = None
+        for spin in self.occupied:
+            block = _chosen(ops, phi, rows[spin], 1)
+            own = None if factors is None else _chosen(ops, factors, rows[spin], 1)
+            p, log = self._slogdet(ops, self._columns(ops, theta, block, own, spin))
+            sign = p if sign is None else sign * p
+            total = log if total is None else total + log
+        if _odd([*rows[UP], *rows[DOWN]]):
+            if sign is None:
+                sign = ops.phase(-ops.xp.ones(len(s), ops.real_dtype))
+            else:
+                sign = -sign
+        return sign, total
+
+    def _slogdet(self, ops, matrix):
+        return ops.slogdet(matrix, count=None if self.determinants == 1 else self.determinants)
+
+    def _columns(self, ops, theta, phi, factors, spin):
+        """(w, rows, K m): the occupied orbitals of all determinants, side by side."""
+        occupied = self.occupied[spin]
+        columns = _chosen(ops, phi, occupied, -1)
+        if self.determinants > 1:
+            columns = ops.concatenate([columns] * self.determinants)
+        if self.mixing:
+            empty = _chosen(ops, phi, self._empty(spin), -1)
+            columns = columns + ops.affine(empty, theta[self._key(spin)])
+        if factors is None:
+            return columns
+        first = 0 if self._shared or spin == UP else self.determinants * len(self.occupied[UP])
+        own = range(first, first + self.determinants * len(occupied))
+        return columns * _chosen(ops, factors, tuple(own), -1)
+
+    def _masked(self, ops, theta, phi, factors, s):
+        """(w, n, K n) for spins that differ between walkers: orbitals up and down side by side, 0
+        where the particle has the other spin.
+        """
+        parts, count = [], self.determinants
+        for spin in self.occupied:
+            columns = self._columns(ops, theta, phi, factors, spin)
+            here = (s > 0) if spin == UP else (s < 0)
+            mask = ops.constant(here[:, :, None].astype(ops.real_dtype))
+            parts.append(ops.reshape(columns * mask, self.particles, count, -1))
+        return ops.reshape(ops.concatenate(parts), self.particles, count * self.particles)
+
+    def _rows(self, s):
+        """The particles of either spin where all walkers have the same spins; otherwise None.
+        Raises ValueError for other numbers up and down than the determinants have.
+        """
+        numbers = to_host((s > 0).sum(axis=1))
+        if (numbers != len(self.occupied.get(UP, ()))).any():
+            raise ValueError(
+                f"slater: a walker has {int(numbers.min())} to {int(numbers.max())} spins up; "
+                f"these determinants were built for {len(self.occupied.get(UP, ()))} of "
+                f"{self.particles}"
+            )
+        first = to_host(s[0])
+        if not bool((s == s[:1]).all()):
+            return None
+        rows = {UP: first > 0, DOWN: first < 0}
+        return {spin: tuple(np.flatnonzero(which).tolist()) for spin, which in rows.items()}
+
+    def describe(self):
+        parts = [f"{spin} {described(self.orbitals, k)}" for spin, k in self.occupied.items()]
+        if self.determinants > 1:
+            parts.append(f"{self.determinants} determinants")
+        return f"slater({self.layout.size} parameters; {'; '.join(parts)})"
+
+
+def _chosen(ops, x, index, axis):
+    """ops.take, and x itself where all entries are taken in their order."""
+    return x if index == tuple(range(x.shape[axis])) else ops.take(x, index, axis)
+
+
+def _odd(order) -> bool:
+    """Whether a permutation is odd."""
+    return sum(a > b for k, a in enumerate(order) for b in order[k + 1 :]) % 2 == 1
