@@ -33,6 +33,7 @@ class System:
     box = None  # or a Box: space is periodic
     per_particle: str | None = None
     energy_unit: float = 1.0
+    contact: float | None = None  # strength of a repulsion 1/r between pairs at contact, if known
     fermions = False  # particles of equal spin must not be exchanged without a change of sign
 
     def start(self, stream, walkers: int) -> Walkers:

@@ -9,16 +9,31 @@ from vmcnet.hamiltonians.coulomb import Coulomb
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
 from vmcnet.systems.base import System
+from vmcnet.wavefunctions.orbitals import HarmonicOrbitals
+
+
+def spin_numbers(particles: int, projection: float | None, name: str) -> tuple[int, int]:
+    """Particles up and down with (up - down)/2 = projection, the lowest one unless given;
+    ValueError where there is no such number.
+    """
+    up = 0.5 * particles + (0.5 * (particles % 2) if projection is None else projection)
+    if not 0 <= up <= particles or up != round(up):
+        raise ValueError(
+            f"{name} spin_projection {projection} of {particles} electrons: expected (up - down)/2 "
+            f"between {-particles / 2:g} and {particles / 2:g} in steps of 1"
+        )
+    return int(up), particles - int(up)
 
 
 class QuantumDot(System):
     """H = sum_i (-1/2 lap_i + 1/2 omega^2 r_i^2) + sum_{i<j} v(r_ij); hartree atomic units.
 
     interaction: coulomb, v = 1/r; soft_coulomb, v = 1/sqrt(r^2 + softening^2), softening > 0; none.
+    spin_projection: S_z = (up - down)/2, half-integer for odd numbers; the lowest (0 or 1/2) unless
+    given. Two electrons of equal spin, or three, need an antisymmetric wavefunction.
 
-    One or two electrons (opposite spins): more need an antisymmetric wavefunction. The exact energy
-    of the interacting pair
-    is computed from the radial equation, that of independent electrons is n d omega / 2.
+    Exact: two electrons, singlet or with equal spins, from the radial equation of their relative
+    motion; independent electrons fill the shells of the trap.
     """
 
     units = "hartree"
@@ -30,12 +45,10 @@ class QuantumDot(System):
         dimensions: int = 2,
         interaction: str = "coulomb",
         softening: float = 1.0,
+        spin_projection: float | None = None,
     ):
-        if particles not in (1, 2):
-            raise ValueError(
-                f"QuantumDot with {particles} electrons: this version has no antisymmetric "
-                "wavefunction, so 1 or 2"
-            )
+        if particles < 1:
+            raise ValueError(f"QuantumDot needs at least 1 electron, got {particles}")
         if dimensions not in (1, 2, 3):
             raise ValueError(f"QuantumDot in {dimensions} dimensions: expected 1, 2 or 3")
         if not omega > 0:
@@ -59,18 +72,38 @@ class QuantumDot(System):
             omega,
             interaction,
         )
-        self.spins = np.array([1, -1][:particles], np.int8)
+        self.up, self.down = spin_numbers(particles, spin_projection, "QuantumDot")
+        self.spins = np.array([1] * self.up + [-1] * self.down, np.int8)
+        self.fermions = max(self.up, self.down) > 1
         self.length = 1.0 / np.sqrt(omega)
         self.terms = {"kinetic": Kinetic(), "trap": Harmonic(omega)}
-        if interaction != "none" and particles > 1:
-            soft = softening if interaction == "soft_coulomb" else 0.0
-            self.terms["coulomb"] = Coulomb(softening=soft)
+        self.contact = float(interaction == "coulomb")
+        if interaction == "none" or particles == 1:
+            self.reference = self._shells() * omega, "exact: independent oscillators"
+            return
+        soft = softening if interaction == "soft_coulomb" else 0.0
+        self.terms["coulomb"] = Coulomb(softening=soft)
+        if particles == 2:
+            # relative motion with one unit of angular momentum in d dimensions: without any in d + 2
+            equal = 0 if self.up == self.down else 1
             self.reference = (
-                two_electron_energy(omega, dimensions, softening=soft),
+                two_electron_energy(omega, dimensions + 2 * equal, softening=soft) - equal * omega,
                 "exact: radial equation of the relative motion",
             )
-        else:
-            self.reference = (
-                0.5 * particles * dimensions * omega,
-                "exact: independent oscillators",
-            )
+
+    def _shells(self) -> float:
+        """Energy of independent electrons in units of omega."""
+        counts = (self.up, self.down)
+        shells = HarmonicOrbitals.holding(max(counts), self.dimensions, self.omega).energies
+        return sum(sum(shells[:n]) + 0.5 * self.dimensions * n for n in counts)
+
+    def orbitals(self, count, more=0):
+        """The trap's own shells."""
+        return HarmonicOrbitals.holding(count, self.dimensions, self.omega, more)
+
+    def describe(self):
+        where = f"in {self.dimensions} dimension{'s' * (self.dimensions > 1)}"
+        return (
+            f"quantum dot: {self.up} electrons up and {self.down} down {where}, omega = "
+            f"{self.omega:g}"
+        )

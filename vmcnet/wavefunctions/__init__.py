@@ -10,6 +10,8 @@ from vmcnet.wavefunctions.gaussian_rbm import GaussianRBM
 from vmcnet.wavefunctions.jastrow import HardCoreJastrow, PadeJastrow
 from vmcnet.wavefunctions.message_passing import MessagePassing
 from vmcnet.wavefunctions.network_jastrow import NetworkJastrow
+from vmcnet.wavefunctions.orbitals import HarmonicOrbitals, Orbitals, UserOrbitals
+from vmcnet.wavefunctions.slater import Slater
 from vmcnet.wavefunctions.spin_jastrow import SpinJastrow
 from vmcnet.wavefunctions.spin_network import SpinNetwork
 
@@ -21,11 +23,15 @@ __all__ = [
     "GaussianEnvelope",
     "GaussianRBM",
     "HardCoreJastrow",
+    "HarmonicOrbitals",
     "MessagePassing",
     "NetworkJastrow",
+    "Orbitals",
     "PadeJastrow",
     "Product",
+    "Slater",
     "SpinJastrow",
     "SpinNetwork",
+    "UserOrbitals",
     "Wavefunction",
 ]

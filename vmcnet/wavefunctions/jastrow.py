@@ -13,8 +13,9 @@ class PadeJastrow(Wavefunction):
     """psi = exp sum_{i<j} c_ij r_ij / (1 + beta_ij r_ij), with the electron-electron cusp at
     contact.
 
-    c = 1/(d - 1) for antiparallel and 1/(d + 1) for parallel spins (repulsion 1/r, mass 1): Kato's
-    condition in d dimensions.
+    c = Z/(d - 1) for antiparallel and Z/(d + 1) for parallel spins (repulsion Z/r, mass 1): Kato's
+    condition in d dimensions; Z is that of the system (1 where it does not say), and where it is 0
+    a cusp would be wrong: refused.
     beta > 0 (1/length) is trainable, one for each kind of pair that the system has: `beta_unlike`,
     `beta_like`. In one dimension
     1/|x| forces psi = 0 at contact, which this factor does not have: refused. In a periodic box
@@ -31,6 +32,12 @@ class PadeJastrow(Wavefunction):
             )
         if system.particles < 2:
             raise ValueError("PadeJastrow needs at least 2 particles")
+        charge = 1.0 if system.contact is None else system.contact
+        if charge == 0:
+            raise ValueError(
+                "PadeJastrow has the cusp of a repulsion 1/r, and the interaction here is finite at "
+                "contact: leave the factor out"
+            )
         if not beta > 0:
             raise ValueError(f"PadeJastrow beta must be above 0, got {beta}")
         self.particles, self.dimensions, self._beta = system.particles, system.dimensions, beta
@@ -40,8 +47,8 @@ class PadeJastrow(Wavefunction):
         like = spins[i] == spins[j]
         self.kinds, self.layout = [], Layout()
         for kind, cusp, present in (
-            ("unlike", 1.0 / (system.dimensions - 1), ~like),
-            ("like", 1.0 / (system.dimensions + 1), like),
+            ("unlike", charge / (system.dimensions - 1), ~like),
+            ("like", charge / (system.dimensions + 1), like),
         ):
             if present.any():
                 self.kinds.append((kind, cusp))

@@ -3,6 +3,7 @@
 from itertools import product
 
 from tests.calculus.cases.sources import DEEP, FLAT, UNARY, case, fixed, joined, own, pair
+from vmcnet.wavefunctions.orbitals import HermitePolynomials
 
 COMPLEX = {f"complex-{k}": joined(f) for k, f in DEEP.items()}
 
@@ -115,5 +116,49 @@ def products():
         )
 
 
+class Waves:
+    """exp(x + 0.3 y), sin(x y) and cos(0.5 x - y), with their derivatives."""
+
+    def value(self, xp, x):
+        return self.derivatives(xp, x)[0]
+
+    def derivatives(self, xp, z):
+        x, y = z[..., 0], z[..., 1]
+        e, s, c, t = xp.exp(x + 0.3 * y), xp.sin(x * y), xp.cos(x * y), 0.5 * x - y
+        f, g = xp.cos(t), xp.sin(t)
+        rows = [[e, s, f], [e, y * c, -0.5 * g], [0.3 * e, x * c, g], [e, -y * y * s, -0.25 * f]]
+        rows += [[0.3 * e, c - x * y * s, 0.5 * f], [0.09 * e, -x * x * s, -f]]
+        parts = [xp.stack(row, axis=-1) for row in rows]
+        return parts[0], xp.stack(parts[1:3]), xp.stack(parts[3:])
+
+
+def functions():
+    shells = HermitePolynomials([(0, 0), (1, 0), (0, 1), (3, 1), (2, 4)])
+    line = HermitePolynomials([(0,), (4,), (1,)])
+    for kind, s in (DEEP | COMPLEX).items():
+        for name, f in (("waves", Waves()), ("shells", shells)):
+            case(
+                "applied",
+                f"{name} of {kind}",
+                lambda ops, t, x, s=s, f=f: ops.applied(f, s(ops, t, x)),
+            )
+        case(
+            "applied",
+            f"line of {kind}",
+            lambda ops, t, x, s=s: ops.applied(
+                line, ops.expand(ops.component(s(ops, t, x), 0), -1)
+            ),
+        )
+    for kind, s in FLAT.items():
+        case(
+            "applied",
+            f"three variables of {kind}",
+            lambda ops, t, x, s=s: ops.applied(
+                HermitePolynomials([(1, 0, 2), (0, 3, 1)]), s(ops, t, x)
+            ),
+        )
+
+
 selections()
 products()
+functions()
