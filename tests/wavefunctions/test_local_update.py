@@ -170,7 +170,7 @@ class Polynomials(Wavefunction):
         return {"slope": slope, "constant": constant}
 
     def log_psi(self, ops, theta, walkers):
-        return ops.logdet(ops.affine(walkers.r, theta["slope"], theta["constant"]))
+        return ops.slogdet(ops.affine(walkers.r, theta["slope"], theta["constant"]))
 
     def update_rule(self, values):
         return Rule(lambda w: Inverse(w, values["slope"], values["constant"]))
