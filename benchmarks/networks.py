@@ -28,6 +28,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import vmcnet as vmc
+from vmcnet import kernels
 from vmcnet.backend.arrays import keep_memory
 from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream
@@ -36,7 +37,6 @@ from vmcnet.calculus.jet import ALL, embed
 from vmcnet.calculus.jets import Jet, Jets
 from vmcnet.engine.population import Population
 from vmcnet.engine.training import initial_state, run_training
-from vmcnet.kernels import cpu
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.walkers import Walkers
@@ -315,12 +315,11 @@ def profile() -> None:
     activations, random numbers; the rest is everything else.
     """
     clocks = {name: Clock() for name in ("matrix products", "activations", "random numbers")}
-    clocks["matrix products"].watch(products, "_product")
-    clocks["matrix products"].watch(cpu, "layer_onto")
-    clocks["activations"].watch(
-        cpu, "activation", "layer", "layer_slope", "layer_reverse", "chain", "chain_linear"
-    )
-    clocks["random numbers"].watch(cpu, "philox_words", "normals", "uniforms")
+    own = kernels.of(np, np.dtype(np.float64))  # those of float32 too
+    clocks["matrix products"].watch(own, "matrix_product", "layer_onto")
+    passes = "activation", "activation_value", "activation_slope", "layer", "layer_slope"
+    clocks["activations"].watch(own, *passes, "layer_reverse", "chain", "chain_linear")
+    clocks["random numbers"].watch(own, "philox_words", "normals", "uniforms")
     for widths, (particles, layers) in NETWORKS.items():
         for dtype in (np.float64, np.float32):
             for size in BLOCKS:

@@ -7,10 +7,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from vmcnet.calculus.determinant import slogdet
 from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.tape import Tape
 from vmcnet.calculus.values import Values
+from vmcnet.kernels.plain_linalg import slogdet
 
 RNG = np.random.default_rng(4)
 R, MATRICES = RNG.normal(size=(6, 3, 3)), RNG.normal(size=(4, 6, 3, 3))

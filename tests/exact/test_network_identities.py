@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import vmcnet as vmc
+from vmcnet import kernels
 from vmcnet.backend.stream import Stream
-from vmcnet.kernels import cpu, numba_product
+from vmcnet.kernels import numba_product
 from vmcnet.walkers import Walkers
 
 
@@ -26,8 +27,9 @@ def test_integrals_by_parts(layers, activation, monkeypatch):
     psi = vmc.wavefunctions.GaussianEnvelope(system) * vmc.wavefunctions.FeedForward(
         system, layers, activation, spread=0.5
     )
-    calls, layer_onto = [], cpu.layer_onto
-    monkeypatch.setattr(cpu, "layer_onto", lambda *parts: calls.append(1) or layer_onto(*parts))
+    calls, own = [], kernels.of(np, np.dtype(np.float64))
+    layer_onto = own.layer_onto
+    monkeypatch.setattr(own, "layer_onto", lambda *parts: calls.append(1) or layer_onto(*parts))
     x = np.linspace(-14, 14, 2801)
     walkers = Walkers(x[:, None, None], system.labels(len(x)))
     log, (gradient,), laplacian = psi.bind(psi.start(Stream(4, 0, 0, 0))).jet(walkers)

@@ -2,27 +2,25 @@
 infinity, types; the cache and its absence.
 """
 
+import ast
+import inspect
 import os
 import subprocess
 import sys
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from vmcnet.calculus import arithmetic, elementwise
+from vmcnet import kernels
 from vmcnet.calculus.elementwise import ACTIVATIONS
-from vmcnet.calculus.jet import _chain_linear, _scatter_pairs, scatter_pairs
-from vmcnet.kernels import cpu, of
+from vmcnet.calculus.jet import scatter_pairs
+from vmcnet.kernels import cpu, linalg, of, plain
 
 TYPES = (np.float64, np.float32)
 each = pytest.mark.parametrize("function", ACTIVATIONS, ids=lambda f: f.name)
 each_type = pytest.mark.parametrize("dtype", TYPES, ids=["float64", "float32"])
-
-
-def plain(function, x):
-    y = function.formula(np, x)
-    slope = function.slope(np, x, y)
-    return y, slope, function.curvature(np, x, y, slope)
 
 
 def test_every_activation_is_compiled():
@@ -36,7 +34,10 @@ def test_function_and_derivatives(function, dtype):
     saturates.
     """
     x = np.concatenate([np.linspace(-30, 30, 4001), [0.0, 1e-6, -1e-6, 1e-3, -1e-3]]).astype(dtype)
-    found, known = cpu.activation(function.name, x), plain(function, x.astype(np.longdouble))
+    found, known = (
+        cpu.activation(function.name, x),
+        plain.activation(np, function.name, x.astype(np.longdouble)),
+    )
     for a, b, factor in zip(found, known, (1, 2, 4), strict=True):
         assert a.dtype == dtype
         size = np.maximum(np.abs(b), 1.0 if dtype == np.float64 else 0.5)
@@ -75,7 +76,9 @@ def test_limits(function, dtype):
     )
     np.testing.assert_allclose(curvature[1:3], 0, atol=1e-30)
     np.testing.assert_allclose(
-        (y[3:], slope[3:], curvature[3:]), plain(function, np.zeros(1, dtype)), atol=1e-7
+        (y[3:], slope[3:], curvature[3:]),
+        plain.activation(np, function.name, np.zeros(1, dtype)),
+        atol=1e-7,
     )
 
 
@@ -92,8 +95,8 @@ def test_layer(function, dtype):
     for k in (0, 1, 5, 20):
         assert np.array_equal(cpu.activation(function.name, (z + bias)[..., k:])[0], y[..., k:])
     first, second = z.copy(), z.copy()
-    cpu.layer(function.name, first, bias)
-    found = cpu.layer_slope(function.name, second, bias)
+    first = cpu.layer(function.name, first, bias)
+    second, found = cpu.layer_slope(function.name, second, bias)
     assert np.array_equal(first, y) and np.array_equal(second, y) and np.array_equal(found, slope)
     back, total = cpu.layer_reverse(adjoint[..., ::-1], slope)  # not contiguous
     assert back.dtype == total.dtype == dtype
@@ -134,7 +137,7 @@ def test_chain(slots, dtype):
     jet = rng.normal(size=(slots, 7, 190)).astype(dtype)
     y, slope, curvature = rng.normal(size=(3, 7, 190)).astype(dtype)
     twin = jet.copy()
-    elementwise._chain(np, twin, y, slope, curvature)
+    plain.chain(np, twin, y, slope, curvature)
     cpu.chain(jet, y, slope, curvature)
     np.testing.assert_allclose(
         jet, twin, rtol=100 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps
@@ -143,7 +146,7 @@ def test_chain(slots, dtype):
     for left in (jet, jet[..., ::-1]):  # contiguous or not
         np.testing.assert_allclose(
             cpu.product(left, other),
-            arithmetic._product(np, left, other),
+            plain.product(np, left, other),
             rtol=100 * np.finfo(dtype).eps,
             atol=100 * np.finfo(dtype).eps,
         )
@@ -151,7 +154,7 @@ def test_chain(slots, dtype):
         jacobian = rng.normal(size=(slots - 2, 1, 190)).astype(dtype)
         np.testing.assert_allclose(
             cpu.chain_linear(jacobian, y, slope, curvature),
-            _chain_linear(np, jacobian, y, slope, curvature),
+            plain.chain_linear(np, jacobian, y, slope, curvature),
             rtol=100 * np.finfo(dtype).eps,
             atol=100 * np.finfo(dtype).eps,
         )
@@ -166,7 +169,7 @@ def test_scatter_pairs(dtype):
         found = scatter_pairs(np, first[..., ::2], second[..., ::2], n)  # not contiguous
         np.testing.assert_allclose(
             found,
-            _scatter_pairs(np, first[..., ::2], second[..., ::2], n),
+            plain.scatter_pairs(np, first[..., ::2], second[..., ::2], None, None, n),
             rtol=20 * np.finfo(dtype).eps,
             atol=20 * np.finfo(dtype).eps,
         )
@@ -184,9 +187,40 @@ def test_nan_in_a_derivative_stays():
     )
 
 
-def test_other_types_have_no_kernels():
-    assert of(np, np.dtype(np.complex128)) is None and of(np, np.dtype(np.longdouble)) is None
-    assert of(np, np.dtype(np.float32)) is cpu
+def test_one_interface_on_every_namespace():
+    """Compiled passes for NumPy's float64 and float32, all arrays alike; array code otherwise."""
+    one, other, wide, whole = (
+        np.dtype(x) for x in (np.float64, np.float32, np.longdouble, np.complex128)
+    )
+    for dtypes, modules in (((one,), (cpu, linalg)), ((other, other), (cpu, linalg))):
+        assert of(np, *dtypes).modules == modules
+    assert of(np, whole).modules == (linalg,)
+    for found in (of(np, one, other), of(np, wide), of(sys.modules["fakecupy"], one)):
+        assert found.modules == ()
+        assert all(callable(vars(found)[name]) for name in plain.__all__)
+
+
+def test_every_compiled_pass_has_a_twin_with_its_arguments():
+    """The functions that the modules of passes add, and nothing that plain.py lacks."""
+    helpers = {"fits", "fits_product", "module", "launch"}
+    for name in ("cpu", "gpu", "linalg", "linalg_gpu"):
+        tree = ast.parse(Path(cpu.__file__).with_name(f"{name}.py").read_text())
+        for node in tree.body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            if node.name in helpers:
+                continue
+            assert node.name in plain.__all__, f"{name}.{node.name} has no twin in plain.py"
+            twin = list(inspect.signature(vars(plain)[node.name]).parameters)
+            assert [a.arg for a in node.args.args] == twin[1:], f"{name}.{node.name}"
+
+
+def test_a_function_without_a_pass_is_the_array_code():
+    own = types.SimpleNamespace(product=lambda p, q: "compiled")
+    found = kernels.Kernels(np, own)
+    x = np.arange(6.0).reshape(3, 2)
+    assert found.product(x, x) == "compiled"
+    np.testing.assert_array_equal(found.matrix_product(x, x, True, False), x.T @ x)
 
 
 @pytest.mark.processes

@@ -13,10 +13,8 @@ from numba import njit
 
 from tests.runs import JOB, vmcnet
 from vmcnet.calculus import products
-from vmcnet.calculus.elementwise import _chain
-from vmcnet.calculus.jet import _chain_linear
 from vmcnet.calculus.jets import Jets
-from vmcnet.kernels import cpu, numba_product
+from vmcnet.kernels import cpu, numba_product, plain
 
 TYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 SHAPES = [(12, 1, 32), (13, 5, 33), (128, 18, 64), (250, 64, 47), (241, 300, 32), (1025, 64, 300)]
@@ -199,9 +197,9 @@ def layer(rows, coordinates, f, h, dtype):
 def test_layer_onto_a_column(rows, h, dtype):
     """All slots of f(x W + b) v, from the slots of x or from what all walkers share of them."""
     c = layer(rows, 7, 18, h, dtype)
-    slots = _chain_linear(np, c["jacobian"], c["slope"], c["slope"], c["curvature"])
+    slots = plain.chain_linear(np, c["jacobian"], c["slope"], c["slope"], c["curvature"])
     twin = (slots.reshape(-1, 18) @ c["weight"]).reshape(9, rows, h)
-    _chain(np, twin, c["y"], c["first"], c["second"])
+    plain.chain(np, twin, c["y"], c["first"], c["second"])
     for x in (slots, (c["slope"], c["curvature"], c["jacobian"])):
         found = cpu.layer_onto(x, c["weight"], c["y"], c["first"], c["second"], c["column"])
         assert found.shape == (9, rows, 1) and found.dtype == dtype
@@ -257,9 +255,9 @@ def test_networks_with_and_without(kind, dtype, monkeypatch):
     found = read()
     monkeypatch.setattr(cpu, "LEAST", np.inf)
     size = 1e3 * np.finfo(dtype).eps
-    for mine, plain in zip(found, read(), strict=True):
+    for mine, whole in zip(found, read(), strict=True):
         assert mine.dtype == dtype
-        np.testing.assert_allclose(mine, plain, rtol=size, atol=size)
+        np.testing.assert_allclose(mine, whole, rtol=size, atol=size)
 
 
 @compiled_only
@@ -342,5 +340,6 @@ def test_a_run_with_blas(tmp_path):
 def test_other_processors_use_blas(monkeypatch):
     monkeypatch.setattr(cpu, "LEAST", np.inf)
     a, b = matrices(128, 18, 64, np.float64)
-    assert cpu.matrix_product(a, b, False, False) is None and not cpu.fits_layer(128, 18, 64, 8)
+    assert not cpu.fits_product(a, b, False, False) and not cpu.fits_layer(128, 18, 64, 8)
+    np.testing.assert_array_equal(cpu.matrix_product(a, b, False, False), a @ b)
     np.testing.assert_allclose(products.matmul(a, b), a @ b, rtol=1e-13, atol=1e-13)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from vmcnet.backend.stream import normals, uniforms
-from vmcnet.kernels import cpu
-from vmcnet.sampling.metropolis import compiled_step, plain_step
+from vmcnet import kernels
+from vmcnet.kernels import cpu, plain
+from vmcnet.sampling.metropolis import decided
 
 
 def test_normals():
@@ -24,9 +24,9 @@ def test_normals():
             np.tile(ends, 8),
         ]
     )
-    found, known = cpu.normals(words, np.float64), normals(np, words)
+    found, known = cpu.normals(words, np.float64), plain.normals(np, words, np.float64)
     np.testing.assert_allclose(found, known, rtol=2e-15, atol=2e-15)
-    u = uniforms(np, words)
+    u = plain.uniforms(np, words, np.float64)
     assert np.array_equal(cpu.uniforms(words, np.float64), u) and np.array_equal(
         cpu.uniforms(words, np.float32), u.astype(np.float32)
     )
@@ -43,7 +43,7 @@ def test_normals():
 
 @pytest.mark.filterwarnings("ignore:invalid value")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
-def test_metropolis_step(dtype):
+def test_metropolis_step(dtype, monkeypatch):
     """The same decisions, counts and walkers, to the bit; psi = 0 and NaN at either end."""
     rng = np.random.default_rng(5)
     real = np.float32 if dtype == np.float32 else np.float64
@@ -57,10 +57,11 @@ def test_metropolis_step(dtype):
     r, trial = rng.normal(size=(2, 60, 3, 2)).astype(real)
     thresholds, known = np.log(rng.uniform(size=60)).astype(real), {}
     for ratio in (0.0, rng.normal(size=60).astype(real)):
-        for step in (plain_step, compiled_step):
+        for name, own in (("plain", kernels.Kernels(np)), ("compiled", kernels.Kernels(np, cpu))):
+            monkeypatch.setattr("vmcnet.kernels.of", lambda xp, *dtypes, own=own: own)
             counts = np.zeros((2, 60), np.int64)
-            out = step(thresholds, r.copy(), log.copy(), trial, trial_log, ratio, *counts)
-            known[step] = [*out, counts]
-        assert 0 < known[plain_step][2].sum() < 60 and known[plain_step][3][1].sum() >= 3
-        for a, b in zip(known[plain_step], known[compiled_step], strict=True):
+            out = decided(thresholds, r.copy(), log.copy(), trial, trial_log, ratio, *counts)
+            known[name] = [*out, counts]
+        assert 0 < known["plain"][2].sum() < 60 and known["plain"][3][1].sum() >= 3
+        for a, b in zip(known["plain"], known["compiled"], strict=True):
             assert a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)

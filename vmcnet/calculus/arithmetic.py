@@ -7,8 +7,6 @@ conjugation; broadcasting is summed back by the tape.
 
 from __future__ import annotations
 
-from functools import partial
-
 from vmcnet import kernels
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, JetData, combine, common, embed, spread
 
@@ -123,19 +121,10 @@ class Multiply:
                 return p.like(p.slots * q.slots)
         a, b = common(xp, [a, b])
         p, q = a.slots, b.slots
-        compiled = kernels.of(xp, p.dtype) if p.dtype == q.dtype and p.shape == q.shape else None
-        return a.like((compiled.product if compiled else partial(_product, xp))(p, q))
+        return a.like(kernels.of(xp, p.dtype, q.dtype).product(p, q))
 
     def reverse(self, xp, adjoint, out, a, b, per_walker=False):
         return adjoint * b, adjoint * a
-
-
-def _product(xp, p, q):
-    """Slots of the product of two jets of one support."""
-    out = p[0] * q + q[0] * p
-    out[0] = p[0] * q[0]
-    out[-1] += 2.0 * (p[1:-1] * q[1:-1]).sum(axis=0)
-    return out
 
 
 class Divide:

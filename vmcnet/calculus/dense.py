@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from functools import cached_property
 
-import numpy as np
-
 from vmcnet import kernels
+from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.arithmetic import ADD
 from vmcnet.calculus.jet import ALL, CONSTANT, Scaled, Unmade, common, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
@@ -27,7 +26,7 @@ class Layered(Unmade):
     def slots(self):
         (x, weight, slope, curvature), self._parts = self._parts, None
         out = matmul(x.slots, weight)
-        kernels.of(np, out.dtype).chain(out, self.value, slope, curvature)
+        kernels.of(namespace(out), out.dtype).chain(out, self.value, slope, curvature)
         return out
 
     def onto(self, column):
@@ -37,7 +36,7 @@ class Layered(Unmade):
         parts = (
             (x.slope, x.curvature, x.shared) if isinstance(x, Scaled) and not x.made else x.slots
         )
-        return kernels.of(np, self.value.dtype).layer_onto(
+        return kernels.of(namespace(self.value), self.value.dtype).layer_onto(
             parts, weight, self.value, slope, curvature, column
         )
 
@@ -63,10 +62,9 @@ class Dense:
         x, w, b = whole(xp, x), weight.slots[0], bias.slots[0]
         if isinstance(x, Layered):
             x = x.like(x.slots)  # one layer waits at a time, whatever the depth
-        if xp is np and x.support == ALL and x.value.dtype == w.dtype == b.dtype:
-            compiled = kernels.of(np, w.dtype)
-            if compiled and compiled.fits_layer(math.prod(x.shape[:-1]), *w.shape, w.itemsize):
-                return Layered(x, w, *activation.derivatives(np, AFFINE.value(np, x.value, w, b)))
+        own, rows = kernels.of(xp, x.value.dtype, w.dtype, b.dtype), math.prod(x.shape[:-1])
+        if x.support == ALL and own.fits_layer(rows, *w.shape, w.itemsize):
+            return Layered(x, w, *activation.derivatives(xp, AFFINE.value(xp, x.value, w, b)))
         return activation.jet(xp, AFFINE.jet(xp, x, weight, bias), overwrite=True)
 
     def reverse(
@@ -82,13 +80,8 @@ class Dense:
         per_walker=False,
         wanted=(True, True, True),
     ):
-        compiled = (
-            kernels.of(xp, kept.dtype)
-            if wanted[2] and not per_walker and adjoint.dtype == kept.dtype
-            else None
-        )
-        if compiled:
-            adjoint, db = compiled.layer_reverse(adjoint, kept)
+        if wanted[2] and not per_walker:
+            adjoint, db = kernels.of(xp, adjoint.dtype, kept.dtype).layer_reverse(adjoint, kept)
         else:
             adjoint = adjoint * kept
             db = rows_summed(adjoint, per_walker) if wanted[2] else None
@@ -127,12 +120,11 @@ class Residual:
             z, t = slots[0], slots[1] if len(slots) > 1 else None
             for more in slots[2:]:
                 t += more
-            compiled = kernels.of(xp, z.dtype) if xp is np and h.slots.dtype == z.dtype else None
-            if compiled and z.shape == h.slots.shape:
+            if z.shape == h.slots.shape and z.dtype == h.slots.dtype:
                 first = z[0] if t is None else z[0] + t[0]
                 y, slope, curvature = activation.derivatives(xp, first + bias.slots[0])
-                old = np.ascontiguousarray(h.slots)
-                compiled.residual(z, t, old, y, slope, curvature)
+                old = xp.ascontiguousarray(h.slots)
+                kernels.of(xp, z.dtype).residual(z, t, old, y, slope, curvature)
                 return h.like(z)
         argument = AFFINE.jet(xp, terms[0], terms[1], bias)
         for x, w in zip(terms[2::2], terms[3::2], strict=True):

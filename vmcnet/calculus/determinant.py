@@ -7,66 +7,8 @@ made by the factorisation that gives the logarithm.
 
 from __future__ import annotations
 
-import numpy as np
-
 from vmcnet import kernels
 from vmcnet.calculus.jet import ALL, CONSTANT, LOCAL, OWN, embed
-
-
-def slogdet(xp, x):
-    """sign (or phase) and log|det| (...) of x (..., m, m)."""
-    compiled = kernels.linalg_of(xp, x.dtype, x.shape[-1])
-    if compiled:
-        return compiled.slogdet(x)
-    if (
-        x.dtype not in (np.longdouble, np.clongdouble)
-        or xp.finfo(x.dtype).eps == xp.finfo(np.float64).eps
-    ):
-        sign, log = xp.linalg.slogdet(x)
-        return sign, log
-    return _eliminated(xp, x)
-
-
-def _eliminated(xp, x):
-    """Gaussian elimination with row pivots, for the extended precision that LAPACK does not
-    have.
-    """
-    a = x.reshape((-1,) + x.shape[-2:]).copy()
-    rows, sign, log = xp.arange(len(a)), xp.ones(len(a), a.dtype), xp.zeros(len(a), a.real.dtype)
-    for k in range(a.shape[-1]):
-        pivot = k + abs(a[:, k:, k]).argmax(axis=1)
-        a[rows, k], a[rows, pivot] = a[rows, pivot].copy(), a[rows, k].copy()
-        size = abs(a[:, k, k])
-        sign *= a[:, k, k] / size * xp.where(pivot == k, 1.0, -1.0)
-        log += xp.log(size)
-        a[:, k + 1 :] -= (a[:, k + 1 :, k] / a[:, k, k, None])[:, :, None] * a[:, k, None, :]
-    return sign.reshape(x.shape[:-2]), log.reshape(x.shape[:-2])
-
-
-def inverse(xp, x):
-    """x^-1, sign and log|det| of x (..., m, m); the inverse is NaN where x is singular, so that one
-    such walker is counted instead of ending the run.
-    """
-    compiled = kernels.linalg_of(xp, x.dtype, x.shape[-1])
-    if compiled:
-        return compiled.inverse(x)
-    sign, log = slogdet(xp, x)
-    singular = (sign == 0)[..., None, None]
-    back = xp.linalg.inv(xp.where(singular, xp.eye(x.shape[-1], dtype=x.dtype), x))
-    return xp.where(singular, xp.nan, back).astype(x.dtype, copy=False), sign, log
-
-
-def traces(xp, back, slots):
-    """tr M_c of every derivative slot, and in the last tr M_L - sum_c tr(M_c M_c): M_s = back
-    slots_s, back (..., m, m), slots (S, ..., m, m); slot 0 is free.
-    """
-    compiled = kernels.linalg_of(xp, slots.dtype, slots.shape[-1])
-    if compiled:
-        return compiled.traces(back, slots)
-    m = xp.matmul(back, slots)
-    out = m.trace(axis1=-2, axis2=-1)
-    out[-1] -= (m[1:-1] * xp.swapaxes(m[1:-1], -1, -2)).sum(axis=(-2, -1)).sum(axis=0)
-    return out
 
 
 def _log(xp, sign, log):
@@ -96,11 +38,11 @@ class SlogDet:
         return xp.ascontiguousarray(xp.swapaxes(x, -2, -3))
 
     def value(self, xp, x, count):
-        sign, log = slogdet(xp, self._apart(xp, x, count))
+        sign, log = kernels.of(xp, x.dtype).slogdet(self._apart(xp, x, count))
         return sign, _log(xp, sign, log)
 
     def record(self, xp, x, count):
-        back, sign, log = inverse(xp, self._apart(xp, x, count))
+        back, sign, log = kernels.of(xp, x.dtype).inverse(self._apart(xp, x, count))
         return (sign, _log(xp, sign, log)), back
 
     def jet(self, xp, x, count):
@@ -109,14 +51,14 @@ class SlogDet:
         if not own and rows and x.support in LOCAL:
             x = embed(xp, x, ALL)
         s = x.slots
-        back, sign, log = inverse(xp, self._apart(xp, s[0], count))
+        back, sign, log = kernels.of(xp, x.slots.dtype).inverse(self._apart(xp, s[0], count))
         sign, log = x.like(sign[None], CONSTANT), _log(xp, sign, log)
         if x.support == CONSTANT:
             return sign, x.like(log[None])
         if own:
             out = self._rows(xp, x, back, count)
         else:
-            out = traces(xp, back, self._apart(xp, s, count))
+            out = kernels.of(xp, x.slots.dtype).traces(back, self._apart(xp, s, count))
         out[0] = log
         return sign, x.like(out, ALL if own else x.support)
 
@@ -141,31 +83,6 @@ class SlogDet:
         return (dx if count is None else xp.swapaxes(dx, -2, -3).reshape(x.shape),)
 
 
-def slogpf(xp, x):
-    """sign (or phase) and log|Pf| (...) of antisymmetric x (..., m, m), m even: rows and columns k,
-    k + 1 are eliminated by the larger pivot (Parlett and Reid, BIT 10, 386 (1970)).
-    """
-    compiled = kernels.linalg_of(xp, x.dtype, x.shape[-1])
-    if compiled:
-        return compiled.slogpf(x)
-    a = x.reshape((-1,) + x.shape[-2:]).copy()
-    each, sign, log = xp.arange(len(a)), xp.ones(len(a), a.dtype), xp.zeros(len(a), a.real.dtype)
-    for k in range(0, a.shape[-1], 2):
-        pivot = k + 1 + abs(a[:, k, k + 1 :]).argmax(axis=1)
-        a[each, k + 1], a[each, pivot] = a[each, pivot].copy(), a[each, k + 1].copy()
-        a[each, :, k + 1], a[each, :, pivot] = a[each, :, pivot].copy(), a[each, :, k + 1].copy()
-        top = a[:, k, k + 1]
-        size = abs(top)
-        singular = size == 0
-        safe = xp.where(singular, 1.0, size)
-        sign *= xp.where(singular, 0.0, top / safe * xp.where(pivot == k + 1, 1.0, -1.0))
-        log += xp.where(singular, -xp.inf, xp.log(safe))
-        f = a[:, k, k + 2 :] / xp.where(singular, 1.0, top)[:, None]
-        outer = f[:, :, None] * a[:, k + 1, None, k + 2 :]
-        a[:, k + 2 :, k + 2 :] += xp.swapaxes(outer, 1, 2) - outer
-    return sign.reshape(x.shape[:-2]), log.reshape(x.shape[:-2])
-
-
 class LogPfaffian:
     """sign and log|Pf A| of the antisymmetric part A = (x - x^T)/2 of x (w, m, m) or (w, K, m, m),
     m even. Complex x: the holomorphic log Pf A.
@@ -181,13 +98,13 @@ class LogPfaffian:
         return 0.5 * (x - xp.swapaxes(x, -1, -2))
 
     def value(self, xp, x):
-        sign, log = slogpf(xp, self._part(xp, x))
+        sign, log = kernels.of(xp, x.dtype).slogpf(self._part(xp, x))
         return sign, _log(xp, sign, log)
 
     def record(self, xp, x):
         a = self._part(xp, x)
-        sign, log = slogpf(xp, a)
-        return (sign, _log(xp, sign, log)), inverse(xp, a)[0]
+        sign, log = kernels.of(xp, x.dtype).slogpf(a)
+        return (sign, _log(xp, sign, log)), kernels.of(xp, x.dtype).inverse(a)[0]
 
     def jet(self, xp, x):
         if x.support in LOCAL and len(x.shape) == 3:
@@ -197,7 +114,8 @@ class LogPfaffian:
         sign = x.like(sign[None], CONSTANT)
         if x.support == CONSTANT:
             return sign, x.like(log[None])
-        out = 0.5 * traces(xp, inverse(xp, a[0])[0], a)
+        own = kernels.of(xp, x.slots.dtype)
+        out = 0.5 * own.traces(own.inverse(a[0])[0], a)
         out[0] = log
         return sign, x.like(out)
 

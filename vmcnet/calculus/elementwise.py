@@ -8,10 +8,9 @@ conjugate.
 
 from __future__ import annotations
 
-from functools import partial
-
 from vmcnet import kernels
 from vmcnet.calculus.jet import CONSTANT, LINEAR, Scaled
+from vmcnet.kernels.activations import FORMULAS
 
 
 class Elementwise:
@@ -34,77 +33,42 @@ class Elementwise:
         y, slope, curvature = self.derivatives(xp, v, **static)
         if x.support == LINEAR:
             return Scaled(xp, x.frame, y, slope, curvature, x.jacobian)
-        compiled = kernels.of(xp, y.dtype) if x.slots.dtype == y.dtype else None
         if not (overwrite and y.dtype == x.slots.dtype and x.slots.flags.c_contiguous):
             x = x.like(xp.array(x.slots, dtype=y.dtype, order="C"))
-        (compiled.chain if compiled else partial(_chain, xp))(x.slots, y, slope, curvature)
+        kernels.of(xp, y.dtype, slope.dtype).chain(x.slots, y, slope, curvature)
         return x.like(x.slots)
 
     def reverse(self, xp, adjoint, out, x, per_walker=False, **static):
         return (adjoint * self.slope(xp, x, out, **static),)
 
 
-def _chain(xp, slots, y, slope, curvature):
-    """Overwrite the slots of x by those of f(x)."""
-    squares = (slots[1:-1] * slots[1:-1]).sum(axis=0)
-    slots *= slope
-    slots[0] = y
-    slots[-1] += curvature * squares
-
-
 class Activation(Elementwise):
-    """A function with compiled passes; formula(xp, x), slope and curvature are their plain twin,
-    and serve where there is none.
-    """
+    """A function of kernels.activations, by compiled passes where there are any."""
+
+    def __init__(self, formula):
+        self.name, self.__doc__ = formula.name, formula.__doc__
+        self.formula, self.slope, self.curvature = (
+            formula.formula,
+            formula.slope,
+            formula.curvature,
+        )
 
     def value(self, xp, x):
-        compiled = kernels.of(xp, x.dtype)
-        return compiled.activation(self.name, x)[0] if compiled else self.formula(xp, x)
+        return kernels.of(xp, x.dtype).activation_value(self.name, x)
 
     def derivatives(self, xp, x):
-        compiled = kernels.of(xp, x.dtype)
-        if compiled:
-            return compiled.activation(self.name, x)
-        y = self.formula(xp, x)
-        slope = self.slope(xp, x, y)
-        return y, slope, self.curvature(xp, x, y, slope)
+        return kernels.of(xp, x.dtype).activation(self.name, x)
 
     def reverse(self, xp, adjoint, out, x, per_walker=False):
-        compiled = kernels.of(xp, x.dtype)
-        return (
-            adjoint
-            * (compiled.activation(self.name, x)[1] if compiled else self.slope(xp, x, out)),
-        )
+        return (adjoint * kernels.of(xp, x.dtype).activation_slope(self.name, x, out),)
 
     def layer(self, xp, z, bias):
         """f(z + bias), the bias along the last axis; z may be overwritten."""
-        compiled = kernels.of(xp, z.dtype) if bias.dtype == z.dtype else None
-        if compiled is None:
-            return self.formula(xp, z + bias)
-        compiled.layer(self.name, z, bias)
-        return z
+        return kernels.of(xp, z.dtype, bias.dtype).layer(self.name, z, bias)
 
     def layer_slope(self, xp, z, bias):
         """f(z + bias) and f'(z + bias); z may be overwritten."""
-        compiled = kernels.of(xp, z.dtype) if bias.dtype == z.dtype else None
-        if compiled is None:
-            z = z + bias
-            y = self.formula(xp, z)
-            return y, self.slope(xp, z, y)
-        return z, compiled.layer_slope(self.name, z, bias)
-
-
-class Tanh(Activation):
-    name = "tanh"
-
-    def formula(self, xp, x):
-        return xp.tanh(x)
-
-    def slope(self, xp, x, y):
-        return 1.0 - y * y
-
-    def curvature(self, xp, x, y, slope):
-        return -2.0 * y * slope
+        return kernels.of(xp, z.dtype, bias.dtype).layer_slope(self.name, z, bias)
 
 
 class Exp(Elementwise):
@@ -133,109 +97,6 @@ class Log(Elementwise):
 
     def curvature(self, xp, x, y, slope):
         return -slope * slope
-
-
-class Softplus(Activation):
-    """log(1 + e^x) without overflow: with s = sign Re x, max(s, 0) x + log(1 + e^(-s x)); f' = 1/(1
-    + e^-x).
-    """
-
-    name = "softplus"
-
-    def formula(self, xp, x):
-        positive = x.real > 0
-        return xp.where(positive, x, 0.0) + xp.log1p(xp.exp(xp.where(positive, -x, x)))
-
-    def slope(self, xp, x, y):
-        positive = x.real > 0
-        small = xp.exp(xp.where(positive, -x, x))
-        return xp.where(positive, 1.0, small) / (1.0 + small)
-
-    def curvature(self, xp, x, y, slope):
-        return slope * (1.0 - slope)
-
-
-class LogCosh(Activation):
-    """log cosh x = s x + log(1 + e^(-2 s x)) - log 2, s = sign Re x; f' = tanh x, f'' = 1 - tanh^2
-    x.
-    """
-
-    name = "logcosh"
-
-    def formula(self, xp, x):
-        folded = xp.where(x.real < 0, -x, x)
-        return folded + xp.log1p(xp.exp(-2.0 * folded)) - 0.6931471805599453
-
-    def slope(self, xp, x, y):
-        return xp.tanh(x)
-
-    def curvature(self, xp, x, y, slope):
-        return 1.0 - slope * slope
-
-
-class Logistic(Activation):
-    """1 / (1 + e^-x), by e^-|x|; f' = y (1 - y), f'' = f' (1 - 2 y)."""
-
-    name = "logistic"
-
-    def formula(self, xp, x):
-        return SOFTPLUS.slope(xp, x, None)
-
-    def slope(self, xp, x, y):
-        return y * (1.0 - y)
-
-    def curvature(self, xp, x, y, slope):
-        return slope * (1.0 - 2.0 * y)
-
-
-class Silu(Activation):
-    """x s(x), s the logistic function; f' = s + x s', f'' = 2 s' + x s''. Elfwing et al., Neural
-    Networks 107, 3 (2018), eq. 5.
-    """
-
-    name = "silu"
-
-    def formula(self, xp, x):
-        return x * LOGISTIC.formula(xp, x)
-
-    def slope(self, xp, x, y):
-        s = LOGISTIC.formula(xp, x)
-        return s + x * LOGISTIC.slope(xp, x, s)
-
-    def curvature(self, xp, x, y, slope):
-        s = LOGISTIC.formula(xp, x)
-        ds = LOGISTIC.slope(xp, x, s)
-        return ds * (2.0 + x * (1.0 - 2.0 * s))
-
-
-class Gelu(Activation):
-    """x/2 (1 + tanh u), u = sqrt(2/pi) (x + c x^3), c = 0.044715: Hendrycks and Gimpel,
-    arXiv:1606.08415, section 2.
-
-    With t = tanh u, t' = (1 - t^2) u': f' = (1 + t)/2 + x t'/2, f'' = t' + x t''/2, t'' = (1 -
-    t^2)(u'' - 2 t u'^2).
-    """
-
-    name = "gelu"
-    SCALE, CUBIC = 0.7978845608028654, 0.044715
-
-    def formula(self, xp, x):
-        return 0.5 * x * (1.0 + xp.tanh(self.SCALE * (x + self.CUBIC * x * x * x)))
-
-    def _inner(self, xp, x):
-        return xp.tanh(self.SCALE * (x + self.CUBIC * x * x * x)), self.SCALE * (
-            1.0 + 3.0 * self.CUBIC * x * x
-        )
-
-    def slope(self, xp, x, y):
-        t, du = self._inner(xp, x)
-        return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * du
-
-    def curvature(self, xp, x, y, slope):
-        t, du = self._inner(xp, x)
-        return (1.0 - t * t) * (
-            du + 0.5 * x * (6.0 * self.SCALE * self.CUBIC * x - 2.0 * t * du * du)
-        )
 
 
 class Sin(Elementwise):
@@ -347,15 +208,8 @@ class HardCore(Elementwise):
         return -slope * slope * (2.0 * x - radius) / radius
 
 
-TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU = (
-    Tanh(),
-    Logistic(),
-    Softplus(),
-    LogCosh(),
-    Gelu(),
-    Silu(),
-)
+ACTIVATIONS = tuple(Activation(formula) for formula in FORMULAS.values())
+TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU = ACTIVATIONS
 EXP, LOG, SIN, COS, POWER, HARD_CORE = Exp(), Log(), Sin(), Cos(), Power(), HardCore()
 SQRT, ABS, AT_LEAST = Sqrt(), Abs(), AtLeast()
-ACTIVATIONS = (TANH, LOGISTIC, SOFTPLUS, LOGCOSH, GELU, SILU)
 LAYERS = {f.name: f for f in ACTIVATIONS}

@@ -21,12 +21,13 @@ The forward Laplacian: Li et al., Nat. Mach. Intell. 6, 209 (2024), arXiv:2307.0
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from vmcnet import kernels
 from vmcnet.calculus.products import matmul
+from vmcnet.kernels.plain import all_slots, pair_slots
 
 CONSTANT, OWN, PAIR, LINEAR, ALL = "constant", "own", "pair", "linear", "all"
 DISPLACEMENT = "displacement"
@@ -161,19 +162,8 @@ class Scaled(Unmade):
 
     @cached_property
     def slots(self):
-        compiled = kernels.of(self._xp, self.value.dtype) if self.value.ndim == 2 else None
-        return (compiled.chain_linear if compiled else partial(_chain_linear, self._xp))(
-            self.shared, self.value, self.slope, self.curvature
-        )
-
-
-def _chain_linear(xp, jacobian, y, slope, curvature):
-    """f, f' J_c and f'' sum_c J_c^2."""
-    out = xp.empty((jacobian.shape[0] + 2,) + y.shape, y.dtype)
-    xp.multiply(slope, jacobian, out=out[1:-1])
-    xp.multiply(curvature, (jacobian * jacobian).sum(axis=0), out=out[-1])
-    out[0] = y
-    return out
+        own = kernels.of(self._xp, self.value.dtype, self.shared.dtype)
+        return own.chain_linear(self.shared, self.value, self.slope, self.curvature)
 
 
 def scatter_pairs(xp, first, second, n: int):
@@ -181,26 +171,8 @@ def scatter_pairs(xp, first, second, n: int):
 
     Particle i collects `first` of the pairs (i, j > i) and `second` of the pairs (j < i, i).
     """
-    compiled = kernels.of(np, first.dtype) if xp is np and first.dtype == second.dtype else None
-    return (
-        compiled.scatter_pairs(first, second, *pair_arrays(np, n), n)
-        if compiled
-        else _scatter_pairs(xp, first, second, n)
-    )
-
-
-def _scatter_pairs(xp, first, second, n: int):
-    i, j = (np.array(k) for k in pair_indices(n))
-    out = []
-    for particle in range(n):
-        a, b = np.flatnonzero(i == particle), np.flatnonzero(j == particle)
-        total = 0
-        if a.size:
-            total = total + first[..., int(a[0]) : int(a[-1]) + 1, :].sum(axis=-2)
-        for p in b.tolist():
-            total = total + second[..., p, :]
-        out.append(total)
-    return xp.stack(out)
+    own = kernels.of(xp, first.dtype, second.dtype)
+    return own.scatter_pairs(first, second, *pair_arrays(xp, n), n)
 
 
 def embed(xp, jet: JetData, support: str) -> JetData:
@@ -210,35 +182,22 @@ def embed(xp, jet: JetData, support: str) -> JetData:
     frame, s = jet.frame, jet.slots
     n, d = frame.n, frame.d
     if jet.support == DISPLACEMENT:
-        return embed(xp, _both(xp, jet), support)
+        return embed(xp, jet.like(pair_slots(xp, s, d), PAIR), support)
+    if support != ALL and jet.support != CONSTANT:
+        raise ValueError(f"a jet of support {jet.support} cannot be written with support {support}")
+    if jet.support == PAIR:
+        return jet.like(all_slots(xp, s, n, d), ALL)
     out = xp.zeros((frame.slots[support],) + jet.shape, s.dtype)
     out[0] = s[0]
     if jet.support == CONSTANT:
         return jet.like(out, support)
-    if support != ALL:
-        raise ValueError(f"a jet of support {jet.support} cannot be written with support {support}")
     if jet.support == LINEAR:
         out[1:-1] = jet.jacobian
         return jet.like(out, ALL)
     out[-1] = s[-1]
-    if jet.support == OWN:
-        for row, i in enumerate(jet.particles):
-            out[1 + i * d : 1 + (i + 1) * d, :, row] = s[1:-1, :, row]
-    else:
-        for p, (i, j) in enumerate(zip(*pair_indices(n), strict=True)):
-            out[1 + i * d : 1 + (i + 1) * d, :, p] = s[1 : 1 + d, :, p]
-            out[1 + j * d : 1 + (j + 1) * d, :, p] = s[1 + d : -1, :, p]
+    for row, i in enumerate(jet.particles):
+        out[1 + i * d : 1 + (i + 1) * d, :, row] = s[1:-1, :, row]
     return jet.like(out, ALL)
-
-
-def _both(xp, jet: JetData) -> JetData:
-    """A jet of displacements with the slots of both particles."""
-    s, d = jet.slots, jet.frame.d
-    out = xp.empty((2 * d + 2,) + jet.shape, s.dtype)
-    out[0], out[-1] = s[0], 2.0 * s[-1]
-    out[1 : 1 + d] = s[1:-1]
-    out[1 + d : -1] = -s[1:-1]
-    return jet.like(out, PAIR)
 
 
 def whole(xp, jet: JetData) -> JetData:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from math import isqrt
 
-import numpy as np
-
 from vmcnet import kernels
 from vmcnet.calculus.arithmetic import MULTIPLY
 from vmcnet.calculus.jet import (
@@ -77,7 +75,9 @@ class Collect:
         support = next((j.support for j in jets if j.support != CONSTANT), CONSTANT)
         first, second = (embed(xp, j, support) for j in jets)
         if support in PAIRED:
-            return first.like(_collected(xp, first, second), ALL)
+            frame, p, q = first.frame, first.slots, second.slots
+            own = kernels.of(xp, p.dtype, q.dtype)
+            return first.like(own.collect(p, q, *pair_arrays(xp, frame.n), frame.n, frame.d), ALL)
         if support == OWN:  # as many pairs as particles, but no particle is a pair
             first, second = (embed(xp, j, ALL) for j in (first, second))
         return first.like(self._onto(xp, first.slots, second.slots))
@@ -85,28 +85,6 @@ class Collect:
     def reverse(self, xp, adjoint, out, first, second, per_walker=False):
         i, j = pair_arrays(xp, adjoint.shape[1])
         return adjoint[:, i], adjoint[:, j]
-
-
-def _collected(xp, first, second):
-    """Slots (n d + 2, W, n, F) of pairs collected, from first and second of one support."""
-    frame, p, q = first.frame, first.slots, second.slots
-    if xp is np and p.dtype == q.dtype and p.ndim == 4:
-        compiled = kernels.of(np, p.dtype)
-        if compiled:
-            return compiled.collect(p, q, *pair_arrays(np, frame.n), frame.n, frame.d)
-    (p, q), d = (embed(xp, x, PAIR).slots for x in (first, second)), frame.d
-    out = xp.zeros((frame.slots[ALL], p.shape[1], frame.n, *p.shape[3:]), xp.result_type(p, q))
-    out[:: len(out) - 1] = xp.moveaxis(
-        scatter_pairs(xp, p[:: len(p) - 1], q[:: len(p) - 1], frame.n), 0, 2
-    )
-    slots = out[1:-1].reshape(frame.n, d, *out.shape[1:])
-    own = scatter_pairs(xp, p[1 : 1 + d], q[1 + d : -1], frame.n)
-    for k in range(frame.n):
-        slots[k, :, :, k] = own[k]
-    i, j = pair_arrays(xp, frame.n)
-    slots[j, :, :, i] = xp.moveaxis(p[1 + d : -1], 2, 0)
-    slots[i, :, :, j] = xp.moveaxis(q[1 : 1 + d], 2, 0)
-    return out
 
 
 class Displacements:
@@ -144,27 +122,16 @@ class Messages:
 
     name = "messages"
 
-    @staticmethod
-    def _compiled(xp, *arrays):
-        same = xp is np and len({a.dtype for a in arrays}) == 1
-        return kernels.of(np, arrays[0].dtype) if same else None
-
     def value(self, xp, e, g, v):
-        whole = e.shape == g.shape and len(e) == len(v)  # not one walker's constants
-        compiled = self._compiled(xp, e, g, v) if whole else None
-        if compiled:
-            return compiled.message_values(e, g, v, *pair_arrays(np, v.shape[1]))
-        i, j = pair_arrays(xp, v.shape[1])
-        return COLLECT.value(xp, e * v[:, j], g * v[:, i])
+        own = kernels.of(xp, e.dtype, g.dtype, v.dtype)
+        return own.message_values(e, g, v, *pair_arrays(xp, v.shape[1]))
 
     def jet(self, xp, e, g, v):
         if e.support in PAIRED and g.support in PAIRED and v.support in (OWN, ALL):
-            e, g = common(xp, [e, g])
-            compiled = self._compiled(xp, e.slots, g.slots, v.slots)
-            if compiled:
-                frame = v.frame
-                slots = (e.slots, g.slots, v.slots)
-                return v.like(compiled.messages(*slots, *pair_arrays(np, frame.n), frame.d), ALL)
+            (e, g), frame = common(xp, [e, g]), v.frame
+            slots = (e.slots, g.slots, v.slots)
+            own = kernels.of(xp, *(s.dtype for s in slots))
+            return v.like(own.messages(*slots, *pair_arrays(xp, frame.n), frame.d), ALL)
         return COLLECT.jet(
             xp,
             MULTIPLY.jet(xp, e, GATHER.jet(xp, v, 1)),
@@ -172,13 +139,8 @@ class Messages:
         )
 
     def reverse(self, xp, adjoint, out, e, g, v, per_walker=False):
-        compiled = self._compiled(xp, adjoint, e, g, v)
-        if compiled:
-            return compiled.message_adjoints(adjoint, e, g, v, *pair_arrays(np, v.shape[1]))
-        i, j = pair_arrays(xp, v.shape[1])
-        to_i, to_j = adjoint[:, i], adjoint[:, j]
-        dv = scatter_pairs(xp, to_j * g, to_i * e, v.shape[1])
-        return to_i * v[:, j], to_j * v[:, i], xp.moveaxis(dv, 0, 1)
+        own = kernels.of(xp, adjoint.dtype, e.dtype, g.dtype, v.dtype)
+        return own.message_adjoints(adjoint, e, g, v, *pair_arrays(xp, v.shape[1]))
 
 
 GATHER, COLLECT, DISPLACEMENTS, MESSAGES = Gather(), Collect(), Displacements(), Messages()

@@ -1,21 +1,17 @@
-"""The matrix products of a layer: x W, adj W^T and the sum over all rows x^T adj. Compiled loops
-where they fit (kernels.cpu.matrix_product), BLAS otherwise.
-"""
+"""The matrix products of a layer: x W, adj W^T and the sum over all rows x^T adj."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from vmcnet import kernels
+from vmcnet.backend.arrays import namespace
 
 ROWS = 1024  # rows of one chain of sums in x^T adj
 
 
 def _product(a, b, transposed_a=False, transposed_b=False):
     """a b of two matrices, or of their transposes."""
-    compiled = kernels.of(np, a.dtype) if isinstance(a, np.ndarray) and a.dtype == b.dtype else None
-    out = compiled.matrix_product(a, b, transposed_a, transposed_b) if compiled else None
-    return (a.T if transposed_a else a) @ (b.T if transposed_b else b) if out is None else out
+    own = kernels.of(namespace(a), a.dtype, b.dtype)
+    return own.matrix_product(a, b, transposed_a, transposed_b)
 
 
 def matmul(x, weight):

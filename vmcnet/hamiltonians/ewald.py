@@ -9,7 +9,6 @@ import numpy as np
 
 from vmcnet import kernels
 from vmcnet.backend.arrays import namespace
-from vmcnet.calculus.jet import pair_arrays
 
 
 def _inverse_erfc(y: float) -> float:
@@ -97,56 +96,7 @@ class Ewald:
 
     def local(self, walkers, psi):
         r = walkers.r
-        compiled = kernels.of(namespace(r), r.dtype)
-        found = (
-            compiled.ewald(
-                r,
-                self.box.lengths,
-                self.charges,
-                self.kappa,
-                self._top,
-                self.integers,
-                self.weight,
-            )
-            if compiled
-            else self.plain(r)
+        found = kernels.of(namespace(r), r.dtype).ewald(
+            r, self.box.lengths, self.charges, self.kappa, self._top, self.integers, self.weight
         )
         return (found + self.constant).astype(r.dtype, copy=False)
-
-    def plain(self, r):
-        """The sums without the constant in array code, the compiled pass's twin."""
-        xp, box = namespace(r), self.box
-        r = r.astype(np.float64)
-        lengths, charges = xp.asarray(box.lengths), xp.asarray(self.charges)
-        i, j = pair_arrays(xp, r.shape[1])
-        x = r[:, i] - r[:, j]
-        x = x - lengths * xp.floor(x / lengths)  # the images x and x - L on every axis
-        short = xp.zeros(x.shape[:2])
-        for image in product((0.0, 1.0), repeat=box.dimensions):
-            shifted = x - xp.asarray(np.array(image)) * lengths
-            distance = xp.sqrt((shifted * shifted).sum(axis=-1))
-            near = distance < box.lengths.min()
-            short = short + xp.where(near, screened(xp, self.kappa, distance), 0.0)
-        waves = xp.asarray(box.wave_vectors(self.integers, twisted=False)).T
-        phase = r @ waves
-        rho = (xp.cos(phase) * charges[:, None]).sum(axis=1) ** 2 + (
-            xp.sin(phase) * charges[:, None]
-        ).sum(axis=1) ** 2
-        squares = float((self.charges**2).sum())
-        return (short * charges[i] * charges[j]).sum(axis=1) + 0.5 * (
-            (rho - squares) @ xp.asarray(self.weight)
-        )
-
-
-def screened(xp, kappa: float, distance):
-    """erfc(kappa r)/r in array code, to 1e-15 (1 + 1/r), for r > 0.
-
-    The trapezoidal rule of step h for the integral of exp(-t^2)/(t^2 + x^2), whose error the pole
-    at t = i x gives in closed form. Chiarella and Reichel, Math. Comp. 22, 137 (1968), eq. 4.
-    """
-    h, x = 0.5, kappa * distance
-    square, total = x * x, 0.5 / (x * x)
-    for k in range(1, 14):
-        total = total + np.exp(-((k * h) ** 2)) / ((k * h) ** 2 + square)
-    pole = xp.where(x < np.pi / h, 2.0 / xp.expm1((2.0 * np.pi / h) * xp.minimum(x, 30.0)), 0.0)
-    return ((2.0 * h / np.pi) * x * xp.exp(-square) * total - pole) / distance

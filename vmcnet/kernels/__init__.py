@@ -1,12 +1,15 @@
-"""Compiled hot loops: cpu (numba) and gpu (CUDA source), with one interface; `of` finds them, or
-says that there are none.
+"""Hot loops: for one namespace and type one object, a `Kernels`, whose functions are compiled passes
+where there are any (cpu: numba, gpu: CUDA), and otherwise the array code of plain.py.
+
+A new function is written in plain.py, named in its __all__, and compiled in cpu.py or gpu.py under
+the same name, with the same arguments but the namespace.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -21,35 +24,39 @@ def route(environ: Mapping[str, str] = os.environ) -> str:
     return word
 
 
-@lru_cache(maxsize=64)
-def of(xp, dtype):
-    """The compiled kernels for arrays of this namespace and type; None where plain array code
-    serves (complex, extended precision).
+class Kernels:
+    """The functions of plain.py for arrays of the namespace xp, by the compiled passes of the same
+    names in `modules`, where they have them.
     """
-    if dtype not in (np.float32, np.float64):
-        return None
-    if xp is np:
-        from vmcnet.kernels import cpu
 
-        return cpu
-    if xp.__name__ == "cupy":
-        from vmcnet.kernels import gpu
+    def __init__(self, xp, *modules):
+        from vmcnet.kernels import plain
 
-        return gpu
-    return None
+        passes = {}
+        for module in modules:
+            passes |= vars(module)
+        for name in plain.__all__:
+            setattr(self, name, passes.get(name) or partial(vars(plain)[name], xp))
+        self.modules = modules
 
 
-@lru_cache(maxsize=64)
-def linalg_of(xp, dtype, rows: int):
-    """Compiled determinants of (..., rows, rows) matrices of this namespace and type; None where
-    LAPACK or plain array code serves.
+@lru_cache(maxsize=256)
+def of(xp, *dtypes) -> Kernels:
+    """The kernels for arrays of this namespace and these types: compiled passes are of float64 or
+    float32, on the host those of matrices of complex numbers too, all arrays alike.
     """
-    from vmcnet.kernels import linalg
+    kind = dtypes[0].char if len(set(dtypes)) == 1 else ""
+    return _of(xp, "real" if kind in tuple("fd") else "complex" if kind in tuple("FD") else "")
 
-    if linalg.fits(xp, dtype, rows):
-        return linalg
-    if of(xp, dtype) is not None and xp is not np and rows <= linalg.LARGEST:
-        from vmcnet.kernels import linalg_gpu
 
-        return linalg_gpu
-    return None
+@lru_cache(maxsize=16)
+def _of(xp, kind: str) -> Kernels:
+    if kind and xp is np:
+        from vmcnet.kernels import cpu, linalg
+
+        return Kernels(xp, cpu, linalg) if kind == "real" else Kernels(xp, linalg)
+    if kind == "real" and xp.__name__ == "cupy":
+        from vmcnet.kernels import gpu, linalg_gpu
+
+        return Kernels(xp, gpu, linalg_gpu)
+    return Kernels(xp)

@@ -1,5 +1,5 @@
-"""Compiled rules on the host, as the calculus calls them. The plain twins are the rules of
-vmcnet.calculus.
+"""Compiled passes on the host, under the names of plain.py, whose array code they must equal to
+rounding.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from vmcnet.kernels import (
+    activations,
     numba_activations,
     numba_ewald,
     numba_jets,
@@ -17,35 +18,43 @@ from vmcnet.kernels import (
     numba_pairs,
     numba_philox,
     numba_product,
+    plain,
 )
 
-NAMES = ("tanh", "logistic", "softplus", "logcosh", "gelu", "silu")
 # rows of a product from which the own loops serve; none where BLAS multiplies
 LEAST = numba_product.LEAST if numba_product.chosen() == numba_product.OWN else math.inf
 LARGE = 2**17  # elements of the smaller matrix of a product from which BLAS is as fast
 ACTIVATIONS, LAYERS, LAYER_SLOPES = (
-    {name: getattr(numba_activations, name + kind) for name in NAMES}
+    {name: getattr(numba_activations, name + kind) for name in activations.NAMES}
     for kind in ("", "_layer", "_layer_slope")
 )
 
 
 def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
-    """a b, or of their transposes, all (rows, columns) of one type; None where BLAS serves: narrow,
-    large or scattered matrices, other processors.
+    """a b, or of their transposes, all (rows, columns) of one type, by compiled loops where they
+    fit.
+
+    BLAS serves narrow, large or scattered matrices, and other processors.
     """
+    if not fits_product(a, b, transposed_a, transposed_b):
+        return plain.matrix_product(np, a, b, transposed_a, transposed_b)
+    m, n = a.shape[1 if transposed_a else 0], b.shape[0 if transposed_b else 1]
+    out = np.empty((m, n), a.dtype)
+    numba_product.multiply(a, b, out, transposed_a, transposed_b)
+    return out
+
+
+def fits_product(a, b, transposed_a: bool, transposed_b: bool) -> bool:
+    """Whether the compiled loops multiply."""
     terms, m = a.shape if transposed_a else a.shape[::-1]
     n = b.shape[0] if transposed_b else b.shape[1]
-    if not (
+    return (
         m >= LEAST
         and n * a.itemsize >= numba_product.WIDTH
         and 0 < terms * min(m, n) <= LARGE
         and a.flags.c_contiguous
         and b.flags.c_contiguous
-    ):
-        return None
-    out = np.empty((m, n), a.dtype)
-    numba_product.multiply(a, b, out, transposed_a, transposed_b)
-    return out
+    )
 
 
 def fits_layer(rows: int, terms: int, width: int, itemsize: int) -> bool:
@@ -85,7 +94,7 @@ def layer_onto(x, weight, y, slope, curvature, column):
     return out.reshape(slots, *y.shape[:-1], 1)
 
 
-def philox_words(xp, key, counter, first: int, count: int):
+def philox_words(key, counter, first: int, count: int):
     """Words first .. first + count - 1 of numpy.random.Philox(key=key, counter=counter)."""
     start, stop = first // 4, -(-(first + count) // 4)
     out = np.empty(4 * (stop - start), np.uint64)
@@ -114,6 +123,7 @@ def moved(thresholds, log, trial_log, ratio, r, trial, accepted, bad):
     is accepted (W,) bool; counts are added.
     """
     accept = np.empty(len(log), np.bool_)
+    ratio = np.full(len(log), ratio, log.dtype) if np.isscalar(ratio) else ratio
     numba_moves.moved(
         thresholds,
         log,
@@ -136,16 +146,27 @@ def activation(name: str, x):
     return y.reshape(shape), slope.reshape(shape), curvature.reshape(shape)
 
 
-def layer(name: str, z, bias) -> None:
-    """z <- f(z + b), z (..., F) contiguous, b (F,)."""
+def activation_value(name: str, x):
+    """f(x)."""
+    return activation(name, x)[0]
+
+
+def activation_slope(name: str, x, y):
+    """f'(x), y = f(x)."""
+    return activation(name, x)[1]
+
+
+def layer(name: str, z, bias):
+    """f(z + b), z (..., F) contiguous and overwritten, b (F,)."""
     LAYERS[name](z.reshape(-1, z.shape[-1]), bias)
+    return z
 
 
 def layer_slope(name: str, z, bias):
     """The same, and f'(z + b) of z's shape."""
     slope = np.empty_like(z)
     LAYER_SLOPES[name](z.reshape(-1, z.shape[-1]), bias, slope.reshape(-1, z.shape[-1]))
-    return slope
+    return z, slope
 
 
 def layer_reverse(adjoint, slope):
@@ -174,6 +195,8 @@ def product(p, q):
     """Slots (S, ...) of the product of two jets: p0 q0, p0 q_c + q0 p_c, and 2 sum_c p_c q_c on top
     in the Laplacian.
     """
+    if p.shape != q.shape:
+        return plain.product(np, p, q)
     p, q = np.ascontiguousarray(p), np.ascontiguousarray(q)
     out = np.empty_like(p)
     numba_jets.product(p.reshape(len(p), -1), q.reshape(len(p), -1), out.reshape(len(p), -1))
@@ -195,6 +218,8 @@ def collect(first, second, i, j, n: int, d: int):
     """Slots (n d + 2, W, n, F) of pairs summed onto particles, from slots (S, W, P, F) of pairs or
     displacements.
     """
+    if first.ndim != 4:
+        return plain.collect(np, first, second, i, j, n, d)
     slots, walkers, pairs, features = first.shape
     out = np.empty((n * d + 2, walkers, n, features), first.dtype)
     shape = slots, walkers, pairs, n, features
@@ -219,6 +244,8 @@ def messages(e, g, v, i, j, d: int):
 
 def message_values(e, g, v, i, j):
     """m_i = sum_j e_ij v_j (W, n, F); e, g (W, P, F)."""
+    if e.shape != g.shape or len(e) != len(v):  # one walker's constants
+        return plain.message_values(np, e, g, v, i, j)
     out = np.empty(v.shape, v.dtype)
     shape = *e.shape[:2], *v.shape[1:]
     numba_pairs.message_values(*map(_flat, (e, g, v)), i, j, shape, out.reshape(-1))
@@ -255,6 +282,8 @@ def chain_linear(jacobian, y, slope, curvature):
     """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the
     Laplacian 0.
     """
+    if y.ndim != 2:
+        return plain.chain_linear(np, jacobian, y, slope, curvature)
     rows = jacobian[:, 0]
     out = np.empty((len(rows) + 2, *y.shape), y.dtype)
     numba_jets.chain_linear(rows, y, slope, curvature, out)

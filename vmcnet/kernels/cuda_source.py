@@ -5,6 +5,9 @@ Sums run inside one thread in a fixed order: no atomics, no reductions across th
 with the plain rules to rounding.
 """
 
+from vmcnet.kernels import activations
+
+# the enum of kinds is in the order of activations.NAMES
 SOURCE = r"""
 typedef unsigned long long word;
 
@@ -143,18 +146,10 @@ extern "C" __global__ void philox_words(word* out, word k0, word k1, word c0, wo
 }
 """
 
-ACTIVATIONS = (
-    "tanh",
-    "logistic",
-    "softplus",
-    "logcosh",
-    "gelu",
-    "silu",
-)  # in the order of the source's enum
 TYPES = ("float", "double")
 NAMES = [f"{kernel}<{t}>" for kernel in ("chain", "product", "chain_linear") for t in TYPES] + [
     f"{kernel}<{t}, {k}>"
     for kernel in ("activation", "layer", "layer_slope")
     for t in TYPES
-    for k in range(len(ACTIVATIONS))
+    for k in range(len(activations.NAMES))
 ]

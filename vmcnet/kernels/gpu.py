@@ -1,5 +1,5 @@
-"""The device kernels, as the calculus calls them: the interface of vmcnet.kernels.cpu on CuPy
-arrays.
+"""Device kernels on CuPy arrays, under the names of plain.py, whose array code they must equal to
+rounding.
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ from functools import lru_cache
 import cupy
 import numpy as np
 
-from vmcnet.kernels import cuda_source, ewald_cuda
-
-ACTIVATIONS = cuda_source.ACTIVATIONS
-
+from vmcnet.kernels import activations, cuda_source, ewald_cuda, plain
 
 THREADS = 256
 
@@ -43,7 +40,7 @@ def activation(name: str, x):
     x = cupy.ascontiguousarray(x).reshape(x.shape)
     y, slope, curvature = cupy.empty_like(x), cupy.empty_like(x), cupy.empty_like(x)
     _launch(
-        f"activation<{_type(x)}, {ACTIVATIONS.index(name)}>",
+        f"activation<{_type(x)}, {activations.NAMES.index(name)}>",
         x.size,
         x,
         y,
@@ -54,23 +51,34 @@ def activation(name: str, x):
     return y, slope, curvature
 
 
-def layer(name: str, z, bias) -> None:
-    """z <- f(z + b), z (..., F) contiguous, b (F,)."""
+def activation_value(name: str, x):
+    """f(x)."""
+    return activation(name, x)[0]
+
+
+def activation_slope(name: str, x, y):
+    """f'(x), y = f(x)."""
+    return activation(name, x)[1]
+
+
+def layer(name: str, z, bias):
+    """f(z + b), z (..., F) contiguous and overwritten, b (F,)."""
     _launch(
-        f"layer<{_type(z)}, {ACTIVATIONS.index(name)}>",
+        f"layer<{_type(z)}, {activations.NAMES.index(name)}>",
         z.size,
         z,
         bias,
         np.int64(z.size),
         np.int32(z.shape[-1]),
     )
+    return z
 
 
 def layer_slope(name: str, z, bias):
     """The same, and f'(z + b) of z's shape."""
     slope = cupy.empty_like(z)
     _launch(
-        f"layer_slope<{_type(z)}, {ACTIVATIONS.index(name)}>",
+        f"layer_slope<{_type(z)}, {activations.NAMES.index(name)}>",
         z.size,
         z,
         bias,
@@ -78,13 +86,7 @@ def layer_slope(name: str, z, bias):
         np.int64(z.size),
         np.int32(z.shape[-1]),
     )
-    return slope
-
-
-def layer_reverse(adjoint, slope):
-    """adjoint slope (..., F), and its sum over all axes but the last (F,)."""
-    out = adjoint * slope
-    return out, out.reshape(-1, out.shape[-1]).sum(axis=0)
+    return z, slope
 
 
 def chain(slots, y, slope, curvature) -> None:
@@ -108,6 +110,8 @@ def product(p, q):
     """Slots (S, ...) of the product of two jets: p0 q0, p0 q_c + q0 p_c, and 2 sum_c p_c q_c on top
     in the Laplacian.
     """
+    if p.shape != q.shape:
+        return plain.product(cupy, p, q)
     p, q = cupy.ascontiguousarray(p), cupy.ascontiguousarray(q)
     out = cupy.empty_like(p)
     _launch(f"product<{_type(p)}>", p[0].size, p, q, out, np.int64(p[0].size), np.int32(len(p)))
@@ -118,6 +122,8 @@ def chain_linear(jacobian, y, slope, curvature):
     """Slots (C + 2, W, F) of f where every walker has the derivatives jacobian (C, 1, F) and the
     Laplacian 0.
     """
+    if y.ndim != 2:
+        return plain.chain_linear(cupy, jacobian, y, slope, curvature)
     jacobian, y, slope, curvature = (
         cupy.ascontiguousarray(a) for a in (jacobian, y, slope, curvature)
     )
@@ -137,7 +143,7 @@ def chain_linear(jacobian, y, slope, curvature):
     return out
 
 
-def philox_words(xp, key, counter, first: int, count: int):
+def philox_words(key, counter, first: int, count: int):
     """Words first .. first + count - 1 of numpy.random.Philox(key=key, counter=counter)."""
     start, stop = first // 4, -(-(first + count) // 4)
     out = cupy.empty(4 * (stop - start), cupy.uint64)

@@ -1,18 +1,19 @@
-"""Compiled determinants of small matrices on the host, as the calculus calls them."""
+"""Compiled determinants of small matrices on the host, under the names of plain_linalg.py, which
+serves where they are larger.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.kernels import numba_linalg
+from vmcnet.kernels import numba_linalg, plain_linalg
 
 LARGEST = 32  # rows from which LAPACK's blocks are faster
-TYPES = "fdFD"
 
 
-def fits(xp, dtype, rows: int) -> bool:
-    """Whether the functions here take matrices of this namespace, type and size."""
-    return xp is np and dtype.char in TYPES and 0 < rows <= LARGEST
+def fits(x) -> bool:
+    """Whether the compiled loops take matrices x (..., m, m) of this size."""
+    return 0 < x.shape[-1] <= LARGEST
 
 
 def _run(kernel, x):
@@ -26,16 +27,22 @@ def _run(kernel, x):
 
 def slogdet(x):
     """sign (or phase) and log|det| (...) of x (..., m, m); 0 and -inf where it is singular."""
+    if not fits(x):
+        return plain_linalg.slogdet(np, x)
     return _run(numba_linalg.eliminate, x)[1:]
 
 
 def inverse(x):
     """The same, and x^-1 first: NaN where x is singular."""
+    if not fits(x):
+        return plain_linalg.inverse(np, x)
     return _run(numba_linalg.invert, x)
 
 
 def slogpf(x):
     """sign (or phase) and log|Pf| (...) of antisymmetric x (..., m, m), m even."""
+    if not fits(x):
+        return plain_linalg.slogpf(np, x)
     return _run(numba_linalg.pfaffians, x)[1:]
 
 
@@ -43,6 +50,8 @@ def traces(back, slots):
     """(S, ...): slot c tr M_c, the last tr M_L - sum_c tr(M_c M_c), M_s = back slots_s; slot 0
     free. back (..., m, m), slots (S, ..., m, m).
     """
+    if not fits(slots):
+        return plain_linalg.traces(np, back, slots)
     m = slots.shape[-1]
     out = np.zeros(slots.shape[:-2], slots.dtype)
     numba_linalg.traces(

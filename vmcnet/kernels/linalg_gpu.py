@@ -1,4 +1,4 @@
-"""Determinants of small matrices on the device: the interface of vmcnet.kernels.linalg on CuPy
+"""Determinants of small matrices on the device: the names of vmcnet.kernels.linalg on CuPy
 arrays. Numbers agree with the host's to rounding.
 """
 
@@ -7,7 +7,8 @@ from __future__ import annotations
 import cupy
 import numpy as np
 
-from vmcnet.kernels import cuda_linalg, gpu
+from vmcnet.kernels import cuda_linalg, gpu, plain_linalg
+from vmcnet.kernels.linalg import fits
 
 
 def _launch(name: str, size: int, dtype, *arguments) -> None:
@@ -38,11 +39,15 @@ def _run(name: str, x, *scratch):
 
 def slogdet(x):
     """sign and log|det| (...) of x (..., m, m); 0 and -inf where it is singular."""
+    if not fits(x):
+        return plain_linalg.slogdet(cupy, x)
     return _run("eliminate", x)[1:]
 
 
 def inverse(x):
     """The same, and x^-1 first: NaN where x is singular."""
+    if not fits(x):
+        return plain_linalg.inverse(cupy, x)
     m = x.shape[-1]
     swapped = cupy.empty((m, x.size // (m * m)), np.int32)
     a, sign, log = _run("invert", x, swapped)
@@ -51,6 +56,8 @@ def inverse(x):
 
 def slogpf(x):
     """sign and log|Pf| (...) of antisymmetric x (..., m, m), m even."""
+    if not fits(x):
+        return plain_linalg.slogpf(cupy, x)
     return _run("pfaffian", x)[1:]
 
 
@@ -58,6 +65,8 @@ def traces(back, slots):
     """(S, ...): slot c tr M_c, the last tr M_L - sum_c tr(M_c M_c), M_s = back slots_s; slot 0
     free. back (..., m, m), slots (S, ..., m, m).
     """
+    if not fits(slots):
+        return plain_linalg.traces(cupy, back, slots)
     a, s = _innermost(back, 0), _innermost(slots, 1)
     m, count = slots.shape[-1], a.shape[-1]
     out, squares = (

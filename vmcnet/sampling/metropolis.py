@@ -12,26 +12,18 @@ from vmcnet.sampling.sampler import Counts, Sampler
 from vmcnet.walkers import Walkers
 
 
-def plain_step(thresholds, r, log, trial, trial_log, ratio, accepted, bad):
+def decided(thresholds, r, log, trial, trial_log, ratio, accepted, bad):
     """r, log psi and where the trial was accepted (W,); accepted and NaN proposals are added to
-    `accepted` and `bad`.
+    `accepted` and `bad`. r, and log if it is real, are changed in place.
     """
-    xp = namespace(r)
-    exponent = 2.0 * (trial_log.real - log.real) + ratio
-    exponent = xp.where(trial_log.real == -np.inf, -np.inf, exponent)
-    accept = thresholds < exponent
-    bad += xp.isnan(exponent)
-    accepted += accept
-    return xp.where(accept[:, None, None], trial, r), xp.where(accept, trial_log, log), accept
-
-
-def compiled_step(thresholds, r, log, trial, trial_log, ratio, accepted, bad):
-    """The same by one compiled pass, in place in r and log."""
-    real = log.dtype.kind != "c"
-    old, new = (log, trial_log) if real else (log.real.copy(), trial_log.real.copy())
-    ratio = np.full(len(log), ratio, old.dtype) if np.isscalar(ratio) else ratio
-    accept = kernels.of(np, r.dtype).moved(thresholds, old, new, ratio, r, trial, accepted, bad)
-    return r, log if real else np.where(accept, trial_log, log), accept
+    own, xp = kernels.of(namespace(r), r.dtype), namespace(r)
+    if log.dtype.kind != "c":
+        accept = own.moved(thresholds, log, trial_log, ratio, r, trial, accepted, bad)
+        return r, log, accept
+    accept = own.moved(
+        thresholds, log.real.copy(), trial_log.real.copy(), ratio, r, trial, accepted, bad
+    )
+    return r, xp.where(accept, trial_log, log), accept
 
 
 class Metropolis(Sampler):
@@ -83,11 +75,10 @@ class Metropolis(Sampler):
         thresholds = xp.log(xp.asarray(stream.uniform((len(noise), len(accepted)))))
         r, s, log = walkers.r.copy(), walkers.s, walkers.log_psi.copy()
         guide = self.guide(psi, r, s)[1] if self.guided else None
-        decide = compiled_step if xp is np and kernels.of(np, r.dtype) else plain_step
         for move, threshold in zip(noise, thresholds, strict=True):
             trial = self.propose(r, guide, step, move)
             trial_log, trial_guide = self.guide(psi, trial, s)
-            r, log, accept = decide(
+            r, log, accept = decided(
                 threshold,
                 r,
                 log,

@@ -1,0 +1,258 @@
+"""The interface of the kernels, in array code of a namespace xp: what a compiled pass of the same
+name must give to rounding, and what serves where there is none.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.kernels.activations import FORMULAS
+from vmcnet.kernels.ewald import ewald
+from vmcnet.kernels.philox import philox_words
+from vmcnet.kernels.plain_linalg import inverse, slogdet, slogpf, traces
+
+__all__ = [
+    "activation",
+    "activation_slope",
+    "activation_value",
+    "chain",
+    "chain_linear",
+    "collect",
+    "ewald",
+    "fits_layer",
+    "inverse",
+    "layer",
+    "layer_onto",
+    "layer_reverse",
+    "layer_slope",
+    "matrix_product",
+    "message_adjoints",
+    "message_values",
+    "messages",
+    "moved",
+    "normals",
+    "philox_words",
+    "product",
+    "residual",
+    "scatter_pairs",
+    "slogdet",
+    "slogpf",
+    "traces",
+    "uniforms",
+]
+
+
+def activation(xp, name: str, x):
+    """f(x), f'(x), f''(x), each of x's shape; f one of FORMULAS."""
+    f = FORMULAS[name]
+    y = f.formula(xp, x)
+    slope = f.slope(xp, x, y)
+    return y, slope, f.curvature(xp, x, y, slope)
+
+
+def activation_value(xp, name: str, x):
+    """f(x)."""
+    return FORMULAS[name].formula(xp, x)
+
+
+def activation_slope(xp, name: str, x, y):
+    """f'(x), y = f(x)."""
+    return FORMULAS[name].slope(xp, x, y)
+
+
+def layer(xp, name: str, z, bias):
+    """f(z + b), z (..., F), b (F,); z may be overwritten."""
+    return FORMULAS[name].formula(xp, z + bias)
+
+
+def layer_slope(xp, name: str, z, bias):
+    """f(z + b) and f'(z + b); z may be overwritten."""
+    z = z + bias
+    y = FORMULAS[name].formula(xp, z)
+    return y, FORMULAS[name].slope(xp, z, y)
+
+
+def layer_reverse(xp, adjoint, slope):
+    """adjoint slope (..., F), and its sum over all axes but the last (F,)."""
+    out = adjoint * slope
+    return out, out.reshape(-1, out.shape[-1]).sum(axis=0)
+
+
+def matrix_product(xp, a, b, transposed_a: bool, transposed_b: bool):
+    """a b of two matrices, or of their transposes."""
+    return (a.T if transposed_a else a) @ (b.T if transposed_b else b)
+
+
+def fits_layer(xp, rows: int, terms: int, width: int, itemsize: int) -> bool:
+    """Whether layer_onto of x (rows, terms) and W (terms, width) is worth its while."""
+    return False
+
+
+def layer_onto(xp, x, weight, y, slope, curvature, column):
+    """Slots (S, ..., 1) of y v, y = f(x W + b) (..., H), v a column (H, 1), from f' and f'' (...,
+    H).
+
+    x: the slots (S, ..., F); or (x', x'', J), where x has the derivatives x' J_c and the Laplacian
+    x'' sum_c J_c^2, J (S - 2, 1, F).
+    """
+    if isinstance(x, tuple):
+        x = chain_linear(xp, x[2], xp.zeros_like(x[0]), x[0], x[1])
+    slots = x @ weight
+    chain(xp, slots, y, slope, curvature)
+    return slots @ column
+
+
+def chain(xp, slots, y, slope, curvature) -> None:
+    """Overwrite contiguous jet slots (S, ...) by those of f: y, f' j, and f'' sum_c j_c^2 on top in
+    the Laplacian.
+    """
+    squares = (slots[1:-1] * slots[1:-1]).sum(axis=0)
+    slots *= slope
+    slots[0] = y
+    slots[-1] += curvature * squares
+
+
+def chain_linear(xp, jacobian, y, slope, curvature):
+    """Slots (C + 2, W, ...) of f where every walker has the derivatives jacobian (C, 1, ...) and
+    the Laplacian 0.
+    """
+    out = xp.empty((jacobian.shape[0] + 2,) + y.shape, y.dtype)
+    xp.multiply(slope, jacobian, out=out[1:-1])
+    xp.multiply(curvature, (jacobian * jacobian).sum(axis=0), out=out[-1])
+    out[0] = y
+    return out
+
+
+def product(xp, p, q):
+    """Slots (S, ...) of the product of two jets: p0 q0, p0 q_c + q0 p_c, and 2 sum_c p_c q_c on top
+    in the Laplacian.
+    """
+    out = p[0] * q + q[0] * p
+    out[0] = p[0] * q[0]
+    out[-1] += 2.0 * (p[1:-1] * q[1:-1]).sum(axis=0)
+    return out
+
+
+def residual(xp, z, t, h, y, slope, curvature) -> None:
+    """Overwrite contiguous jet slots z (S, ...) by those of h + f, where f has the argument z + t
+    (z where t is None) above the value.
+    """
+    if t is not None:
+        z += t
+    chain(xp, z, y, slope, curvature)
+    z += h
+
+
+def scatter_pairs(xp, first, second, i, j, n: int):
+    """Sum over pairs onto their particles: first, second (..., pairs, F), particles i < j (pairs,)
+    in the order of triu_indices -> (n, ..., F): i gets first, j gets second.
+    """
+    i, j = np.triu_indices(n, 1)
+    out = []
+    for particle in range(n):
+        a, b = np.flatnonzero(i == particle), np.flatnonzero(j == particle)
+        total = 0
+        if a.size:
+            total = total + first[..., int(a[0]) : int(a[-1]) + 1, :].sum(axis=-2)
+        for p in b.tolist():
+            total = total + second[..., p, :]
+        out.append(total)
+    return xp.stack(out)
+
+
+def pair_slots(xp, slots, d: int):
+    """The slots (2 d + 2, ...) of both particles, from those of displacements (d + 2, ...)."""
+    if len(slots) == 2 * d + 2:
+        return slots
+    out = xp.empty((2 * d + 2,) + slots.shape[1:], slots.dtype)
+    out[0], out[-1] = slots[0], 2.0 * slots[-1]
+    out[1 : 1 + d], out[1 + d : -1] = slots[1:-1], -slots[1:-1]
+    return out
+
+
+def all_slots(xp, slots, n: int, d: int):
+    """The slots (n d + 2, W, pairs, ...) of all coordinates, from those of pairs or
+    displacements.
+    """
+    slots = pair_slots(xp, slots, d)
+    out = xp.zeros((n * d + 2,) + slots.shape[1:], slots.dtype)
+    out[0], out[-1] = slots[0], slots[-1]
+    for p, (i, j) in enumerate(zip(*(k.tolist() for k in np.triu_indices(n, 1)), strict=True)):
+        out[1 + i * d : 1 + (i + 1) * d, :, p] = slots[1 : 1 + d, :, p]
+        out[1 + j * d : 1 + (j + 1) * d, :, p] = slots[1 + d : -1, :, p]
+    return out
+
+
+def collect(xp, first, second, i, j, n: int, d: int):
+    """Slots (n d + 2, W, n, ...) of pairs summed onto particles, from slots (S, W, P, ...) of pairs
+    or displacements.
+    """
+    p, q = (pair_slots(xp, x, d) for x in (first, second))
+    out = xp.zeros((n * d + 2, p.shape[1], n, *p.shape[3:]), xp.result_type(p, q))
+    out[:: len(out) - 1] = xp.moveaxis(
+        scatter_pairs(xp, p[:: len(p) - 1], q[:: len(p) - 1], i, j, n), 0, 2
+    )
+    slots = out[1:-1].reshape(n, d, *out.shape[1:])
+    own = scatter_pairs(xp, p[1 : 1 + d], q[1 + d : -1], i, j, n)
+    for k in range(n):
+        slots[k, :, :, k] = own[k]
+    slots[j, :, :, i] = xp.moveaxis(p[1 + d : -1], 2, 0)
+    slots[i, :, :, j] = xp.moveaxis(q[1 : 1 + d], 2, 0)
+    return out
+
+
+def messages(xp, e, g, v, i, j, d: int):
+    """Slots (n d + 2, W, n, F) of m_i = sum_j e_ij v_j: e, g (S, W, P, F) of pairs or
+    displacements, v of all coordinates or, with d + 2 slots, of its own particle's.
+    """
+    n = v.shape[2]
+    if len(v) != n * d + 2:
+        own, v = v, xp.zeros((n * d + 2,) + v.shape[1:], v.dtype)
+        v[0], v[-1] = own[0], own[-1]
+        for k in range(n):
+            v[1 + k * d : 1 + (k + 1) * d, :, k] = own[1:-1, :, k]
+    first, second = (product(xp, all_slots(xp, x, n, d), v[:, :, k]) for x, k in ((e, j), (g, i)))
+    return xp.moveaxis(scatter_pairs(xp, first, second, i, j, n), 0, -2)
+
+
+def message_values(xp, e, g, v, i, j):
+    """m_i = sum_j e_ij v_j (W, n, F); e, g (W, P, F)."""
+    n = v.shape[1]
+    return xp.moveaxis(scatter_pairs(xp, e * v[:, j], g * v[:, i], i, j, n), 0, -2)
+
+
+def message_adjoints(xp, adjoint, e, g, v, i, j):
+    """The adjoints of e, g and v."""
+    to_i, to_j, n = adjoint[:, i], adjoint[:, j], v.shape[1]
+    dv = scatter_pairs(xp, to_j * g, to_i * e, i, j, n)
+    return to_i * v[:, j], to_j * v[:, i], xp.moveaxis(dv, 0, 1)
+
+
+def moved(xp, thresholds, log, trial_log, ratio, r, trial, accepted, bad):
+    """Decide a Metropolis step: log (W,), real, and r (W, ...) become those of the trial where that
+    is accepted, (W,) bool; counts are added. ratio (W,) or a number.
+    """
+    exponent = 2.0 * (trial_log - log) + ratio
+    exponent = xp.where(trial_log == -np.inf, -np.inf, exponent)
+    accept = thresholds < exponent
+    bad += xp.isnan(exponent)
+    accepted += accept
+    r[...] = xp.where(accept.reshape((-1,) + (1,) * (r.ndim - 1)), trial, r)
+    log[...] = xp.where(accept, trial_log, log)
+    return accept
+
+
+def uniforms(xp, words, dtype):
+    """(word >> 11 + 1/2) 2^-53, in (0, 1), made in float64."""
+    return (((words >> np.uint64(11)) + 0.5) * 2.0**-53).astype(dtype, copy=False)
+
+
+def normals(xp, words, dtype):
+    """Standard normals (2h,) of 2h words by Box and Muller: sqrt(-2 log u) (cos 2 pi v, sin 2 pi
+    v), made in float64.
+    """
+    u = uniforms(xp, words, np.float64)
+    half = len(u) // 2
+    radius, angle = xp.sqrt(-2.0 * xp.log(u[:half])), 2.0 * np.pi * u[half:]
+    out = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])
+    return out.astype(dtype, copy=False)
