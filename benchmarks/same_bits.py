@@ -2,9 +2,9 @@
 
     python benchmarks/same_bits.py OLD NEW
 
-For every run file of OLD that NEW has: all datasets but the times. Prints one line a file, with the
-largest relative difference of what differs; exit status 1 if anything does, or if a file of either
-folder is missing in the other.
+For every run file of OLD: all its datasets but the times; what a newer version adds is no
+difference. Prints one line a file, with the largest relative difference of what differs; exit
+status 1 if anything does, or if NEW lacks a file.
 """
 
 import argparse
@@ -38,8 +38,8 @@ def datasets(path: Path) -> dict:
 
 
 def differences(old: dict, new: dict) -> list[str]:
-    """One text for each dataset that differs."""
-    out = [f"{name} only in the {which}" for name, which in sorted(only(old, new))]
+    """One text for each dataset of the old file that the new one lacks or has otherwise."""
+    out = [f"{name} is gone" for name in sorted(old.keys() - new.keys())]
     for name in sorted(old.keys() & new.keys()):
         a, b = old[name], new[name]
         if a.shape != b.shape or a.dtype != b.dtype:
@@ -50,28 +50,22 @@ def differences(old: dict, new: dict) -> list[str]:
     return out
 
 
-def only(old, new):
-    yield from ((name, "first") for name in old.keys() - new.keys())
-    yield from ((name, "second") for name in new.keys() - old.keys())
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("old", type=Path)
     parser.add_argument("new", type=Path)
     options = parser.parse_args()
     old, new = run_files(options.old), run_files(options.new)
-    bad = sorted(only(old, new))
-    for name, which in bad:
-        print(f"{name}: only in the {which} folder")
-    for name in sorted(old.keys() & new.keys()):
-        found = differences(datasets(old[name]), datasets(new[name]))
-        print(f"{name}: {'; '.join(found[:4]) + ' ...' * (len(found) > 4) or 'same bits'}")
-        bad += found
-    if not old.keys() & new.keys():
-        print("no run file stands in both folders")
-        return 1
-    return int(bool(bad))
+    bad = not old
+    for name in old:
+        if name in new:
+            found = differences(datasets(old[name]), datasets(new[name]))
+            print(f"{name}: {'; '.join(found[:4]) + ' ...' * (len(found) > 4) or 'same bits'}")
+        else:
+            found = [f"{name}: not in {options.new}"]
+            print(found[0])
+        bad = bad or bool(found)
+    return int(bad)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.device import fakecupy  # noqa: F401
 from vmcnet import kernels
 from vmcnet.calculus.elementwise import ACTIVATIONS
 from vmcnet.calculus.jet import scatter_pairs
