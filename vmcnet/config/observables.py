@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from vmcnet.config.explain import JobError, explain
-from vmcnet.config.table import Table
+from vmcnet.config.table import Positive, Table
 
 
 class MagnetisationTable(Table):
@@ -53,13 +53,110 @@ class HeatCapacityTable(Table):
     type: Literal["thermodynamics"]
 
 
+Bins = Annotated[int, Field(ge=1, le=100_000)]
+Shells = Annotated[int, Field(ge=1, le=10_000)]
+BY_SPIN = "spins up and down apart"
+
+
+class DensityTable(Table):
+    """Density of particles at the distance r from the origin, in open space."""
+
+    builds = "vmcnet.observables:Density"
+    type: Literal["density"]
+    bins: Bins = Field(50, description="bins between 0 and extent")
+    extent: Positive | None = Field(
+        None, description="largest distance; 5 lengths of the system when absent"
+    )
+    by_spin: bool = Field(False, description=BY_SPIN)
+
+
+class DensityMapTable(Table):
+    """Density of particles over one, two or three axes; the others are integrated over."""
+
+    builds = "vmcnet.observables:DensityMap"
+    type: Literal["density_map"]
+    axes: Annotated[list[Annotated[int, Field(ge=0, le=2)]], Field(min_length=1, max_length=3)] = (
+        Field([0, 1], description="axes, counted from 0")
+    )
+    bins: Annotated[int, Field(ge=1, le=1000)] = Field(40, description="cells along an axis")
+    extent: Positive | None = Field(
+        None,
+        description="from -extent to extent; 5 lengths of the system when absent, the box in a box",
+    )
+    by_spin: bool = Field(False, description=BY_SPIN)
+
+
+class RadiusTable(Table):
+    """Mean distance and mean square distance from the origin, in open space."""
+
+    builds = "vmcnet.observables:Radius"
+    type: Literal["radius"]
+
+
+class PairDistributionTable(Table):
+    """How often two particles are at a distance r: g(r) in a box, a probability in open space."""
+
+    builds = "vmcnet.observables:PairDistribution"
+    type: Literal["pair_distribution"]
+    bins: Bins = Field(60, description="bins between 0 and extent")
+    extent: Positive | None = Field(
+        None,
+        description="largest distance; the corner of a box, 8 lengths of the system when absent",
+    )
+    by_spin: bool = Field(False, description="pairs of equal and of opposite spins apart")
+
+
+class StaticStructureFactorTable(Table):
+    """Structure factor of particles in a periodic box."""
+
+    builds = "vmcnet.observables:StaticStructureFactor"
+    type: Literal["static_structure_factor"]
+    shells: Shells = Field(12, description="shells of wave vectors, the shortest first")
+
+
+class MomentumDistributionTable(Table):
+    """Occupation of wave vectors in a box, density of momenta along the axes in open space."""
+
+    builds = "vmcnet.observables:MomentumDistribution"
+    type: Literal["momentum_distribution"]
+    shells: Shells = Field(12, description="shells of wave vectors, or values of k in open space")
+    largest: Positive | None = Field(
+        None, description="largest k in open space; 4 over the length of the system when absent"
+    )
+    extent: Positive | None = Field(
+        None, description="largest displacement in open space; 5 lengths of the system when absent"
+    )
+
+
+class VirialTable(Table):
+    """Virial r.grad V and the ratio 2 <T>/<r.grad V>."""
+
+    builds = "vmcnet.observables:Virial"
+    type: Literal["virial"]
+
+
+class TotalSpinTable(Table):
+    """Total spin S^2 of spin-1/2 particles."""
+
+    builds = "vmcnet.observables:TotalSpin"
+    type: Literal["total_spin"]
+
+
 ObservableTable = Annotated[
     MagnetisationTable
     | StaggeredTable
     | CorrelationsTable
     | StructureFactorTable
     | OrderParameterTable
-    | HeatCapacityTable,
+    | HeatCapacityTable
+    | DensityTable
+    | DensityMapTable
+    | RadiusTable
+    | PairDistributionTable
+    | StaticStructureFactorTable
+    | MomentumDistributionTable
+    | VirialTable
+    | TotalSpinTable,
     Field(discriminator="type"),
 ]
 

@@ -1,6 +1,9 @@
 """What evaluations measure beside the energy."""
 
 from vmcnet.observables.base import Observable
+from vmcnet.observables.density import Density, DensityMap, Radius
+from vmcnet.observables.exchange import MomentumDistribution, TotalSpin, Virial
+from vmcnet.observables.pairs import PairDistribution, StaticStructureFactor
 from vmcnet.observables.spins import (
     Correlations,
     Magnetisation,
@@ -11,10 +14,18 @@ from vmcnet.observables.thermal import HeatCapacity, OrderParameter
 
 __all__ = [
     "Correlations",
+    "Density",
+    "DensityMap",
     "HeatCapacity",
     "Magnetisation",
+    "MomentumDistribution",
     "Observable",
     "OrderParameter",
+    "PairDistribution",
+    "Radius",
     "StaggeredMagnetisation",
+    "StaticStructureFactor",
     "StructureFactor",
+    "TotalSpin",
+    "Virial",
 ]

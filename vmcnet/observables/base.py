@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -34,6 +35,7 @@ class Observable(Protocol):
     labels: Sequence[str]
     units: str = ""
     shown: Sequence[int] | None = None
+    grid: Mapping[str, np.ndarray] = MappingProxyType({})
 
     def measure(self, walkers, psi) -> np.ndarray:
         """(W, K)."""
@@ -41,11 +43,6 @@ class Observable(Protocol):
 
     def derived(self, mean: dict, square: dict) -> dict:
         """label -> (value, error); nothing unless given."""
-        return {}
-
-    @property
-    def grid(self) -> dict:
-        """name -> array; nothing unless given."""
         return {}
 
 

@@ -166,6 +166,10 @@ class Bound:
             )
         return self._arrays[xp, entry.name]
 
+    def amplitude(self, r, s):
+        """(phase, log) of psi = phase exp(log), (W,) each; the phase is None where psi > 0."""
+        return self._value(r, s)
+
     def log(self, r, s):
         """log psi (W,), complex if the wavefunction is; the sign is not in it."""
         return self._value(r, s)[1]

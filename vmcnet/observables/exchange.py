@@ -1,0 +1,122 @@
+"""Observables that need psi elsewhere: the total spin, momenta, the virial."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.observables.base import Observable
+from vmcnet.observables.density import in_space
+from vmcnet.statistics.jackknife import jackknife
+from vmcnet.walkers import Walkers
+
+LOW_BITS = {8: 2.0**24, 4: 2.0**10}  # bytes of a number: where its low bits begin
+
+
+def ratios(psi, walkers, amplitude, r):
+    """psi(r)/psi of every walker at other coordinates r (W, n, d), (W,)."""
+    xp, (phase, log) = namespace(r), amplitude
+    there, other = psi.amplitude(r, walkers.s)
+    ratio = xp.exp(other - log)
+    return ratio if phase is None else ratio * there * xp.conj(phase)
+
+
+class TotalSpin(Observable):
+    """S^2 = S_z (S_z + 1) + N_down - sum over up i and down j of psi(r_i <-> r_j)/psi, of spin 1/2
+    with spins s_i = +-1 of the particles kept in place.
+
+    psi is the part of an antisymmetric state in which the particles have these spins. N_up N_down
+    evaluations of psi. Huang, Filippi, Umrigar, J. Chem. Phys. 108, 8838 (1998), eq. 7.
+    """
+
+    name, labels, units = "total_spin", ("S^2",), "hbar^2"
+
+    def __init__(self, system):
+        in_space(self, system)
+        self._up, self._down = (np.flatnonzero(system.spins == s) for s in (1, -1))
+
+    def measure(self, walkers, psi):
+        amplitude, xp = psi.amplitude(walkers.r, walkers.s), namespace(walkers.r)
+        z = 0.5 * (len(self._up) - len(self._down))
+        total = xp.full(len(walkers.r), z * (z + 1.0) + len(self._down))
+        for i in self._up:
+            for j in self._down:
+                r = walkers.r.copy()
+                r[:, i], r[:, j] = walkers.r[:, j], walkers.r[:, i]
+                total = total - ratios(psi, walkers, amplitude, r).real
+        return total[:, None]
+
+
+class Virial(Observable):
+    """sum_i r_i . grad_i V of all terms but the kinetic one, by scaling all coordinates; derived: the
+    virial ratio 2 <T>/<r . grad V>, 1 in every state of a best scale.
+    """
+
+    name, labels = "virial", ("r.grad V",)
+
+    def __init__(self, system):
+        in_space(self, system)
+        if system.box is not None or system.core:
+            raise ValueError("virial: walls of a box or of hard spheres have a virial of their own")
+        self.units = system.units
+        self._terms = [term for name, term in system.terms.items() if name != "kinetic"]
+
+    def measure(self, walkers, psi):
+        xp, h, total = namespace(walkers.r), 2.0**-13, 0.0
+        r = xp.asarray(walkers.r, dtype=xp.float64)
+        for sign in (1.0, -1.0):
+            scaled = Walkers(r * (1.0 + sign * h), walkers.s)
+            for term in self._terms:
+                total = total + sign * term.local(scaled, psi) / (2.0 * h)
+        return total[:, None]
+
+    def derived(self, mean, square):
+        found = jackknife(lambda t, v: 2.0 * t / v, mean["kinetic"], mean["r.grad V"])
+        return {"virial ratio": found}
+
+
+class MomentumDistribution(Observable):
+    """n(k) = <sum_i int ds psi(r_i + s)/psi exp(-i k.s)>, one displacement s of every particle a
+    measurement, uniform in a cell; n evaluations of psi.
+
+    In a periodic box: the occupation of a plane wave by a particle of one spin (the mean over the
+    spins), for the lowest shells of wave vectors (2 pi m + theta)/L, between 0 and 1. In open space:
+    momentum density along the axes, its integral over k is N, at `shells` values up to largest; s in
+    a cube of twice the extent (5 lengths of the system unless given). The displacements are the
+    low bits of the particles' own coordinates, which no smooth psi knows. grid: k.
+    """
+
+    name = "momentum_distribution"
+
+    def __init__(
+        self, system, shells: int = 12, largest: float | None = None, extent: float | None = None
+    ):
+        in_space(self, system)
+        self._box, d = system.box, system.dimensions
+        if self._box is None:
+            reach = 5.0 * system.length if extent is None else extent
+            self._cell = np.full(d, 2.0 * reach)
+            k = np.linspace(0.0, 4.0 / system.length if largest is None else largest, shells)
+            self._waves = [x * np.eye(d) for x in k]
+            self._factor, self.units = self._cell.prod() / (2.0 * np.pi) ** d, "length^d"
+        else:
+            self._cell, found = self._box.lengths, self._box.shells(shells)
+            self._waves = [self._box.wave_vectors(m) for m in found]
+            k = np.array([np.sqrt((w[0] ** 2).sum()) for w in self._waves])
+            self._factor = 1.0 / len(set(system.spins.tolist()))
+        self.grid, self.labels = {"k": k}, [f"n({x:.5g})" for x in k]
+
+    def measure(self, walkers, psi):
+        xp, r = namespace(walkers.r), walkers.r
+        cell = xp.asarray(self._cell, dtype=r.dtype)
+        fine = LOW_BITS[r.dtype.itemsize] * r / cell
+        s = (fine - xp.floor(fine) - 0.5) * cell
+        amplitude, out = psi.amplitude(r, walkers.s), 0.0
+        for i in range(r.shape[1]):
+            moved = r.copy()
+            moved[:, i] = r[:, i] + s[:, i]
+            ratio = to_host(ratios(psi, walkers, amplitude, moved))
+            shift = to_host(s[:, i]).astype(np.float64)
+            waves = [np.exp(-1j * (shift @ k.T)).mean(axis=1) for k in self._waves]
+            out = out + (ratio[:, None] * np.stack(waves, axis=1)).real
+        return self._factor * out

@@ -1,0 +1,91 @@
+"""Pair distributions and the structure factor of particles in space."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.backend.arrays import to_host
+from vmcnet.calculus.jet import pair_arrays
+from vmcnet.observables.base import Observable
+from vmcnet.observables.bins import ball, ball_in_box, counted
+from vmcnet.observables.density import in_space
+
+
+class PairDistribution(Observable):
+    """How often two particles are at a distance r, of all pairs or by spin pair (by_spin).
+
+    In a periodic box g(r) = V/(N N') <sum_{i != j} delta(r - r_ij)>, of minimum images: 1 without
+    correlation, and the integral of n (g - 1) over the cell is -1 for all pairs and for equal
+    spins, 0 for opposite ones. In open space the probability a volume, whose integral over space
+    is 1. K = bins from 0 to extent: in a box the distance to its corner unless given, in open space
+    8 lengths of the system. grid: r, the edges; volume, of the part of each shell in the cell.
+    """
+
+    name = "pair_distribution"
+
+    def __init__(self, system, bins: int = 60, extent: float | None = None, by_spin: bool = False):
+        in_space(self, system)
+        n, box, up = system.particles, system.box, int((system.spins == 1).sum())
+        if n < 2:
+            raise ValueError("pair_distribution needs at least 2 particles")
+        corner = 8.0 * system.length if box is None else 0.5 * np.sqrt((box.lengths**2).sum())
+        self._bins, self._box, self._by_spin = bins, box, by_spin and 0 < up < n
+        edges = np.linspace(0.0, corner if extent is None else extent, bins + 1)
+        self._width = edges[1]
+        inside = ball(edges, system.dimensions)
+        if box is not None:
+            inside = np.array([ball_in_box(x, box.lengths) for x in edges])
+        volumes = np.diff(inside)
+        self.grid = {"r": edges, "volume": volumes}
+        same, opposite = (up * (up - 1) + (n - up) * (n - up - 1)) / 2, up * (n - up)
+        pairs = (
+            {"g equal": same, "g opposite": opposite} if self._by_spin else {"g": n * (n - 1) / 2}
+        )
+        middle = 0.5 * (edges[1:] + edges[:-1])
+        self.labels = [f"{kind}({r:.4g})" for kind in pairs for r in middle]
+        self.units = "" if box is not None else "1/length^d"
+        squares = {"g": n * n, "g equal": up**2 + (n - up) ** 2, "g opposite": 2 * opposite}
+        wanted = [
+            1.0 / max(count, 1) if box is None else 2.0 * box.volume / squares[kind]
+            for kind, count in pairs.items()
+        ]
+        share = np.divide(1.0, volumes, out=np.zeros(bins), where=volumes > 0.0)
+        self._factors = [factor * share for factor in wanted]
+
+    def measure(self, walkers, psi):
+        r, s = to_host(walkers.r).astype(np.float64), to_host(walkers.s)
+        i, j = pair_arrays(np, r.shape[1])
+        apart = r[:, i] - r[:, j]
+        apart = apart if self._box is None else self._box.minimum_image(apart)
+        distance = np.sqrt((apart**2).sum(axis=2))
+        equal = s[:, i] == s[:, j]
+        kinds = [equal, ~equal] if self._by_spin else [1.0]
+        parts = [counted(distance, kind, 0.0, self._width, self._bins) for kind in kinds]
+        return np.concatenate([x * f for x, f in zip(parts, self._factors, strict=True)], axis=1)
+
+
+class StaticStructureFactor(Observable):
+    """S(k) = <|sum_i exp(-i k.r_i)|^2>/N, averaged over each of the lowest shells of wave vectors
+    2 pi m/L but k = 0, in a periodic box. grid: k, the length of each shell's vectors.
+    """
+
+    name = "static_structure_factor"
+
+    def __init__(self, system, shells: int = 12):
+        in_space(self, system)
+        if system.box is None:
+            raise ValueError("static_structure_factor needs a periodic box")
+        found = system.box.shells(shells + 1, twisted=False)[1:]
+        self._waves = [system.box.wave_vectors(m, twisted=False) for m in found]
+        lengths = np.array([np.sqrt((k[0] ** 2).sum()) for k in self._waves])
+        self.grid, self.labels = {"k": lengths}, [f"S({k:.5g})" for k in lengths]
+
+    def measure(self, walkers, psi):
+        r = to_host(walkers.r).astype(np.float64)
+        out = []
+        for k in self._waves:
+            half = k[: (len(k) + 1) // 2]  # k and -k give one S: lexicographic order pairs them
+            phase = r @ half.T
+            square = np.cos(phase).sum(axis=1) ** 2 + np.sin(phase).sum(axis=1) ** 2
+            out.append(square.mean(axis=1) / r.shape[1])
+        return np.stack(out, axis=1)
