@@ -9,6 +9,7 @@ from vmcnet.geometry.box import Box
 from vmcnet.hamiltonians.ewald import Ewald
 from vmcnet.hamiltonians.kinetic import Kinetic
 from vmcnet.systems.base import System
+from vmcnet.wavefunctions.plane_waves import LatticeOrbitals, PlaneWaves, wave_labels
 from vmcnet.walkers import Walkers
 
 
@@ -57,6 +58,7 @@ class ElectronGas(System):
 
     units = "hartree"
     per_particle = "electron"
+    contact, fermions = 1.0, True
 
     def __init__(
         self,
@@ -107,6 +109,19 @@ class ElectronGas(System):
         spread = self.r_s**0.75 / np.sqrt(2.0)  # of the crystal's oscillations, omega = r_s^(-3/2)
         shape = (walkers, self.particles, self.dimensions)
         return Walkers(self.sites + spread * stream.normal(shape), self.labels(walkers))
+
+    def orbitals(self, count, more=0):
+        """Plane waves, or Gaussians on the sites of the crystal."""
+        if self.sites is None:
+            return PlaneWaves.holding(self.box, (self.up, self.down), more)
+        return LatticeOrbitals(self.box, self.sites, 0.5 * self.r_s**-1.5)
+
+    def occupied(self, spin):
+        """The closed shells of plane waves; one sublattice of the crystal each."""
+        count, first = (self.up, 0) if spin == "up" else (self.down, self.up)
+        if self.sites is None:
+            return wave_labels(self.box, count)
+        return [(k,) for k in range(first, first + count)]
 
     def reference_of(self, wavefunction):
         """The exact energy of a determinant of plane waves, where the wavefunction is nothing

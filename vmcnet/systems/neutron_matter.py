@@ -17,6 +17,7 @@ from vmcnet.hamiltonians.spin_pairs import (
 )
 from vmcnet.systems.base import System
 from vmcnet.systems.electron_gas import spin_counts
+from vmcnet.wavefunctions.plane_waves import PlaneWaves, wave_labels
 
 HBAR_C = 197.3269804  # MeV fm
 NEUTRON = 939.56542  # MeV
@@ -64,6 +65,7 @@ class NeutronMatter(System):
 
     units = "MeV"
     per_particle = "neutron"
+    contact, fermions = 0.0, True
 
     def __init__(
         self,
@@ -135,6 +137,14 @@ class NeutronMatter(System):
             + 2.0 * np.trace(g @ same @ g)
         )
         return float(0.5 * self.model.triple * total / self.box.volume**2)
+
+    def orbitals(self, count, more=0):
+        """Plane waves."""
+        return PlaneWaves.holding(self.box, (self.up, self.down), more)
+
+    def occupied(self, spin):
+        """The closed shells of plane waves."""
+        return wave_labels(self.box, self.up if spin == "up" else self.down)
 
     def reference_of(self, wavefunction):
         """The exact energy of a determinant of plane waves, where the wavefunction is nothing

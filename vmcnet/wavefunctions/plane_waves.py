@@ -1,31 +1,142 @@
-"""Orbitals of particles in a periodic box: plane waves."""
+"""Orbitals of particles in a periodic box: plane waves, and Gaussians on the sites of a crystal."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.parameters import POSITIVE
+
 CLOSED = 1e-9  # of 2 pi/L: wave vectors that agree to this are one
+
+
+def paired(box, integers):
+    """For every wave of `integers` (m, d) the index of the one of -k, which for k = 0 is its own;
+    None where the set is not closed under k -> -k.
+    """
+    k = box.wave_vectors(integers)
+    unit = 2.0 * np.pi / box.lengths.max()
+    out = []
+    for wave in k:
+        found = np.flatnonzero(np.abs(k + wave).max(axis=1) < CLOSED * unit)
+        if not len(found):
+            return None
+        out.append(int(found[0]))
+    return out
 
 
 def real_waves(box, integers):
     """Wave vectors K (d, m) and angles b (m,) such that cos(K.r + b) span what the plane waves of
-    `integers` (m, d) span, or None where that set is not closed under k -> -k.
+    `integers` (m, d) span, in their order; None where the set is not closed under k -> -k.
 
-    Of k and -k one gives cos(k.r), the other cos(k.r - pi/2) = sin(k.r).
+    Of k and -k the first gives cos(k.r), the second cos(k.r - pi/2) = sin(k.r).
     """
-    k = box.wave_vectors(integers)
-    unit = box.wave_vectors(np.eye(box.dimensions), twisted=False).max()
-    waves, angles, left = [], [], list(range(len(k)))
-    while left:
-        i = left.pop(0)
-        partner = [j for j in left if np.abs(k[i] + k[j]).max() < CLOSED * unit]
-        if np.abs(k[i]).max() < CLOSED * unit:
-            waves.append(np.zeros(box.dimensions))
-            angles.append(0.0)
-        elif partner:
-            left.remove(partner[0])
-            waves += [k[i], k[i]]
-            angles += [0.0, -0.5 * np.pi]
-        else:
-            return None
-    return np.array(waves).reshape(-1, box.dimensions).T, np.array(angles)
+    partners = paired(box, integers)
+    if partners is None:
+        return None
+    k, angles = box.wave_vectors(integers), np.zeros(len(integers))
+    for i, j in enumerate(partners):
+        if j < i:
+            k[i], angles[i] = k[j], -0.5 * np.pi
+    return k.T.copy(), angles
+
+
+def wave_labels(box, count: int) -> list:
+    """Labels of the `count` lowest plane waves; raises ValueError where they leave a shell open."""
+    return [tuple(m) for m in box.filled(count).tolist()]
+
+
+class PlaneWaves:
+    """exp(i k.r), k = (2 pi m + theta)/L, of the lowest `shells` shells of a Box with its twist;
+    labels are the integers m, energies k^2/2.
+
+    Where the shells are closed under k -> -k (no twist, or one of pi) they are real: of k and -k
+    the first is cos(k.r), the second sin(k.r), the same determinant for filled shells. real =
+    False keeps them complex, as an open shell that holds k without -k needs it.
+    """
+
+    decays, twisted = True, True
+
+    def __init__(self, box, shells: int, real: bool = True):
+        if shells < 1:
+            raise ValueError(f"PlaneWaves needs at least 1 shell, got {shells}")
+        self.box, self.integers = box, np.concatenate(box.shells(shells))
+        self.size = len(self.integers)
+        self.labels = tuple(tuple(m) for m in self.integers.tolist())
+        members = [0.5 * (box.wave_vectors(s[0]) ** 2).sum() for s in box.shells(shells)]
+        counts = [len(s) for s in box.shells(shells)]
+        self.energies = tuple(np.repeat(members, counts).tolist())
+        waves = real_waves(box, self.integers) if real else None
+        self.real = waves is not None
+        self._waves, self._angles = (
+            waves if self.real else (box.wave_vectors(self.integers).T.copy(), None)
+        )
+
+    @classmethod
+    def holding(cls, box, counts, more: int = 0):
+        """Shells for so many particles of either spin, and `more` above; complex where one of the
+        numbers leaves a shell open.
+        """
+        sizes = np.cumsum([len(s) for s in box.shells(max(counts) + 1)])
+        shells = int(np.searchsorted(sizes, max(counts))) + 1
+        return cls(box, shells + more, real=all(n in (0, *sizes) for n in counts))
+
+    def declare(self, layout, prefix):
+        pass
+
+    def initial(self, prefix):
+        return {}
+
+    def matrix(self, ops, theta, prefix, x):
+        if self.real:
+            return ops.cos(ops.affine(x, ops.fixed(self._waves), ops.fixed(self._angles)))
+        phase = ops.affine(x, ops.fixed(self._waves))
+        return ops.complex(ops.cos(phase), ops.sin(phase))
+
+    def envelope(self, ops, theta, prefix, r):
+        return None
+
+
+class LatticeOrbitals:
+    """Gaussians on sites R (m, d), periodic in the Box: exp(-alpha sum_a (L_a/pi)^2
+    sin^2(pi (x_a - R_a)/L_a)), alpha > 0 in 1/length^2, one parameter.
+
+    Near its site an orbital is exp(-alpha |r - R|^2). The order of the sites is that of the
+    orbitals, and any of them may be occupied: labels are their numbers.
+    """
+
+    decays, twisted = True, False
+
+    def __init__(self, box, sites, alpha: float):
+        self.box, self.sites, self._alpha = box, np.asarray(sites, np.float64), float(alpha)
+        if self.sites.ndim != 2 or self.sites.shape[1] != box.dimensions:
+            raise ValueError(
+                f"LatticeOrbitals sites of shape {self.sites.shape}: expected (sites, "
+                f"{box.dimensions})"
+            )
+        if not alpha > 0:
+            raise ValueError(f"LatticeOrbitals alpha must be above 0, got {alpha}")
+        self.size = len(self.sites)
+        self.labels = tuple((k,) for k in range(self.size))
+        self.energies = tuple(range(self.size))
+        # sum_a (L_a/pi)^2 sin^2 = sum_a (L_a^2/2 pi^2) (1 - cos cos - sin sin)
+        turns = 2.0 * np.pi / box.lengths
+        weight = 2.0 / turns**2  # L^2/(2 pi^2)
+        angles = turns * self.sites
+        self._turns = np.diag(turns)
+        self._sites = np.concatenate([weight * np.cos(angles), weight * np.sin(angles)], axis=1).T
+        self._all = np.full(self.size, -weight.sum())
+
+    def declare(self, layout, prefix):
+        layout.add(f"{prefix}alpha", (), POSITIVE)
+
+    def initial(self, prefix):
+        return {f"{prefix}alpha": np.float64(self._alpha)}
+
+    def matrix(self, ops, theta, prefix, x):
+        turned = ops.affine(x, ops.fixed(self._turns))
+        waves = ops.concatenate([ops.cos(turned), ops.sin(turned)])
+        near = ops.affine(waves, ops.fixed(self._sites.copy()), ops.fixed(self._all))
+        return ops.exp(near * theta[f"{prefix}alpha"])
+
+    def envelope(self, ops, theta, prefix, r):
+        return None
