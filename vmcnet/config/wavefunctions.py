@@ -8,6 +8,8 @@ from pydantic import Field
 
 from vmcnet.config.table import Positive, Table
 
+Label = Annotated[list[int], Field(min_length=1, max_length=8)]
+
 
 class GaussianRBMTable(Table):
     """Gaussian-binary restricted Boltzmann machine."""
@@ -57,7 +59,10 @@ class PadeJastrowTable(Table):
 
     builds = "vmcnet.wavefunctions:PadeJastrow"
     type: Literal["pade_jastrow"]
-    beta: Positive = Field(1.0, description="starting beta")
+    beta: Positive | None = Field(
+        None,
+        description="starting beta; 1 in traps, that of the density in the electron gas when absent",
+    )
 
 
 class FeedForwardTable(Table):
@@ -101,6 +106,35 @@ class MessagePassingTable(Table):
     )
     spread: float = Field(
         0.01, ge=0, description="width of the random starting weights of what reads the network"
+    )
+
+
+class SlaterTable(Table):
+    """Slater determinants of the system's orbitals, of the particles or of what a network makes of
+    them.
+    """
+
+    builds = "vmcnet.wavefunctions:Slater"
+    type: Literal["slater"]
+    determinants: int = Field(
+        1, ge=1, le=10_000, description="determinants; more than 1 need mixing or the head orbitals"
+    )
+    occupied_up: list[Label] | None = Field(
+        None,
+        description="quantum numbers of the occupied orbitals of spin up; the lowest when absent",
+    )
+    occupied_down: list[Label] | None = Field(None, description="the same of spin down")
+    mixing: int = Field(
+        0, ge=0, le=100, description="empty shells that are mixed into the occupied orbitals"
+    )
+    network: MessagePassingTable | None = Field(
+        None, description="network that the heads read; none when absent"
+    )
+    heads: list[Literal["backflow", "orbitals", "jastrow"]] = Field(
+        ["backflow", "jastrow"],
+        min_length=1,
+        description="what the network does: moves the coordinates that orbitals read, multiplies "
+        "orbitals, adds a symmetric factor",
     )
 
 
@@ -177,6 +211,7 @@ WavefunctionTable = Annotated[
     | EllipticalGaussianTable
     | FeedForwardTable
     | PadeJastrowTable
+    | SlaterTable
     | NetworkJastrowTable
     | HardCoreJastrowTable
     | BinaryRBMTable

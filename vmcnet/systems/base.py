@@ -33,6 +33,7 @@ class System:
     box = None  # or a Box: space is periodic
     per_particle: str | None = None
     energy_unit: float = 1.0
+    screening: float = 1.0  # 1/length from which correlations of pairs no longer grow
     contact: float | None = None  # strength of a repulsion 1/r between pairs at contact, if known
     fermions = False  # particles of equal spin must not be exchanged without a change of sign
 
@@ -63,6 +64,12 @@ class System:
             f"Slater: {type(self).__name__} names no orbitals of its own: give orbitals = ..., "
             "for example HarmonicOrbitals.holding(n, dimensions, omega) or UserOrbitals"
         )
+
+    def occupied(self, spin: str):
+        """Labels of the orbitals that particles of one spin, up or down, occupy in determinants of
+        the system's own orbitals, or None: the lowest.
+        """
+        return
 
     @property
     def share(self) -> int:

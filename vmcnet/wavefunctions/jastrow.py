@@ -24,7 +24,7 @@ class PadeJastrow(Wavefunction):
 
     name = "jastrow"
 
-    def __init__(self, system, beta: float = 1.0):
+    def __init__(self, system, beta: float | None = None):
         if system.dimensions < 2:
             raise ValueError(
                 "PadeJastrow in 1 dimension: the bare 1/|x| forces a node at contact, which no "
@@ -38,6 +38,7 @@ class PadeJastrow(Wavefunction):
                 "PadeJastrow has the cusp of a repulsion 1/r, and the interaction here is finite at "
                 "contact: leave the factor out"
             )
+        beta = system.screening if beta is None else beta
         if not beta > 0:
             raise ValueError(f"PadeJastrow beta must be above 0, got {beta}")
         self.particles, self.dimensions, self._beta = system.particles, system.dimensions, beta

@@ -80,6 +80,15 @@ class PlaneWaves:
         shells = int(np.searchsorted(sizes, max(counts))) + 1
         return cls(box, shells + more, real=all(n in (0, *sizes) for n in counts))
 
+    def waves(self, occupied):
+        """Integers (m, d) of the plane waves whose determinants `occupied`, indices of either spin,
+        stand for; None where real orbitals of k are occupied without those of -k.
+        """
+        sets = [self.integers[list(s)] for s in occupied]
+        if self.real and any(paired(self.box, s) is None for s in sets):
+            return None
+        return sets
+
     def declare(self, layout, prefix):
         pass
 
@@ -117,7 +126,7 @@ class LatticeOrbitals:
             raise ValueError(f"LatticeOrbitals alpha must be above 0, got {alpha}")
         self.size = len(self.sites)
         self.labels = tuple((k,) for k in range(self.size))
-        self.energies = tuple(range(self.size))
+        self.energies = (0.0,) * self.size
         # sum_a (L_a/pi)^2 sin^2 = sum_a (L_a^2/2 pi^2) (1 - cos cos - sin sin)
         turns = 2.0 * np.pi / box.lengths
         weight = 2.0 / turns**2  # L^2/(2 pi^2)

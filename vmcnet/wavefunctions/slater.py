@@ -9,6 +9,7 @@ from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.filling import described, filled
 from vmcnet.wavefunctions.heads import Heads
+from vmcnet.wavefunctions.plane_waves import PlaneWaves
 
 UP, DOWN = "up", "down"
 
@@ -45,13 +46,19 @@ class Slater(Wavefunction):
         self.particles, self.dimensions = system.particles, system.dimensions
         spins = np.asarray(system.spins)
         numbers = {UP: int((spins > 0).sum()), DOWN: int((spins < 0).sum())}
-        if orbitals is None:
+        chosen = orbitals is None
+        if chosen:
             orbitals = system.orbitals(max(numbers.values()), mixing)
         elif mixing and set(orbitals.energies[-1:]) == set(orbitals.energies):
             raise ValueError("Slater mixing: the orbitals have no empty shell above")
         self.orbitals, self.determinants, self.mixing = orbitals, int(determinants), int(mixing)
         self.box, self.twisted, self.decays = orbitals.box, orbitals.twisted, orbitals.decays
         given = {UP: occupied_up, DOWN: occupied_down}
+        if chosen:
+            given = {
+                spin: system.occupied(spin) if labels is None else labels
+                for spin, labels in given.items()
+            }
         self.occupied = {
             spin: filled(orbitals, count, given[spin], f"occupied_{spin}")
             for spin, count in numbers.items()
@@ -190,6 +197,16 @@ class Slater(Wavefunction):
             return None
         rows = {UP: first > 0, DOWN: first < 0}
         return {spin: tuple(np.flatnonzero(which).tolist()) for spin, which in rows.items()}
+
+    @property
+    def plane_waves(self):
+        """The integers of the occupied waves of either spin, where psi is one determinant of plane
+        waves and nothing else; otherwise None.
+        """
+        alone = self.determinants == 1 and not self.mixing and self._heads is None
+        if not alone or not isinstance(self.orbitals, PlaneWaves):
+            return None
+        return self.orbitals.waves([self.occupied.get(spin, ()) for spin in (UP, DOWN)])
 
     def describe(self):
         parts = [f"{spin} {described(self.orbitals, k)}" for spin, k in self.occupied.items()]
