@@ -14,11 +14,10 @@ class QuantumDotTable(Table):
 
     builds = "vmcnet.systems:QuantumDot"
     type: Literal["quantum_dot"]
-    particles: int = Field(
-        2,
-        ge=1,
-        le=2,
-        description="number of electrons; more than 2 need an antisymmetric wavefunction",
+    particles: int = Field(2, ge=1, le=10_000, description="number of electrons")
+    spin_projection: float | None = Field(
+        None,
+        description="(up - down)/2, half-integer for odd numbers; the lowest, 0 or 1/2, when absent",
     )
     dimensions: Literal[1, 2, 3] = Field(2, description="dimensions of space")
     omega: Positive = Field(1.0, description="trap frequency, hartree")
@@ -26,6 +25,17 @@ class QuantumDotTable(Table):
         "coulomb", description="repulsion 1/r, 1/sqrt(r^2 + softening^2), or none"
     )
     softening: Positive = Field(1.0, description="length of the soft repulsion, bohr")
+
+
+class Fermions1DTable(Table):
+    """Fermions without spin on a line, in a parabolic trap."""
+
+    builds = "vmcnet.systems:Fermions1D"
+    type: Literal["fermions_1d"]
+    particles: int = Field(2, ge=1, le=10_000, description="number of fermions")
+    omega: Positive = Field(1.0, description="trap frequency, hartree")
+    strength: float = Field(0.0, description="V0: integral of the interaction, below 0 attractive")
+    range: Positive = Field(0.5, description="width s of the Gaussian interaction, bohr")
 
 
 class TrappedBosonsTable(Table):
@@ -169,6 +179,7 @@ class PottsTable(LatticeTable):
 
 SystemTable = Annotated[
     QuantumDotTable
+    | Fermions1DTable
     | TrappedBosonsTable
     | DoubleWellTable
     | ElectronGasTable

@@ -50,12 +50,13 @@ def two_electron_energy(
     return 0.5 * dimensions * omega + float(real[real > 0].min())
 
 
-def line_energy(potential, extent: float, points: int = 160) -> float:
-    """Lowest eigenvalue of -(1/2) d^2/dx^2 + potential(x) on [-extent, extent], psi = 0 at the
+def line_energy(potential, extent: float, points: int = 160, level: int = 0) -> float:
+    """Eigenvalue `level`, counted from 0, of -(1/2) d^2/dx^2 + potential(x) on [-extent, extent], psi = 0 at the
     ends, by Chebyshev collocation; atomic units.
     """
     x, d1 = chebyshev(points)
     inner = slice(1, points)
     d2 = (d1 @ d1)[inner, inner] / extent**2
     levels = np.linalg.eigvals(-0.5 * d2 + np.diag(potential(extent * x[inner])))
-    return float(levels[np.abs(levels.imag) < 1e-8 * np.abs(levels)].real.min())
+    real = levels[np.abs(levels.imag) < 1e-8 * np.abs(levels)].real
+    return float(np.sort(real)[level])
