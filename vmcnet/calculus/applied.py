@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-
 from vmcnet import kernels
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, embed, whole
 
@@ -42,25 +40,11 @@ class Applied:
             return x.like(functions.value(xp, x.value)[None])
         y, first, second = functions.derivatives(xp, x.value)
         s = x.slots
-        compiled = kernels.of(xp, s.dtype) if s.dtype == y.dtype and xp is np else None
-        return x.like((compiled.applied if compiled else _applied)(s, y, first, second))
+        return x.like(kernels.of(xp, s.dtype, y.dtype).applied(s, y, first, second))
 
     def reverse(self, xp, adjoint, out, x, functions, per_walker=False):
         _, first, _ = functions.derivatives(xp, x)
         return (xp.stack([(adjoint * f).sum(axis=-1) for f in first], axis=-1),)
-
-
-def _applied(s, y, first, second):
-    """Slots (S, ..., K) of the functions, s (S, ..., d) those of x."""
-    d, ab = len(first), 0
-    out = sum(first[a] * s[..., a, None] for a in range(d))
-    for a in range(d):
-        for b in range(a, d):
-            metric = (s[1:-1, ..., a] * s[1:-1, ..., b]).sum(axis=0)
-            out[-1] += second[ab] * ((1.0 if a == b else 2.0) * metric)[..., None]
-            ab += 1
-    out[0] = y
-    return out
 
 
 APPLIED = Applied()

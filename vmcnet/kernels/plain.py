@@ -15,6 +15,7 @@ __all__ = [
     "activation",
     "activation_slope",
     "activation_value",
+    "applied",
     "chain",
     "chain_linear",
     "collect",
@@ -256,3 +257,18 @@ def normals(xp, words, dtype):
     radius, angle = xp.sqrt(-2.0 * xp.log(u[:half])), 2.0 * np.pi * u[half:]
     out = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])
     return out.astype(dtype, copy=False)
+
+
+def applied(xp, x, y, first, second):
+    """Slots (S, ..., K) of K functions, from x (S, ..., d), their values (..., K), first (d, ..., K)
+    and second derivatives (d (d + 1)/2, ..., K).
+    """
+    d, ab = len(first), 0
+    out = sum(first[a] * x[..., a, None] for a in range(d))
+    for a in range(d):
+        for b in range(a, d):
+            metric = (x[1:-1, ..., a] * x[1:-1, ..., b]).sum(axis=0)
+            out[-1] += second[ab] * ((1.0 if a == b else 2.0) * metric)[..., None]
+            ab += 1
+    out[0] = y
+    return out
