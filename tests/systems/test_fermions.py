@@ -32,7 +32,7 @@ def test_two_electrons_of_equal_spin(dimensions, omega, energy):
 
 @pytest.mark.parametrize(
     ("dimensions", "particles", "projection", "energy"),
-    [(2, 2, 1, 3.0), (2, 6, 0, 10.0), (2, 5, None, 8.0), (2, 20, 0, 60.0), (2, 20, 10, 80.0)]
+    [(2, 2, 1, 3.0), (2, 6, 0, 10.0), (2, 5, None, 8.0), (2, 20, 0, 60.0), (2, 20, 10, 85.0)]
     + [(3, 8, 0, 18.0), (3, 20, 0, 60.0), (1, 4, 0, 4.0), (1, 4, 2, 8.0)],
 )
 def test_independent_electrons_fill_shells(dimensions, particles, projection, energy):
