@@ -148,34 +148,6 @@ class NetworkJastrowTable(Table):
     )
 
 
-Label = Annotated[list[Annotated[int, Field(ge=-10_000, le=10_000)]], Field(min_length=1)]
-
-
-class SlaterTable(Table):
-    """Slater determinants, up and down: what fermions need."""
-
-    builds = "vmcnet.wavefunctions:Slater"
-    type: Literal["slater"]
-    determinants: int = Field(1, ge=1, le=1000, description="number of determinants in the sum")
-    occupied_up: list[Label] | None = Field(
-        None,
-        description="quantum numbers of the occupied orbitals up, [[0, 0], [1, 0]]; filled by "
-        "energy when absent",
-    )
-    occupied_down: list[Label] | None = Field(None, description="the same, down")
-    mixing: int = Field(
-        0, ge=0, le=100, description="empty shells mixed into the orbitals by coefficients"
-    )
-    network: MessagePassingTable | None = Field(
-        None, description="a network that the orbitals or their positions depend on"
-    )
-    heads: list[Literal["backflow", "orbitals", "jastrow"]] = Field(
-        ["backflow", "jastrow"],
-        min_length=1,
-        description="what reads the network: positions, factors of orbitals, a symmetric factor",
-    )
-
-
 class BinaryRBMTable(Table):
     """Binary-binary restricted Boltzmann machine on spins."""
 
@@ -241,7 +213,6 @@ WavefunctionTable = Annotated[
     | PadeJastrowTable
     | SlaterTable
     | NetworkJastrowTable
-    | SlaterTable
     | HardCoreJastrowTable
     | BinaryRBMTable
     | SpinJastrowTable
