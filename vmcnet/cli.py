@@ -69,6 +69,17 @@ def parser() -> argparse.ArgumentParser:
         default="pyblock",
         help="criterion of the blocking error; default pyblock",
     )
+    report.add_argument(
+        "--table", action="store_true", help="one line a run, the keys that differ as columns"
+    )
+    report.add_argument("--json", action="store_true", help="all numbers as JSON")
+    report.add_argument("--csv", action="store_true", help="one line a run, as CSV, full digits")
+    report.add_argument(
+        "--html", type=Path, metavar="PAGE", help="write one page that needs nothing else"
+    )
+    report.add_argument(
+        "--plot", type=Path, metavar="FOLDER", help="write every figure as PNG and SVG"
+    )
     for command in (resume, evaluate):
         command.add_argument("file", type=Path, help="run file")
     check = add(

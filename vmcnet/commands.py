@@ -169,16 +169,70 @@ def _print_report(file, blocking: str = "pyblock") -> None:
 
 
 def report(options, comm) -> int:
-    from vmcnet.storage.run_file import RunFile
-
     if options.twists:
         from vmcnet.runs.twists import joined_lines
 
         print("\n".join(joined_lines(options.file, options.blocking)))
         return 0
-    for path in options.file:
-        _print_report(RunFile.open(path), options.blocking)
-    return 0
+    files, problems = _opened(options.file)
+    if options.html or options.plot or options.json or options.csv or options.table:
+        _other_reports(files, options)
+    else:
+        for file in files:
+            _print_report(file, options.blocking)
+    for problem in problems:
+        print(f"vmcnet: {problem}", file=sys.stderr)
+    return 2 if problems else 0
+
+
+def _opened(paths):
+    """Run files that can be read, and a line for each of the others."""
+    from vmcnet.storage.atomic import FileProblem, previous_path
+    from vmcnet.storage.run_file import RunFile
+    from vmcnet.storage.sealed import kind_of
+
+    files, problems, left = [], [], []
+    beside = {previous_path(path) for path in paths}
+    for path in paths:
+        if len(paths) > 1 and (path in beside or kind_of(path) == "checkpoint"):
+            left.append(path.name)
+            continue
+        try:
+            files.append(RunFile.open(path))
+        except FileProblem as error:
+            problems.append(str(error))
+    if left:
+        print(f"vmcnet: left out, no runs of their own: {', '.join(left)}", file=sys.stderr)
+    return files, problems
+
+
+def _other_reports(files, options) -> None:
+    import json
+
+    from vmcnet.runs.reading import Run
+    from vmcnet.runs.summary import csv_text, finite, summary, table_lines
+
+    runs = [Run(file) for file in files]
+    if options.html:
+        from vmcnet.runs.page import page
+        from vmcnet.storage.atomic import replace_file
+
+        replace_file(options.html, page(runs, options.blocking).encode())
+        print(options.html)
+    if options.plot:
+        from vmcnet.runs.figures import written
+
+        for run in runs:
+            print("\n".join(map(str, written(run, options.plot))))
+    if not (options.json or options.csv or options.table):
+        return
+    summaries = [summary(run, options.blocking) for run in runs]
+    if options.json:
+        print(json.dumps(finite(summaries), indent=1, allow_nan=False))
+    if options.csv:
+        print(csv_text(summaries), end="")
+    if options.table:
+        print("\n".join(table_lines(summaries)))
 
 
 def check(options, comm) -> int:

@@ -63,7 +63,7 @@ def test_spins_that_no_flip_moves():
     theta = psi.start(vmc.backend.stream.Stream(1, 3, 0, 0))
     theta[:4] = 40.0  # biases of the spins
     result = frozen(system, psi, vmc.sampling.SpinFlip(system), theta)
-    for b, walkers in result.population.members.items():
+    for walkers in result.population.members.values():
         walkers.s[:] = 1
     found = vmc.evaluate(result, steps=100, interval=2, warmup=0)
     assert found.variance < 1e-18 and found.stuck == 256

@@ -24,8 +24,8 @@ def training_warnings(
         power = int(np.floor(np.log10(fall)))
         digits = with_error(fall / 10.0**power, error / 10.0**power)
         out.append(
-            f"the energy still fell at the end, by {digits}e{power:+03d} an iteration over the last "
-            f"{n}: use more iterations or a larger learning rate"
+            f"the energy still fell at the end, by {digits}e{power:+03d} an iteration over the "
+            f"last {n}: use more iterations or a larger learning rate"
         )
     stuck = np.asarray(series.get("stuck", ()))[-LAST:]
     if len(stuck) and np.median(stuck) >= MOTIONLESS * walkers:

@@ -35,8 +35,8 @@ class Run:
     list of EvaluationResult in the order in which they were made.
     """
 
-    def __init__(self, path: str | Path):
-        self.file = RunFile.open(Path(path))
+    def __init__(self, file: RunFile):
+        self.file = file
         self.path, self.attributes = self.file.path, self.file.attributes
         self.training = {k: np.asarray(v) for k, v in self.file.training.items()}
         self._further = 0
@@ -180,4 +180,4 @@ def open_run(path: str | Path) -> Run:
     """A run file, opened for reading; raises FileProblem where it is missing, damaged or of
     another version.
     """
-    return Run(path)
+    return Run(RunFile.open(Path(path)))

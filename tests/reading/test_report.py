@@ -1,0 +1,111 @@
+"""Every form of a report tells what the file holds and what the terminal prints."""
+
+import csv
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tests.runs import JOB, vmcnet
+from vmcnet.statistics.format import with_error
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture(scope="module")
+def other(run, tmp_path_factory):
+    """The small job at another trap frequency, without an evaluation."""
+    folder = tmp_path_factory.mktemp("other")
+    (folder / "job.toml").write_text(JOB.replace("[[wave", "omega = 0.5\n[[wave", 1))
+    path = folder / "other.h5"
+    vmcnet("run", folder / "job.toml", "--output", path, "--set", "evaluation.steps=0")
+    return path
+
+
+def means(path):
+    """Mean and error of energy and terms, from the walkers' moments in the file."""
+    with h5py.File(path) as file:
+        group = file["evaluation/0"]
+        steps, half = len(group["energy"]), len(group["energy"]) // 2
+        mean = (half * group["walker_mean"][0] + (steps - half) * group["walker_mean"][1]) / steps
+        names = group.attrs["names"].split(",")
+    return {
+        n: (x.mean(), np.sqrt(x.var(ddof=1) / len(x))) for n, x in zip(names, mean, strict=True)
+    }
+
+
+def test_json(run):
+    (found,) = json.loads(vmcnet("report", run, "--json").stdout)
+    estimates = found["evaluations"][0]["estimates"]
+    for name, (mean, error) in means(run).items():
+        assert estimates[name]["mean"] == pytest.approx(mean, rel=1e-13)
+        assert estimates[name]["error"] == pytest.approx(error, rel=1e-11)
+    assert found["state"] == "done" and found["training"]["iterations"] == 12
+    with h5py.File(run) as file:
+        assert found["training"]["last"]["energy"] == file["training/energy"][-1]
+        assert found["job"] == file.attrs["job"]
+
+
+def test_csv_and_table(run, other):
+    rows = list(csv.DictReader(io.StringIO(vmcnet("report", run, other, "--csv").stdout)))
+    assert [float(row["system.omega"]) for row in rows] == [1.0, 0.5]
+    assert float(rows[0]["energy"]) == pytest.approx(means(run)["energy"][0], rel=1e-13)
+    assert rows[1]["energy"] == ""
+    lines = vmcnet("report", run, other, "--table").stdout.splitlines()
+    assert lines[0].split()[:4] == ["run", "system.omega", "evaluation.steps", "energy"]
+    assert with_error(*means(run)["energy"]) in lines[1] and " - " in lines[2]
+
+
+def test_the_difference_of_two_runs(run, tmp_path):
+    shutil.copy(run, tmp_path / "copy.h5")
+    last = vmcnet("report", run, tmp_path / "copy.h5", "--table").stdout.splitlines()[-1]
+    assert last.startswith("second - first: 0.0") and last.endswith(", +0.0 sigma")
+
+
+def test_all_files_of_a_folder(run):
+    """A shell's runs/*.h5 names checkpoints too; a damaged one is named after all others."""
+    bad = run.with_name("bad.h5")
+    bad.write_bytes(b"no run")
+    done = vmcnet("report", bad, *sorted(run.parent.glob("*.h5")), check=False)
+    bad.unlink()
+    assert done.returncode == 2 and "evaluation 0" in done.stdout
+    assert "left out, no runs of their own" in done.stderr
+    assert "run.checkpoint.h5: the run file is damaged" not in done.stderr
+    assert f"vmcnet: {bad}: the run file is damaged or no run file" in done.stderr
+
+
+def test_the_page(run, other, tmp_path):
+    page = tmp_path / "page.html"
+    done = vmcnet("report", run, other, "--html", page)
+    assert done.stdout.strip() == str(page)
+    text = page.read_text()
+    for mean, error in means(run).values():
+        assert f"<td>{with_error(mean, error)}</td>" in text
+    assert "2 runs" in text and "system.omega" in text and "No evaluation yet" in text
+    assert text.count("<svg") >= 12 and "<script" not in text
+    assert not re.search(r"(src|srcset|action)=|@import|url\((?!#)", text)
+    targets = set(re.findall(r'href="([^"]*)"', text))
+    assert all(t.startswith(("#", "data:,")) for t in targets), targets
+    names = re.findall(r' id="([^"]+)"', text)
+    assert len(names) == len(set(names)), "two elements of one name"
+    assert {t[1:] for t in targets if t.startswith("#")} <= set(names)
+
+
+def test_figures(run, tmp_path):
+    made = vmcnet("report", run, "--plot", tmp_path / "figures").stdout.split()
+    kinds = {name.rsplit(".", 1)[1] for name in made}
+    assert kinds == {"png", "svg"} and len(made) >= 14
+    for name in made:
+        data = Path(name).read_bytes()
+        assert len(data) > 2000 and data.startswith((b"\x89PNG", b"<?xml"))
+
+
+def test_a_terminal_says_the_same_as_the_table(run):
+    shown = vmcnet("report", run).stdout
+    for name, (mean, error) in means(run).items():
+        assert re.search(rf"{name} +{re.escape(with_error(mean, error))} ", shown), name

@@ -1,0 +1,306 @@
+"""What the figures of a run show: one function a figure, draw(axis, run), False where there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from vmcnet.runs.reading import Run
+from vmcnet.statistics.blocking import blocking_curve
+from vmcnet.statistics.tails import edges
+
+# Okabe and Ito: told apart by all eyes, legible on white and on black
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442")
+POINTS = 600  # at most so many along a curve
+
+
+def binned(x: np.ndarray, most: int = POINTS) -> np.ndarray:
+    """Means of equal stretches, at most `most`; what is left over at the front is dropped."""
+    width = max(1, -(-len(x) // most))
+    return x[len(x) % width :].reshape(-1, width).mean(axis=1)
+
+
+def positions(count: int, most: int = POINTS) -> np.ndarray:
+    """Where the stretches of `binned` end, counted from 1."""
+    width = max(1, -(-count // most))
+    return np.arange(count % width + width, count + 1, width)
+
+
+def axis_of(run: Run) -> tuple[float, str]:
+    """What energies are divided by, and how their axis is called."""
+    share = run.system.share
+    each = f" / {run.system.per_particle}" if run.system.per_particle else ""
+    return share, f"energy{each} ({run.system.units})"
+
+
+def reference_of(run: Run) -> float | None:
+    found = run.system.reference_of(run.wavefunction)
+    return None if found is None else found[0] / run.system.share
+
+
+def training(axis: Any, run: Run) -> bool:
+    """Energy against iteration, the error of an iteration as a band, and the last evaluation."""
+    if not run.file.rows:
+        return False
+    share, label = axis_of(run)
+    energy, error = run.training["energy"] / share, run.training["error"] / share
+    x, y, band = positions(len(energy)), binned(energy), binned(error)
+    axis.fill_between(x, y - band, y + band, color=COLOURS[0], alpha=0.25, linewidth=0)
+    axis.plot(x, y, color=COLOURS[0], label="training")
+    lines = [y[len(y) // 4 :]]
+    if run.evaluations:
+        level = run.evaluations[-1].energy / share
+        axis.axhline(level, color=COLOURS[1], label="evaluation")
+        lines.append(np.array([level]))
+    reference = reference_of(run)
+    if reference is not None:
+        axis.axhline(reference, color=COLOURS[4], linestyle="--", label="reference")
+        lines.append(np.array([reference]))
+    shown = np.concatenate(lines)
+    shown = shown[np.isfinite(shown)]
+    margin = 0.2 * np.ptp(shown) or 1e-6 * max(1.0, abs(shown[0]))
+    axis.set(xlabel="iteration", ylabel=label, ylim=(shown.min() - margin, shown.max() + margin))
+    axis.legend()
+    return True
+
+
+def distance(axis: Any, run: Run) -> bool:
+    """|E - reference| and its running mean; without a reference the last evaluation."""
+    if run.file.rows < 4:
+        return False
+    share, _ = axis_of(run)
+    energy, target, name = run.training["energy"] / share, reference_of(run), "reference"
+    if target is None:
+        if not run.evaluations:
+            return False
+        target, name = run.evaluations[-1].energy / share, "evaluation"
+    apart = np.abs(binned(energy) - target)
+    x = positions(len(energy))
+    good = apart > 0
+    if not good.any():
+        return False
+    window = max(1, len(apart) // 20)
+    mean = np.abs(np.convolve(binned(energy) - target, np.ones(window) / window, "valid"))
+    axis.loglog(x[good], apart[good], color=COLOURS[0], alpha=0.35, linewidth=0.8)
+    axis.loglog(x[window - 1 :], np.where(mean > 0, mean, np.nan), color=COLOURS[0])
+    if run.evaluations and run.evaluations[-1].error > 0:
+        axis.axhline(
+            run.evaluations[-1].error / share, color=COLOURS[1], label="error of evaluation"
+        )
+        axis.legend()
+    axis.set(xlabel="iteration", ylabel=f"|energy - {name}| ({run.system.units})")
+    return True
+
+
+def terms(axis: Any, run: Run) -> bool:
+    """The terms of the energy against iteration."""
+    names = sorted(k for k in run.training if k.startswith("terms/"))
+    if len(names) < 2:
+        return False
+    share, label = axis_of(run)
+    for name, colour in zip(names, COLOURS * len(names), strict=False):
+        series = run.training[name] / share
+        axis.plot(positions(len(series)), binned(series), color=colour, label=name.split("/", 1)[1])
+    axis.set(xlabel="iteration", ylabel=label)
+    axis.legend()
+    return True
+
+
+def acceptance(axis: Any, run: Run) -> bool:
+    """Acceptance, and the size of the steps relative to the first."""
+    if not run.file.rows:
+        return False
+    x = positions(run.file.rows)
+    axis.plot(x, binned(run.training["acceptance"]), color=COLOURS[0], label="acceptance")
+    size = run.training["step_size"]
+    if size[0] > 0 and np.ptp(size) > 0:
+        axis.plot(x, binned(size) / size[0], color=COLOURS[1], label="step size / first")
+    axis.set(xlabel="iteration", ylim=(0, None))
+    axis.legend()
+    return True
+
+
+def norms(axis: Any, run: Run) -> bool:
+    """Norms of gradient and step."""
+    if not run.file.rows:
+        return False
+    x = positions(run.file.rows)
+    for name, colour in (("gradient_norm", COLOURS[0]), ("step_norm", COLOURS[1])):
+        series = binned(run.training[name])
+        if (series > 0).any():
+            axis.semilogy(x, np.where(series > 0, series, np.nan), color=colour, label=name)
+    if not axis.lines:
+        return False
+    axis.set(xlabel="iteration")
+    axis.legend()
+    return True
+
+
+def extrapolation(axis: Any, run: Run) -> bool:
+    """Energy against variance of E_L in the second half of training; both fall together, and a
+    straight line meets variance 0 near the exact energy. A guide to the eye, no result.
+    """
+    found = extrapolated(run)
+    if found is None:
+        return False
+    share, label = axis_of(run)
+    half = run.file.rows // 2
+    x = binned(run.training["variance"][half:], 60) / share**2
+    y = binned(run.training["energy"][half:], 60) / share
+    axis.plot(x, y, "o", color=COLOURS[0], markersize=3)
+    slope, intercept = found
+    line = np.array([0.0, x.max()])
+    axis.plot(line, intercept / share + slope * share * line, color=COLOURS[1])
+    reference = reference_of(run)
+    if reference is not None:
+        axis.axhline(reference, color=COLOURS[4], linestyle="--", label="reference")
+        axis.legend()
+    axis.set(xlabel="variance of the local energy", ylabel=label, xlim=(0, None))
+    return True
+
+
+def extrapolated(run: Run) -> tuple[float, float] | None:
+    """Slope and energy at variance 0 of a least-squares line through the second half of training;
+    None where variance and energy did not fall together, by three standard errors of the slope.
+    """
+    half = run.file.rows // 2
+    if half < 40 or run.job.data is not None:
+        return None
+    x, y = (binned(run.training[k][half:], 60) for k in ("variance", "energy"))
+    if not (np.isfinite(x).all() and np.isfinite(y).all()) or x.max() < 1.3 * x.min():
+        return None
+    (slope, intercept), covariance = np.polyfit(x, y, 1, cov=True)
+    if not slope > 3.0 * np.sqrt(covariance[0, 0]):
+        return None
+    return float(slope), float(intercept)
+
+
+def blocking(axis: Any, run: Run) -> bool:
+    """Error of the mean energy against block size; the error between walkers as a line."""
+    if not run.file.evaluations:
+        return False
+    number = max(run.file.evaluations)
+    share, result = run.system.share, run.evaluations[-1]
+    curve = blocking_curve(run.file.evaluations[number]["energy"])
+    axis.errorbar(
+        curve.sizes,
+        curve.errors / share,
+        curve.error_errors / share,
+        fmt="o-",
+        markersize=3,
+        color=COLOURS[0],
+        label="blocking",
+    )
+    for value, text, style, colour in (
+        (result.estimates["energy"].blocking, "plateau", ":", COLOURS[0]),
+        (result.error, "between walkers", "--", COLOURS[1]),
+    ):
+        if math.isfinite(value) and value > 0:
+            axis.axhline(value / share, linestyle=style, color=colour, label=text)
+    axis.set(xlabel="block size (measurements)", ylabel="error of the mean", xscale="log")
+    if (curve.errors > 0).all():
+        axis.set_yscale("log")
+    axis.legend()
+    return True
+
+
+def autocorrelation(axis: Any, run: Run) -> bool:
+    """Autocorrelation of the energy of the measurements, with the integrated time."""
+    if not run.file.evaluations:
+        return False
+    x = np.asarray(run.file.evaluations[max(run.file.evaluations)]["energy"])
+    if len(x) < 8 or x.std() == 0:
+        return False
+    x = x - x.mean()
+    spectrum = np.abs(np.fft.rfft(x, 2 * len(x))) ** 2
+    rho = np.fft.irfft(spectrum)[: len(x)]
+    rho = rho / rho[0]
+    time = run.evaluations[-1].autocorrelation
+    lags = int(min(len(x) - 1, max(10, 10 * np.nan_to_num(time, nan=1.0))))
+    axis.plot(np.arange(lags + 1), rho[: lags + 1], "o-", markersize=3, color=COLOURS[0])
+    noise = 2.0 / np.sqrt(len(x))
+    axis.axhspan(-noise, noise, color=COLOURS[0], alpha=0.15, linewidth=0)
+    axis.set(xlabel="lag (measurements)", ylabel="autocorrelation of the energy")
+    return True
+
+
+def tails(axis: Any, run: Run) -> bool:
+    """Share of local energies farther from the median than a distance: straight where heavy."""
+    if not run.file.evaluations:
+        return False
+    content = run.file.evaluations[max(run.file.evaluations)]
+    if "tail/bin" not in content or not len(content["tail/bin"]):
+        return False
+    bins, counts = np.asarray(content["tail/bin"]), np.asarray(content["tail/count"])
+    beyond = np.cumsum(counts[::-1])[::-1] / counts.sum()
+    axis.loglog(edges()[bins], beyond, color=COLOURS[0])
+    top = edges()[bins][-1]
+    guide = np.array([0.1 * top, top])
+    for power, style in ((2.0, ":"), (3.0, "--")):
+        level = beyond[np.searchsorted(edges()[bins], 0.1 * top).clip(0, len(beyond) - 1)]
+        axis.loglog(
+            guide,
+            level * (guide / guide[0]) ** -power,
+            style,
+            color=COLOURS[1],
+            label=f"power {-power:g}",
+        )
+    first = edges()[bins][np.searchsorted(-beyond, -0.9)]
+    axis.set(xlabel=f"|E_L - median| ({run.system.units})", ylabel="share beyond")
+    axis.set_xlim(left=0.5 * first)
+    axis.legend()
+    return True
+
+
+def observable(name: str) -> Callable:
+    """The figure of one observable: its components, over its grid where it has one."""
+
+    def draw(axis: Any, run: Run) -> bool:
+        found = run.evaluations[-1].observables[name]
+        mean, error = np.asarray(found.mean), np.nan_to_num(np.asarray(found.error))
+        sizes = (len(mean), len(mean) + 1)
+        grid = {k: np.asarray(v) for k, v in found.grid.items()}
+        fitting = [k for k, v in grid.items() if v.ndim == 1 and len(v) in sizes]
+        units = f" ({found.record.units})" if found.record.units else ""
+        if fitting:
+            x = grid[fitting[0]]
+            x = 0.5 * (x[1:] + x[:-1]) if len(x) == len(mean) + 1 else x
+            axis.fill_between(x, mean - error, mean + error, color=COLOURS[0], alpha=0.3)
+            axis.plot(x, mean, color=COLOURS[0])
+            axis.set(xlabel=fitting[0])
+        else:
+            x = np.arange(len(mean))
+            style = "o" if len(mean) <= 40 else "-"
+            axis.errorbar(x, mean, error, fmt=style, markersize=3, color=COLOURS[0])
+            if len(mean) <= 8:
+                axis.set_xticks(x, [str(label) for label in found.labels])
+            else:
+                axis.set(xlabel="component")
+        axis.set(ylabel=f"{name}{units}")
+        return True
+
+    return draw
+
+
+FIGURES: dict[str, Callable] = {
+    "training": training,
+    "distance": distance,
+    "terms": terms,
+    "acceptance": acceptance,
+    "norms": norms,
+    "extrapolation": extrapolation,
+    "blocking": blocking,
+    "autocorrelation": autocorrelation,
+    "tails": tails,
+}
+
+
+def figures(run: Run) -> dict[str, Callable]:
+    """All figures that may be drawn of a run: name -> draw(axis, run)."""
+    found = dict(FIGURES)
+    if run.evaluations:
+        found |= {f"{name}": observable(name) for name in run.evaluations[-1].observables}
+    return found
