@@ -1,4 +1,5 @@
-"""What the figures of a run show: one function a figure, draw(axis, run), False where there is none."""
+"""What the figures of a run show: one function a figure, draw(axis, run), False where nothing is.
+"""
 
 from __future__ import annotations
 
