@@ -174,45 +174,46 @@ def report(options, comm) -> int:
 
         print("\n".join(joined_lines(options.file, options.blocking)))
         return 0
-    files, problems = _opened(options.file)
+    runs, problems = _opened(options.file)
     if options.html or options.plot or options.json or options.csv or options.table:
-        _other_reports(files, options)
+        _other_reports(runs, options)
     else:
-        for file in files:
-            _print_report(file, options.blocking)
+        for run in runs:
+            _print_report(run.file, options.blocking)
     for problem in problems:
         print(f"vmcnet: {problem}", file=sys.stderr)
     return 2 if problems else 0
 
 
 def _opened(paths):
-    """Run files that can be read, and a line for each of the others."""
+    """Runs whose files can be read, and a line for each of the others."""
+    from vmcnet.runs.reading import Run, open_run
     from vmcnet.storage.atomic import FileProblem, previous_path
-    from vmcnet.storage.run_file import RunFile
     from vmcnet.storage.sealed import kind_of
 
-    files, problems, left = [], [], []
+    runs: list[Run] = []
+    problems, left = [], []
     beside = {previous_path(path) for path in paths}
     for path in paths:
         if len(paths) > 1 and (path in beside or kind_of(path) == "checkpoint"):
             left.append(path.name)
             continue
         try:
-            files.append(RunFile.open(path))
-        except FileProblem as error:
+            run = open_run(path)
+            run.evaluations  # noqa: B018 (built and checked before anything is printed)
+            runs.append(run)
+        except (FileProblem, JobError) as error:
             problems.append(str(error))
     if left:
         print(f"vmcnet: left out, no runs of their own: {', '.join(left)}", file=sys.stderr)
-    return files, problems
+    return runs, problems
 
 
-def _other_reports(files, options) -> None:
+def _other_reports(runs, options) -> None:
     import json
 
-    from vmcnet.runs.reading import Run
     from vmcnet.runs.summary import csv_text, finite, summary, table_lines
 
-    runs = [Run(file) for file in files]
     if options.html:
         from vmcnet.runs.page import page
         from vmcnet.storage.atomic import replace_file

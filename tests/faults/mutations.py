@@ -32,7 +32,7 @@ def mutate(path, rng) -> str:
         for _ in range(int(rng.integers(1, 4))):
             change = CHANGES[int(rng.integers(len(CHANGES)))]
             groups, found = [file], []
-            file.visititems(lambda name, item: found.append(item))
+            file.visititems(lambda name, item, found=found: found.append(item))
             groups += [item for item in found if isinstance(item, h5py.Group)]
             datasets = [item for item in found if isinstance(item, h5py.Dataset)]
             try:

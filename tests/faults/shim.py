@@ -52,7 +52,9 @@ class Server:
         )
 
     def run(self, *arguments, log, **environ):
-        """(exit status, what was printed); `peak` is then its memory in kB. A keyword in capitals is an environment variable."""
+        """(exit status, what was printed); `peak` is then its memory in kB. A keyword in capitals
+        is an environment variable.
+        """
         case = {
             "arguments": [str(a) for a in arguments],
             "environ": {k: str(v) for k, v in environ.items()},

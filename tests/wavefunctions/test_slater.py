@@ -120,7 +120,7 @@ def test_derivatives(name):
     if name in ("plain", "three"):
         walkers.s[1], walkers.s[2] = walkers.s[1, [3, 0, 1, 2]], walkers.s[2, [0, 3, 1, 2]]
     check_jet(lambda r: psi.log(r, walkers.s), walkers.r, *psi.jet(walkers))
-    value, gradient, _ = psi.jet(walkers)
+    _, gradient, _ = psi.jet(walkers)
     np.testing.assert_allclose(
         psi.drift(walkers.r, walkers.s).reshape(4, -1).T, gradient, rtol=1e-9, atol=1e-9
     )
@@ -282,7 +282,9 @@ def test_other_numbers_of_spins_are_refused():
     system = vmc.systems.QuantumDot(6)
     psi, walkers = started(Slater(system)), points(system, 5)
     walkers.s[3, 0] = -1
-    with pytest.raises(ValueError, match="a walker has 2 to 3 spins up; these .* built for 3 of 6"):
+    with pytest.raises(
+        ValueError, match=r"a walker has 2 to 3 spins up; these .* built for 3 of 6"
+    ):
         psi.log(walkers.r, walkers.s)
 
 

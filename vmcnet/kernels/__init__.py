@@ -1,5 +1,5 @@
-"""Hot loops: for one namespace and type one object, a `Kernels`, whose functions are compiled passes
-where there are any (cpu: numba, gpu: CUDA), and otherwise the array code of plain.py.
+"""Hot loops: for one namespace and type one object, a `Kernels`, whose functions are compiled
+passes where there are any (cpu: numba, gpu: CUDA), and otherwise the array code of plain.py.
 
 A new function is written in plain.py, named in its __all__, and compiled in cpu.py or gpu.py under
 the same name, with the same arguments but the namespace.

@@ -313,8 +313,8 @@ def ewald(r, lengths, charges, kappa: float, top: int, integers, weight):
 
 
 def applied(x, y, first, second):
-    """Slots (S, ..., K) of K functions, from x (S, ..., d), their values (..., K), first (d, ..., K)
-    and second derivatives (d (d + 1)/2, ..., K).
+    """Slots (S, ..., K) of K functions, from x (S, ..., d), their values (..., K), first (d, ...,
+    K) and second derivatives (d (d + 1)/2, ..., K).
     """
     functions = y.shape[-1]
     out = np.empty((len(x), *y.shape), y.dtype)

@@ -1,5 +1,4 @@
-"""What the figures of a run show: one function a figure, draw(axis, run), False where nothing is.
-"""
+"""What figures of a run show: one function each, draw(axis, run), False where nothing is."""
 
 from __future__ import annotations
 

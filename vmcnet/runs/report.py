@@ -119,8 +119,8 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
         last = {k: v[-1] for k, v in file.training.items()}
         seconds, waiting = (float(np.sum(file.training[k])) for k in ("seconds", "communication"))
         lines.append(
-            f"  training: {file.rows} iterations, {seconds:.1f} s, {100 * waiting / max(seconds, 1e-9):.1f} % "
-            "in communication; "
+            f"  training: {file.rows} iterations, {seconds:.1f} s, "
+            f"{100 * waiting / max(seconds, 1e-9):.1f} % in communication; "
             f"last energy {with_error(last['energy'] / share, last['error'] / share)}, acceptance "
             f"{last['acceptance']:.2f}"
         )

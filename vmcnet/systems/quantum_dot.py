@@ -84,7 +84,8 @@ class QuantumDot(System):
         soft = softening if interaction == "soft_coulomb" else 0.0
         self.terms["coulomb"] = Coulomb(softening=soft)
         if particles == 2:
-            # relative motion with one unit of angular momentum in d dimensions: without any in d + 2
+            # relative motion with one unit of angular momentum in d dimensions is that without
+            # any in d + 2
             equal = 0 if self.up == self.down else 1
             self.reference = (
                 two_electron_energy(omega, dimensions + 2 * equal, softening=soft) - equal * omega,

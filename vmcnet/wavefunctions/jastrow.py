@@ -35,8 +35,8 @@ class PadeJastrow(Wavefunction):
         charge = 1.0 if system.contact is None else system.contact
         if charge == 0:
             raise ValueError(
-                "PadeJastrow has the cusp of a repulsion 1/r, and the interaction here is finite at "
-                "contact: leave the factor out"
+                "PadeJastrow has the cusp of a repulsion 1/r, and the interaction here is finite "
+                "at contact: leave the factor out"
             )
         beta = system.screening if beta is None else beta
         if not beta > 0:

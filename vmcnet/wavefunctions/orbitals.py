@@ -60,8 +60,9 @@ class HermitePolynomials:
         return xp.stack(p, axis=-1)
 
     def _columns(self, xp, table, axis, lowered):
-        """The lowered-th derivative of coordinate `axis`'s polynomial in every function, (..., K)."""
-        index, factor = _lowered(xp, tuple(self._degrees[axis].tolist()), lowered, table.real.dtype)
+        """The lowered-th derivative of every function's polynomial in one coordinate, (..., K)."""
+        degrees = tuple(self._degrees[axis].tolist())
+        index, factor = _lowered(xp, degrees, lowered, table.real.dtype)
         columns = table[..., axis, :][..., index]
         return columns if lowered == 0 else columns * factor
 
@@ -100,8 +101,8 @@ class HarmonicOrbitals:
     factor exp(-alpha omega r^2 / 2); labels (n_x, n_y, ...), shells of equal sum.
 
     alpha > 0 is the one parameter, the width, 1 at the start: the exact orbitals without
-    interaction. shells: how many are made, the lowest first; within a shell labels fall, (2, 0), (1,
-    1), (0, 2).
+    interaction. shells: how many are made, the lowest first; within a shell labels fall, (2, 0),
+    (1, 1), (0, 2).
     """
 
     decays, box, twisted = True, None, False

@@ -25,9 +25,9 @@ class Slater(Wavefunction):
     `describe` names. mixing: so many empty shells above are mixed into every occupied orbital by
     trainable coefficients, 0 at the start. network: a MessagePassing network, read by `heads`, some
     of backflow (coordinates), orbitals (factors) and jastrow. determinants: K > 1 need different
-    orbitals, by mixing or by the head orbitals; c is (1, 1/K, ...) at the start. Exact for particles
-    without interaction in closed shells. Raises ValueError where the orbitals are too few, labels
-    unknown, or options would do nothing.
+    orbitals, by mixing or by the head orbitals; c is (1, 1/K, ...) at the start. Exact for
+    particles without interaction in closed shells. Raises ValueError where the orbitals are too
+    few, labels unknown, or options would do nothing.
     """
 
     name, antisymmetric = "slater", True
