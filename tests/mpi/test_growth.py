@@ -8,6 +8,7 @@ import pytest
 from tests.runs import JOB, same, vmcnet
 from vmcnet.config import JobError, parse_job
 
+pytestmark = pytest.mark.processes
 GROWING = JOB.replace(
     "iterations = 12",
     "iterations = 12\ngrowth = [{ iteration = 5, walkers = 96 }, { iteration = 8, walkers = 192 }]",

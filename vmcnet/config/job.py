@@ -93,7 +93,7 @@ def load_job(path: Path, settings: list[str] = ()) -> Job:
 def parse_job(text: str, settings=(), source: str = "job", folder: Path | None = None) -> Job:
     """A job of TOML text with --set overrides; raises JobError that names `source`.
 
-    With `folder`, that of a job file, a relative data.file becomes absolute: below that folder
+    With `folder`, that of a job file, relative names of files in it become absolute: below that folder
     where the text says it, below the current one where a setting does.
     """
     try:
@@ -112,10 +112,14 @@ def parse_job(text: str, settings=(), source: str = "job", folder: Path | None =
         raise JobError(f"{source}: {explain(error, Job)}") from None
 
 
+FILES = (("data", "file"), ("training", "start_from"))
+
+
 def _anchor(data: dict, folder: Path) -> None:
-    table = data.get("data")
-    if isinstance(table, dict) and isinstance(table.get("file"), str) and table["file"]:
-        table["file"] = os.path.abspath(folder / table["file"])
+    for name, key in FILES:
+        table = data.get(name)
+        if isinstance(table, dict) and isinstance(table.get(key), str) and table[key]:
+            table[key] = os.path.abspath(folder / table[key])
 
 
 def _apply(data: dict, setting: str) -> None:

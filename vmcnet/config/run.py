@@ -49,6 +49,14 @@ class TrainingTable(Table):
             "limit when absent"
         ),
     )
+    start_from: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "run file whose parameters are taken where name and shape agree; the others start as "
+            "usual, and walkers start afresh"
+        ),
+    )
     growth: list[GrowthTable] = Field(
         [], description="more walkers from an iteration on, in the order of both; none when absent"
     )
