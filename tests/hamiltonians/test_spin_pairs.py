@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.device import fakecupy
+from vmcnet.backend.stream import Stream
 from vmcnet.geometry.box import Box
 from vmcnet.hamiltonians.spin_pairs import (
     AntiparallelPairs,
@@ -18,7 +19,8 @@ from vmcnet.hamiltonians.spin_pairs import (
 from vmcnet.parameters import Layout
 from vmcnet.systems import NeutronMatter
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions import Wavefunction
+from vmcnet.wavefunctions import MessagePassing, Slater, Wavefunction
+from vmcnet.wavefunctions.exchanges import exchange_sum
 
 STANDIN = fakecupy
 PAULI = [np.array(m) for m in ([[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]])]
@@ -111,6 +113,37 @@ def test_many_pairs_in_tiles_and_on_a_device():
     there = Walkers(STANDIN.asarray(r), STANDIN.asarray(s))
     moved = SpinExchange(lambda x: STANDIN.exp(-0.5 * (x * x).sum(axis=-1))).local(there, bound)
     np.testing.assert_allclose(moved.get(), known, rtol=1e-12)
+
+
+@pytest.mark.parametrize("twist", [None, [0.1, 0.2, -0.3]])
+@pytest.mark.parametrize(("n", "polarisation"), [(14, 0.0), (8, 0.75)])
+def test_ratios_of_determinants_equal_full_evaluation(n, polarisation, twist):
+    """Fixed labels and spins that differ between walkers, real and complex, the stand-in too."""
+    if n == 8:
+        twist = twist or [0.05, 0.0, 0.0]  # closes every shell of one
+    system = NeutronMatter(n, 0.04, polarisation=polarisation, twist=twist)
+    psi, rng = Slater(system), np.random.default_rng(6)
+    bound, r = psi.bind(np.zeros(0)), system.start(Stream(1, 0, 0, 0), 12).r
+    fixed = system.labels(12)
+    for s in (fixed, np.array([rng.permutation(x) for x in fixed])):
+        walkers = Walkers(r, s)
+        elements = rng.normal(size=(12, n * (n - 1) // 2))
+        known = exchange_sum(bound._value, walkers, elements)
+        found = bound.spin_exchanges(walkers, elements)
+        np.testing.assert_allclose(found, known, rtol=1e-10, atol=1e-12 * np.abs(known).max())
+        there = Walkers(STANDIN.asarray(r), STANDIN.asarray(s))
+        moved = bound.spin_exchanges(there, STANDIN.asarray(elements))
+        np.testing.assert_allclose(moved.get(), found, rtol=1e-10)
+    assert psi.exchange_ratios(*reading(bound, walkers)) is not None
+    network = Slater(system, network=MessagePassing(width=2, passes=1))
+    other = network.bind(network.start(Stream(1, 0, 0, 0)))
+    assert network.exchange_ratios(*reading(other, walkers)) is None
+
+
+def reading(bound, walkers):
+    """What a wavefunction's exchange_ratios is given."""
+    ops, theta = bound._reader(np, np.dtype(np.float64))
+    return ops, theta, Walkers(ops.coordinates(walkers.r), walkers.s)
 
 
 @pytest.mark.parametrize("n", [2, 3, 6])

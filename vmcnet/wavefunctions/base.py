@@ -70,10 +70,10 @@ class Wavefunction:
         """
         return
 
-    def exchange_ratios(self, values, walkers):
-        """psi(s_i <-> s_j)/psi of all pairs i < j (W, pairs) at the parameters `values` (name ->
-        array), anything where the spins are equal; None where psi has no quicker way than to be
-        evaluated for every pair.
+    def exchange_ratios(self, ops, theta, walkers):
+        """psi(s_i <-> s_j)/psi of all pairs i < j, numbers (W, pairs), anything where the spins
+        are equal; None where psi has no quicker way than to be evaluated for every pair. Arguments
+        as those of log_psi, `ops` the interpreter of values.
         """
         return
 
@@ -151,11 +151,11 @@ class Product(Wavefunction):
             product = rule if product is None else product.times(rule)
         return product
 
-    def exchange_ratios(self, values, walkers):
+    def exchange_ratios(self, ops, theta, walkers):
         """The product, where every factor has its ratios."""
         product = None
         for label, factor in zip(self.names, self.factors, strict=True):
-            ratios = factor.exchange_ratios(self._own(values, label), walkers)
+            ratios = factor.exchange_ratios(ops, theta.within(label), walkers)
             if ratios is None:
                 return None
             product = ratios if product is None else product * ratios

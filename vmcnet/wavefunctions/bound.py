@@ -137,11 +137,16 @@ class Bound:
                     return repeat(r)
             else:
                 self._repeats[r.dtype] = spins, None
-        if key not in self._readers:
-            ops = Values(key[0])
-            self._readers[key] = ops, self._handles(ops, *key)
-        phase, log = self._read(*self._readers[key], r, s)
+        phase, log = self._read(*self._reader(*key), r, s)
         return None if phase is None else phase.data, log.data
+
+    def _reader(self, xp, dtype):
+        """The interpreter of values and the handles of the parameters, made once."""
+        key = xp, dtype
+        if key not in self._readers:
+            ops = Values(xp)
+            self._readers[key] = ops, self._handles(ops, xp, dtype)
+        return self._readers[key]
 
     def _recorded(self, r, s):
         """Phase and log psi as a function of coordinates alone, or False where log_psi does not
@@ -220,7 +225,9 @@ class Bound:
         """sum_{i<j} elements_ij psi(s_i <-> s_j)/psi over the pairs whose spins differ, (W,);
         elements (W, pairs) of all pairs i < j. By the wavefunction's ratios where it has them.
         """
-        ratios = self.wavefunction.exchange_ratios(self._values, walkers)
+        ops, theta = self._reader(namespace(walkers.r), walkers.r.dtype)
+        read = Configuration(ops.coordinates(walkers.r), walkers.s)
+        ratios = self.wavefunction.exchange_ratios(ops, theta, read)
         if ratios is None:
             return exchange_sum(self._value, walkers, elements)
         xp = namespace(walkers.r)

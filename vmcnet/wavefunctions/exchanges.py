@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vmcnet import kernels
 from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.jet import pair_arrays
 
@@ -32,7 +33,30 @@ def exchange_sum(value, walkers, elements):
             xp.repeat(r, count, axis=0), to.reshape(len(r) * count, s.shape[1])
         )
         ratios = xp.exp(new_log.reshape(len(r), count) - log[:, None])
+        if new_phase is not None:  # either may be absent, as the signs of complex determinants
+            ratios = ratios * new_phase.reshape(len(r), count)
         if phase is not None:
-            ratios = ratios * new_phase.reshape(len(r), count) * xp.conj(phase)[:, None]
+            ratios = ratios * xp.conj(phase)[:, None]
         total += xp.where(acts[rows, pairs], elements[rows, pairs] * ratios, 0.0).sum(axis=1)
     return total
+
+
+def determinant_ratios(up, down, s):
+    """psi(s_i <-> s_j)/psi of all pairs i < j (W, pairs) for psi = det A det B, A the orbitals
+    `up` (W, n, m) of the particles with s > 0, B the orbitals `down` (W, n, n - m) of the others.
+
+    By antisymmetry -psi(r_i <-> r_j)/psi, in which one row of either matrix changes: -(up(r_j)
+    A^-1)_i (down(r_i) B^-1)_j for s_i > 0 > s_j. 0 where the spins are equal.
+    """
+    xp, (count, n, m) = namespace(up), up.shape
+    order, rows = xp.argsort(-s, axis=1, kind="stable"), xp.arange(count)[:, None]
+    first, second = order[:, :m], order[:, m:]
+    inverse = kernels.of(xp, up.dtype).inverse
+    moved_up = xp.matmul(up[rows, second], inverse(up[rows, first])[0])  # (W, down, up)
+    moved_down = xp.matmul(down[rows, first], inverse(down[rows, second])[0])  # (W, up, down)
+    ratios = -xp.swapaxes(moved_up, 1, 2) * moved_down
+    out = xp.zeros((count, n, n), ratios.dtype)
+    out[rows[:, :, None], first[:, :, None], second[:, None, :]] = ratios
+    out[rows[:, :, None], second[:, :, None], first[:, None, :]] = xp.swapaxes(ratios, 1, 2)
+    i, j = pair_arrays(xp, n)
+    return out[:, i, j]

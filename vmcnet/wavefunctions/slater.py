@@ -7,6 +7,7 @@ import numpy as np
 from vmcnet.backend.arrays import to_host
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.exchanges import determinant_ratios
 from vmcnet.wavefunctions.filling import described, filled
 from vmcnet.wavefunctions.heads import Heads
 from vmcnet.wavefunctions.plane_waves import PlaneWaves
@@ -131,6 +132,15 @@ class Slater(Wavefunction):
         for term in (envelope, more):
             log = log if term is None else log + term
         return sign, log
+
+    def exchange_ratios(self, ops, theta, walkers):
+        """Of one determinant without a network; the envelope does not see spins."""
+        if self._heads is not None or self.determinants > 1 or len(self.occupied) < 2:
+            return None
+        self._rows(walkers.s)
+        phi = self.orbitals.matrix(ops, theta, "", walkers.r)
+        up, down = (self._columns(ops, theta, phi, None, spin).data for spin in (UP, DOWN))
+        return determinant_ratios(up, down, walkers.s)
 
     def _determinant(self, ops, theta, phi, factors, s):
         """sign and logarithm, (w,), or (w, K) of K determinants."""
