@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vmcnet.version import VERSION as __version__
 
 if TYPE_CHECKING:  # what editors and type checkers see
-    from vmcnet import optimizers, sampling, systems, wavefunctions
+    from vmcnet import observables, optimizers, sampling, systems, wavefunctions
     from vmcnet.engine.evaluation import evaluate
     from vmcnet.engine.limits import limits
     from vmcnet.engine.training import train
@@ -29,6 +29,7 @@ _HOME = {
     "wavefunctions": None,
     "optimizers": None,
     "sampling": None,
+    "observables": None,
 }
 __all__ = [
     "Box",
@@ -36,6 +37,7 @@ __all__ = [
     "connect",
     "evaluate",
     "limits",
+    "observables",
     "open_run",
     "optimizers",
     "sampling",

@@ -142,7 +142,7 @@ def test_groups():
     assert groups_of(128, 8, 10) == 128
     assert groups_of(128, 8, 8000) == 16 and LARGEST >= 8 * 16 * 8000
     assert groups_of(128, 8, 10**9) == 1 and groups_of(100, 1, 0) == 100
-    assert groups_of(100, 1, 50_000) == 20
+    assert groups_of(100, 1, 50_000) == 5
 
 
 def test_groups_of_walkers_give_the_same_means_and_honest_errors(monkeypatch):

@@ -13,7 +13,7 @@ from vmcnet.observables.base import joined
 from vmcnet.statistics.moments import merge_rows
 
 SERIES = 64  # components up to which the mean over all walkers is kept of every measurement
-LARGEST = 2**20  # numbers (components x walkers) up to which every walker has moments of its own
+LARGEST = 2**18  # numbers (components x walkers) up to which every walker has moments of its own
 IMAGINARY = 1e-10  # imaginary parts up to this share of the modulus are rounding
 
 
@@ -48,7 +48,7 @@ class Halves:
 
 def groups_of(block: int, blocks: int, components: int) -> int:
     """Into how many groups of equal size a block's walkers are joined: the largest divisor of the
-    block with which all blocks together keep at most 2^20 numbers, and at least 1.
+    block with which all blocks together keep at most 2^18 numbers, and at least 1.
     """
     allowed = max(1, LARGEST // max(1, blocks * components))
     return max(g for g in range(1, block + 1) if block % g == 0 and g <= allowed)

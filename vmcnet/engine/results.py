@@ -217,11 +217,11 @@ def summarize(
         )
     elif walkers < FEWEST:
         warnings.append(f"{walkers} walkers are too few for errors between walkers: use 32 or more")
-    if not exact:
+    if not (exact or frozen):
         only = np.zeros(len(measured.names), bool)
         only[0] = True
         warnings += _doubts(found, steps, only)
-    for own in observed.values():
+    for own in observed.values() if not frozen else ():
         warnings += own.doubts(steps)
     time = float(found.time[0])
     tail = None if measured.tail is None else pareto_tail(measured.tail, _correlation(found))

@@ -20,7 +20,7 @@ class Observable(Protocol):
 
     of the walkers of one block, r (W, n, d) and s (W, n), at the parameters of psi (`psi.log(r,
     s)`, `psi.jet(walkers)`). Walkers are read-only. The errors come from the means of single
-    walkers (above 2^20 numbers in all: of groups of walkers), blocking, R-hat and autocorrelation
+    walkers (above 2^18 numbers in all: of groups of walkers), blocking, R-hat and autocorrelation
     times beside them.
 
     derived(mean, square) -> {label: (value, error)} gives what follows from averages: both

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def ball_in_box(radius: float, lengths) -> float:
     kinks = [math.sqrt(max(radius**2 - q, 0.0)) for q in (a * a, b * b, a * a + b * b)]
     ends = sorted({0.0, *(min(k, c, radius) for k in (*kinks, c))})
     total = 0.0
-    for low, high in zip(ends, ends[1:], strict=False):
+    for low, high in pairwise(ends):
         angle = 0.25 * np.pi * (x + 1.0)  # z = low + (high - low) sin^2: smooth at both ends
         z = low + (high - low) * np.sin(angle) ** 2
         slope = (high - low) * np.sin(2.0 * angle) * 0.25 * np.pi

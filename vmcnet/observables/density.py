@@ -65,8 +65,8 @@ class DensityMap(Observable):
     """Particles a length, area or volume of the coordinates named in `axes`, over bins x bins x ...
     cells; the others are integrated over, so that the integral is N.
 
-    From -extent to extent along every axis (5 lengths of the system unless given), in a periodic box
-    over the box. K = bins^len(axes), the last axis runs fastest; grid: edges of every axis.
+    From -extent to extent along every axis (5 lengths of the system unless given), in a periodic
+    box over the box. K = bins^len(axes), the last axis runs fastest; grid: edges of every axis.
     """
 
     name = "density_map"

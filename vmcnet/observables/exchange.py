@@ -48,8 +48,8 @@ class TotalSpin(Observable):
 
 
 class Virial(Observable):
-    """sum_i r_i . grad_i V of all terms but the kinetic one, by scaling all coordinates; derived: the
-    virial ratio 2 <T>/<r . grad V>, 1 in every state of a best scale.
+    """sum_i r_i . grad_i V of all terms but the kinetic one, by scaling all coordinates; derived:
+    the virial ratio 2 <T>/<r . grad V>, 1 in every state of a best scale.
     """
 
     name, labels = "virial", ("r.grad V",)
@@ -80,10 +80,11 @@ class MomentumDistribution(Observable):
     measurement, uniform in a cell; n evaluations of psi.
 
     In a periodic box: the occupation of a plane wave by a particle of one spin (the mean over the
-    spins), for the lowest shells of wave vectors (2 pi m + theta)/L, between 0 and 1. In open space:
-    momentum density along the axes, its integral over k is N, at `shells` values up to largest; s in
-    a cube of twice the extent (5 lengths of the system unless given). The displacements are the
-    low bits of the particles' own coordinates, which no smooth psi knows. grid: k.
+    spins), for the lowest shells of wave vectors (2 pi m + theta)/L, between 0 and 1. In open
+    space: momentum density along the axes, its integral over k is N, at `shells` values up to
+    largest; s in a cube of twice the extent (5 lengths of the system unless given). The
+    displacements are the low bits of the particles' own coordinates, which no smooth psi knows.
+    grid: k.
     """
 
     name = "momentum_distribution"

@@ -38,13 +38,14 @@ class PairDistribution(Observable):
         volumes = np.diff(inside)
         self.grid = {"r": edges, "volume": volumes}
         same, opposite = (up * (up - 1) + (n - up) * (n - up - 1)) / 2, up * (n - up)
-        pairs = (
-            {"g equal": same, "g opposite": opposite} if self._by_spin else {"g": n * (n - 1) / 2}
-        )
+        pairs = {"": n * (n - 1) / 2}
+        if self._by_spin:
+            pairs = {" equal": same, " opposite": opposite}
+        letter = "P" if box is None else "g"
         middle = 0.5 * (edges[1:] + edges[:-1])
-        self.labels = [f"{kind}({r:.4g})" for kind in pairs for r in middle]
+        self.labels = [f"{letter}{kind}({r:.4g})" for kind in pairs for r in middle]
         self.units = "" if box is not None else "1/length^d"
-        squares = {"g": n * n, "g equal": up**2 + (n - up) ** 2, "g opposite": 2 * opposite}
+        squares = {"": n * n, " equal": up**2 + (n - up) ** 2, " opposite": 2 * opposite}
         wanted = [
             1.0 / max(count, 1) if box is None else 2.0 * box.volume / squares[kind]
             for kind, count in pairs.items()
