@@ -61,7 +61,8 @@ class PadeJastrowTable(Table):
     type: Literal["pade_jastrow"]
     beta: Positive | None = Field(
         None,
-        description="starting beta; 1 in traps, that of the density in the electron gas when absent",
+        description="starting beta; when absent 1/2 over the length of a quantum dot, that of the "
+        "density in the electron gas, otherwise 1",
     )
 
 

@@ -75,7 +75,8 @@ class QuantumDot(System):
         self.up, self.down = spin_numbers(particles, spin_projection, "QuantumDot")
         self.spins = np.array([1] * self.up + [-1] * self.down, np.int8)
         self.fermions = max(self.up, self.down) > 1
-        self.length = 1.0 / np.sqrt(omega)
+        self.length, self.energy_unit = 1.0 / np.sqrt(omega), float(omega)
+        self.screening = 0.5 / self.length
         self.terms = {"kinetic": Kinetic(), "trap": Harmonic(omega)}
         self.contact = float(interaction == "coulomb")
         if interaction == "none" or particles == 1:
