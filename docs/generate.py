@@ -1,4 +1,5 @@
-"""Write what the pages take from the code: the keys of job files, and the list of operations.
+"""Write what the pages take from the code: the keys of job files, the content of
+run files, and the list of operations.
 
 make reference. tests/test_extending.py fails where a page is not up to date.
 """
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.config import reference_page
+from vmcnet.storage import layout
 
 DOCS = Path(__file__).parent
 BEGIN, END = "<!-- generated: make reference -->\n", "<!-- end -->\n"
@@ -41,6 +43,7 @@ def pages() -> dict[Path, str]:
     extending = DOCS / "extending.md"
     return {
         DOCS / "job-keys.md": reference_page(),
+        DOCS / "run-file.md": layout.page(),
         extending: with_section(extending.read_text(), operations()),
     }
 

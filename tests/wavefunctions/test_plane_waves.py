@@ -1,5 +1,5 @@
-"""Determinants of plane waves and of a crystal's orbitals: exact energies, constant kinetic energies,
-twists, invariances.
+"""Determinants of plane waves and of a crystal's orbitals: exact energies, constant kinetic
+energies, twists, invariances.
 """
 
 import numpy as np

@@ -93,8 +93,8 @@ def load_job(path: Path, settings: list[str] = ()) -> Job:
 def parse_job(text: str, settings=(), source: str = "job", folder: Path | None = None) -> Job:
     """A job of TOML text with --set overrides; raises JobError that names `source`.
 
-    With `folder`, that of a job file, relative names of files in it become absolute: below that folder
-    where the text says it, below the current one where a setting does.
+    With `folder`, that of a job file, relative names of files in it become absolute: below that
+    folder where the text says it, below the current one where a setting does.
     """
     try:
         data = tomllib.loads(text)

@@ -17,7 +17,9 @@ class QuantumDotTable(Table):
     particles: int = Field(2, ge=1, le=10_000, description="number of electrons")
     spin_projection: float | None = Field(
         None,
-        description="(up - down)/2, half-integer for odd numbers; the lowest, 0 or 1/2, when absent",
+        description=(
+            "(up - down)/2, half-integer for odd numbers; the lowest, 0 or 1/2, when absent"
+        ),
     )
     dimensions: Literal[1, 2, 3] = Field(2, description="dimensions of space")
     omega: Positive = Field(1.0, description="trap frequency, hartree")

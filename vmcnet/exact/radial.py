@@ -51,8 +51,8 @@ def two_electron_energy(
 
 
 def line_energy(potential, extent: float, points: int = 160, level: int = 0) -> float:
-    """Eigenvalue `level`, counted from 0, of -(1/2) d^2/dx^2 + potential(x) on [-extent, extent], psi = 0 at the
-    ends, by Chebyshev collocation; atomic units.
+    """Eigenvalue `level`, counted from 0, of -(1/2) d^2/dx^2 + potential(x) on [-extent, extent],
+    psi = 0 at the ends, by Chebyshev collocation; atomic units.
     """
     x, d1 = chebyshev(points)
     inner = slice(1, points)

@@ -260,8 +260,8 @@ def normals(xp, words, dtype):
 
 
 def applied(xp, x, y, first, second):
-    """Slots (S, ..., K) of K functions, from x (S, ..., d), their values (..., K), first (d, ..., K)
-    and second derivatives (d (d + 1)/2, ..., K).
+    """Slots (S, ..., K) of K functions, from x (S, ..., d), their values (..., K), first (d, ...,
+    K) and second derivatives (d (d + 1)/2, ..., K).
     """
     d, ab = len(first), 0
     out = sum(first[a] * x[..., a, None] for a in range(d))

@@ -66,8 +66,12 @@ def drawn(run: Run, name: str, draw: Callable, kind: str = "svg") -> bytes | Non
 
 
 def compared(runs: list[Run], labels: list[str], kind: str = "svg") -> bytes:
-    """Training and final energies of several runs in one figure."""
+    """Training and final energies of several runs in one figure; where all have references, the
+    final ones as differences from them.
+    """
     plt = _pyplot()
+    references = [reference_of(run) for run in runs]
+    apart = None not in references
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
         for k, (run, label) in enumerate(zip(runs, labels, strict=True)):
@@ -77,9 +81,9 @@ def compared(runs: list[Run], labels: list[str], kind: str = "svg") -> bytes:
                 left.plot(positions(run.file.rows), y, color=colour, label=label)
             if run.evaluations:
                 last = run.evaluations[-1]
-                right.errorbar(
-                    k, last.energy / share, last.error / share, fmt="o", color=colour, capsize=3
-                )
+                known = references[k] if apart else 0.0
+                level = last.energy / share - known
+                right.errorbar(k, level, last.error / share, fmt="o", color=colour, capsize=3)
         tail = [run.training["energy"][run.file.rows // 4 :] for run in runs if run.file.rows]
         tail = [x / r.system.share for x, r in zip(tail, runs, strict=False)]
         if tail:
@@ -87,14 +91,15 @@ def compared(runs: list[Run], labels: list[str], kind: str = "svg") -> bytes:
             high = max(np.nanmax(binned(x)) for x in tail)
             margin = 0.1 * (high - low) or 1e-6
             left.set_ylim(low - margin, high + margin)
-        reference = reference_of(runs[0])
-        if reference is not None:
-            for axis in (left, right):
-                axis.axhline(reference, color=INK, linestyle="--", linewidth=1.0)
+        for axis, level in ((left, references[0]), (right, 0.0 if apart else references[0])):
+            if level is not None and (len(set(references)) == 1 or (apart and axis is right)):
+                axis.axhline(level, color=INK, linestyle="--", linewidth=1.0)
         left.set(xlabel="iteration", ylabel=axis_of(runs[0])[1])
         left.legend()
         right.set_xticks(range(len(runs)), labels, rotation=30, ha="right")
-        right.set(ylabel="evaluation", xlim=(-0.5, len(runs) - 0.5))
+        right.set(
+            ylabel="evaluation - reference" if apart else "evaluation", xlim=(-0.5, len(runs) - 0.5)
+        )
         out = io.BytesIO()
         figure.savefig(out, format=kind, **({"metadata": {"Date": None}} if kind == "svg" else {}))
         plt.close(figure)

@@ -105,7 +105,7 @@ def comparison(runs: list[Run], summaries: list[dict]) -> str:
     return (
         f"<section>\n<h1>{len(runs)} runs</h1>\n{_table(wanted, body)}\n"
         f'<figure class="wide">{picture}<figcaption>Training, and the last evaluations with their '
-        "errors; dashed: the reference of the first.</figcaption></figure>\n</section>"
+        "errors; dashed: the reference.</figcaption></figure>\n</section>"
     )
 
 

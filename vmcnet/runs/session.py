@@ -73,7 +73,7 @@ class Session:
                 for old in (main, previous_path(main)):
                     old.unlink(missing_ok=True)
             held["file"] = RunFile.create(path, job_text(job), job.seed, comm.size, job.run.threads)
-            held["file"].attributes["data"] = digest
+            held["file"].attributes.update(data=digest, units=built[0].system.units)
 
         with _freed_on_error(held):
             on_root(comm, prepare)

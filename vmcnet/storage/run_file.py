@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from vmcnet.storage.atomic import FileProblem, keep, previous_path
+from vmcnet.storage.layout import entry_of
 from vmcnet.storage.sealed import read_sealed, write_sealed
 from vmcnet.storage.tree import Schema
 from vmcnet.version import VERSION
@@ -210,6 +211,15 @@ class RunFile:
                     group.attrs.update(value)
                 else:
                     group.create_dataset(name, data=np.asarray(value))
+        file.visititems(self._explain)
+
+    def _explain(self, name: str, item) -> None:
+        """Unit and meaning of a dataset as its attributes."""
+        entry = entry_of(name) if isinstance(item, h5py.Dataset) else None
+        if entry is not None:
+            units = self.attributes.get("units", "")
+            item.attrs["unit"] = entry.unit.replace("energy", units) if units else entry.unit
+            item.attrs["meaning"] = entry.meaning
 
 
 def _checked(schema: Schema) -> list[int]:
