@@ -81,7 +81,8 @@ class ElectronGas(System):
         self.up, self.down = spin_counts(particles, polarisation, "ElectronGas")
         self.spins = np.array([1] * self.up + [-1] * self.down, np.int8)
         self.length, self.energy_unit = self.r_s, self.r_s**-2
-        # in three dimensions sqrt(omega/2), omega = sqrt(3/r_s^3) of plasmons: the pair factor's tail
+        # in three dimensions sqrt(omega/2), omega = sqrt(3/r_s^3) of plasmons: the tail of the
+        # pair factor
         self.screening = (0.75 ** (0.25) if dimensions == 3 else 1.0) * self.r_s**-0.75
         if twist is not None and not (
             len(twist) == dimensions and all(-0.5 <= x <= 0.5 for x in twist)
