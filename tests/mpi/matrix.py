@@ -37,7 +37,9 @@ from vmcnet.sampling.thermal import Thermal
 from vmcnet.systems import (
     ClassicalIsing,
     DoubleWell,
+    ElectronGas,
     Heisenberg,
+    NeutronMatter,
     Particles,
     Potts,
     QuantumDot,
@@ -53,7 +55,9 @@ from vmcnet.wavefunctions import (
     GaussianEnvelope,
     GaussianRBM,
     HardCoreJastrow,
+    MessagePassing,
     PadeJastrow,
+    Slater,
     SpinJastrow,
     SpinNetwork,
 )
@@ -83,6 +87,11 @@ CHAIN, SECTOR, ISING, POTTS = (
     Heisenberg([8], second=0.4),
     ClassicalIsing([3, 3], 2.4),
     Potts([3, 3]),
+)
+GAS, TURNED, NEUTRONS = (
+    ElectronGas(5, 2.0, 2, polarisation=1.0),
+    ElectronGas(4, 2.0, 2, polarisation=0.5, twist=[0.1, 0.23]),
+    NeutronMatter(4, polarisation=0.5, twist=[0.1, 0.23, -0.3]),
 )
 SAMPLES = Walkers(
     np.zeros((50, 9, 0)),
@@ -174,6 +183,20 @@ CASES = {
     ),
     "Gibbs; likelihood of data": Case(
         ISING, BinaryRBM(ISING), SGD(0.05), Gibbs(ISING), data=SAMPLES
+    ),
+    "SPRING; electron gas, plane waves with backflow": Case(
+        GAS,
+        Slater(GAS, network=MessagePassing(2, 1)) * PadeJastrow(GAS),
+        SGD(0.05),
+        Gaussian(),
+        5.0,
+        SPRING(1e-2),
+    ),
+    "SR; Langevin; electron gas with a twist, complex": Case(
+        TURNED, Slater(TURNED) * PadeJastrow(TURNED), SGD(0.05), Langevin(), None, SR(1e-2)
+    ),
+    "Adam; neutrons that exchange spins, complex backflow": Case(
+        NEUTRONS, Slater(NEUTRONS, network=MessagePassing(2, 2)), Adam(0.01), OneParticle()
     ),
     "heat bath of a classical model": Case(POTTS, Boltzmann(POTTS), SGD(0.05), Thermal(POTTS)),
 }
