@@ -140,7 +140,7 @@ def test_what_is_no_observable(observables, words):
 def test_groups():
     """Single walkers where they fit, larger groups where not, at least one a block."""
     assert groups_of(128, 8, 10) == 128
-    assert groups_of(128, 8, 8000) == 16 and LARGEST >= 8 * 16 * 8000
+    assert groups_of(128, 8, 8000) == 4 and LARGEST >= 8 * 4 * 8000
     assert groups_of(128, 8, 10**9) == 1 and groups_of(100, 1, 0) == 100
     assert groups_of(100, 1, 50_000) == 5
 
