@@ -104,20 +104,17 @@ class Observing:
         Raises ObservableError, on all ranks, where a number is NaN, infinite or imaginary.
         """
         found, start = {}, 0
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            mean = merge_rows(np.ones(len(rows)), rows, np.zeros_like(rows)).mean
         for observable in self.observables:
-            size = self.sizes[observable.name]
+            name, size = observable.name, self.sizes[observable.name]
             bad, imaginary = rows[:, start], rows[:, start + 1]
-            self._refuse(observable.name, bad, "NaN or infinite", "check its measure")
-            self._refuse(
-                observable.name, imaginary, "complex", "return the real part where that is meant"
-            )
+            self._refuse(name, bad, "NaN or infinite", "check its measure")
+            self._refuse(name, imaginary, "complex", "return the real part where that is meant")
             start += 2
-            if size <= SERIES:
-                means = rows[:, start : start + size]
-                mean = merge_rows(np.ones(len(rows)), means, np.zeros_like(means)).mean
+            if 0 < size <= SERIES:
+                found[f"observables/{name}/series"] = mean[start : start + size]
                 start += size
-                if size:
-                    found[f"observables/{observable.name}/series"] = mean
         return found
 
     @staticmethod
