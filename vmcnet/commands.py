@@ -242,7 +242,8 @@ def check(options, comm) -> int:
         return 0
     if options.job is None:
         raise JobError("check needs a job file, or --reference")
-    from vmcnet.runs.building import build, device_of
+    from vmcnet.observables.base import joined
+    from vmcnet.runs.building import build, device_of, observables_of
     from vmcnet.runs.report import describe_system
     from vmcnet.storage.samples import read_samples
 
@@ -262,6 +263,9 @@ def check(options, comm) -> int:
     print(f"  psi = {wavefunction.describe()}: {wavefunction.layout.size} parameters")
     if natural:
         print(f"  natural gradient: {natural.describe()}")
+    measured = joined(system.observables, observables_of(job.observable, system))
+    if measured:
+        print(f"  evaluations measure {', '.join(o.name for o in measured)}")
     if data:
         print(f"  data: {len(data.s)} samples in {job.data.file}")
     print("\n".join(_cost_lines(job, system, wavefunction, sampler, device)))

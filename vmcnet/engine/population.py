@@ -245,9 +245,10 @@ class Population:
             name = (
                 "warm-up" if stage == WARMUP else "training" if stage < EVALUATION else "evaluation"
             )
+            causes = ["the learning rate is too high"] if name == "training" else []
+            causes += ["two particles coincide"] if self.system.dimensions else []
+            usual = f": usually {', or '.join(causes)}" if causes else ""
             raise NonFiniteError(
                 f"{summary.nonfinite} local energies or log psi are NaN or infinite, first in "
-                f"block {block} (rank {rank}) at "
-                f"{name} iteration {iteration}: usually the learning rate is too high, or two "
-                "particles coincide"
+                f"block {block} (rank {rank}) at {name} iteration {iteration}{usual}"
             )
