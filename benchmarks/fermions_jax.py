@@ -84,19 +84,21 @@ class Psi:
         o = self.orbitals
         if self.box is not None:
             return jnp.cos(x @ o["orbital/k"] + o["orbital/phase"])
-        y = x / o["orbital/width"]
-        powers = jnp.stack([jnp.ones_like(y), y, y * y, y**3, y**4])
+        y = x * o["orbital/scale"]
+        powers = jnp.stack([y**p for p in range(o["orbital/hermite"].shape[1])])
         hermite = jnp.einsum("kp,pic->kic", o["orbital/hermite"], powers)
         numbers = np.asarray(o["orbital/numbers"], int)
         out = 1.0
         for k in range(self.d):
             out = out * hermite[numbers[:, k], :, k].T
-        return out * jnp.exp(-0.5 * (y * y).sum(-1))[:, None]
+        return out
 
     def log(self, w, r):
         h = self.hidden(w, r)
         x = r + self.length * h @ w["w/backflow"]
         phi, total = self.matrix(x), (h @ w["w/jastrow"]).sum()
+        if self.box is None:
+            total = total - 0.5 * self.orbitals["orbital/scale"] ** 2 * (r * r).sum()
         for label in (1, -1):
             rows = np.flatnonzero(self.s == label)
             if len(rows):

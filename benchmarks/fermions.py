@@ -1,0 +1,224 @@
+"""Fermions with a message-passing network beside JAX and folx: the same wavefunction with the same
+weights; cost against the number of electrons; where an iteration spends its time.
+
+    python benchmarks/fermions.py peers PYTHON [CASE ...]   # PYTHON: an interpreter with jax, folx
+    python benchmarks/fermions.py scaling FIGURE.png        # N = 6, 12, 20, 30 in a trap
+    python benchmarks/fermions.py profile [CASE]            # a training iteration by function
+
+CPU seconds on one core, 512 walkers in blocks of 128 and as one block, alternating with the peer,
+minimum of 9. Values are compared before anything is timed. kinetic: against the best of folx's dense
+and sparse modes and a loop of Hessian-vector products; an iteration of the peer is put together from
+its parts (10 Metropolis steps, kinetic energy, log-derivatives), without its solver.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from one_core import keep_to_one_core  # isort: skip
+
+import numpy as np
+
+import vmcnet as vmc
+from vmcnet.backend.arrays import keep_memory
+from vmcnet.backend.stream import Stream
+from vmcnet.wavefunctions.orbitals import HarmonicOrbitals
+
+WALKERS, BLOCK, REPEATS, METROPOLIS, WIDTH, PASSES = 512, 128, 9, 10, 32, 2
+
+
+def system_of(case: str):
+    kind, count = case.split("-")
+    if kind == "gas":
+        return vmc.systems.ElectronGas(particles=int(count), r_s=2.0)
+    return vmc.systems.QuantumDot(particles=int(count), omega=1.0)
+
+
+def psi_of(system, spread=0.05):
+    network = vmc.wavefunctions.MessagePassing(width=WIDTH, passes=PASSES, spread=spread)
+    return vmc.wavefunctions.Slater(system, network=network)
+
+
+def seconds(function) -> float:
+    begun = time.process_time()
+    function()
+    return time.process_time() - begun
+
+
+def arrays(system, psi, values, walkers) -> dict:
+    """What the peer needs: parameters, orbitals, coordinates."""
+    out = {f"w/{k.removeprefix('network_')}": v for k, v in values.items()}
+    out |= {"r": walkers.r, "s": walkers.s[0], "passes": PASSES, "length": system.length}
+    out["box"] = np.array([]) if system.box is None else np.asarray(system.box.lengths)
+    orbitals = psi.orbitals
+    if isinstance(orbitals, HarmonicOrbitals):
+        occupied = [orbitals.labels[k] for k in next(iter(psi.occupied.values()))]
+        top = max(map(max, occupied))
+        table = np.zeros((top + 1, top + 1))  # coefficients of x^p in the normalised H_n
+        table[0, 0] = 1.0
+        for n in range(top):
+            table[n + 1, 1:] = (2.0 / (n + 1)) ** 0.5 * table[n, :-1]
+            if n:
+                table[n + 1] -= (n / (n + 1)) ** 0.5 * table[n - 1]
+        scale = np.sqrt(values["alpha"] * orbitals.omega)
+        return out | {"orbital/hermite": table, "orbital/numbers": occupied, "orbital/scale": scale}
+    k, phase = orbitals.cosines
+    return out | {"orbital/k": k, "orbital/phase": phase}
+
+
+class Case:
+    """One system: our functions, and the file that the peer reads."""
+
+    def __init__(self, case: str, dtype, folder: Path):
+        self.system = system_of(case)
+        self.psi = psi_of(self.system)
+        theta = self.psi.start(Stream(1, 0, 0, 0))
+        self.bound = self.psi.bind(theta)
+        start = self.system.start(Stream(2, 0, 0, 0), WALKERS)
+        self.r, self.s = start.r.astype(dtype), start.s
+        self.path = folder / f"{case}.npz"
+        np.savez(self.path, **arrays(self.system, self.psi, self.psi.layout.values(theta), start))
+
+    def blocks(self, size):
+        cut = [slice(k, k + size) for k in range(0, WALKERS, size)]
+        return [vmc.walkers.Walkers(self.r[c], self.s[c]) for c in cut]
+
+    def kinetic(self, walkers):
+        _, gradient, laplacian = self.bound.jet(walkers)
+        return -0.5 * (laplacian + (gradient * gradient).sum(axis=0))
+
+    def functions(self, size) -> dict:
+        members = self.blocks(size)
+        return {
+            "kinetic": lambda: [self.kinetic(w) for w in members],
+            "log": lambda: [self.bound.log(w.r, w.s) for w in members],
+            "gradient": lambda: [self.bound.log_derivatives(w) for w in members],
+        }
+
+    def compared(self) -> tuple[float, float]:
+        """Largest differences of log psi and, relative, of kinetic energies from the peer's."""
+        known = np.load(str(self.path).replace(".npz", ".values.npz"))
+        walkers = vmc.walkers.Walkers(self.r, self.s)
+        log = np.abs(self.bound.log(self.r, self.s) - known["log"]).max()
+        kinetic = self.kinetic(walkers)
+        return log, np.abs((kinetic - known["kinetic"]) / (1.0 + np.abs(kinetic))).max()
+
+
+def peers(python: str, *chosen: str) -> None:
+    keep_memory()
+    keep_to_one_core()
+    peer = subprocess.Popen(
+        [python, str(Path(__file__).with_name("fermions_jax.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def ask(*words) -> float:
+        print(*words, file=peer.stdin, flush=True)
+        return float(peer.stdout.readline())
+
+    rivals = {
+        "kinetic": ["kinetic_sparse", "kinetic_dense", "kinetic_loop"],
+        "log": ["log"],
+        "gradient": ["gradient"],
+    }
+    print("| case | what | blocks of 128, ms | one block, ms | peer, ms | peer / blocks | / one |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as name:
+        for case in chosen or ("gas-14", "dot-12"):
+            here = Case(case, np.float64, Path(name))
+            ask("values", here.path, 64)
+            log, kinetic = here.compared()
+            assert log < 1e-9 and kinetic < 1e-8, (case, log, kinetic)
+            ours = [here.functions(size) for size in (BLOCK, WALKERS)]
+            total = np.zeros(3)
+            for what, names in rivals.items():
+                for functions in ours:
+                    functions[what]()
+                rows = []
+                for _ in range(REPEATS):
+                    rows.append(
+                        [seconds(f[what]) for f in ours] + [ask(n, here.path, 64) for n in names]
+                    )
+                best = 1e3 * np.min(rows, axis=0)
+                found = np.array([best[0], best[1], best[2:].min()])
+                total += found * (METROPOLIS if what == "log" else 1)
+                _line(case, what, found)
+            _line(case, "iteration, its parts", total)
+            print(f"largest differences of {case}: log psi {log:.1e}, kinetic {kinetic:.1e}")
+
+
+def _line(case, what, found) -> None:
+    a, b, c = found
+    print(
+        f"| {case} | {what} | {a:.1f} | {b:.1f} | {c:.1f} | {c / a:.2f} | {c / b:.2f} |", flush=True
+    )
+
+
+def iteration(case: str):
+    """A function that trains one iteration more of a job as jobs/ have it."""
+    system = system_of(case)
+    o = vmc.optimizers
+
+    def run(iterations):
+        return vmc.train(
+            system,
+            psi_of(system, 0.01) * vmc.wavefunctions.PadeJastrow(system),
+            optimizer=o.SGD(0.05),
+            natural_gradient=o.SPRING(1e-3, momentum=0.95),
+            iterations=iterations,
+            walkers=WALKERS,
+            warmup=1,
+            clip=5.0,
+        )
+
+    return run
+
+
+def scaling(figure: str) -> None:
+    """CPU seconds of an iteration against the number of electrons."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    keep_to_one_core()
+    counts, found = np.array([6, 12, 20, 30]), []
+    for n in counts:
+        run = iteration(f"dot-{n}")
+        run(1)
+        found.append(min(seconds(lambda run=run: run(3)) for _ in range(3)) / 3)
+        print(f"N = {n}: {found[-1]:.3f} CPU s an iteration of {WALKERS} walkers", flush=True)
+    power, offset = np.polyfit(np.log(counts), np.log(found), 1)
+    print(f"cost N^{power:.2f}")
+    plt.figure(figsize=(4.5, 3.4))
+    plt.loglog(counts, found, "o-", label="an iteration")
+    line = np.exp(offset) * counts**power
+    plt.loglog(counts, line, "--", color="0.5", label=f"$N^{{{power:.2f}}}$")
+    plt.xlabel("electrons in the trap")
+    plt.ylabel("CPU s an iteration")
+    plt.legend()
+    plt.tight_layout()
+    plt.savefig(figure, dpi=160)
+
+
+def profile(case: str = "gas-14") -> None:
+    keep_to_one_core()
+    run = iteration(case)
+    run(1)
+    profiler = cProfile.Profile(time.process_time)
+    profiler.enable()
+    run(5)
+    profiler.disable()
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(28)
+
+
+if __name__ == "__main__":
+    {"peers": peers, "scaling": scaling, "profile": profile}[sys.argv[1]](*sys.argv[2:])
