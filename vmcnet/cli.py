@@ -56,6 +56,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME[, KEY=VALUE ...]",
         help="measure this too, for example 'density, bins=40'; may be given several times",
     )
+    limits = add("limits", "which additions to a run's wavefunction would lower its energy")
+    limits.add_argument("--snapshots", type=int, default=8, help="sets of walkers; default 8")
+    limits.add_argument(
+        "--interval", type=int, default=25, help="Metropolis steps between them; default 25"
+    )
     report = add("report", "the table of energies of run files")
     report.add_argument("file", type=Path, nargs="+", help="run file")
     report.add_argument(
@@ -80,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--plot", type=Path, metavar="FOLDER", help="write every figure as PNG and SVG"
     )
-    for command in (resume, evaluate):
+    for command in (resume, evaluate, limits):
         command.add_argument("file", type=Path, help="run file")
     check = add(
         "check", "validate a job file, print its sizes, memory and cost; runs a single block"
@@ -120,7 +125,7 @@ def main(arguments=None) -> None:
             kernels.route()
         except ValueError as error:
             raise commands.JobError(str(error)) from None
-        if options.command in ("run", "resume", "evaluate"):
+        if options.command in ("run", "resume", "evaluate", "limits"):
             comm = connect()
         code = getattr(commands, options.command)(options, comm)
     except BaseException as error:

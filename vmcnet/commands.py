@@ -168,6 +168,23 @@ def _print_report(file, blocking: str = "pyblock") -> None:
     print("\n".join(report_lines(file, system, wavefunction, blocking)))
 
 
+def limits(options, comm) -> int:
+    """What limits the wavefunction of a run."""
+    from threadpoolctl import threadpool_limits
+
+    from vmcnet.runs.reading import open_run
+
+    run = open_run(options.file)
+    with threadpool_limits(run.job.run.threads):
+        try:
+            found = run.limits(snapshots=options.snapshots, interval=options.interval, comm=comm)
+        except ValueError as error:
+            raise JobError(f"{options.file}: {error}") from error
+    if comm.rank == 0:
+        print(f"{options.file}: {run.wavefunction.describe()}\n{found}")
+    return 0
+
+
 def report(options, comm) -> int:
     if options.twists:
         from vmcnet.runs.twists import joined_lines

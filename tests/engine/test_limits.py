@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import vmcnet as vmc
+from tests.runs import JOB, vmcnet
 from vmcnet.engine.limits import FOLDS, explained, limits
 from vmcnet.estimators.candidates import OwnParameters, PairJastrow, Sample, default_candidates
 
@@ -110,3 +111,18 @@ def test_refused(dot):
     chain = frozen(spins, vmc.wavefunctions.BinaryRBM(spins, alpha=1), walkers=128)
     with pytest.raises(ValueError, match="spins only"):
         limits(chain)
+
+
+@pytest.mark.processes
+def test_command_on_two_ranks_as_on_one(tmp_path):
+    """`vmcnet limits` on a finished run: the same table on any number of ranks; a lattice is
+    refused in one line.
+    """
+    (tmp_path / "job.toml").write_text(JOB)
+    run = tmp_path / "run.h5"
+    vmcnet("run", tmp_path / "job.toml", "--output", run)
+    one, two = (vmcnet("limits", run, "--snapshots", "4", ranks=ranks).stdout for ranks in (1, 2))
+    assert one == two and "own parameters" in one and "2-body backflow" in one
+    before = run.read_bytes()
+    assert vmcnet("limits", run, "--snapshots", "0", check=False).returncode == 2
+    assert run.read_bytes() == before

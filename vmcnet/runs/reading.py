@@ -11,6 +11,7 @@ import numpy as np
 
 from vmcnet.config import Job, parse_job
 from vmcnet.engine.evaluation import EvaluationResult, evaluate
+from vmcnet.engine.limits import Limits, limits
 from vmcnet.engine.population import Population
 from vmcnet.engine.training import TrainingResult, initial_state, run_training
 from vmcnet.parallel.communicators import SerialCommunicator
@@ -126,6 +127,18 @@ class Run:
             else observables,
             **{k: defaults[k] if v is None else v for k, v in given.items()},
         )
+
+    def limits(
+        self,
+        candidates: Sequence | None = None,
+        *,
+        snapshots: int = 8,
+        interval: int = 25,
+        comm: Any = None,
+    ) -> Limits | None:
+        """What could be added to this wavefunction, and what that would gain: as vmc.limits."""
+        result = self._result(comm or SerialCommunicator())
+        return limits(result, candidates, snapshots=snapshots, interval=interval)
 
     def _result(self, comm: Any) -> TrainingResult:
         """The run as vmc.train would have left it."""
