@@ -43,7 +43,7 @@ def test_normals():
 
 @pytest.mark.filterwarnings("ignore:invalid value")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
-def test_metropolis_step(dtype, monkeypatch):
+def test_metropolis_step(dtype):
     """The same decisions, counts and walkers, to the bit; psi = 0 and NaN at either end."""
     rng = np.random.default_rng(5)
     real = np.float32 if dtype == np.float32 else np.float64
@@ -58,9 +58,8 @@ def test_metropolis_step(dtype, monkeypatch):
     thresholds, known = np.log(rng.uniform(size=60)).astype(real), {}
     for ratio in (0.0, rng.normal(size=60).astype(real)):
         for name, own in (("plain", kernels.Kernels(np)), ("compiled", kernels.Kernels(np, cpu))):
-            monkeypatch.setattr("vmcnet.kernels.of", lambda xp, *dtypes, own=own: own)
             counts = np.zeros((2, 60), np.int64)
-            out = decided(thresholds, r.copy(), log.copy(), trial, trial_log, ratio, *counts)
+            out = decided(own, thresholds, r.copy(), log.copy(), trial, trial_log, ratio, *counts)
             known[name] = [*out, counts]
         assert 0 < known["plain"][2].sum() < 60 and known["plain"][3][1].sum() >= 3
         for a, b in zip(known["plain"], known["compiled"], strict=True):

@@ -37,7 +37,7 @@ def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
     BLAS serves narrow, large or scattered matrices, and other processors.
     """
     if not fits_product(a, b, transposed_a, transposed_b):
-        return plain.matrix_product(np, a, b, transposed_a, transposed_b)
+        return (a.T if transposed_a else a) @ (b.T if transposed_b else b)
     m, n = a.shape[1 if transposed_a else 0], b.shape[0 if transposed_b else 1]
     out = np.empty((m, n), a.dtype)
     numba_product.multiply(a, b, out, transposed_a, transposed_b)

@@ -12,18 +12,17 @@ from vmcnet.sampling.sampler import Counts, Sampler
 from vmcnet.walkers import Walkers
 
 
-def decided(thresholds, r, log, trial, trial_log, ratio, accepted, bad):
+def decided(own, thresholds, r, log, trial, trial_log, ratio, accepted, bad):
     """r, log psi and where the trial was accepted (W,); accepted and NaN proposals are added to
-    `accepted` and `bad`. r, and log if it is real, are changed in place.
+    `accepted` and `bad`. r, and log if it is real, are changed in place. own: the Kernels of r.
     """
-    own, xp = kernels.of(namespace(r), r.dtype), namespace(r)
     if log.dtype.kind != "c":
         accept = own.moved(thresholds, log, trial_log, ratio, r, trial, accepted, bad)
         return r, log, accept
     accept = own.moved(
         thresholds, log.real.copy(), trial_log.real.copy(), ratio, r, trial, accepted, bad
     )
-    return r, xp.where(accept, trial_log, log), accept
+    return r, namespace(r).where(accept, trial_log, log), accept
 
 
 class Metropolis(Sampler):
@@ -75,10 +74,12 @@ class Metropolis(Sampler):
         thresholds = xp.log(xp.asarray(stream.uniform((len(noise), len(accepted)))))
         r, s, log = walkers.r.copy(), walkers.s, walkers.log_psi.copy()
         guide = self.guide(psi, r, s)[1] if self.guided else None
+        own = kernels.of(xp, r.dtype)
         for move, threshold in zip(noise, thresholds, strict=True):
             trial = self.propose(r, guide, step, move)
             trial_log, trial_guide = self.guide(psi, trial, s)
             r, log, accept = decided(
+                own,
                 threshold,
                 r,
                 log,
