@@ -127,7 +127,7 @@ def main(arguments=None) -> None:
             raise commands.JobError(str(error)) from None
         if options.command in ("run", "resume", "evaluate", "limits"):
             comm = connect()
-        code = getattr(commands, options.command)(options, comm)
+        code = vars(commands)[options.command](options, comm)
     except BaseException as error:
         code = _failure(error, comm)
         if comm is not None and comm.size > 1:

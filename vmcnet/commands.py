@@ -85,7 +85,7 @@ def evaluate(options, comm) -> int:
     tables = [*kept, *asked]
     defaults = session.job.evaluation
     plan = {
-        k: v if getattr(options, k) is None else getattr(options, k)
+        k: v if vars(options)[k] is None else vars(options)[k]
         for k, v in defaults.model_dump().items()
     }
 

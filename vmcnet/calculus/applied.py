@@ -6,6 +6,7 @@ from typing import Protocol
 
 from vmcnet import kernels
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, embed, whole
+from vmcnet.calculus.operation import Operation
 
 
 class Functions(Protocol):
@@ -20,7 +21,7 @@ class Functions(Protocol):
     def derivatives(self, xp, x): ...
 
 
-class Applied:
+class Applied(Operation):
     """y_k = f_k(x), x (w, ..., d), `functions` an object of the protocol above.
 
     Jet: y_c = sum_a f_a x_ac, Laplacian sum_a f_a x_aL + sum_ab f_ab sum_c x_ac x_bc, in one pass

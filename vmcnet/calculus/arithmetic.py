@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from vmcnet import kernels
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, JetData, combine, common, embed, spread
+from vmcnet.calculus.operation import Operation
 
 
 def _linear(jet, slots, jacobian):
     return JetData(slots, LINEAR, jet.frame, jacobian)
 
 
-class Add:
+class Add(Operation):
     """a + b: slots add; a constant touches slot 0 only."""
 
     name = "add"
@@ -42,7 +43,7 @@ def _aligned(p, q):
     )
 
 
-class Subtract:
+class Subtract(Operation):
     """a - b."""
 
     name = "subtract"
@@ -60,7 +61,7 @@ class Subtract:
         return adjoint, -adjoint
 
 
-class Shift:
+class Shift(Operation):
     """x + number."""
 
     name = "shift"
@@ -80,7 +81,7 @@ class Shift:
         return (adjoint,)
 
 
-class Scale:
+class Scale(Operation):
     """number x: acts on all slots."""
 
     name = "scale"
@@ -100,7 +101,7 @@ class Scale:
         return (adjoint * number,)
 
 
-class Multiply:
+class Multiply(Operation):
     """a b: slot 0 p0 q0; above p0 q + q0 p; the Laplacian adds 2 sum_c p_c q_c."""
 
     name = "multiply"
@@ -127,7 +128,7 @@ class Multiply:
         return adjoint * b, adjoint * a
 
 
-class Divide:
+class Divide(Operation):
     """a / b = a b^-1; the jet of r = a/b follows from a = r b: r_c = (a_c - r b_c)/b, lap r = (lap
     a - r lap b - 2 sum_c r_c b_c)/b.
     """
@@ -161,7 +162,7 @@ class Divide:
         return scaled, -scaled * out
 
 
-class Maximum:
+class Maximum(Operation):
     """The larger of two real arguments, slot by slot; a where they are equal."""
 
     name = "maximum"
@@ -186,7 +187,7 @@ class Maximum:
         return xp.where(first, adjoint, 0.0), xp.where(first, 0.0, adjoint)
 
 
-class Complex:
+class Complex(Operation):
     """a + i b of two real arguments: linear in both."""
 
     name = "complex"

@@ -10,6 +10,7 @@ from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.arithmetic import ADD
 from vmcnet.calculus.jet import ALL, CONSTANT, Scaled, Unmade, common, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
+from vmcnet.calculus.operation import Operation
 from vmcnet.calculus.products import matmul
 
 
@@ -41,7 +42,7 @@ class Layered(Unmade):
         )
 
 
-class Dense:
+class Dense(Operation):
     """f(x W + b), f one of the activations. Jet: those of its parts. Reverse: with g = adj f'(x W +
     b), g W^T, x^T g, sum g.
 
@@ -49,7 +50,7 @@ class Dense:
     """
 
     name = "dense"
-    selective = True
+    selective = keeps = True
 
     def value(self, xp, x, weight, bias, activation):
         return activation.layer(xp, matmul(x, weight), bias)
@@ -88,7 +89,7 @@ class Dense:
         return *product_adjoints(xp, adjoint, x, weight, per_walker, wanted), db
 
 
-class Residual:
+class Residual(Operation):
     """h + f(sum_k x_k W_k + b), a layer added to what came before it. Arguments h, b, x_1, W_1, ...
 
     Jet: those of its parts, the sums in one pass. Reverse: adj to h, and with g = adj f' the rules
@@ -96,7 +97,7 @@ class Residual:
     """
 
     name = "residual"
-    selective = True
+    selective = keeps = True
 
     @staticmethod
     def _argument(terms):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from vmcnet import kernels
 from vmcnet.calculus.jet import ALL, CONSTANT, LOCAL, OWN, embed
+from vmcnet.calculus.operation import Operation
 
 
 def _log(xp, sign, log):
@@ -16,7 +17,7 @@ def _log(xp, sign, log):
     return log + 1j * xp.angle(sign) if sign.dtype.kind == "c" else log
 
 
-class SlogDet:
+class SlogDet(Operation):
     """sign and log|det A| of A (w, m, m) or (w, K, m, m), or of `count` matrices side by side, (w,
     m, count m) -> (w, count). Complex A: log det A itself, holomorphic, its imaginary part on any
     branch.
@@ -28,6 +29,7 @@ class SlogDet:
     """
 
     name = "slogdet"
+    keeps = True
 
     @staticmethod
     def _apart(xp, x, count):
@@ -83,7 +85,7 @@ class SlogDet:
         return (dx if count is None else xp.swapaxes(dx, -2, -3).reshape(x.shape),)
 
 
-class LogPfaffian:
+class LogPfaffian(Operation):
     """sign and log|Pf A| of the antisymmetric part A = (x - x^T)/2 of x (w, m, m) or (w, K, m, m),
     m even. Complex x: the holomorphic log Pf A.
 
@@ -92,6 +94,7 @@ class LogPfaffian:
     """
 
     name = "log_pfaffian"
+    keeps = True
 
     @staticmethod
     def _part(xp, x):
@@ -124,7 +127,7 @@ class LogPfaffian:
         return (xp.where(adjoint == 0, adjoint, adjoint * xp.swapaxes(kept, -1, -2)),)
 
 
-class LogSumExp:
+class LogSumExp(Operation):
     """sign and log|sum_k p_k a_k e^(l_k)| over the last axis of l (w, K): phases p (w, K) without
     derivative where `phased`, a (K,) a parameter or 1.
 

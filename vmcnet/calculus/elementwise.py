@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from vmcnet import kernels
 from vmcnet.calculus.jet import CONSTANT, LINEAR, Scaled
+from vmcnet.calculus.operation import Operation
 from vmcnet.kernels.activations import FORMULAS
 
 
-class Elementwise:
+class Elementwise(Operation):
     """value(xp, x); slope(xp, x, y) = f'; curvature(xp, x, y, slope) = f'', with y = f(x)."""
 
     name = ""

@@ -46,7 +46,7 @@ class Interpreter(MatrixOperations, PointwiseOperations):
         """Whether all arguments are parameters, so that the result is one."""
         if not args[0].is_parameter or False in [a.is_parameter for a in args]:
             return False
-        if not getattr(operation, "pointwise", False):
+        if not operation.pointwise:
             raise TypeError(
                 f"{operation.name} of parameters alone: among parameters use elementwise "
                 "functions and + - * / **"
@@ -177,14 +177,10 @@ class Interpreter(MatrixOperations, PointwiseOperations):
 
     @staticmethod
     def _fits_weight(name, x, weight):
-        if (
-            not getattr(weight, "is_parameter", False)
-            or len(weight.shape) != 2
-            or x.shape[-1] != weight.shape[0]
-        ):
+        found = weight.shape if isinstance(weight, Handle) else None
+        if found is None or not weight.is_parameter or len(found) != 2 or x.shape[-1] != found[0]:
             raise ValueError(
-                f"{name} needs a parameter W of shape ({x.shape[-1]}, h); got shape "
-                f"{getattr(weight, 'shape', None)}"
+                f"{name} needs a parameter W of shape ({x.shape[-1]}, h); got shape {found}"
             )
 
     def sum(self, x, axis, keepdims=False):

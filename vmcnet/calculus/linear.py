@@ -21,6 +21,7 @@ from vmcnet.calculus.jet import (
     unit,
     whole,
 )
+from vmcnet.calculus.operation import Operation
 from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.products import contract, matmul, matmul_transposed
 
@@ -58,7 +59,7 @@ def rows_summed(adjoint, per_walker):
     return adjoint.reshape(-1, adjoint.shape[-1]).sum(axis=0)
 
 
-class Affine:
+class Affine(Operation):
     """x W + b. Jet: one product over all slots, the bias in slot 0. Reverse: adj W^T, x^T adj, sum
     adj.
     """
@@ -111,7 +112,7 @@ def summed(xp, x, axis, keepdims=False):
     return x.sum(axis=axis, keepdims=keepdims)
 
 
-class Sum:
+class Sum(Operation):
     """Sum over one axis. Over the particle or pair axis of a jet of own or pair support the result
     depends on all particles.
     """
@@ -162,7 +163,7 @@ class Sum:
         return (adjoint if adjoint.shape == x.shape else xp.broadcast_to(adjoint, x.shape),)
 
 
-class Expand:
+class Expand(Operation):
     """A new axis of length 1. On a jet of own or pair support it must come after the particle
     axis.
     """
@@ -181,7 +182,7 @@ class Expand:
         return (xp.squeeze(adjoint, axis),)
 
 
-class Flatten:
+class Flatten(Operation):
     """(w, n, f) -> (w, n f). Of the coordinates themselves the Jacobian is the unit matrix, the
     same for all walkers.
     """
@@ -202,7 +203,7 @@ class Flatten:
         return (adjoint.reshape(x.shape),)
 
 
-class Concatenate:
+class Concatenate(Operation):
     """Join along the last axis; jets are first brought to one support."""
 
     name = "concatenate"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, embed, whole
+from vmcnet.calculus.operation import Operation
 
 
-class Matmul:
+class Matmul(Operation):
     """a b of (w, ..., p, q) and (w, ..., q, r): the product rule over the sum of q.
 
     Jet: a_c b_0 + a_0 b_c, the Laplacian adds 2 sum_c a_c b_c. Of (w, n, p, q) and (w, n, q, r) the
@@ -39,7 +40,7 @@ class Matmul:
         )
 
 
-class Softmax:
+class Softmax(Operation):
     """y_k = e^(x_k) / sum_j e^(x_j) over the last axis.
 
     With m = sum_k y_k x_k slot by slot: y_kc = y_k (x_kc - m_c), Laplacian

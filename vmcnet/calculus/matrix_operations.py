@@ -90,7 +90,7 @@ class MatrixOperations:
         ):
             raise ValueError(
                 f"logsumexp needs logs (walkers, K) and weights a parameter (K,), got {logs.shape} "
-                f"and {getattr(weights, 'shape', None)}"
+                f"and {None if weights is None else weights.shape}"
             )
         parts = [x for x in (logs, self.phase(phases), weights) if x is not None]
         result = self.apply(determinant.LOGSUMEXP, tuple(parts), phased=phases is not None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, embed, whole
 from vmcnet.calculus.linear import summed
+from vmcnet.calculus.operation import Operation
 
 
-class Norm:
+class Norm(Operation):
     """y = |x|: y_c = x . x_c / y; lap y = (x . lap x + sum_c |x_c|^2 - sum_c y_c^2) / y. Undefined
     at x = 0.
     """

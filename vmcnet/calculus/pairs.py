@@ -21,9 +21,10 @@ from vmcnet.calculus.jet import (
     pair_arrays,
     scatter_pairs,
 )
+from vmcnet.calculus.operation import Operation
 
 
-class Gather:
+class Gather(Operation):
     """x_i (side 0) or x_j (side 1) of every pair i < j along the particle axis. Reverse: sums over
     pairs onto particles.
     """
@@ -52,7 +53,7 @@ class Gather:
         return (xp.moveaxis(scatter_pairs(xp, first, second, x.shape[1]), 0, 1),)
 
 
-class Collect:
+class Collect(Operation):
     """Pairs onto particles: i gets `first` of its pairs (i, j), j gets `second`. The adjoint of
     Gather.
 
@@ -87,7 +88,7 @@ class Collect:
         return adjoint[:, i], adjoint[:, j]
 
 
-class Displacements:
+class Displacements(Operation):
     """x_i - x_j of every pair i < j. Of the coordinates themselves, in any unit, a jet of
     displacements: half the slots of a pair. Reverse: the adjoint to i, its negative to j.
     """
@@ -111,7 +112,7 @@ class Displacements:
         return (xp.moveaxis(scatter_pairs(xp, adjoint, -adjoint, x.shape[1]), 0, 1),)
 
 
-class Messages:
+class Messages(Operation):
     """m_i = sum_j e_ij v_j: e of the pairs (i, j) for the receiver i, g for the receiver j, v of
     the particles.
 

@@ -27,7 +27,8 @@ class Handle:
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         name, first = ufunc.__name__, inputs[0]
         if name in REFLECTED and method == "__call__" and isinstance(first, np.generic):
-            return getattr(self, REFLECTED[name])(first)  # np.float64(0.5) * x
+            # np.float64(0.5) * x; the reflected method that Python itself would have looked up
+            return getattr(self, REFLECTED[name])(first)
         if any(isinstance(x, np.ndarray) for x in inputs):
             raise TypeError(
                 f"{name} of an array and a quantity inside log_psi: wrap fixed arrays with "

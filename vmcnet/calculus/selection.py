@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, LOCAL, OWN, PAIRED, JetData, embed
+from vmcnet.calculus.operation import Operation
 
 
 @lru_cache(maxsize=256)
@@ -20,7 +21,7 @@ def _chosen(xp, array, index: tuple, axis: int):
     return xp.ascontiguousarray(array[place])
 
 
-class Take:
+class Take(Operation):
     """The entries `index` along one axis after the walkers'; index a fixed tuple of integers.
 
     Taken along the particle axis, a jet of own support keeps it: its `rows` say which particles
@@ -56,7 +57,7 @@ class Take:
         return (dx,)
 
 
-class Reshape:
+class Reshape(Operation):
     """The same numbers in the shape (w, *shape). Where the particle or pair axis stays the first of
     them, a jet keeps its support.
     """
@@ -95,7 +96,7 @@ def filled(shape, given: tuple) -> tuple:
 
 def indices(shape, index, axis: int) -> tuple:
     """`index` as a tuple of integers >= 0; raises ValueError or TypeError where they do not fit."""
-    numbers = index.tolist() if hasattr(index, "tolist") else list(index)
+    numbers = index.tolist() if isinstance(index, np.ndarray) else list(index)
     if not numbers or not all(type(k) is int for k in numbers):
         raise TypeError(f"take needs fixed integers, at least one, got {index!r}")
     size = shape[axis]

@@ -63,7 +63,7 @@ class Tape(Interpreter):
         parameters = self._of_parameters(operation, args)
         data = [a.data for a in args]
         wanted = True in [a.wanted for a in args]
-        if wanted and hasattr(operation, "record"):
+        if wanted and operation.keeps:
             value, kept = operation.record(self.xp, *data, **static)
             static = {**static, "kept": kept}
         else:
@@ -106,9 +106,7 @@ class Tape(Interpreter):
             if node.operation is None:
                 continue
             chosen = (
-                {"wanted": [p.wanted for p in node.parents]}
-                if hasattr(node.operation, "selective")
-                else {}
+                {"wanted": [p.wanted for p in node.parents]} if node.operation.selective else {}
             )
             rule = node.operation.reverse(
                 self.xp,

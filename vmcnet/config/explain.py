@@ -40,6 +40,7 @@ def _tables(model) -> dict:
 def variants(annotation) -> dict:
     """type name -> table model, for a union of tables or a list of them."""
     found = {}
+    # unions and lists have __args__, classes have none
     for part in [annotation, *getattr(annotation, "__args__", ())]:
         if isinstance(part, type) and issubclass(part, BaseModel):
             if "type" in part.model_fields:

@@ -60,7 +60,7 @@ class SamplingTable(Table):
     @model_validator(mode="after")
     def _spins(self):
         for key in ("scan", "acceptance"):
-            if getattr(self, key) is not None and self.proposal not in MOVES_SPINS:
+            if dict(self)[key] is not None and self.proposal not in MOVES_SPINS:
                 raise ValueError(
                     f'{key} has no meaning for proposal = "{self.proposal}": it belongs to '
                     f"{', '.join(MOVES_SPINS)}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vmcnet.hamiltonians.spins import OffDiagonal
 from vmcnet.walkers import Walkers
 
 LARGEST = 22
@@ -46,7 +47,7 @@ def matrix(system):
     codes = (s > 0) @ weights
     walkers, total = Walkers(np.zeros((size, n, 0)), s), None
     for term in system.terms.values():
-        if hasattr(term, "moves"):
+        if isinstance(term, OffDiagonal):
             rows, columns, values = [], [], []
             for m, element in enumerate(term.elements):
                 acts = np.flatnonzero(term.moves.acts(s, slice(m, m + 1))[:, 0])

@@ -17,6 +17,7 @@ class Potential:
 
     def local(self, walkers, psi):
         value = self._function(walkers.r)
+        # a user's function may return anything
         if getattr(value, "shape", None) != walkers.r.shape[:1]:
             raise ValueError(
                 f"the potential returned shape {getattr(value, 'shape', type(value).__name__)}; "

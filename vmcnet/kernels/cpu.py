@@ -25,7 +25,7 @@ from vmcnet.kernels import (
 LEAST = numba_product.LEAST if numba_product.chosen() == numba_product.OWN else math.inf
 LARGE = 2**17  # elements of the smaller matrix of a product from which BLAS is as fast
 ACTIVATIONS, LAYERS, LAYER_SLOPES = (
-    {name: getattr(numba_activations, name + kind) for name in activations.NAMES}
+    {name: vars(numba_activations)[name + kind] for name in activations.NAMES}
     for kind in ("", "_layer", "_layer_slope")
 )
 

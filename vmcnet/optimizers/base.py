@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from vmcnet.optimizers.schedule import Constant
@@ -9,15 +11,20 @@ from vmcnet.optimizers.schedule import Constant
 State = dict[str, np.ndarray]  # arrays by name, kept in checkpoints
 
 
-class Optimizer:
-    """theta, state -> step, state; the same arithmetic on every rank, float64.
+class Optimizer(Protocol):
+    """theta <- theta + step, float64, the same arithmetic on every rank.
 
-    A subclass gives start(size) -> {name: array} and update(direction, state, iteration, theta) ->
-    (step (P,), state), with the learning
-    rate of `rate(iteration)`; `step` limits its Euclidean norm to max_norm, and training adds it to
-    theta. `direction` is what training
-    hands over: the gradient itself, or the gradient after a metric was divided out. Raises
-    ValueError for arguments out of range.
+      start(size) -> state                                          arrays by name, at theta (size,)
+      step(direction, state, iteration, theta) -> (step, state)     (size,) each
+      rate(iteration) -> float                                      what the series calls the rate
+
+    direction (size,): the gradient 2 Re<(E_L - <E>)* O> in units of the system's energy, or what a
+    natural gradient made of it. State in, state out: checkpoints keep it, nothing else may be
+    remembered. iteration counts from 0.
+
+    A subclass gives update(direction, state, iteration, theta) -> (step, state), and start where it
+    has a state; rate is learning_rate times the schedule's factor, and `step` scales updates down
+    to the norm max_norm. Raises ValueError for arguments out of range.
     """
 
     name = "optimizer"

@@ -26,12 +26,12 @@ SPIN_SAMPLERS = {
 
 def _load(path: str):
     module, name = path.split(":")
-    return getattr(import_module(module), name)
+    return vars(import_module(module))[name]
 
 
 def _make(table, key, *first):
     """The object of a table; a table inside it becomes an object first."""
-    arguments = {name: getattr(table, name) for name in type(table).model_fields if name != "type"}
+    arguments = {name: value for name, value in table if name != "type"}
     arguments = {
         name: _make(value, f"{key}.{name}") if isinstance(value, Table) else value
         for name, value in arguments.items()
@@ -107,7 +107,7 @@ def _fit(job, system):
 def _sampler(table, system, wavefunction):
     if table.proposal in SAMPLERS:
         return _load(SAMPLERS[table.proposal])()
-    options = {k: v for k in ("scan", "acceptance") if (v := getattr(table, k)) is not None}
+    options = {k: v for k in ("scan", "acceptance") if (v := dict(table)[k]) is not None}
     try:
         sampler = _load(SPIN_SAMPLERS[table.proposal])(system, **options)
         sampler.check(wavefunction)

@@ -87,7 +87,7 @@ def _walkers(path, found, job, population) -> None:
         allowed = ((s >= 0) & (s < len(system.labels_of_site))).all()
     if not allowed:
         _refuse(path, f"s holds labels that {system.describe()} does not have")
-    sector = getattr(system, "magnetisation", None)
+    sector = system.magnetisation
     if system.moves == "spins" and sector is not None and (s.sum(axis=-1) != sector).any():
         _refuse(path, f"s has walkers outside the sector of magnetisation {sector}")
 

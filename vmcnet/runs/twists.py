@@ -40,7 +40,7 @@ def twists(job: Job) -> list[Twist]:
         raise JobError(f"twists: {job.system.type} has no twist: leave the table out")
     if job.system.twist is not None:
         raise JobError("twists: system.twist is given too: leave one of them out")
-    d = getattr(job.system, "dimensions", 3)
+    d = dict(job.system).get("dimensions", 3)
     if job.twists.random is not None:
         drawn = [
             0.5 - Stream(job.seed, TWISTS, 0, k).uniform((d,)) for k in range(job.twists.random)

@@ -32,7 +32,7 @@ class Thermal(Sampler):
         )
 
     def check(self, wavefunction) -> None:
-        if not getattr(wavefunction, "thermal", False):
+        if not wavefunction.thermal:
             raise ValueError(
                 "thermal samples exp(-E/T) and not |psi|^2 of another function: use spin_flip, or "
                 "the one wavefunction boltzmann"

@@ -28,6 +28,7 @@ class System:
     reference: tuple[float, str] | None = None
     observables: tuple = ()  # what evaluations measure by themselves
     temperature: float | None = None  # of a classical model
+    magnetisation: int | None = None  # sum of the spins where it is fixed
     core: float = 0.0
     anisotropy: float = 1.0  # of the trap: omega_z/omega
     box = None  # or a Box: space is periodic

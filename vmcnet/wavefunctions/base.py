@@ -29,6 +29,7 @@ class Wavefunction:
     particles: int
     dimensions: int
     layout: Layout
+    thermal = False  # |psi|^2 is the Boltzmann distribution of the system itself
     reads = "coordinates"  # or "spins": which of the walkers' r and s psi is a function of
     box = None  # the Box in which psi is periodic (up to the twist's phase), or None: open space
     # or the integers (m, d) of the waves of either spin, where psi is their determinant, no more

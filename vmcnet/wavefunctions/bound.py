@@ -10,7 +10,7 @@ import numpy as np
 
 from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.jet import CONSTANT, JetData, Unmade, pair_arrays
-from vmcnet.calculus.jets import Jets
+from vmcnet.calculus.jets import Jet, Jets
 from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.replay import Recorder
 from vmcnet.calculus.tape import Tape, built
@@ -61,7 +61,7 @@ class Measuring(Jets):
     def apply(self, operation, args, **static):
         out = super().apply(operation, args, **static)
         for handle in (*args, *(out if isinstance(out, tuple) else (out,))):
-            data = getattr(handle, "data", None)  # a sign has none
+            data = handle.data if isinstance(handle, Jet) else None  # a sign is no jet
             unread = isinstance(data, Unmade) and not data.made
             if isinstance(data, JetData) and not unread and data.support != CONSTANT:
                 self.widest = max(self.widest, data.slots.nbytes // data.slots.shape[1])

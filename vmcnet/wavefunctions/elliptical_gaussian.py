@@ -29,7 +29,7 @@ class EllipticalGaussian(Wavefunction):
         self.particles, self.dimensions = system.particles, system.dimensions
         self._start = {
             "alpha": 0.5 / system.length**2 if alpha is None else alpha,
-            "beta": getattr(system, "anisotropy", 1.0) if beta is None else beta,
+            "beta": system.anisotropy if beta is None else beta,
         }
         for name, value in self._start.items():
             if not value > 0:

@@ -14,7 +14,7 @@ def filled(orbitals, count: int, labels, name: str) -> tuple[int, ...]:
                 "orbitals"
             )
         return tuple(range(count))
-    wanted = [tuple(label) if hasattr(label, "__len__") else (label,) for label in labels]
+    wanted = [tuple(label) if isinstance(label, tuple | list) else (label,) for label in labels]
     known = {label: k for k, label in enumerate(orbitals.labels)}
     unknown = [label for label in wanted if label not in known]
     if unknown:

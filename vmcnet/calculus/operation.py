@@ -1,0 +1,36 @@
+"""What an operation of log_psi is."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Operation(Protocol):
+    """One step of log_psi with its three rules, for arrays of any namespace xp, real or complex.
+
+      value(xp, *args, **static) -> y                             arrays (w, ...) or of parameters
+      jet(xp, *args, **static) -> y                               JetData of every argument
+      reverse(xp, adjoint, y, *args, per_walker, **static)        one adjoint for every argument
+
+    reverse: d log psi / d argument = sum adjoint d y / d argument, without conjugation; the
+    interpreter sums what was broadcast. per_walker: adjoints of parameters are kept for every
+    walker, (w,) + shape. `static` are plain Python values. A value that is a tuple is (sign, log):
+    the sign has no derivative, `adjoint` and `y` are those of the logarithm.
+
+    name: as messages call it. pointwise: parameters alone may be its arguments, and make one.
+    selective: reverse takes `wanted`, one bool for every argument, and may give None for the
+    others. keeps: record(xp, *args, **static) -> (value, kept) makes what reverse takes as `kept`.
+    """
+
+    name: str = ""
+    pointwise: bool = False
+    selective: bool = False
+    keeps: bool = False
+
+    def value(self, xp, *args, **static) -> Any: ...
+
+    def jet(self, xp, *args, **static) -> Any: ...
+
+    def reverse(self, xp, adjoint, y, *args, **static) -> Any: ...
+
+    def record(self, xp, *args, **static) -> tuple[Any, Any]: ...

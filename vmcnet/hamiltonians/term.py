@@ -1,0 +1,18 @@
+"""What a term of a Hamiltonian is."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Term(Protocol):
+    """(H_k psi)/psi for one part H_k of the Hamiltonian.
+
+    local(walkers, psi) -> (W,), real or complex: its value at every walker of a block, in the
+    system's unit of energy. walkers: r (W, n, d), s (W, n); psi: the wavefunction bound to its
+    parameters, see wavefunctions.bound.Bound: psi.jet(walkers) gives log psi, its gradient (n d, W)
+    and its Laplacian, psi.connected(walkers, moves, elements) sums ratios over SpinMoves. A result
+    that is NaN or infinite is counted and stops the run.
+    """
+
+    def local(self, walkers, psi) -> Any: ...
