@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
+from vmcnet import cli
 from vmcnet.config import JobError, parse_job
+from vmcnet.runs.building import build
+from vmcnet.runs.report import evaluation_result
 from vmcnet.runs.twists import chosen, twisted, twists, untwisted
+from vmcnet.statistics.format import with_error
+from vmcnet.storage.run_file import RunFile
 
 JOB = """
 name = "gas"
@@ -75,3 +80,90 @@ def test_refusals(table, settings, words):
 def test_one_kind_of_twists(table):
     with pytest.raises(JobError, match="expected either grid or random"):
         job(table)
+
+
+RUN = """
+name = "gas"
+seed = 3
+[system]
+type = "electron_gas"
+particles = 4
+dimensions = 2
+polarisation = 0.5
+r_s = 2.0
+[[wavefunction]]
+type = "slater"
+[sampling]
+walkers = 32
+block = 8
+steps = 4
+step_size = 0.3
+warmup = 10
+[training]
+iterations = 2
+[optimizer]
+type = "sgd"
+learning_rate = 0.1
+[evaluation]
+steps = 20
+warmup = 2
+[twists]
+random = 3
+"""
+
+
+def called(capsys, *arguments):
+    """Exit status and output of the command line, in this process."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(a) for a in arguments])
+    text = capsys.readouterr()
+    return ended.value.code, text.out + text.err
+
+
+def evaluated(path):
+    file = RunFile.open(path)
+    system = build(parse_job(file.attributes["job"], (), str(path)))[0]
+    return evaluation_result(file.evaluations[0], system)
+
+
+@pytest.mark.processes
+def test_a_job_runs_all_its_twists(tmp_path, capsys):
+    """Three run files and their average; its numbers from the runs' own; one twist alone; files that
+    are missing, twice there or of another job.
+    """
+    path, out = tmp_path / "gas.toml", tmp_path / "gas.h5"
+    path.write_text(RUN)
+    code, text = called(capsys, "run", path, "--output", out)
+    assert code == 0, text
+    assert "average over 3 twists, hartree an electron" in text
+    files = [tmp_path / f"gas.twist-{k}.h5" for k in (1, 2, 3)]
+    results = [evaluated(f) for f in files]
+    energies = np.array([r.energy for r in results]) / 4
+    code, text = called(capsys, "report", "--twists", *files)
+    line = next(x for x in text.splitlines() if x.strip().startswith("energy"))
+    error = energies.std() / np.sqrt(2)
+    assert with_error(energies.mean(), error) in line
+    own = np.sqrt(sum((r.error / 4) ** 2 for r in results)) / 3
+    assert f"statistical {own:.2g}" in line and f"spread of twists {energies.std():.2g}" in line
+    systems = [build(parse_job(RunFile.open(f).attributes["job"], (), ""))[:2] for f in files]
+    assert len({s.reference_of(psi)[0] for s, psi in systems}) == 3
+    code, text = called(capsys, "report", files[0])
+    assert code == 0 and "reference" in text and "twist" in text
+
+    one = tmp_path / "one.h5"
+    code, _ = called(capsys, "run", path, "--output", one, "--set", "twists.number=2")
+    again = evaluated(one)
+    assert code == 0 and again.energy == results[1].energy, "the same bits"
+    for wrong, words in (
+        ([files[0], files[2]], "twists 2 of 3 are missing"),
+        ([*files, one], "twist 2 is there twice"),
+    ):
+        code, text = called(capsys, "report", "--twists", *wrong)
+        assert code == 2 and words in text
+    other = tmp_path / "other.h5"
+    changed = ["--set", "twists.number=2", "--set", "system.r_s=3.0"]
+    called(capsys, "run", path, "--output", other, *changed)
+    code, text = called(capsys, "report", "--twists", files[0], other, files[2])
+    assert code == 2 and "not a run of the same job" in text
+    code, text = called(capsys, "check", path)
+    assert code == 0 and "3 runs, a twist each" in text

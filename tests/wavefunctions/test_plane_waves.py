@@ -7,11 +7,17 @@ import pytest
 
 import vmcnet as vmc
 from tests.calculus.differences import check_jet
+from tests.device import fakecupy
+from vmcnet.backend.arrays import to_host
+from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream
+from vmcnet.engine.population import TRAINING, Population
 from vmcnet.estimators.energy import local_energies
 from vmcnet.exact.plane_waves import kinetic_energy
 from vmcnet.geometry.box import Box
 from vmcnet.optimizers import SGD
+from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.sampling import Gaussian
 from vmcnet.systems import ElectronGas, NeutronMatter
 from vmcnet.wavefunctions import MessagePassing, PadeJastrow, Slater
 from vmcnet.wavefunctions.plane_waves import LatticeOrbitals
@@ -237,3 +243,47 @@ def test_a_crystal_stays_one(polarisation):
         up = nearest[:, :8, :8].min(axis=2), nearest[:, 8:, 8:].min(axis=2)
         assert np.sqrt(np.concatenate(up, axis=1).mean()) < 0.8 * system.r_s
     assert psi.factors[0].occupied["up"] == tuple(i[: system.up].tolist())
+
+
+# devices and precision
+
+
+def advanced(system, psi, device):
+    people = Population(system, psi, Gaussian(), SerialCommunicator(), 4, 32, 16, device)
+    people.start()
+    theta = psi.start(Stream(1, 0, 0, 0))
+    people.advance(theta, TRAINING, 0, 3, 0.3)
+    summary, energies = people.advance(theta, TRAINING, 1, 3, 0.3)
+    gradient = people.gradient(theta, people.weights(summary, energies))
+    terms = [to_host(x) for b in people.own for x in energies[b].terms.values()]
+    assert all(
+        x.dtype.itemsize in (device.dtype.itemsize, 2 * device.dtype.itemsize) for x in terms
+    )
+    return np.concatenate(terms), gradient
+
+
+DEVICES = {
+    "gas": ElectronGas(5, 2.0, 2, polarisation=1.0),
+    "twisted": ElectronGas(4, 2.0, 2, polarisation=0.5, twist=[0.1, 0.23]),
+    "neutrons": NeutronMatter(4, polarisation=0.5, twist=[0.1, 0.23, -0.3]),
+}
+
+
+@pytest.mark.parametrize("network", [None, MessagePassing(width=2, passes=2, spread=0.1)])
+@pytest.mark.parametrize("name", DEVICES)
+def test_the_stand_in_and_single_precision(name, network):
+    """The same energies, term by term, and gradients on a device's arrays; in float32 to rounding
+    while the same moves are accepted.
+    """
+    system = DEVICES[name]
+    psi = Slater(system, network=network)
+    if system.contact:
+        psi = psi * PadeJastrow(system)
+    known = advanced(system, psi, Device())
+    for found, tolerance in (
+        (advanced(system, psi, Device(fakecupy)), 1e-9),
+        (advanced(system, psi, Device(np, "float32")), 2e-3),
+    ):
+        for a, b in zip(found, known, strict=True):
+            if len(b):
+                np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * abs(b).max())
