@@ -130,9 +130,10 @@ def own_side(options, parameters):
 
     import vmcnet
     from vmcnet.engine.population import TRAINING, Population
-    from vmcnet.engine.training import default_sampler, initial_state, run_training
+    from vmcnet.engine.training import initial_state, run_training
     from vmcnet.optimizers import SGD, SRCG, Adam, MinSR, natural_gradient
     from vmcnet.parallel.communicators import SerialCommunicator
+    from vmcnet.sampling.defaults import default_sampler
     from vmcnet.systems import TransverseIsing
     from vmcnet.wavefunctions import BinaryRBM
 
@@ -145,7 +146,7 @@ def own_side(options, parameters):
         made = Population(
             system,
             psi,
-            default_sampler(system),
+            default_sampler(system, psi),
             SerialCommunicator(),
             1,
             options.walkers,

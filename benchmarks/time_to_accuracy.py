@@ -68,9 +68,10 @@ class Watch:
 
 def own_side(options, watch):
     from vmcnet.engine.population import Population
-    from vmcnet.engine.training import STOP, default_sampler, initial_state, run_training
+    from vmcnet.engine.training import STOP, initial_state, run_training
     from vmcnet.optimizers import SGD, MinSR
     from vmcnet.parallel.communicators import SerialCommunicator
+    from vmcnet.sampling.defaults import default_sampler
     from vmcnet.systems import TransverseIsing
     from vmcnet.wavefunctions import BinaryRBM
 
@@ -81,7 +82,7 @@ def own_side(options, watch):
         MinSR(options.shift),
     )
     people = Population(
-        system, psi, default_sampler(system), SerialCommunicator(), options.seed, WALKERS, 128
+        system, psi, default_sampler(system, psi), SerialCommunicator(), options.seed, WALKERS, 128
     )
     people.start()
     stop = [0]

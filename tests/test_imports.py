@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1] / "vmcnet"
 # The floors, bottom to top. A module imports from its own floor's package and from lower floors
 # only.
 FLOORS = [
-    {"version"},
+    {"version", "arguments"},
     {"kernels"},
     {"backend", "statistics"},
     {"parallel", "parameters"},

@@ -8,12 +8,13 @@ import pytest
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.population import Population
 from vmcnet.engine.tangents import Tangents
-from vmcnet.engine.training import default_sampler, train
+from vmcnet.engine.training import train
 from vmcnet.estimators.log_derivatives import LogDerivatives, outer_gram, stacked
 from vmcnet.optimizers import SGD, SPRING, SR, SRCG, MinSR
 from vmcnet.optimizers.natural_gradient import SingularMetric
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.parameters import POSITIVE, Layout
+from vmcnet.sampling.defaults import default_sampler
 from vmcnet.systems import QuantumDot, TransverseIsing, TrappedBosons
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import BinaryRBM, GaussianEnvelope, GaussianRBM, PadeJastrow
@@ -78,7 +79,7 @@ CASES = {
 def population(name, blocks=4, comm=None):
     system, psi = CASES[name]
     made = Population(
-        system, psi, default_sampler(system), comm or SerialCommunicator(), 1, 8 * blocks, 8
+        system, psi, default_sampler(system, psi), comm or SerialCommunicator(), 1, 8 * blocks, 8
     )
     made.start()
     theta = psi.start(Stream(9, 0, 0, 0))

@@ -117,8 +117,8 @@ def test_gibbs_refuses_what_does_not_factorise():
         BinaryRBM(FREE) * SpinJastrow(FREE),
     ):
         with pytest.raises(ValueError, match="real weights"):
-            Gibbs(FREE).check(psi)
-    Gibbs(FREE).check(BinaryRBM(FREE) * BinaryRBM(FREE, symmetric=True))
+            Gibbs(FREE).check(FREE, psi)
+    Gibbs(FREE).check(FREE, BinaryRBM(FREE) * BinaryRBM(FREE, symmetric=True))
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,10 @@ def test_parts_that_do_not_fit(tmp_path, change, words):
         (lambda: ClassicalIsing([3, 3], 1e-3), "too low"),
         (lambda: Boltzmann(TransverseIsing([4])), "temperature"),
         (lambda: Thermal(TransverseIsing([4])), "temperature"),
-        (lambda: Thermal(SYSTEMS["ising"]).check(BinaryRBM(SYSTEMS["ising"])), "boltzmann"),
+        (
+            lambda: Thermal(SYSTEMS["ising"]).check(SYSTEMS["ising"], BinaryRBM(SYSTEMS["ising"])),
+            "boltzmann",
+        ),
         (lambda: ClassicalIsing([6, 6]).enumerated(), "too many"),
         (lambda: jackknife(lambda x: x, [1.0]), "at least 2"),
     ],

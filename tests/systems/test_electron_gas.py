@@ -125,11 +125,11 @@ def test_crystal(n, polarisation):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"dimensions": 1}, "expected 2 or 3"),
-        ({"particles": 1}, "at least 2 electrons"),
+        ({"dimensions": 1}, "dimensions must be 2 to 3"),
+        ({"particles": 1}, "particles must be at least 2"),
         ({"r_s": 0.0}, "r_s must be above 0"),
-        ({"twist": [0.1, 0.2]}, "expected 3 numbers"),
-        ({"twist": [0.1, 0.2, 0.7]}, "between -1/2 and 1/2"),
+        ({"twist": [0.1, 0.2]}, "must be 3 numbers"),
+        ({"twist": [0.1, 0.2, 0.7]}, r"twist.2. must be between -0.5 and 0.5"),
         ({"lattice": "fcc"}, "expected 'bcc'"),
     ],
 )

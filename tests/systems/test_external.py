@@ -75,7 +75,7 @@ def test_soft_repulsion_on_a_line():
     [
         (lambda: DoubleWell(0), "at least 1"),
         (lambda: DoubleWell(1, -1.0), "barrier"),
-        (lambda: DoubleWell(dimensions=4), "expected 1, 2 or 3"),
+        (lambda: DoubleWell(dimensions=4), "dimensions must be 1 to 3"),
         (lambda: Particles(0, 1, {"v": abs}), "at least 1"),
         (lambda: Particles(1, 1, {}), "potentials"),
         (lambda: Particles(1, 1, {"kinetic": abs}), "taken"),

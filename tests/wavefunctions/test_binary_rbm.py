@@ -135,7 +135,7 @@ def test_gradient_is_that_of_the_exact_energy(name, system):
         (lambda: BinaryRBM(CHAIN, alpha=0.3), "whole number"),
         (lambda: BinaryRBM(CHAIN, alpha=1.5, symmetric=True), "whole number"),
         (lambda: BinaryRBM(CHAIN, weights="r"), "'real' or 'complex'"),
-        (lambda: BinaryRBM(CHAIN, units="both"), "expected one of"),
+        (lambda: BinaryRBM(CHAIN, units="both"), "'both': expected 'spin' or"),
         (lambda: BinaryRBM(TransverseIsing([5], periodic=False), symmetric=True), "translations"),
         (lambda: BinaryRBM(QuantumDot(2)), "spins on a lattice"),
     ],

@@ -243,8 +243,8 @@ def test_layout():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"width": 0}, "width = 0"),
-        ({"passes": 0}, "passes = 0"),
+        ({"width": 0}, "width must be at least 1"),
+        ({"passes": 0}, "passes must be at least 1"),
         ({"activation": "relu"}, "'relu'.*tanh"),
         ({"edges": "none"}, "'none'.*filter"),
         ({"spread": -1.0}, "spread"),

@@ -15,6 +15,23 @@ def namespace(array):
     return sys.modules[type(array).__module__.split(".")[0]]
 
 
+def read_only(array):
+    """The array as one that cannot be written to: a view on the host, itself on a device."""
+    if isinstance(array, np.ndarray) and array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
+def writable(array):
+    """What `read_only` was made from: compiled passes know one kind of array."""
+    if isinstance(array, np.ndarray) and not array.flags.writeable and array.base is not None:
+        base = array.base
+        if (base.shape, base.strides, base.dtype) == (array.shape, array.strides, array.dtype):
+            return base
+    return array
+
+
 def to_host(array) -> np.ndarray:
     """A NumPy array with the same values; the only way from a device to the host."""
     return array if isinstance(array, np.ndarray) else array.get()

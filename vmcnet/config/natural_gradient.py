@@ -16,18 +16,18 @@ class Shifted(Table):
     S_pp), c_k = max(shift_decay^k, shift_floor).
     """
 
-    shift: float = Field(1e-3, ge=0, description="shift of the metric's diagonal")
+    shift: float = Field(ge=0, description="shift of the metric's diagonal")
     relative_shift: float = Field(
-        0.0, ge=0, description="further shift, in units of the diagonal itself"
+        ge=0, description="further shift, in units of the diagonal itself"
     )
     shift_decay: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="both shifts are multiplied by this at every iteration"
+        description="both shifts are multiplied by this at every iteration"
     )
     shift_floor: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.0, description="but never below this share of their first value"
+        description="but never below this share of their first value"
     )
     max_norm: Positive | None = Field(
-        None, description="longest direction (Euclidean); longer ones are scaled down to it"
+        description="longest direction (Euclidean); longer ones are scaled down to it"
     )
 
 
@@ -44,11 +44,9 @@ class SRCGTable(Shifted):
     builds = "vmcnet.optimizers:SRCG"
     type: Literal["sr_cg"]
     tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
-        1e-6, description="residual, in units of the gradient's half"
+        description="residual, in units of the gradient's half"
     )
-    max_products: int = Field(
-        200, ge=1, le=1_000_000, description="products with the metric, at most"
-    )
+    max_products: int = Field(ge=1, le=1_000_000, description="products with the metric, at most")
 
 
 class MinSRTable(Shifted):
@@ -66,9 +64,9 @@ class SPRINGTable(Shifted):
     builds = "vmcnet.optimizers:SPRING"
     type: Literal["spring"]
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.9, description="share of the previous direction"
+        description="share of the previous direction"
     )
-    form: Literal["auto", "metric", "gram"] = Field("auto", description=FORM)
+    form: Literal["auto", "metric", "gram"] = Field(description=FORM)
 
 
 class MARCHTable(Shifted):
@@ -77,12 +75,12 @@ class MARCHTable(Shifted):
     builds = "vmcnet.optimizers:MARCH"
     type: Literal["march"]
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.95, description="share of the previous direction"
+        description="share of the previous direction"
     )
     beta: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.995, description="memory of the squared changes of the direction"
+        description="memory of the squared changes of the direction"
     )
-    form: Literal["auto", "metric", "gram"] = Field("auto", description=FORM)
+    form: Literal["auto", "metric", "gram"] = Field(description=FORM)
 
 
 class RobustSRTable(Shifted):
@@ -92,10 +90,8 @@ class RobustSRTable(Shifted):
 
     builds = "vmcnet.optimizers:RobustSR"
     type: Literal["robust_sr"]
-    gamma: float = Field(
-        1.0, ge=0, description="factor of the gradient where the metric says nothing"
-    )
-    form: Literal["auto", "metric", "gram"] = Field("auto", description=FORM)
+    gamma: float = Field(ge=0, description="factor of the gradient where the metric says nothing")
+    form: Literal["auto", "metric", "gram"] = Field(description=FORM)
 
 
 NaturalGradientTable = Annotated[

@@ -17,7 +17,7 @@ class ConstantTable(Table):
 
     builds = "vmcnet.optimizers:Constant"
     type: Literal["constant"]
-    warmup: Warmup = Field(0, description="iterations of a linear rise to the full rate")
+    warmup: Warmup = Field(description="iterations of a linear rise to the full rate")
 
 
 class InverseDecayTable(Table):
@@ -26,9 +26,9 @@ class InverseDecayTable(Table):
     builds = "vmcnet.optimizers:InverseDecay"
     type: Literal["inverse_decay"]
     delay: Positive = Field(description="iterations until the rate has fallen to 1/2^power")
-    power: Positive = Field(1.0, description="exponent")
+    power: Positive = Field(description="exponent")
     warmup: Warmup = Field(
-        0, description="iterations of a linear rise to the full rate, before t counts"
+        description="iterations of a linear rise to the full rate, before t counts"
     )
 
 
@@ -42,9 +42,9 @@ class CosineTable(Table):
         le=100_000_000,
         description="length of the fall after the warm-up; floor from there on",
     )
-    floor: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="last factor")
+    floor: Annotated[float, Field(ge=0, le=1)] = Field(description="last factor")
     warmup: Warmup = Field(
-        0, description="iterations of a linear rise to the full rate, before t counts"
+        description="iterations of a linear rise to the full rate, before t counts"
     )
 
 
@@ -55,10 +55,10 @@ ScheduleTable = Annotated[
 
 class OptimizerBase(Table):
     schedule: ScheduleTable | None = Field(
-        None, description="factor of the learning rate against the iteration; constant when absent"
+        description="factor of the learning rate against the iteration; constant when absent"
     )
     max_norm: Positive | None = Field(
-        None, description="longest step, Euclidean norm over all parameters; no limit when absent"
+        description="longest step, Euclidean norm over all parameters; no limit when absent"
     )
 
 
@@ -67,9 +67,8 @@ class SGDTable(OptimizerBase):
 
     builds = "vmcnet.optimizers:SGD"
     type: Literal["sgd"]
-    learning_rate: Positive = Field(0.01, description="step along the gradient")
-    max_norm: Positive = Field(
-        1.0,
+    learning_rate: Positive = Field(description="step along the gradient")
+    max_norm: Positive | None = Field(
         description="longest step, Euclidean norm over all parameters, also of a natural gradient",
     )
 
@@ -79,9 +78,9 @@ class MomentumTable(OptimizerBase):
 
     builds = "vmcnet.optimizers:Momentum"
     type: Literal["momentum"]
-    learning_rate: Positive = Field(0.01, description="step along the velocity")
-    momentum: Fraction = Field(0.9, description="share of the velocity that is kept")
-    nesterov: bool = Field(False, description="Nesterov's look-ahead instead of the heavy ball")
+    learning_rate: Positive = Field(description="step along the velocity")
+    momentum: Fraction = Field(description="share of the velocity that is kept")
+    nesterov: bool = Field(description="Nesterov's look-ahead instead of the heavy ball")
 
 
 class AdaGradTable(OptimizerBase):
@@ -89,8 +88,8 @@ class AdaGradTable(OptimizerBase):
 
     builds = "vmcnet.optimizers:AdaGrad"
     type: Literal["adagrad"]
-    learning_rate: Positive = Field(0.1, description="step size")
-    epsilon: Positive = Field(1e-8, description="floor of the denominator")
+    learning_rate: Positive = Field(description="step size")
+    epsilon: Positive = Field(description="floor of the denominator")
 
 
 class RMSpropTable(OptimizerBase):
@@ -98,9 +97,9 @@ class RMSpropTable(OptimizerBase):
 
     builds = "vmcnet.optimizers:RMSprop"
     type: Literal["rmsprop"]
-    learning_rate: Positive = Field(0.01, description="step size")
-    decay: Fraction = Field(0.9, description="decay of the mean square")
-    epsilon: Positive = Field(1e-8, description="floor of the denominator")
+    learning_rate: Positive = Field(description="step size")
+    decay: Fraction = Field(description="decay of the mean square")
+    epsilon: Positive = Field(description="floor of the denominator")
 
 
 class AdamTable(OptimizerBase):
@@ -108,12 +107,12 @@ class AdamTable(OptimizerBase):
 
     builds = "vmcnet.optimizers:Adam"
     type: Literal["adam"]
-    learning_rate: Positive = Field(0.01, description="step size")
-    beta1: Fraction = Field(0.9, description="decay of the mean")
-    beta2: Fraction = Field(0.999, description="decay of the mean square")
-    epsilon: Positive = Field(1e-8, description="floor of the denominator")
+    learning_rate: Positive = Field(description="step size")
+    beta1: Fraction = Field(description="decay of the mean")
+    beta2: Fraction = Field(description="decay of the mean square")
+    epsilon: Positive = Field(description="floor of the denominator")
     weight_decay: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="decoupled weight decay (AdamW)"
+        description="decoupled weight decay (AdamW)"
     )
 
 

@@ -23,9 +23,9 @@ class GrowthTable(Table):
 class TrainingTable(Table):
     """Training."""
 
-    iterations: int = Field(
-        300, ge=0, le=100_000_000, description="optimizer steps; may grow at resume"
-    )
+    defaults = "vmcnet.engine.training:train"
+
+    iterations: int = Field(ge=0, le=100_000_000, description="optimizer steps; may grow at resume")
     rollbacks: int = Field(
         3,
         ge=0,
@@ -43,7 +43,6 @@ class TrainingTable(Table):
         ),
     )
     clip: Positive | None = Field(
-        None,
         description=(
             "limit local energies in the gradient to median +- clip x mean absolute deviation; no "
             "limit when absent"
@@ -90,13 +89,13 @@ class DataTable(Table):
 class EvaluationTable(Table):
     """Evaluation with frozen parameters after training."""
 
+    defaults = "vmcnet.engine.evaluation:evaluate"
+
     steps: int = Field(
-        2000, ge=0, le=100_000_000, description="measurements; 0: no evaluation after training"
+        ge=0, le=100_000_000, description="measurements; 0: no evaluation after training"
     )
-    interval: int = Field(
-        5, ge=1, le=1_000_000, description="Metropolis steps between measurements"
-    )
-    warmup: int = Field(50, ge=0, le=10_000_000, description="measurements' worth of equilibration")
+    interval: int = Field(ge=1, le=1_000_000, description="Metropolis steps between measurements")
+    warmup: int = Field(ge=0, le=10_000_000, description="measurements' worth of equilibration")
 
     @field_validator("steps")
     @classmethod
@@ -111,19 +110,18 @@ class RunTable(Table):
     number.
     """
 
+    defaults = "vmcnet.engine.training:train"
+
     device: Literal["cpu", "gpu", "auto"] = Field(
-        "cpu",
         description=(
             "where walkers live; gpu: one a rank, by its number on the machine; auto: a GPU if "
             "there is one, on lattices the CPU"
         ),
     )
     precision: Literal["float64", "float32"] = Field(
-        "float64",
         description="of walkers, wavefunction and local energies; parameters and sums are float64",
     )
     threads: int = Field(
-        1,
         ge=1,
         le=4096,
         description=(

@@ -14,11 +14,12 @@ MOVES_SPINS = ("spin_flip", "exchange")
 class SamplingTable(Table):
     """Metropolis walkers."""
 
+    defaults = "vmcnet.engine.training:train"
+
     walkers: int = Field(
-        1024, ge=2, le=100_000_000, description="walkers on all ranks together, a multiple of block"
+        ge=2, le=100_000_000, description="walkers on all ranks together, a multiple of block"
     )
     block: int = Field(
-        128,
         ge=1,
         le=1_000_000,
         description=(
@@ -26,22 +27,24 @@ class SamplingTable(Table):
             "faster in larger blocks, up to walkers over ranks"
         ),
     )
-    steps: int = Field(10, ge=1, le=1_000_000, description="Metropolis steps an iteration")
+    steps: int = Field(ge=1, le=1_000_000, description="Metropolis steps an iteration")
     warmup: int = Field(
-        50,
         ge=0,
         le=10_000_000,
         description="warm-up iterations before training, the step size is tuned in them",
     )
-    proposal: Literal[
-        "gaussian", "one_particle", "langevin", "spin_flip", "exchange", "gibbs", "thermal"
-    ] = Field(
-        "gaussian",
+    proposal: (
+        Literal["gaussian", "one_particle", "langevin", "spin_flip", "exchange", "gibbs", "thermal"]
+        | None
+    ) = Field(
+        None,
         description=(
             "moves of all particles, of one at a time (n moves count as one step), or of all "
-            "along the drift (importance sampling); on lattices flips of single spins, exchanges "
-            "of neighbours (a sweep counts as one step), or block Gibbs sampling of a real "
-            "binary_rbm; heat bath of a classical model with the wavefunction boltzmann"
+            "along the drift (importance "
+            "sampling); on lattices flips of single spins, exchanges of neighbours (a sweep counts as "
+            "one step), or block Gibbs sampling of a real binary_rbm; heat bath of a classical model "
+            "with the wavefunction boltzmann; the system's usual one when absent: gaussian, on lattices "
+            "exchange where the magnetisation is fixed, thermal for boltzmann, otherwise spin_flip"
         ),
     )
     scan: Literal["random", "systematic"] | None = Field(
@@ -51,7 +54,6 @@ class SamplingTable(Table):
         None, description="acceptance of proposals that move spins; metropolis when absent"
     )
     step_size: Positive = Field(
-        1.0,
         description=(
             "first step size of proposals that move coordinates, in units of the system's length"
         ),
@@ -60,7 +62,7 @@ class SamplingTable(Table):
     @model_validator(mode="after")
     def _spins(self):
         for key in ("scan", "acceptance"):
-            if dict(self)[key] is not None and self.proposal not in MOVES_SPINS:
+            if dict(self)[key] is not None and self.proposal not in (None, *MOVES_SPINS):
                 raise ValueError(
                     f'{key} has no meaning for proposal = "{self.proposal}": it belongs to '
                     f"{', '.join(MOVES_SPINS)}"

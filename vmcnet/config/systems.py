@@ -14,19 +14,18 @@ class QuantumDotTable(Table):
 
     builds = "vmcnet.systems:QuantumDot"
     type: Literal["quantum_dot"]
-    particles: int = Field(2, ge=1, le=10_000, description="number of electrons")
+    particles: int = Field(ge=1, le=10_000, description="number of electrons")
     spin_projection: float | None = Field(
-        None,
         description=(
             "(up - down)/2, half-integer for odd numbers; the lowest, 0 or 1/2, when absent"
         ),
     )
-    dimensions: Literal[1, 2, 3] = Field(2, description="dimensions of space")
-    omega: Positive = Field(1.0, description="trap frequency, hartree")
+    dimensions: Literal[1, 2, 3] = Field(description="dimensions of space")
+    omega: Positive = Field(description="trap frequency, hartree")
     interaction: Literal["coulomb", "soft_coulomb", "none"] = Field(
-        "coulomb", description="repulsion 1/r, 1/sqrt(r^2 + softening^2), or none"
+        description="repulsion 1/r, 1/sqrt(r^2 + softening^2), or none"
     )
-    softening: Positive = Field(1.0, description="length of the soft repulsion, bohr")
+    softening: Positive = Field(description="length of the soft repulsion, bohr")
 
 
 class Fermions1DTable(Table):
@@ -34,10 +33,10 @@ class Fermions1DTable(Table):
 
     builds = "vmcnet.systems:Fermions1D"
     type: Literal["fermions_1d"]
-    particles: int = Field(2, ge=1, le=10_000, description="number of fermions")
-    omega: Positive = Field(1.0, description="trap frequency, hartree")
-    strength: float = Field(0.0, description="V0: integral of the interaction, below 0 attractive")
-    range: Positive = Field(0.5, description="width s of the Gaussian interaction, bohr")
+    particles: int = Field(ge=1, le=10_000, description="number of fermions")
+    omega: Positive = Field(description="trap frequency, hartree")
+    strength: float = Field(description="V0: integral of the interaction, below 0 attractive")
+    range: Positive = Field(description="width s of the Gaussian interaction, bohr")
 
 
 class TrappedBosonsTable(Table):
@@ -46,13 +45,11 @@ class TrappedBosonsTable(Table):
     builds = "vmcnet.systems:TrappedBosons"
     type: Literal["trapped_bosons"]
     particles: int = Field(ge=1, le=10_000, description="number of bosons")
-    dimensions: Literal[1, 2, 3] = Field(3, description="dimensions of space")
-    omega: Positive = Field(1.0, description="trap frequency")
-    omega_z: Positive | None = Field(
-        None, description="frequency along the last axis; omega when absent"
-    )
+    dimensions: Literal[1, 2, 3] = Field(description="dimensions of space")
+    omega: Positive = Field(description="trap frequency")
+    omega_z: Positive | None = Field(description="frequency along the last axis; omega when absent")
     diameter: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="diameter of hard spheres, in units of length; 0: ideal gas"
+        description="diameter of hard spheres, in units of length; 0: ideal gas"
     )
 
 
@@ -61,13 +58,11 @@ class DoubleWellTable(Table):
 
     builds = "vmcnet.systems:DoubleWell"
     type: Literal["double_well"]
-    particles: int = Field(1, ge=1, le=10_000, description="number of particles")
-    barrier: Positive = Field(3.0, description="height of the barrier, hartree")
-    half_distance: Positive = Field(1.5, description="minima at plus and minus this x, bohr")
-    dimensions: Literal[1, 2, 3] = Field(
-        1, description="dimensions of space; harmonic along y and z"
-    )
-    omega: Positive = Field(1.0, description="trap frequency along y and z")
+    particles: int = Field(ge=1, le=10_000, description="number of particles")
+    barrier: Positive = Field(description="height of the barrier, hartree")
+    half_distance: Positive = Field(description="minima at plus and minus this x, bohr")
+    dimensions: Literal[1, 2, 3] = Field(description="dimensions of space; harmonic along y and z")
+    omega: Positive = Field(description="trap frequency along y and z")
 
 
 class ElectronGasTable(Table):
@@ -75,19 +70,19 @@ class ElectronGasTable(Table):
 
     builds = "vmcnet.systems:ElectronGas"
     type: Literal["electron_gas"]
-    particles: int = Field(14, ge=2, le=10_000, description="number of electrons")
+    particles: int = Field(ge=2, le=10_000, description="number of electrons")
     r_s: Positive = Field(
-        1.0, description="radius of the sphere (disk in 2D) that holds one electron, bohr"
+        description="radius of the sphere (disk in 2D) that holds one electron, bohr"
     )
-    dimensions: Literal[2, 3] = Field(3, description="dimensions of space")
+    dimensions: Literal[2, 3] = Field(description="dimensions of space")
     polarisation: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.0, description="(up - down)/particles, 0 to 1"
+        description="(up - down)/particles, 0 to 1"
     )
     twist: list[Annotated[float, Field(ge=-0.5, le=0.5)]] | None = Field(
-        None, description="twist of the boundary along every axis over 2 pi, -1/2 to 1/2"
+        description="twist of the boundary along every axis over 2 pi, -1/2 to 1/2"
     )
     lattice: Literal["bcc"] | None = Field(
-        None, description="start on the sites of a crystal, which lattice orbitals read"
+        description="start on the sites of a crystal, which lattice orbitals read"
     )
 
 
@@ -96,16 +91,16 @@ class NeutronMatterTable(Table):
 
     builds = "vmcnet.systems:NeutronMatter"
     type: Literal["neutron_matter"]
-    particles: int = Field(14, ge=2, le=10_000, description="number of neutrons")
-    density: Positive = Field(0.04, description="neutrons in fm^3")
+    particles: int = Field(ge=2, le=10_000, description="number of neutrons")
+    density: Positive = Field(description="neutrons in fm^3")
     model: Literal["o", "o_1.1"] = Field(
-        "o", description="interaction; range of the three-body force 1.0 or 1.1 fm"
+        description="interaction; range of the three-body force 1.0 or 1.1 fm"
     )
     polarisation: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.0, description="(up - down)/particles, 0 to 1"
+        description="(up - down)/particles, 0 to 1"
     )
     twist: list[Annotated[float, Field(ge=-0.5, le=0.5)]] | None = Field(
-        None, description="twist of the boundary along every axis over 2 pi, -1/2 to 1/2"
+        description="twist of the boundary along every axis over 2 pi, -1/2 to 1/2"
     )
 
 
@@ -117,16 +112,12 @@ class LatticeTable(Table):
     """Where the spins are: a hypercubic lattice by `extent`, or a graph by `sites` and `edges`."""
 
     extent: Annotated[list[Length], Field(min_length=1, max_length=8)] | None = Field(
-        None, description="lengths of a hypercubic lattice: [n] a chain, [x, y] a square"
+        description="lengths of a hypercubic lattice: [n] a chain, [x, y] a square"
     )
-    periodic: bool = Field(
-        True, description="periodic in all directions, or open; hypercubic lattices"
-    )
-    sites: Annotated[int, Field(ge=2, le=100_000)] | None = Field(
-        None, description="vertices of a graph"
-    )
+    periodic: bool = Field(description="periodic in all directions, or open; hypercubic lattices")
+    sites: Annotated[int, Field(ge=2, le=100_000)] | None = Field(description="vertices of a graph")
     edges: list[Edge] | None = Field(
-        None, description="bonds of a graph, pairs of vertices counted from 0"
+        description="bonds of a graph, pairs of vertices counted from 0"
     )
 
 
@@ -135,9 +126,9 @@ class TransverseIsingTable(LatticeTable):
 
     builds = "vmcnet.systems:TransverseIsing"
     type: Literal["transverse_ising"]
-    field: float = Field(1.0, description="transverse field h")
-    coupling: float = Field(1.0, description="coupling J; above 0 ferromagnetic")
-    longitudinal: float = Field(0.0, description="field along z")
+    field: float = Field(description="transverse field h")
+    coupling: float = Field(description="coupling J; above 0 ferromagnetic")
+    longitudinal: float = Field(description="field along z")
 
 
 class HeisenbergTable(LatticeTable):
@@ -145,18 +136,18 @@ class HeisenbergTable(LatticeTable):
 
     builds = "vmcnet.systems:Heisenberg"
     type: Literal["heisenberg"]
-    coupling: float = Field(
-        1.0, description="J between nearest neighbours; above 0 antiferromagnetic"
+    coupling: float = Field(description="J between nearest neighbours; above 0 antiferromagnetic")
+    anisotropy: float = Field(description="Jz/J")
+    second: float = Field(description="J2 between second neighbours")
+    field: float = Field(description="field along z")
+    magnetisation: int | None = Field(
+        description="sum of the spins +-1 of every walker; 0 when absent, 1 for an odd number of sites"
     )
-    anisotropy: float = Field(1.0, description="Jz/J")
-    second: float = Field(0.0, description="J2 between second neighbours")
-    field: float = Field(0.0, description="field along z")
-    magnetisation: int = Field(0, description="sum of the spins +-1 of every walker")
-    full_space: bool = Field(False, description="all magnetisations instead of one")
+    full_space: bool = Field(description="all magnetisations instead of one")
     marshall: bool = Field(
-        True, description="basis turned on one sublattice, where the sign rule makes psi positive"
+        description="basis turned on one sublattice, where the sign rule makes psi positive"
     )
-    second_edges: list[Edge] = Field([], description="second-neighbour bonds of a graph")
+    second_edges: list[Edge] = Field(description="second-neighbour bonds of a graph")
 
 
 class ClassicalIsingTable(LatticeTable):
@@ -164,9 +155,9 @@ class ClassicalIsingTable(LatticeTable):
 
     builds = "vmcnet.systems:ClassicalIsing"
     type: Literal["classical_ising"]
-    temperature: Positive = Field(2.0, description="temperature, k_B = 1")
-    coupling: float = Field(1.0, description="J; above 0 ferromagnetic")
-    field: float = Field(0.0, description="magnetic field h")
+    temperature: Positive = Field(description="temperature, k_B = 1")
+    coupling: float = Field(description="J; above 0 ferromagnetic")
+    field: float = Field(description="magnetic field h")
 
 
 class PottsTable(LatticeTable):
@@ -174,9 +165,9 @@ class PottsTable(LatticeTable):
 
     builds = "vmcnet.systems:Potts"
     type: Literal["potts"]
-    states: int = Field(3, ge=2, le=127, description="colours q of a site")
-    temperature: Positive = Field(1.0, description="temperature, k_B = 1")
-    coupling: float = Field(1.0, description="J; E = -J sum delta(s_i, s_j)")
+    states: int = Field(ge=2, le=127, description="colours q of a site")
+    temperature: Positive = Field(description="temperature, k_B = 1")
+    coupling: float = Field(description="J; E = -J sum delta(s_i, s_j)")
 
 
 SystemTable = Annotated[

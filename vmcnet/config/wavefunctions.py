@@ -16,9 +16,9 @@ class GaussianRBMTable(Table):
 
     builds = "vmcnet.wavefunctions:GaussianRBM"
     type: Literal["gaussian_rbm"]
-    hidden: int = Field(4, ge=1, le=1_000_000, description="hidden units")
-    form: Literal["F", "sqrtF"] = Field("F", description="psi = F or its square root")
-    spread: Positive = Field(0.01, description="width of the random starting weights")
+    hidden: int = Field(ge=1, le=1_000_000, description="hidden units")
+    form: Literal["F", "sqrtF"] = Field(description="psi = F or its square root")
+    spread: Positive = Field(description="width of the random starting weights")
 
 
 class GaussianEnvelopeTable(Table):
@@ -26,9 +26,7 @@ class GaussianEnvelopeTable(Table):
 
     builds = "vmcnet.wavefunctions:GaussianEnvelope"
     type: Literal["gaussian_envelope"]
-    alpha: Positive | None = Field(
-        None, description="starting exponent; the oscillator's when absent"
-    )
+    alpha: Positive | None = Field(description="starting exponent; the oscillator's when absent")
 
 
 class EllipticalGaussianTable(Table):
@@ -36,11 +34,8 @@ class EllipticalGaussianTable(Table):
 
     builds = "vmcnet.wavefunctions:EllipticalGaussian"
     type: Literal["elliptical_gaussian"]
-    alpha: Positive | None = Field(
-        None, description="starting exponent; the ideal gas's when absent"
-    )
+    alpha: Positive | None = Field(description="starting exponent; the ideal gas's when absent")
     beta: Positive | None = Field(
-        None,
         description=(
             "starting ratio of the exponents along z and across; the ideal gas's when absent"
         ),
@@ -60,7 +55,6 @@ class PadeJastrowTable(Table):
     builds = "vmcnet.wavefunctions:PadeJastrow"
     type: Literal["pade_jastrow"]
     beta: Positive | None = Field(
-        None,
         description="starting beta; when absent 1/2 over the length of a quantum dot, that of the "
         "density in the electron gas, otherwise 1",
     )
@@ -72,22 +66,22 @@ class FeedForwardTable(Table):
     builds = "vmcnet.wavefunctions:FeedForward"
     type: Literal["feed_forward"]
     layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
-        [16, 16], min_length=1, description="units of the layers, [16, 16] for two"
+        min_length=1, description="units of the layers, [16, 16] for two"
     )
     activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field(
-        "tanh", description="nonlinear function"
+        description="nonlinear function"
     )
     skip: bool = Field(
-        False, description="skip connections: a layer that keeps the width adds to its input"
+        description="skip connections: a layer that keeps the width adds to its input"
     )
     symmetric: bool = Field(
-        False, description="one network for every particle, pooled: symmetric under permutations"
+        description="one network for every particle, pooled: symmetric under permutations"
     )
-    pairs: bool = Field(False, description="pair features as well")
+    pairs: bool = Field(description="pair features as well")
     head: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
-        [], description="layers after the pooling, with symmetric = true"
+        description="layers after the pooling, with symmetric = true"
     )
-    spread: Positive = Field(0.01, description="width of the last layer's random starting weights")
+    spread: Positive = Field(description="width of the last layer's random starting weights")
 
 
 class MessagePassingTable(Table):
@@ -95,18 +89,17 @@ class MessagePassingTable(Table):
 
     builds = "vmcnet.wavefunctions:MessagePassing"
     type: Literal["message_passing"]
-    width: int = Field(16, ge=1, le=4096, description="numbers of a hidden state")
-    passes: int = Field(2, ge=1, le=100, description="sums of messages over pairs")
+    width: int = Field(ge=1, le=4096, description="numbers of a hidden state")
+    passes: int = Field(ge=1, le=100, description="sums of messages over pairs")
     activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field(
-        "tanh", description="nonlinear function"
+        description="nonlinear function"
     )
     edges: Literal["filter", "full", "attention"] = Field(
-        "filter",
         description="weights of messages: of the pair alone, of the hidden states too, or both "
         "through attention",
     )
     spread: float = Field(
-        0.01, ge=0, description="width of the random starting weights of what reads the network"
+        ge=0, description="width of the random starting weights of what reads the network"
     )
 
 
@@ -118,21 +111,19 @@ class SlaterTable(Table):
     builds = "vmcnet.wavefunctions:Slater"
     type: Literal["slater"]
     determinants: int = Field(
-        1, ge=1, le=10_000, description="determinants; more than 1 need mixing or the head orbitals"
+        ge=1, le=10_000, description="determinants; more than 1 need mixing or the head orbitals"
     )
     occupied_up: list[Label] | None = Field(
-        None,
         description="quantum numbers of the occupied orbitals of spin up; the lowest when absent",
     )
-    occupied_down: list[Label] | None = Field(None, description="the same of spin down")
+    occupied_down: list[Label] | None = Field(description="the same of spin down")
     mixing: int = Field(
-        0, ge=0, le=100, description="empty shells that are mixed into the occupied orbitals"
+        ge=0, le=100, description="empty shells that are mixed into the occupied orbitals"
     )
     network: MessagePassingTable | None = Field(
-        None, description="network that the heads read; none when absent"
+        description="network that the heads read; none when absent"
     )
     heads: list[Literal["backflow", "orbitals", "jastrow"]] = Field(
-        ["backflow", "jastrow"],
         min_length=1,
         description="what the network does: moves the coordinates that orbitals read, multiplies "
         "orbitals, adds a symmetric factor",
@@ -155,16 +146,15 @@ class BinaryRBMTable(Table):
     builds = "vmcnet.wavefunctions:BinaryRBM"
     type: Literal["binary_rbm"]
     alpha: Positive = Field(
-        1.0, description="hidden units a visible one; with symmetric = true the number of filters"
+        description="hidden units a visible one; with symmetric = true the number of filters"
     )
-    weights: Literal["real", "complex"] = Field("real", description="real or complex parameters")
-    symmetric: bool = Field(False, description="translation-symmetric: filters shared by all sites")
+    weights: Literal["real", "complex"] = Field(description="real or complex parameters")
+    symmetric: bool = Field(description="translation-symmetric: filters shared by all sites")
     point_group: bool = Field(
-        False,
         description="with symmetric = true: under reflections and rotations of the lattice as well",
     )
-    units: Literal["spin", "binary"] = Field("spin", description="units +1 / -1, or 1 / 0")
-    spread: Positive = Field(0.02, description="width of the random starting parameters")
+    units: Literal["spin", "binary"] = Field(description="units +1 / -1, or 1 / 0")
+    spread: Positive = Field(description="width of the random starting parameters")
 
 
 class SpinJastrowTable(Table):
@@ -172,10 +162,8 @@ class SpinJastrowTable(Table):
 
     builds = "vmcnet.wavefunctions:SpinJastrow"
     type: Literal["spin_jastrow"]
-    symmetric: bool = Field(
-        False, description="one number for every class of pairs under translations"
-    )
-    spread: Positive = Field(0.02, description="width of the random starting parameters")
+    symmetric: bool = Field(description="one number for every class of pairs under translations")
+    spread: Positive = Field(description="width of the random starting parameters")
 
 
 class SpinNetworkTable(Table):
@@ -184,19 +172,19 @@ class SpinNetworkTable(Table):
     builds = "vmcnet.wavefunctions:SpinNetwork"
     type: Literal["spin_network"]
     layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
-        [16], min_length=1, description="units of the layers"
+        min_length=1, description="units of the layers"
     )
     activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field(
-        "logcosh", description="nonlinear function"
+        description="nonlinear function"
     )
     skip: bool = Field(
-        False, description="skip connections: a layer that keeps the width adds to its input"
+        description="skip connections: a layer that keeps the width adds to its input"
     )
     weights: Literal["real", "complex"] = Field(
-        "real", description="logarithm alone, or logarithm and phase"
+        description="logarithm alone, or logarithm and phase"
     )
-    symmetric: bool = Field(False, description="summed over all translations")
-    spread: Positive = Field(0.02, description="width of the last layer's random starting weights")
+    symmetric: bool = Field(description="summed over all translations")
+    spread: Positive = Field(description="width of the last layer's random starting weights")
 
 
 class BoltzmannTable(Table):

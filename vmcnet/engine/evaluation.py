@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from vmcnet import arguments
 from vmcnet.backend.arrays import to_host
 from vmcnet.engine.observing import Halves, Observing
 from vmcnet.engine.population import EVALUATION
@@ -166,19 +167,25 @@ def evaluate(
     steps: int = 2000,
     interval: int = 5,
     warmup: int = 50,
-    number: int = 0,
+    number: int | None = None,
     threads: int = 1,
     observables=(),
 ) -> EvaluationResult:
     """Evaluate a trained wavefunction in memory; rank 0 gets the result, other ranks None.
 
     `steps` measurements, `interval` Metropolis steps apart, after `warmup` of them without
-    measuring. Another `number` draws other
-    random numbers. observables: what to measure beside what the system measures by itself, of
-    vmcnet.observables or classes of your own. Raises ValueError for less than 2 steps.
+    measuring. Every evaluation of a result draws random numbers of its own; `number` (0, 1, ...)
+    chooses those of the evaluation of that number. observables: what to measure beside what the
+    system measures by itself, of vmcnet.observables or classes of your own. Raises ValueError for
+    arguments out of range.
     """
-    if steps < 2:
-        raise ValueError(f"evaluate needs at least 2 steps for an error, got {steps}")
+    if not isinstance(result, TrainingResult):
+        raise ValueError(f"evaluate expects what train returned, got {arguments.shown(result)}")
+    steps = arguments.whole("steps", steps, 2)
+    interval, warmup = arguments.whole("interval", interval, 1), arguments.whole("warmup", warmup)
+    threads = arguments.whole("threads", threads, 1, 4096)
+    number = result.evaluations if number is None else arguments.whole("number", number, 0, 10**15)
+    result.evaluations = max(result.evaluations, number + 1)
     population = result.population
     state = initial_evaluation(population, number, result.state.step_size, observables)
     with threadpool_limits(threads):

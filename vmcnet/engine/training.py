@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from vmcnet.backend.device import choose
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.ending import training_warnings
+from vmcnet.engine.fitting import checked_learning, checked_training, fit
 from vmcnet.engine.population import (
     PARAMETERS,
     ROLLBACK,
@@ -21,10 +22,9 @@ from vmcnet.engine.population import (
 )
 from vmcnet.engine.transfer import transferred
 from vmcnet.engine.trend import Trend
+from vmcnet.optimizers import Adam
 from vmcnet.parallel.communicators import SerialCommunicator
-from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.metropolis import tuned_step
-from vmcnet.sampling.spins import Exchange, SpinFlip
 from vmcnet.statistics.format import with_error
 
 CHECKPOINT, STOP = (
@@ -68,6 +68,7 @@ class TrainingResult:
     population: Population
     series: dict = field(default_factory=dict)
     flag: int = 0
+    evaluations: int = 0  # how many were made: each draws words of its own
 
     def __repr__(self) -> str:
         done, population = self.state.iteration, self.population
@@ -213,20 +214,11 @@ def run_training(
     return 0
 
 
-def default_sampler(system):
-    """Gaussian moves where there are coordinates; for spins exchanges in a sector of fixed
-    magnetisation, otherwise flips.
-    """
-    if system.dimensions:
-        return Gaussian()
-    return SpinFlip(system) if system.magnetisation is None else Exchange(system)
-
-
 def train(
     system,
     wavefunction,
     *,
-    optimizer,
+    optimizer=None,
     natural_gradient=None,
     iterations: int = 300,
     walkers: int = 1024,
@@ -246,7 +238,7 @@ def train(
 ) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
-    natural_gradient, for example optimizers.MinSR(), turns the gradient before the optimizer takes
+    optimizer: Adam() unless given; natural_gradient, for example optimizers.MinSR(), turns the gradient before the optimizer takes
     it;
     walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units
     of the system's length; sampler: one of
@@ -258,14 +250,18 @@ def train(
     float64). Under MPI give comm=vmcnet.connect(). start: a result, or name -> array, whose
     parameters are taken where name and shape agree; growth: (iteration, walkers) pairs, from which
     iteration on there are more walkers.
-    Raises ValueError for sizes that do not fit, NonFiniteError when a local energy or the step is
-    NaN or infinite.
+    Raises ValueError for parts and arguments that do not fit, NonFiniteError when a local energy or
+    the step is NaN or infinite.
     """
     comm = comm or SerialCommunicator()
+    optimizer = Adam() if optimizer is None else optimizer
+    sampler = fit(system, wavefunction, sampler)
+    checked_learning(optimizer, natural_gradient)
+    checked_training(iterations, walkers, block, steps, warmup, step_size, seed, clip, threads)
     population = Population(
         system,
         wavefunction,
-        sampler or default_sampler(system),
+        sampler,
         comm,
         seed,
         walkers,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.backend.arrays import namespace, read_only, to_host
 from vmcnet.statistics.moments import merge_rows
 
 
@@ -19,12 +19,44 @@ class LocalEnergies:
 
 
 def local_energies(terms: dict, walkers, psi) -> LocalEnergies:
-    """E_L = (H psi)/psi of every walker, term by term."""
-    parts = {name: term.local(walkers, psi) for name, term in terms.items()}
+    """E_L = (H psi)/psi of every walker, term by term.
+
+    Terms see arrays that they cannot write to. Raises ValueError where one writes, or returns another
+    shape than (W,), or an imaginary part where psi is real.
+    """
+    frozen = replace(walkers, r=read_only(walkers.r), s=read_only(walkers.s))
+    parts = {name: _local(name, term, frozen, psi) for name, term in terms.items()}
     total = None
     for part in parts.values():
         total = part if total is None else total + part
     return LocalEnergies(total, parts)
+
+
+def _local(name, term, walkers, psi):
+    try:
+        value = term.local(walkers, psi)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise ValueError(
+            f"the term {name!r} writes into the walkers' arrays, which are read-only: work on a copy, "
+            "for example r = r.copy()"
+        ) from error
+    shape = getattr(value, "shape", None)  # a user's term may return anything
+    if shape != walkers.s.shape[:1]:
+        raise ValueError(
+            f"the term {name!r} returned {f'shape {shape}' if shape else type(value).__name__}; "
+            f"expected one number a walker, shape {walkers.s.shape[:1]}"
+        )
+    if value.dtype.kind not in "fcui":
+        raise ValueError(f"the term {name!r} returned {value.dtype}; expected numbers")
+    if value.dtype.kind == "c" and psi.is_real(walkers):
+        if bool((value.imag != 0).any()):
+            raise ValueError(
+                f"the term {name!r} has an imaginary part, and psi is real: the energy would lose it"
+            )
+        value = value.real
+    return value if value.dtype.kind in "fc" else value.astype(np.float64)
 
 
 class Row:

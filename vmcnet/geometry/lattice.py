@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from itertools import permutations, product
+from math import prod
 
 import numpy as np
+
+from vmcnet import arguments
+
+MOST_SITES = 100_000
 
 
 class Lattice:
@@ -50,13 +55,14 @@ class Hypercubic(Lattice):
     """
 
     def __init__(self, extent, periodic: bool = True, shells: int = 1):
-        self.extent, self.periodic = tuple(int(e) for e in extent), bool(periodic)
-        if not self.extent or min(self.extent) < 1 or np.prod(self.extent) < 2:
+        self.extent = tuple(arguments.wholes("extent", extent, 1))
+        self.periodic = arguments.flag("periodic", periodic)
+        self.sites, self.dimensions = prod(self.extent), len(self.extent)
+        if not self.extent or not 2 <= self.sites <= MOST_SITES:
             raise ValueError(
-                f"extent = {list(extent)}: expected one positive length a dimension and at least 2 "
-                "sites"
+                f"extent = {list(self.extent)}: expected one positive length a dimension and 2 to "
+                f"{MOST_SITES} sites together"
             )
-        self.sites, self.dimensions = int(np.prod(self.extent)), len(self.extent)
         self.positions = np.array(
             list(product(*map(range, self.extent))), np.int64
         )  # (n, dimensions)
@@ -144,7 +150,7 @@ class Graph(Lattice):
     """
 
     def __init__(self, sites: int, edges, second=()):
-        self.sites = int(sites)
+        self.sites = arguments.whole("sites", sites, 2, MOST_SITES)
         self.shells = [self._checked(edges)] + ([self._checked(second)] if len(second) else [])
         self.sublattice = self._colour()
         self.translations = self.space_group = np.arange(self.sites)[None]

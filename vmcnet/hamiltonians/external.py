@@ -18,6 +18,12 @@ class Potential:
     def local(self, walkers, psi):
         value = self._function(walkers.r)
         # a user's function may return anything
+        if getattr(getattr(value, "dtype", None), "kind", "") == "c":
+            if bool((value.imag != 0).any()):
+                raise ValueError(
+                    "the potential returned numbers with an imaginary part; expected real ones"
+                )
+            value = value.real
         if getattr(value, "shape", None) != walkers.r.shape[:1]:
             raise ValueError(
                 f"the potential returned shape {getattr(value, 'shape', type(value).__name__)}; "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.optimizers.base import Optimizer, State, positive
+from vmcnet.arguments import positive
+from vmcnet.optimizers.base import Optimizer, State
 from vmcnet.optimizers.schedule import Constant
 
 

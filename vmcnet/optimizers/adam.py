@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.optimizers.base import Optimizer, State, fraction, positive
+from vmcnet.arguments import number, positive
+from vmcnet.optimizers.base import Optimizer, State, fraction
 from vmcnet.optimizers.schedule import Constant
 
 
@@ -33,9 +34,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate, schedule, max_norm)
         self.beta1, self.beta2 = fraction("Adam beta1", beta1), fraction("Adam beta2", beta2)
         self.epsilon = positive("Adam epsilon", epsilon)
-        if not weight_decay >= 0:
-            raise ValueError(f"Adam weight_decay must be at least 0, got {weight_decay}")
-        self.weight_decay = float(weight_decay)
+        self.weight_decay = number("Adam weight_decay", weight_decay, least=0)
 
     def start(self, size: int) -> State:
         return {"m": np.zeros(size), "v": np.zeros(size)}

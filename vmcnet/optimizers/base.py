@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.optimizers.schedule import Constant
 
 State = dict[str, np.ndarray]  # arrays by name, kept in checkpoints
@@ -33,9 +34,16 @@ class Optimizer(Protocol):
         self, learning_rate: float, schedule: Constant | None = None, max_norm: float | None = None
     ):
         title = type(self).__name__
-        self.learning_rate = positive(f"{title} learning_rate", learning_rate)
+        self.learning_rate = arguments.positive(f"{title} learning_rate", learning_rate)
         self.schedule = Constant() if schedule is None else schedule
-        self.max_norm = None if max_norm is None else positive(f"{title} max_norm", max_norm)
+        if not isinstance(self.schedule, Constant):
+            raise ValueError(
+                f"{title} schedule must be one of Constant, InverseDecay, Cosine (or a subclass), "
+                f"got {arguments.shown(schedule)}"
+            )
+        self.max_norm = (
+            None if max_norm is None else arguments.positive(f"{title} max_norm", max_norm)
+        )
 
     def rate(self, iteration: int) -> float:
         """learning_rate times the schedule's factor; iterations count from 0."""
@@ -63,13 +71,5 @@ class Optimizer(Protocol):
         return step, state
 
 
-def positive(name: str, value: float) -> float:
-    if not value > 0:
-        raise ValueError(f"{name} must be above 0, got {value}")
-    return float(value)
-
-
 def fraction(name: str, value: float) -> float:
-    if not 0.0 <= value < 1.0:
-        raise ValueError(f"{name} must be in [0, 1), got {value}")
-    return float(value)
+    return arguments.number(name, value, least=0, below=1)

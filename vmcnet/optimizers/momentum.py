@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.arguments import flag
 from vmcnet.optimizers.base import Optimizer, State, fraction
 from vmcnet.optimizers.schedule import Constant
 
@@ -28,7 +29,8 @@ class Momentum(Optimizer):
         max_norm: float | None = None,
     ):
         super().__init__(learning_rate, schedule, max_norm)
-        self.momentum, self.nesterov = fraction("Momentum momentum", momentum), nesterov
+        self.momentum = fraction("Momentum momentum", momentum)
+        self.nesterov = flag("Momentum nesterov", nesterov)
 
     def start(self, size: int) -> State:
         return {"velocity": np.zeros(size)}

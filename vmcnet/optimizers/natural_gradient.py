@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vmcnet.arguments import number, positive, whole
 from vmcnet.optimizers.base import State
 
 Rows = list  # one array (walkers of the block,) for every block of this rank
@@ -97,28 +98,16 @@ class NaturalGradient:
         max_norm: float | None = None,
     ):
         title = type(self).__name__
-        for name, value in (("shift", shift), ("relative_shift", relative_shift)):
-            if not value >= 0:
-                raise ValueError(f"{title} {name} must be at least 0, got {value}")
+        self.shift = number(f"{title} shift", shift, least=0)
+        self.relative_shift = number(f"{title} relative_shift", relative_shift, least=0)
         if not shift + relative_shift > 0:
             raise ValueError(
                 f"{title} shift and relative_shift are both 0: the metric of a finite sample is "
                 "singular, give one of them"
             )
-        if not 0 < shift_decay <= 1:
-            raise ValueError(
-                f"{title} shift_decay must be above 0 and at most 1, got {shift_decay}"
-            )
-        if not 0 <= shift_floor <= 1:
-            raise ValueError(f"{title} shift_floor must be between 0 and 1, got {shift_floor}")
-        if max_norm is not None and not max_norm > 0:
-            raise ValueError(f"{title} max_norm must be above 0, got {max_norm}")
-        self.shift, self.relative_shift, self.shift_decay = (
-            float(shift),
-            float(relative_shift),
-            float(shift_decay),
-        )
-        self.shift_floor, self.max_norm = float(shift_floor), max_norm
+        self.shift_decay = number(f"{title} shift_decay", shift_decay, above=0, most=1)
+        self.shift_floor = number(f"{title} shift_floor", shift_floor, least=0, most=1)
+        self.max_norm = None if max_norm is None else positive(f"{title} max_norm", max_norm)
 
     def start(self, size: int) -> State:
         """State that goes from iteration to iteration, kept in checkpoints."""
@@ -271,11 +260,8 @@ class SRCG(NaturalGradient):
         max_products: int = 200,
     ):
         super().__init__(shift, relative_shift, shift_decay, shift_floor, max_norm)
-        if not 0 < tolerance < 1:
-            raise ValueError(f"SRCG tolerance must be above 0 and below 1, got {tolerance}")
-        if max_products < 1:
-            raise ValueError(f"SRCG max_products must be at least 1, got {max_products}")
-        self.tolerance, self.max_products = tolerance, max_products
+        self.tolerance = number("SRCG tolerance", tolerance, above=0, below=1)
+        self.max_products = whole("SRCG max_products", max_products, 1)
 
     def start(self, size: int) -> State:
         return {"previous": np.zeros(size)}

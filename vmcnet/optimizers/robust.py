@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet.arguments import choice, number
 from vmcnet.optimizers.base import State
 from vmcnet.optimizers.natural_gradient import FORMS, NaturalGradient, ShiftedMetric, Tangents
 
@@ -34,11 +35,8 @@ class RobustSR(NaturalGradient):
         form: str = "auto",
     ):
         super().__init__(shift, relative_shift, shift_decay, shift_floor, max_norm)
-        if not gamma >= 0:
-            raise ValueError(f"RobustSR gamma must be at least 0, got {gamma}")
-        if form not in FORMS:
-            raise ValueError(f"RobustSR form {form!r}: expected one of {', '.join(FORMS)}")
-        self.gamma, self.form = float(gamma), form
+        self.gamma = number("RobustSR gamma", gamma, least=0)
+        self.form = choice("RobustSR form", form, FORMS)
 
     def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
         metric = ShiftedMetric(tangents, shift, self.form)

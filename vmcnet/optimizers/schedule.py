@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import math
 
+from vmcnet.arguments import number, positive, whole
+
 
 class Constant:
     """1; in the first `warmup` iterations (t + 1)/(warmup + 1), a linear rise. t counts from 0.
@@ -16,9 +18,7 @@ class Constant:
     name = "constant"
 
     def __init__(self, warmup: int = 0):
-        if warmup < 0:
-            raise ValueError(f"{type(self).__name__} warmup must be at least 0, got {warmup}")
-        self.warmup = warmup
+        self.warmup = whole(f"{type(self).__name__} warmup", warmup)
 
     def factor(self, iteration: int) -> float:
         if iteration < self.warmup:
@@ -40,10 +40,8 @@ class InverseDecay(Constant):
 
     def __init__(self, delay: float, power: float = 1.0, warmup: int = 0):
         super().__init__(warmup)
-        for name, value in (("delay", delay), ("power", power)):
-            if not value > 0:
-                raise ValueError(f"InverseDecay {name} must be above 0, got {value}")
-        self.delay, self.power = float(delay), float(power)
+        self.delay = positive("InverseDecay delay", delay)
+        self.power = positive("InverseDecay power", power)
 
     def decay(self, t: int) -> float:
         return (1.0 + t / self.delay) ** -self.power
@@ -59,11 +57,8 @@ class Cosine(Constant):
 
     def __init__(self, iterations: int, floor: float = 0.0, warmup: int = 0):
         super().__init__(warmup)
-        if iterations < 1:
-            raise ValueError(f"Cosine iterations must be at least 1, got {iterations}")
-        if not 0.0 <= floor <= 1.0:
-            raise ValueError(f"Cosine floor must be in [0, 1], got {floor}")
-        self.iterations, self.floor = iterations, float(floor)
+        self.iterations = whole("Cosine iterations", iterations, 1)
+        self.floor = number("Cosine floor", floor, least=0, most=1)
 
     def decay(self, t: int) -> float:
         return self.floor + 0.5 * (1.0 - self.floor) * (

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet.arguments import choice, number
 from vmcnet.optimizers.base import State
 from vmcnet.optimizers.natural_gradient import FORMS, NaturalGradient, ShiftedMetric, Tangents
 
@@ -33,11 +34,8 @@ class SPRING(NaturalGradient):
     ):
         super().__init__(shift, relative_shift, shift_decay, shift_floor, max_norm)
         title = type(self).__name__
-        if not 0 <= momentum < 1:
-            raise ValueError(f"{title} momentum must be at least 0 and below 1, got {momentum}")
-        if form not in FORMS:
-            raise ValueError(f"{title} form {form!r}: expected one of {', '.join(FORMS)}")
-        self.momentum, self.form = float(momentum), form
+        self.momentum = number(f"{title} momentum", momentum, least=0, below=1)
+        self.form = choice(f"{title} form", form, FORMS)
 
     def start(self, size: int) -> State:
         return {"previous": np.zeros(size)}
@@ -77,9 +75,7 @@ class MARCH(SPRING):
         form: str = "auto",
     ):
         super().__init__(shift, relative_shift, shift_decay, shift_floor, max_norm, momentum, form)
-        if not 0 <= beta < 1:
-            raise ValueError(f"MARCH beta must be at least 0 and below 1, got {beta}")
-        self.beta = float(beta)
+        self.beta = number("MARCH beta", beta, least=0, below=1)
 
     def start(self, size: int) -> State:
         return {"previous": np.zeros(size), "second": np.ones(size)}

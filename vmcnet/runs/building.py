@@ -8,20 +8,12 @@ from vmcnet.backend.device import choose
 from vmcnet.config import Job, JobError
 from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
+from vmcnet.engine.fitting import Misfit, fit
 from vmcnet.observables.base import joined
+from vmcnet.sampling.defaults import MOVES, sampler, usual
 from vmcnet.wavefunctions import Product
 
-SAMPLERS = {
-    "gaussian": "vmcnet.sampling.gaussian:Gaussian",
-    "one_particle": "vmcnet.sampling.one_particle:OneParticle",
-    "langevin": "vmcnet.sampling.langevin:Langevin",
-}
-SPIN_SAMPLERS = {
-    "spin_flip": "vmcnet.sampling.spins:SpinFlip",
-    "exchange": "vmcnet.sampling.spins:Exchange",
-    "gibbs": "vmcnet.sampling.gibbs:Gibbs",
-    "thermal": "vmcnet.sampling.thermal:Thermal",
-}
+KEYS = {"system": "system", "wavefunction": "wavefunction", "sampler": "sampling.proposal"}
 
 
 def _load(path: str):
@@ -47,7 +39,6 @@ def build(job: Job):
     JobError where the parts do not fit.
     """
     system = _make(job.system, "system")
-    _fit(job, system)
     if job.data and (job.natural_gradient or job.training.clip is not None):
         raise JobError(
             "data: maximum likelihood has no local energies, leave out natural_gradient and "
@@ -56,64 +47,38 @@ def build(job: Job):
     factors = [
         _make(table, f"wavefunction.{k}", system) for k, table in enumerate(job.wavefunction)
     ]
-    wavefunction = factors[0] if len(factors) == 1 else Product(factors)
-    if wavefunction.core < system.core:
-        raise JobError(
-            "wavefunction: no factor is 0 inside the hard cores (system.diameter = "
-            f"{system.core}): add a hard_core_jastrow"
-        )
+    natural = _make(job.natural_gradient, "natural_gradient") if job.natural_gradient else None
+    optimizer = _make(job.optimizer, "optimizer")
     try:
-        wavefunction.check_box(system.box)
+        wavefunction = factors[0] if len(factors) == 1 else Product(factors)
+        sampler = fit(system, wavefunction, _sampler(job.sampling, system, wavefunction))
+    except Misfit as error:
+        raise JobError(f"{KEYS[error.part]}: {error.text}") from error
     except ValueError as error:
         raise JobError(f"wavefunction: {error}") from error
-    if system.dimensions and system.box is None and not wavefunction.decays:
-        raise JobError(
-            "wavefunction: no factor decays at large distance, psi is not normalisable: add a "
-            "gaussian_envelope or another factor that decays"
-        )
     observables_of(job.observable, system)
-    natural = _make(job.natural_gradient, "natural_gradient") if job.natural_gradient else None
-    return (
-        system,
-        wavefunction,
-        _make(job.optimizer, "optimizer"),
-        natural,
-        _sampler(job.sampling, system, wavefunction),
-    )
-
-
-def _fit(job, system):
-    """Refuse a proposal or a factor that moves or reads coordinates where the system has none, and
-    the reverse.
-    """
-    kind, proposal = system.moves, job.sampling.proposal
-    names = {"coordinates": list(SAMPLERS), "spins": list(SPIN_SAMPLERS), "colours": ["thermal"]}
-    if proposal not in names[kind]:
-        moved, names = next(k for k in names if proposal in names[k]), ", ".join(names[kind])
-        raise JobError(
-            f"sampling.proposal: {job.sampling.proposal} moves {moved}, and what moves in "
-            f"{job.system.type} are {kind}: use one of {names}"
-        )
-    for k, table in enumerate(job.wavefunction):
-        reads = _load(table.builds).reads
-        if kind not in ([reads] if isinstance(reads, str) else reads):
-            raise JobError(
-                f"wavefunction.{k}: {table.type} is a function of "
-                f"{reads if isinstance(reads, str) else ' or '.join(reads)}, and what moves in "
-                f"{job.system.type} are {kind}"
-            )
+    return system, wavefunction, optimizer, natural, sampler
 
 
 def _sampler(table, system, wavefunction):
-    if table.proposal in SAMPLERS:
-        return _load(SAMPLERS[table.proposal])()
+    name = table.proposal or usual(system, wavefunction)
     options = {k: v for k in ("scan", "acceptance") if (v := dict(table)[k]) is not None}
+    if name not in MOVES[system.moves]:
+        moved = next(k for k, names in MOVES.items() if name in names)
+        raise Misfit(
+            "sampler",
+            f"{name} moves {moved}, and what moves in {type(system).__name__} are {system.moves}: "
+            f"use one of {', '.join(MOVES[system.moves])}, or leave it out",
+        )
+    if options and name not in MOVES_SPINS:
+        raise Misfit(
+            "sampler",
+            f"{' and '.join(options)} belong to {' and '.join(MOVES_SPINS)}, not to {name}",
+        )
     try:
-        sampler = _load(SPIN_SAMPLERS[table.proposal])(system, **options)
-        sampler.check(wavefunction)
-        return sampler
+        return sampler(name, system, **options)
     except ValueError as error:
-        raise JobError(f"sampling.proposal: {error}") from error
+        raise Misfit("sampler", str(error)) from error
 
 
 def observables_of(tables, system) -> list:
@@ -138,7 +103,7 @@ def device_of(job: Job, system, local_rank: int = 0):
         machines = all(
             table.type == "binary_rbm" and table.weights == "real" for table in job.wavefunction
         )
-        if kind == "gpu" and not (machines and job.sampling.proposal in MOVES_SPINS):
+        if kind == "gpu" and not (machines and job.sampling.proposal in (None, *MOVES_SPINS)):
             raise JobError(
                 "run.device: on a lattice a GPU serves real binary_rbm factors moved by "
                 f"{' or '.join(MOVES_SPINS)}: use cpu"

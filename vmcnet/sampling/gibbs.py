@@ -34,6 +34,7 @@ class Gibbs(Sampler):
     """
 
     name = "gibbs"
+    kinds = ("spins",)
 
     def __init__(self, system):
         if system.magnetisation is not None:
@@ -42,8 +43,11 @@ class Gibbs(Sampler):
                 f"{system.magnetisation}: use exchange"
             )
 
-    def check(self, wavefunction) -> None:
-        """ValueError unless the wavefunction is a machine with real weights."""
+    def check(self, system, wavefunction) -> None:
+        """ValueError unless the wavefunction is a machine with real weights, and all spins are
+        free.
+        """
+        Gibbs(system)
         zero = wavefunction.layout.values(np.zeros(wavefunction.layout.size))
         if not _is_real_machine(wavefunction.update_rule(zero)):
             raise ValueError(

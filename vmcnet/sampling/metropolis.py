@@ -48,6 +48,10 @@ class Metropolis(Sampler):
 
     target: float | None = 0.5
     guided = False
+    kinds = ("coordinates",)  # what it moves
+
+    def check(self, system, wavefunction) -> None:
+        """ValueError where this sampler cannot sample |psi|^2 of the wavefunction on the system."""
 
     def noise(self, stream, steps, shape):
         return stream.normal((steps, *shape))

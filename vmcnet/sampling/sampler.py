@@ -38,15 +38,16 @@ class Sampler(Protocol):
 
     name: as job files call it. target: the acceptance that the step size is tuned to, None where
     moves have no size. move: SpinMove or ParticleMove where a move touches that much alone and psi
-    may answer with a LocalUpdate, else None. check raises ValueError for a wavefunction that the
-    sampler does not serve.
+    may answer with a LocalUpdate, else None. kinds: what it moves, of coordinates, spins, colours.
+    check raises ValueError for a wavefunction or a system that the sampler does not serve.
     """
 
     name: str = "sampler"
     target: float | None = None
     move: type | None = None
+    kinds: tuple[str, ...] = ()
 
-    def check(self, wavefunction) -> None: ...
+    def check(self, system, wavefunction) -> None: ...
 
     def sample(
         self, walkers: Walkers, psi, step: float, steps: int, stream

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.geometry.moves import SpinMove, SpinMoves
 from vmcnet.sampling.sampler import Counts, Sampler
@@ -31,19 +32,24 @@ class SpinMetropolis(Sampler):
 
     name = "spins"
     move = SpinMove
+    kinds = ("spins",)
 
     def __init__(self, moves: SpinMoves, scan: str = "random", acceptance: str = "metropolis"):
-        if scan not in SCANS or acceptance not in ACCEPTANCES:
-            raise ValueError(
-                f"scan {scan!r}, acceptance {acceptance!r}: expected scan one of {SCANS} and "
-                f"acceptance one of {ACCEPTANCES}"
-            )
+        arguments.choice("scan", scan, SCANS)
+        arguments.choice("acceptance", acceptance, ACCEPTANCES)
         if (scan, acceptance) == ("systematic", "metropolis"):
             raise ValueError(
                 "scan = 'systematic' with acceptance = 'metropolis' is deterministic where psi is "
                 "flat: use acceptance = 'heat_bath'"
             )
         self.moves, self.scan, self.acceptance = moves, scan, acceptance
+
+    def check(self, system, wavefunction) -> None:
+        """Any wavefunction can be sampled; the moves must be those of the system."""
+        if self.moves != type(self)(system).moves:
+            raise ValueError(
+                f"{self.name} was built for another lattice: build it with this system"
+            )
 
     def plan(self, stream, steps: int, walkers: int):
         """The moves proposed, (K,), and thresholds (K, W): a proposal is accepted if its threshold

@@ -17,6 +17,7 @@ class Thermal(Sampler):
     """
 
     name = "thermal"
+    kinds = ("spins", "colours")
 
     def __init__(self, system):
         if system.temperature is None:
@@ -31,7 +32,14 @@ class Thermal(Sampler):
             np.exp(-system.single / system.temperature),
         )
 
-    def check(self, wavefunction) -> None:
+    def check(self, system, wavefunction) -> None:
+        own, other = self, Thermal(system)
+        if not (
+            np.array_equal(own._neighbours, other._neighbours)
+            and np.array_equal(own._factors, other._factors)
+            and np.array_equal(own._single, other._single)
+        ):
+            raise ValueError("thermal was built for another classical system: build it with this")
         if not wavefunction.thermal:
             raise ValueError(
                 "thermal samples exp(-E/T) and not |psi|^2 of another function: use spin_flip, or "

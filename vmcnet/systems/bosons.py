@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
 from vmcnet.systems.base import System
@@ -32,28 +33,19 @@ class TrappedBosons(System):
         omega_z: float | None = None,
         diameter: float = 0.0,
     ):
-        if particles < 1:
-            raise ValueError(f"TrappedBosons needs at least 1 particle, got {particles}")
-        if dimensions not in (1, 2, 3):
-            raise ValueError(f"TrappedBosons in {dimensions} dimensions: expected 1, 2 or 3")
-        if not omega > 0:
-            raise ValueError(f"TrappedBosons omega must be above 0, got {omega}")
-        if omega_z is not None and (not omega_z > 0 or dimensions == 1):
-            raise ValueError(
-                f"TrappedBosons omega_z must be above 0, in 2 or 3 dimensions; got {omega_z} in "
-                f"{dimensions}"
-            )
-        if not diameter >= 0 or (diameter and particles < 2):
-            raise ValueError(
-                "TrappedBosons diameter must be at least 0, and 0 for one particle; got "
-                f"{diameter} for {particles}"
-            )
-        self.particles, self.dimensions, self.omega, self.core = (
-            particles,
-            dimensions,
-            omega,
-            float(diameter),
+        self.particles = particles = arguments.whole("TrappedBosons particles", particles, 1)
+        self.dimensions = arguments.whole("TrappedBosons dimensions", dimensions, 1, 3)
+        self.omega = omega = arguments.scale("TrappedBosons omega", omega)
+        if omega_z is not None:
+            omega_z = arguments.scale("TrappedBosons omega_z", omega_z)
+            if dimensions == 1:
+                raise ValueError("TrappedBosons omega_z belongs to 2 or 3 dimensions, got 1")
+        diameter = arguments.number(
+            "TrappedBosons diameter", diameter, least=0, most=arguments.LARGEST
         )
+        if diameter and particles < 2:
+            raise ValueError(f"TrappedBosons diameter must be 0 for one particle, got {diameter:g}")
+        self.core = diameter
         self.frequencies = np.array(
             [omega] * (dimensions - 1) + [omega if omega_z is None else omega_z]
         )

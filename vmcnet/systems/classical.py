@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.exact.torus import torus_thermodynamics
 from vmcnet.geometry.lattice import Hypercubic
 from vmcnet.hamiltonians.classical import PottsBonds
@@ -27,8 +28,7 @@ class ClassicalLattice(SpinLattice):
     units = "J"
 
     def _thermal(self, lattice, temperature, labels, energy_terms):
-        if not temperature > 0:
-            raise ValueError(f"temperature must be above 0, got {temperature}")
+        temperature = arguments.scale(f"{type(self).__name__} temperature", temperature)
         self._spins(lattice)
         self.temperature, self.labels_of_site = float(temperature), tuple(labels)
         self.neighbours = _neighbours(lattice)
@@ -37,7 +37,7 @@ class ClassicalLattice(SpinLattice):
         ) / temperature
         if reach > LARGEST_WEIGHT:
             raise ValueError(
-                f"temperature = {temperature} is too low: Boltzmann factors of exp({reach:.0f}) "
+                f"temperature = {temperature:g} is too low: Boltzmann factors of exp({reach:.3g}) "
                 "overflow"
             )
         self.terms = energy_terms
@@ -95,6 +95,8 @@ class ClassicalIsing(ClassicalLattice):
         edges=None,
     ):
         lattice = lattice_of(extent, periodic, sites, edges)
+        coupling = arguments.coupling("ClassicalIsing coupling", coupling)
+        field = arguments.coupling("ClassicalIsing field", field)
         self.pair, self.single = (
             -coupling * np.array([[1.0, -1.0], [-1.0, 1.0]]),
             -field * np.array([-1.0, 1.0]),
@@ -130,8 +132,8 @@ class Potts(ClassicalLattice):
         sites=None,
         edges=None,
     ):
-        if not 2 <= states <= 127:
-            raise ValueError(f"Potts states = {states}: expected 2 to 127")
+        states = arguments.whole("Potts states", states, 2, 127)
+        coupling = arguments.coupling("Potts coupling", coupling)
         lattice = lattice_of(extent, periodic, sites, edges)
         self.pair, self.single = -coupling * np.eye(states), np.zeros(states)
         self._thermal(

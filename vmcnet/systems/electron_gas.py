@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.exact.plane_waves import coulomb_energy, kinetic_energy
 from vmcnet.geometry.box import Box
 from vmcnet.hamiltonians.ewald import Ewald
@@ -17,6 +18,7 @@ def spin_counts(particles: int, polarisation: float, name: str) -> tuple[int, in
     """Particles up and down with (up - down)/(up + down) = polarisation; ValueError where that is
     no whole number.
     """
+    polarisation = arguments.number(f"{name} polarisation", polarisation)
     up = 0.5 * particles * (1.0 + polarisation)
     if not 0 <= polarisation <= 1 or abs(up - round(up)) > 1e-9:
         choices = [f"{(2 * k - particles) / particles:.6g}" for k in range(particles + 1)]
@@ -69,28 +71,21 @@ class ElectronGas(System):
         twist=None,
         lattice: str | None = None,
     ):
-        if dimensions not in (2, 3):
-            raise ValueError(f"ElectronGas in {dimensions} dimensions: expected 2 or 3")
-        if particles < 2:
-            raise ValueError(f"ElectronGas needs at least 2 electrons, got {particles}")
-        if not r_s > 0:
-            raise ValueError(f"ElectronGas r_s must be above 0, got {r_s}")
-        if lattice not in (None, "bcc"):
-            raise ValueError(f"ElectronGas lattice {lattice!r}: expected 'bcc' or none")
-        self.particles, self.dimensions, self.r_s = particles, dimensions, float(r_s)
+        self.dimensions = dimensions = arguments.whole("ElectronGas dimensions", dimensions, 2, 3)
+        self.particles = particles = arguments.whole("ElectronGas particles", particles, 2)
+        self.r_s = arguments.scale("ElectronGas r_s", r_s)
+        if lattice is not None and lattice != "bcc":
+            raise ValueError(
+                f"ElectronGas lattice {arguments.shown(lattice)}: expected 'bcc' or none"
+            )
         self.up, self.down = spin_counts(particles, polarisation, "ElectronGas")
         self.spins = np.array([1] * self.up + [-1] * self.down, np.int8)
         self.length, self.energy_unit = self.r_s, self.r_s**-2
         # in three dimensions sqrt(omega/2), omega = sqrt(3/r_s^3) of plasmons: the tail of the
         # pair factor
         self.screening = (0.75 ** (0.25) if dimensions == 3 else 1.0) * self.r_s**-0.75
-        if twist is not None and not (
-            len(twist) == dimensions and all(-0.5 <= x <= 0.5 for x in twist)
-        ):
-            raise ValueError(
-                f"ElectronGas twist {list(twist)}: expected {dimensions} numbers between -1/2 and "
-                "1/2, the twist of every axis over 2 pi"
-            )
+        if twist is not None:
+            twist = arguments.numbers("ElectronGas twist", twist, dimensions, least=-0.5, most=0.5)
         power = 4.0 * np.pi / 3.0 if dimensions == 3 else np.pi
         side = (power * particles) ** (1.0 / dimensions) * self.r_s
         turned = None if twist is None else [2.0 * np.pi * x for x in twist]

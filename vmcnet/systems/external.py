@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.exact.radial import line_energy
 from vmcnet.hamiltonians.external import DoubleWell as DoubleWellTerm
 from vmcnet.hamiltonians.external import Potential
@@ -32,23 +33,12 @@ class DoubleWell(System):
         dimensions: int = 1,
         omega: float = 1.0,
     ):
-        if particles < 1:
-            raise ValueError(f"DoubleWell needs at least 1 particle, got {particles}")
-        if dimensions not in (1, 2, 3):
-            raise ValueError(f"DoubleWell in {dimensions} dimensions: expected 1, 2 or 3")
-        for name, value in (
-            ("barrier", barrier),
-            ("half_distance", half_distance),
-            ("omega", omega),
-        ):
-            if not value > 0:
-                raise ValueError(f"DoubleWell {name} must be above 0, got {value}")
-        self.particles, self.dimensions, self.length, self._half = (
-            particles,
-            dimensions,
-            float(half_distance),
-            float(half_distance),
-        )
+        self.particles = particles = arguments.whole("DoubleWell particles", particles, 1)
+        self.dimensions = dimensions = arguments.whole("DoubleWell dimensions", dimensions, 1, 3)
+        barrier = arguments.scale("DoubleWell barrier", barrier)
+        half_distance = arguments.scale("DoubleWell half_distance", half_distance)
+        omega = arguments.scale("DoubleWell omega", omega)
+        self.length = self._half = half_distance
         self._width = 1.0 / np.sqrt(2.0 * omega)
         self.spins = np.ones(particles, np.int8)
         self.terms = {"kinetic": Kinetic(), "double_well": DoubleWellTerm(barrier, half_distance)}
@@ -91,29 +81,21 @@ class Particles(System):
         reference=None,
         box=None,
     ):
-        if particles < 1 or dimensions < 1:
-            raise ValueError(
-                f"Particles needs at least 1 particle and 1 dimension, got {particles} and "
-                f"{dimensions}"
-            )
-        if not potentials or "kinetic" in potentials:
+        self.particles = particles = arguments.whole("Particles particles", particles, 1)
+        self.dimensions = arguments.whole("Particles dimensions", dimensions, 1)
+        self.length = arguments.scale("Particles length", length)
+        self.units, self.reference = units, reference
+        if not isinstance(potentials, dict) or not potentials or "kinetic" in potentials:
             raise ValueError(
                 "Particles needs potentials = {name: function}; the name kinetic is taken"
             )
-        if not length > 0:
-            raise ValueError(f"Particles length must be above 0, got {length}")
-        self.particles, self.dimensions, self.length, self.units, self.reference = (
-            particles,
-            dimensions,
-            float(length),
-            units,
-            reference,
-        )
-        self.spins = np.asarray(np.ones(particles) if spins is None else spins, np.int8)
-        if self.spins.shape != (particles,):
-            raise ValueError(
-                f"Particles spins has shape {self.spins.shape}; expected ({particles},)"
-            )
+        for name, function in potentials.items():
+            if not callable(function):
+                raise ValueError(
+                    f"Particles potential {name!r} must be a function of r (W, n, d), got "
+                    f"{arguments.shown(function)}"
+                )
+        self.spins = _labels(np.ones(particles) if spins is None else spins, particles)
         if box is not None and box.dimensions != dimensions:
             raise ValueError(
                 f"Particles box has {box.dimensions} dimensions; expected {dimensions}"
@@ -123,3 +105,13 @@ class Particles(System):
             "kinetic": Kinetic(),
             **{name: Potential(function) for name, function in potentials.items()},
         }
+
+
+def _labels(spins, particles: int) -> np.ndarray:
+    """Spin labels (n,) int8 of +1 and -1."""
+    found = np.asarray(spins)
+    if found.shape != (particles,):
+        raise ValueError(f"Particles spins has shape {found.shape}; expected ({particles},)")
+    if not np.isin(found, (-1, 1)).all():
+        raise ValueError(f"Particles spins must be +1 or -1, got {arguments.shown(spins)}")
+    return found.astype(np.int8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.exact.radial import line_energy
 from vmcnet.hamiltonians.gaussian_pairs import GaussianPairs
 from vmcnet.hamiltonians.harmonic import Harmonic
@@ -26,14 +27,11 @@ class Fermions1D(System):
     def __init__(
         self, particles: int = 2, omega: float = 1.0, strength: float = 0.0, range: float = 0.5
     ):
-        if particles < 1:
-            raise ValueError(f"Fermions1D needs at least 1 fermion, got {particles}")
-        for name, value in (("omega", omega), ("range", range)):
-            if not value > 0:
-                raise ValueError(f"Fermions1D {name} must be above 0, got {value}")
-        if not np.isfinite(strength):
-            raise ValueError(f"Fermions1D strength must be a finite number, got {strength}")
-        self.particles, self.dimensions, self.omega = particles, 1, float(omega)
+        self.particles = particles = arguments.whole("Fermions1D particles", particles, 1)
+        self.dimensions = 1
+        self.omega = omega = arguments.scale("Fermions1D omega", omega)
+        range = arguments.scale("Fermions1D range", range)
+        strength = arguments.coupling("Fermions1D strength", strength)
         self.spins, self.fermions = np.ones(particles, np.int8), particles > 1
         self.length = 1.0 / np.sqrt(omega)
         self.terms = {"kinetic": Kinetic(), "trap": Harmonic(omega)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.exact.plane_waves import kinetic_energy
 from vmcnet.geometry.box import Box
 from vmcnet.hamiltonians.kinetic import Kinetic
@@ -75,18 +76,12 @@ class NeutronMatter(System):
         polarisation: float = 0.0,
         twist=None,
     ):
-        if particles < 2:
-            raise ValueError(f"NeutronMatter needs at least 2 neutrons, got {particles}")
-        if not density > 0:
-            raise ValueError(f"NeutronMatter density must be above 0, got {density}")
-        if model not in MODELS:
-            raise ValueError(f"NeutronMatter model {model!r}: expected one of {', '.join(MODELS)}")
-        if twist is not None and not (len(twist) == 3 and all(-0.5 <= x <= 0.5 for x in twist)):
-            raise ValueError(
-                f"NeutronMatter twist {list(twist)}: expected 3 numbers between -1/2 and 1/2, the "
-                "twist of every axis over 2 pi"
-            )
-        self.particles, self.dimensions, self.density = particles, 3, float(density)
+        self.particles = particles = arguments.whole("NeutronMatter particles", particles, 2)
+        self.dimensions = 3
+        self.density = density = arguments.scale("NeutronMatter density", density)
+        arguments.choice("NeutronMatter model", model, MODELS)
+        if twist is not None:
+            twist = arguments.numbers("NeutronMatter twist", twist, 3, least=-0.5, most=0.5)
         self.up, self.down = spin_counts(particles, polarisation, "NeutronMatter")
         self.spins = np.array([1] * self.up + [-1] * self.down, np.int8)
         self.model, self.model_name = MODELS[model], model

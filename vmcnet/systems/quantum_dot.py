@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.exact.radial import two_electron_energy
 from vmcnet.hamiltonians.coulomb import Coulomb
 from vmcnet.hamiltonians.harmonic import Harmonic
@@ -25,6 +26,9 @@ def spin_numbers(particles: int, projection: float | None, name: str) -> tuple[i
     return int(up), particles - int(up)
 
 
+INTERACTIONS = ("coulomb", "soft_coulomb", "none")
+
+
 class QuantumDot(System):
     """H = sum_i (-1/2 lap_i + 1/2 omega^2 r_i^2) + sum_{i<j} v(r_ij); hartree atomic units.
 
@@ -40,26 +44,20 @@ class QuantumDot(System):
 
     def __init__(
         self,
-        particles: int,
+        particles: int = 2,
         omega: float = 1.0,
         dimensions: int = 2,
         interaction: str = "coulomb",
         softening: float = 1.0,
         spin_projection: float | None = None,
     ):
-        if particles < 1:
-            raise ValueError(f"QuantumDot needs at least 1 electron, got {particles}")
-        if dimensions not in (1, 2, 3):
-            raise ValueError(f"QuantumDot in {dimensions} dimensions: expected 1, 2 or 3")
-        if not omega > 0:
-            raise ValueError(f"QuantumDot omega must be above 0, got {omega}")
-        if interaction not in ("coulomb", "soft_coulomb", "none"):
-            raise ValueError(
-                f"QuantumDot interaction {interaction!r}: expected 'coulomb', 'soft_coulomb' or "
-                "'none'"
-            )
-        if not softening > 0:
-            raise ValueError(f"QuantumDot softening must be above 0, got {softening}")
+        particles = arguments.whole("QuantumDot particles", particles, 1)
+        dimensions = arguments.whole("QuantumDot dimensions", dimensions, 1, 3)
+        omega = arguments.scale("QuantumDot omega", omega)
+        arguments.choice("QuantumDot interaction", interaction, INTERACTIONS)
+        softening = arguments.positive("QuantumDot softening", softening)
+        if spin_projection is not None:
+            spin_projection = arguments.number("QuantumDot spin_projection", spin_projection)
         if interaction == "coulomb" and dimensions == 1 and particles > 1:
             raise ValueError(
                 "QuantumDot in 1 dimension with the bare 1/|x|: psi must vanish at contact, which "

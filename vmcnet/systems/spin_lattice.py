@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.geometry.lattice import Graph, Hypercubic
 from vmcnet.hamiltonians.spins import Diagonal, Exchange, LongitudinalField, TransverseField
 from vmcnet.observables.spins import spin_observables
@@ -45,7 +46,10 @@ class SpinLattice(System):
     magnetisation: int | None = None
 
     def _spins(self, lattice, magnetisation=None):
-        self.lattice, self.particles, self.magnetisation = lattice, lattice.sites, magnetisation
+        self.lattice, self.particles = lattice, lattice.sites
+        if magnetisation is not None:
+            magnetisation = arguments.whole("magnetisation", magnetisation, None)
+        self.magnetisation = magnetisation
         if magnetisation is not None and (
             abs(magnetisation) > self.particles or (self.particles + magnetisation) % 2
         ):
@@ -97,6 +101,9 @@ class TransverseIsing(SpinLattice):
         sites=None,
         edges=None,
     ):
+        field = arguments.coupling("TransverseIsing field", field)
+        coupling = arguments.coupling("TransverseIsing coupling", coupling)
+        longitudinal = arguments.coupling("TransverseIsing longitudinal", longitudinal)
         lattice = lattice_of(extent, periodic, sites, edges)
         self._spins(lattice)
         self.terms = {
@@ -122,8 +129,8 @@ class Heisenberg(SpinLattice):
     sum_i S^z_i, S = sigma/2.
 
     J = coupling > 0 is antiferromagnetic, Jz = anisotropy J, J2 = second, g = field along z.
-    magnetisation = sum_i s_i keeps the walkers in
-    a sector, full_space lifts that. marshall: in the basis turned by pi about z on one sublattice,
+    magnetisation = sum_i s_i keeps the walkers in a sector (0 unless given, 1 for an odd number of
+    sites), full_space lifts that. marshall: in the basis turned by pi about z on one sublattice,
     where for J2 = 0 on a bipartite lattice
     the ground state is positive (W. Marshall, Proc. R. Soc. A 232, 48 (1955)).
     """
@@ -137,7 +144,7 @@ class Heisenberg(SpinLattice):
         anisotropy: float = 1.0,
         second: float = 0.0,
         field: float = 0.0,
-        magnetisation: int = 0,
+        magnetisation: int | None = None,
         full_space: bool = False,
         marshall: bool = True,
         periodic: bool = True,
@@ -145,7 +152,25 @@ class Heisenberg(SpinLattice):
         edges=None,
         second_edges=(),
     ):
+        coupling, anisotropy, second, field = (
+            arguments.coupling(f"Heisenberg {name}", value)
+            for name, value in (
+                ("coupling", coupling),
+                ("anisotropy", anisotropy),
+                ("second", second),
+                ("field", field),
+            )
+        )
+        full_space = arguments.flag("Heisenberg full_space", full_space)
+        marshall = arguments.flag("Heisenberg marshall", marshall)
         lattice = lattice_of(extent, periodic, sites, edges, 2 if second else 1, second_edges)
+        if full_space and magnetisation not in (None, 0):
+            raise ValueError(
+                f"full_space = true has all magnetisations, magnetisation = "
+                f"{arguments.shown(magnetisation)} one of them: leave one of the two out"
+            )
+        if magnetisation is None:
+            magnetisation = lattice.sites % 2
         self._spins(lattice, None if full_space else magnetisation)
         if marshall and lattice.sublattice is None:
             raise ValueError(

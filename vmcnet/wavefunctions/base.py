@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.arguments import shown
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.bound import Bound
+
+USUAL = {  # what a message recommends
+    "coordinates": "GaussianRBM, GaussianEnvelope or another factor of coordinates",
+    "spins": "BinaryRBM, SpinJastrow or SpinNetwork",
+    "colours": "Boltzmann",
+}
 
 
 class Wavefunction:
@@ -18,22 +25,50 @@ class Wavefunction:
       initial(stream) -> {name: array}                starting values
 
     and no derivative: the interpreters of vmcnet.calculus make them. `decays` says whether it makes
-    |psi|^2 normalisable by itself
-    (an envelope does, a Jastrow factor does not); a product needs one factor that does.
+    |psi|^2 normalisable by itself (an envelope does, a Jastrow factor does not); a product needs one
+    factor that does. Where it says nothing (None) psi is looked at far out, at its starting values.
     """
 
     name = "wavefunction"
-    decays = False
+    decays: bool | None = None
     antisymmetric = False  # psi changes sign where two particles of equal spin are exchanged
+    thermal = False  # exp(-E/2T) of a classical model
     core = 0.0  # psi = 0 for pairs of particles closer than this
     particles: int
     dimensions: int
     layout: Layout
-    thermal = False  # |psi|^2 is the Boltzmann distribution of the system itself
-    reads = "coordinates"  # or "spins": which of the walkers' r and s psi is a function of
+    # what of the walkers psi is a function of: coordinates, spins, colours, or a tuple of these
+    reads: str | tuple[str, ...] = "coordinates"
     box = None  # the Box in which psi is periodic (up to the twist's phase), or None: open space
     # or the integers (m, d) of the waves of either spin, where psi is their determinant, no more
     plane_waves = None
+
+    def place(self, system) -> None:
+        """Take the sizes of `system`; ValueError where psi reads what no walker of it moves."""
+        title = type(self).__name__
+        dimensions = getattr(system, "dimensions", None)  # anything may be passed here by mistake
+        if dimensions is None:
+            raise ValueError(f"{title} expects a system as its first argument, got {shown(system)}")
+        moves = getattr(system, "moves", "coordinates" if dimensions else "spins")
+        if moves not in self.reading():
+            raise ValueError(
+                f"{title} is a function of {self.domain()}, and what moves in "
+                f"{type(system).__name__} are {moves}: use {USUAL[moves]}"
+            )
+        self.particles, self.dimensions = system.particles, system.dimensions
+
+    def reading(self) -> tuple[str, ...]:
+        """`reads` as a tuple."""
+        return (self.reads,) if isinstance(self.reads, str) else tuple(self.reads)
+
+    def domain(self) -> str:
+        """`reads` in words."""
+        return " or ".join(
+            kind if kind == "coordinates" else f"{kind} on a lattice" for kind in self.reading()
+        )
+
+    def check(self, system) -> None:
+        """ValueError where psi was built for another system in a way that its sizes do not show."""
 
     twisted = False  # whether a particle that crosses the box turns psi by the box's twist
 
@@ -115,19 +150,27 @@ class Product(Wavefunction):
         self.factors = flat
         self.particles, self.dimensions = flat[0].particles, flat[0].dimensions
         self.layout, self.names = Layout(), []
+        single = {f.name for f in flat if sum(g.name == f.name for g in flat) == 1}
         for factor in flat:
-            count = sum(f.name == factor.name for f in flat)
-            same = sum(n.rstrip("0123456789") == factor.name for n in self.names)
-            label = factor.name if count == 1 else f"{factor.name}{same + 1}"
+            label, k = factor.name, 0
+            while (label not in single or k) and (not k or label in single.union(self.names)):
+                k += 1
+                label = f"{factor.name}{k}"
             self.names.append(label)
             self.layout.prefixed(label, factor.layout)
         self.name = " x ".join(self.names)
-        self.decays, self.core = (
-            any(factor.decays for factor in flat),
-            max(factor.core for factor in flat),
-        )
+        said = {factor.decays for factor in flat}
+        self.decays = True if True in said else None if None in said else False
+        self.core = max(factor.core for factor in flat)
         self.twisted = any(factor.twisted for factor in flat)
         self.antisymmetric = sum(factor.antisymmetric for factor in flat) % 2 == 1
+        common = [k for k in flat[0].reading() if all(k in f.reading() for f in flat)]
+        if not common:
+            raise ValueError(
+                "factors of a product are functions of different things: "
+                + ", ".join(f"{type(f).__name__} of {' or '.join(f.reading())}" for f in flat)
+            )
+        self.reads = common[0] if len(common) == 1 else tuple(common)
 
     def _check_lengths(self, box) -> None:
         for factor in self.factors:

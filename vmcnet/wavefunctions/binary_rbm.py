@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.outer import Outer
 from vmcnet.parameters import Layout
@@ -44,21 +45,14 @@ class BinaryRBM(Wavefunction):
         units: str = "spin",
         spread: float = 0.02,
     ):
-        if units not in UNITS:
-            raise ValueError(f"BinaryRBM units {units!r}: expected one of {UNITS}")
-        if weights not in ("real", "complex"):
-            raise ValueError(f"BinaryRBM weights {weights!r}: expected 'real' or 'complex'")
-        if system.dimensions:
-            raise ValueError(
-                "BinaryRBM needs spins on a lattice; particles in space take a GaussianRBM"
-            )
-        n = system.particles
-        self.particles, self.dimensions, self.units, self.spread = (
-            n,
-            system.dimensions,
-            units,
-            spread,
-        )
+        self.place(system)
+        n = self.particles
+        self.units = arguments.choice("BinaryRBM units", units, UNITS)
+        weights = arguments.choice("BinaryRBM weights", weights, ("real", "complex"))
+        symmetric = arguments.flag("BinaryRBM symmetric", symmetric)
+        point_group = arguments.flag("BinaryRBM point_group", point_group)
+        self.spread = arguments.positive("BinaryRBM spread", spread)
+        alpha = arguments.positive("BinaryRBM alpha", alpha)
         self.complex, self._group = weights == "complex", None
         features = alpha if symmetric else alpha * n
         if features < 1 or abs(features - round(features)) > 1e-9:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 
@@ -20,12 +22,20 @@ class Boltzmann(Wavefunction):
             raise ValueError(
                 "Boltzmann needs a classical system with a temperature (classical_ising or potts)"
             )
-        self.particles, self.dimensions, self.layout, self._system = (
-            system.particles,
-            system.dimensions,
-            Layout(),
-            system,
+        self.place(system)
+        self.layout, self._system = Layout(), system
+
+    def check(self, system):
+        own = self._system
+        same = (
+            system.moves == own.moves
+            and system.temperature == own.temperature
+            and np.array_equal(system.pair, own.pair)
+            and np.array_equal(system.single, own.single)
+            and np.array_equal(system.neighbours, own.neighbours)
         )
+        if not same:
+            raise ValueError("Boltzmann was built for another classical system: build it with this")
 
     def initial(self, stream):
         return {}

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import namespace, writable
 from vmcnet.calculus.jet import CONSTANT, JetData, Unmade, pair_arrays
 from vmcnet.calculus.jets import Jet, Jets
 from vmcnet.calculus.outer import Outer
@@ -148,6 +148,15 @@ class Bound:
             self._readers[key] = ops, self._handles(ops, xp, dtype)
         return self._readers[key]
 
+    def phase_and_log(self, r, s):
+        """The phase (None: 1) and log psi (W,) of the walkers."""
+        return self._value(r, s)
+
+    def is_real(self, walkers) -> bool:
+        """Whether psi is real (of either sign), by evaluating it for one walker."""
+        phase, log = self._value(writable(walkers.r)[:1], writable(walkers.s)[:1])
+        return log.dtype.kind != "c" and (phase is None or phase.dtype.kind != "c")
+
     def _recorded(self, r, s):
         """Phase and log psi as a function of coordinates alone, or False where log_psi does not
         allow it.
@@ -205,7 +214,7 @@ class Bound:
         update = self.update(walkers) if walkers.update is None else walkers.update
         if update is not None:
             return update.connected(moves, elements)
-        r, s, xp = walkers.r, walkers.s, namespace(walkers.r)
+        r, s, xp = writable(walkers.r), writable(walkers.s), namespace(walkers.r)
         phase, log = self._value(r, s)
         total = xp.zeros(log.shape, log.dtype if phase is None else xp.result_type(phase, log))
         for start in range(0, len(moves), TILE):
@@ -241,14 +250,13 @@ class Bound:
         On the host in tiles of walkers that keep a jet near the processor; their size depends on
         shapes and dtype alone.
         """
-        xp, (count, *shape) = namespace(walkers.r), walkers.r.shape
+        r, s = writable(walkers.r), writable(walkers.s)
+        xp, (count, *shape) = namespace(r), r.shape
         tile = jet_tile(count, self._widest(walkers)) if xp is np else count
         ops = Jets(xp, *shape)
-        parameters = self._handles(ops, xp, walkers.r.dtype)
+        parameters = self._handles(ops, xp, r.dtype)
         parts = [
-            ops.read(
-                self._read(ops, parameters, walkers.r[k : k + tile], walkers.s[k : k + tile])[1]
-            )
+            ops.read(self._read(ops, parameters, r[k : k + tile], s[k : k + tile])[1])
             for k in range(0, count, tile)
         ]
         return (
@@ -275,7 +283,7 @@ class Bound:
 
     def log_and_drift(self, r, s):
         """log psi (W,) and Re grad log psi (W, n, d), by one pass forward and one back."""
-        xp = namespace(r)
+        r, s, xp = writable(r), writable(s), namespace(r)
         ops = Tape(xp, coordinates_wanted=True, parameters_wanted=False)
         _, log = self._read(ops, self._handles(ops, xp, r.dtype), r, s)
         adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
 
@@ -21,19 +22,19 @@ class EllipticalGaussian(Wavefunction):
     decays = True
 
     def __init__(self, system, alpha: float | None = None, beta: float | None = None):
+        self.place(system)
         if system.dimensions < 2:
             raise ValueError(
                 "EllipticalGaussian needs at least 2 dimensions: alpha and alpha beta would be one "
                 "parameter; use a GaussianEnvelope"
             )
-        self.particles, self.dimensions = system.particles, system.dimensions
+        for name, value in (("alpha", alpha), ("beta", beta)):
+            if value is not None:
+                arguments.scale(f"EllipticalGaussian {name}", value)
         self._start = {
             "alpha": 0.5 / system.length**2 if alpha is None else alpha,
             "beta": system.anisotropy if beta is None else beta,
         }
-        for name, value in self._start.items():
-            if not value > 0:
-                raise ValueError(f"EllipticalGaussian {name} must be above 0, got {value}")
         self.layout = Layout().add("alpha", (), POSITIVE).add("beta", (), POSITIVE)
 
     def initial(self, stream):

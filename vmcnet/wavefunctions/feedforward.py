@@ -8,6 +8,7 @@ from math import sqrt
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.calculus.elementwise import ACTIVATIONS
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
@@ -52,6 +53,16 @@ class Dense:
         return h
 
 
+def checked_network(title: str, layers, activation: str, skip: bool) -> list[int]:
+    """`layers` as a list of widths; ValueError for what makes no network."""
+    arguments.choice(f"{title} activation", activation, sorted(f.name for f in ACTIVATIONS))
+    arguments.flag(f"{title} skip", skip)
+    layers = arguments.wholes(f"{title} layers", layers, 1)
+    if not layers:
+        raise ValueError(f"{title} needs at least one layer, got layers = []")
+    return layers
+
+
 class FeedForward(Wavefunction):
     """psi = exp(network), a real factor without nodes that does not decay: multiply it by an
     envelope.
@@ -73,6 +84,7 @@ class FeedForward(Wavefunction):
     """
 
     name = "network"
+    decays = False
 
     def __init__(
         self,
@@ -82,20 +94,14 @@ class FeedForward(Wavefunction):
         skip: bool = False,
         symmetric: bool = False,
         pairs: bool = False,
-        head=None,
+        head=(),
         spread: float = 0.01,
     ):
-        names = sorted(f.name for f in ACTIVATIONS)
-        if activation not in names:
-            raise ValueError(
-                f"FeedForward activation {activation!r}: expected one of {', '.join(names)}"
-            )
-        head = [] if head is None else list(head)
-        for key, widths in (("layers", list(layers)), ("head", head)):
-            if any(width < 1 for width in widths):
-                raise ValueError(f"FeedForward {key} = {widths}: every layer needs at least 1 unit")
-        if not layers:
-            raise ValueError("FeedForward needs at least one layer, got layers = []")
+        self.place(system)
+        layers = checked_network("FeedForward", layers, activation, skip)
+        head = arguments.wholes("FeedForward head", () if head is None else head, 1)
+        symmetric = arguments.flag("FeedForward symmetric", symmetric)
+        pairs = arguments.flag("FeedForward pairs", pairs)
         if head and not symmetric:
             raise ValueError(
                 "FeedForward head = ... has no meaning without symmetric = true: there is nothing "
@@ -103,13 +109,9 @@ class FeedForward(Wavefunction):
             )
         if pairs and system.particles < 2:
             raise ValueError("FeedForward pairs = true needs at least 2 particles")
-        self.particles, self.dimensions = n, d = system.particles, system.dimensions
-        self.symmetric, self.pairs, self._length, self._spread = (
-            symmetric,
-            pairs,
-            system.length,
-            spread,
-        )
+        n, d = self.particles, self.dimensions
+        self.symmetric, self.pairs, self._length = symmetric, pairs, system.length
+        self._spread = arguments.positive("FeedForward spread", spread)
         self.layout, self.networks = Layout(), []
         if symmetric:
             self._particle = self._network("", d, layers, activation, skip)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
 
@@ -19,10 +20,10 @@ class GaussianEnvelope(Wavefunction):
     decays = True
 
     def __init__(self, system, alpha: float | None = None):
-        self.particles, self.dimensions = system.particles, system.dimensions
+        self.place(system)
+        if alpha is not None:
+            alpha = arguments.scale("GaussianEnvelope alpha", alpha)
         self._alpha = 0.5 / system.length**2 if alpha is None else alpha
-        if not self._alpha > 0:
-            raise ValueError(f"GaussianEnvelope alpha must be above 0, got {alpha}")
         self.layout = Layout().add("alpha", (), POSITIVE)
 
     def initial(self, stream):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
 
@@ -14,7 +15,7 @@ class GaussianRBM(Wavefunction):
     """psi = F or sqrt(F), F(X) = exp(-sum_i (X_i - a_i)^2 / 2 s^2) prod_j (1 + exp(b_j + sum_i X_i
     W_ij / s^2)).
 
-    X are the M = n d coordinates, in the system's unit of length; a (M,), b (N,), W (M, N), s > 0,
+    X are the M = n d coordinates as they are, in the unit of the system's coordinates; a (M,), b (N,), W (M, N), s > 0,
     all trainable.
     F is the marginal of the joint distribution exp(-E(X, h)), h in {0, 1}^N. Start: s of the
     oscillator's ground state
@@ -26,13 +27,11 @@ class GaussianRBM(Wavefunction):
     name = "rbm"
     decays = True
 
-    def __init__(self, system, hidden: int, form: str = "F", spread: float = 0.01):
-        if hidden < 1:
-            raise ValueError(f"GaussianRBM needs at least 1 hidden unit, got {hidden}")
-        if form not in FORMS:
-            raise ValueError(f"GaussianRBM form {form!r}: expected one of {FORMS}")
-        self.particles, self.dimensions = system.particles, system.dimensions
-        self.hidden, self.form, self.spread = hidden, form, spread
+    def __init__(self, system, hidden: int = 4, form: str = "F", spread: float = 0.01):
+        self.place(system)
+        self.hidden = hidden = arguments.whole("GaussianRBM hidden", hidden, 1)
+        self.form = arguments.choice("GaussianRBM form", form, FORMS)
+        self.spread = arguments.positive("GaussianRBM spread", spread)
         self._width = system.length if form == "F" else system.length / np.sqrt(2.0)
         visible = self.particles * self.dimensions
         self.layout = (

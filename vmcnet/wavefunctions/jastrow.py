@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.calculus.jet import pair_arrays
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
@@ -23,8 +24,10 @@ class PadeJastrow(Wavefunction):
     """
 
     name = "jastrow"
+    decays = False
 
     def __init__(self, system, beta: float | None = None):
+        self.place(system)
         if system.dimensions < 2:
             raise ValueError(
                 "PadeJastrow in 1 dimension: the bare 1/|x| forces a node at contact, which no "
@@ -38,10 +41,7 @@ class PadeJastrow(Wavefunction):
                 "PadeJastrow has the cusp of a repulsion 1/r, and the interaction here is finite "
                 "at contact: leave the factor out"
             )
-        beta = system.screening if beta is None else beta
-        if not beta > 0:
-            raise ValueError(f"PadeJastrow beta must be above 0, got {beta}")
-        self.particles, self.dimensions, self._beta = system.particles, system.dimensions, beta
+        self._beta = system.screening if beta is None else arguments.scale("PadeJastrow beta", beta)
         self.box = system.box
         spins = np.asarray(system.spins)
         i, j = np.triu_indices(self.particles, 1)
@@ -94,15 +94,13 @@ class HardCoreJastrow(Wavefunction):
     """
 
     name = "hard_core"
+    decays = False
 
     def __init__(self, system):
+        self.place(system)
         if not system.core > 0:
             raise ValueError("HardCoreJastrow: this system has no hard core, set its diameter")
-        self.particles, self.dimensions, self.core = (
-            system.particles,
-            system.dimensions,
-            system.core,
-        )
+        self.core = system.core
         self.layout = Layout()
 
     def initial(self, stream):

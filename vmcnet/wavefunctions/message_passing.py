@@ -6,6 +6,7 @@ from math import sqrt
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.calculus.elementwise import LAYERS
 from vmcnet.calculus.jet import pair_arrays
 
@@ -41,21 +42,11 @@ class MessagePassing:
         edges: str = "filter",
         spread: float = 0.01,
     ):
-        if width < 1 or passes < 1:
-            raise ValueError(
-                f"MessagePassing width = {width}, passes = {passes}: expected at least 1 of each"
-            )
-        if activation not in LAYERS:
-            raise ValueError(
-                f"MessagePassing activation {activation!r}: expected one of "
-                f"{', '.join(sorted(LAYERS))}"
-            )
-        if edges not in EDGES:
-            raise ValueError(f"MessagePassing edges {edges!r}: expected one of {', '.join(EDGES)}")
-        if not spread >= 0:
-            raise ValueError(f"MessagePassing spread must be at least 0, got {spread}")
-        self.width, self.passes, self.activation = int(width), int(passes), activation
-        self.edges, self.spread = edges, float(spread)
+        self.width = arguments.whole("MessagePassing width", width, 1)
+        self.passes = arguments.whole("MessagePassing passes", passes, 1)
+        self.activation = arguments.choice("MessagePassing activation", activation, sorted(LAYERS))
+        self.edges = arguments.choice("MessagePassing edges", edges, EDGES)
+        self.spread = arguments.number("MessagePassing spread", spread, least=0)
 
     def declare(self, layout, prefix: str, system) -> Network:
         """The network on a system, its parameters added to `layout` as prefix + name.

@@ -20,7 +20,7 @@ class NetworkJastrow(Wavefunction):
     name = "network_jastrow"
 
     def __init__(self, system, network: MessagePassing | None = None):
-        self.particles, self.dimensions = system.particles, system.dimensions
+        self.place(system)
         self.box, self.layout = system.box, Layout()
         network = network or MessagePassing()
         self._network = network.declare(self.layout, "", system)

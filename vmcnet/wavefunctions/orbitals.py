@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.parameters import POSITIVE
 
 
@@ -108,9 +109,9 @@ class HarmonicOrbitals:
     decays, box, twisted = True, None, False
 
     def __init__(self, dimensions: int, omega: float, shells: int):
-        if shells < 1:
-            raise ValueError(f"HarmonicOrbitals needs at least 1 shell, got {shells}")
-        self.dimensions, self.omega, self.shells = dimensions, float(omega), shells
+        self.dimensions = arguments.whole("HarmonicOrbitals dimensions", dimensions, 1)
+        self.omega = arguments.scale("HarmonicOrbitals omega", omega)
+        self.shells = shells = arguments.whole("HarmonicOrbitals shells", shells, 1)
         grid = product(range(shells), repeat=dimensions)
         kept = [n for n in grid if sum(n) < shells]
         self.labels = tuple(sorted(kept, key=lambda n: (sum(n), [-k for k in n])))
@@ -150,7 +151,14 @@ class UserOrbitals:
     box, twisted = None, False
 
     def __init__(self, function, size: int, labels=None, energies=None, decays: bool = True):
-        self._function, self.size, self.decays = function, int(size), decays
+        if not callable(function):
+            raise ValueError(
+                "UserOrbitals function must be a function of (ops, x), got "
+                f"{arguments.shown(function)}"
+            )
+        self._function = function
+        self.size = size = arguments.whole("UserOrbitals size", size, 1)
+        self.decays = arguments.flag("UserOrbitals decays", decays)
         labels = [(k,) for k in range(size)] if labels is None else labels
         energies = range(size) if energies is None else energies
         self.labels = tuple(tuple(x) for x in labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.backend.arrays import to_host
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
@@ -44,7 +45,9 @@ class Slater(Wavefunction):
         network=None,
         heads=("backflow", "jastrow"),
     ):
-        self.particles, self.dimensions = system.particles, system.dimensions
+        self.place(system)
+        self.determinants = arguments.whole("Slater determinants", determinants, 1)
+        self.mixing = mixing = arguments.whole("Slater mixing", mixing)
         spins = np.asarray(system.spins)
         numbers = {UP: int((spins > 0).sum()), DOWN: int((spins < 0).sum())}
         chosen = orbitals is None
@@ -52,7 +55,7 @@ class Slater(Wavefunction):
             orbitals = system.orbitals(max(numbers.values()), mixing)
         elif mixing and set(orbitals.energies[-1:]) == set(orbitals.energies):
             raise ValueError("Slater mixing: the orbitals have no empty shell above")
-        self.orbitals, self.determinants, self.mixing = orbitals, int(determinants), int(mixing)
+        self.orbitals = orbitals
         self.box, self.twisted, self.decays = orbitals.box, orbitals.twisted, orbitals.decays
         given = {UP: occupied_up, DOWN: occupied_down}
         if chosen:
@@ -81,8 +84,6 @@ class Slater(Wavefunction):
         )
 
     def _check(self, network, heads):
-        if self.determinants < 1:
-            raise ValueError(f"Slater determinants = {self.determinants}: expected at least 1")
         different = self.mixing or (network is not None and "orbitals" in heads)
         if self.determinants > 1 and not different:
             raise ValueError(

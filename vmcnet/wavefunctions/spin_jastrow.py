@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.backend.arrays import namespace
 from vmcnet.geometry.moves import SpinMove
 from vmcnet.parameters import Layout
@@ -26,12 +27,10 @@ class SpinJastrow(Wavefunction):
     reads = "spins"
 
     def __init__(self, system, symmetric: bool = False, spread: float = 0.02):
-        if system.dimensions:
-            raise ValueError(
-                "SpinJastrow needs spins on a lattice; particles in space take a PadeJastrow"
-            )
-        n = self.particles = system.particles
-        self.dimensions, self._spread = 0, spread
+        self.place(system)
+        symmetric = arguments.flag("SpinJastrow symmetric", symmetric)
+        self._spread = arguments.positive("SpinJastrow spread", spread)
+        n = self.particles
         self._pairs = np.triu_indices(n, 1)
         self._kinds = None
         size = len(self._pairs[0])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from vmcnet import arguments
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
-from vmcnet.wavefunctions.feedforward import Dense
+from vmcnet.wavefunctions.feedforward import Dense, checked_network
 
 
 class SpinNetwork(Wavefunction):
@@ -31,26 +32,23 @@ class SpinNetwork(Wavefunction):
         symmetric: bool = False,
         spread: float = 0.02,
     ):
-        if system.dimensions:
-            raise ValueError(
-                "SpinNetwork needs spins on a lattice; particles in space take a FeedForward"
-            )
-        if weights not in ("real", "complex"):
-            raise ValueError(f"SpinNetwork weights {weights!r}: expected 'real' or 'complex'")
-        if not layers:
-            raise ValueError("SpinNetwork needs at least one layer, got layers = []")
+        self.place(system)
+        weights = arguments.choice("SpinNetwork weights", weights, ("real", "complex"))
+        symmetric = arguments.flag("SpinNetwork symmetric", symmetric)
+        layers = checked_network("SpinNetwork", layers, activation, skip)
         if skip and not any(
             a == b for a, b in zip([system.particles, *layers], layers, strict=False)
         ):
             raise ValueError(
                 "SpinNetwork skip = true, but no layer keeps the width of the one before it: "
-                f"layers = {list(layers)}"
+                f"layers = {layers}"
             )
-        n = self.particles = system.particles
-        self.dimensions, self._spread, self.complex = 0, spread, weights == "complex"
+        n = self.particles
+        self._spread = arguments.positive("SpinNetwork spread", spread)
+        self.complex = weights == "complex"
         self._group = system.lattice.symmetries("SpinNetwork") if symmetric else None
         self.layout = Layout()
-        self._network = Dense(self.layout, "", n, list(layers), activation, skip)
+        self._network = Dense(self.layout, "", n, layers, activation, skip)
         for name in ("last", "last_imaginary")[: 1 + self.complex]:
             self.layout.add(name, (self._network.outputs,))
 

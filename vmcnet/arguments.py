@@ -1,0 +1,143 @@
+"""Checks of the arguments that a user gives: kind, range, and one clear line where they fail.
+
+Every function takes the argument's name (with its owner: "QuantumDot omega"), returns the value as a
+plain Python one and raises ValueError. True and False are no numbers, 2.0 is no whole number, NaN and
+infinity are refused.
+"""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+
+SMALLEST, LARGEST = 1e-50, 1e50  # physical scales: products of a few of them stay finite
+
+
+def shown(value) -> str:
+    """A value for a message: numbers short, anything else cut to 60 characters."""
+    if isinstance(value, float | np.floating):
+        return f"{float(value):.10g}"
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more than 4300 digits
+        return f"a number of {int(value).bit_length()} bits"
+    if type(value) is int and len(text) > 24:
+        return f"{text[:8]}... ({len(text.lstrip('-'))} digits)"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _range(least, most, above=None, below=None) -> str:
+    if least is not None and most is not None:
+        return (
+            f"between {least:g} and {most:g}" if isinstance(most, float) else f"{least} to {most}"
+        )
+    parts = [
+        f"{word} {limit:g}" if isinstance(limit, float) else f"{word} {limit}"
+        for word, limit in (
+            ("at least", least),
+            ("above", above),
+            ("at most", most),
+            ("below", below),
+        )
+        if limit is not None
+    ]
+    return " and ".join(parts)
+
+
+def whole(name: str, value, least: int | None = 0, most: int | None = None) -> int:
+    """A whole number in least .. most (None: no limit)."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        found = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number, got {shown(value)}") from None
+    if (least is not None and found < least) or (most is not None and found > most):
+        raise ValueError(f"{name} must be {_range(least, most)}, got {shown(found)}")
+    return found
+
+
+def wholes(name: str, values, least: int = 0, most: int | None = None) -> list[int]:
+    """A list of whole numbers; a single number is none."""
+    if isinstance(values, str | bytes | dict) or not np.iterable(values):
+        raise ValueError(f"{name} must be a list of whole numbers, got {shown(values)}")
+    return [whole(f"{name}[{k}]", value, least, most) for k, value in enumerate(values)]
+
+
+def number(name: str, value, *, least=None, most=None, above=None, below=None) -> float:
+    """A finite real number within the limits given."""
+    real = isinstance(value, int | float | np.integer | np.floating)
+    if not real and isinstance(value, np.ndarray) and value.ndim == 0:
+        real = value.dtype.kind in "iuf"
+    if not real or isinstance(value, bool):
+        raise ValueError(f"{name} must be a number, got {shown(value)}")
+    try:
+        found = float(value)
+    except OverflowError:
+        found = np.inf
+    if not np.isfinite(found):
+        raise ValueError(f"{name} must be a finite number, got {shown(value)}")
+    if (
+        (least is not None and found < least)
+        or (most is not None and found > most)
+        or (above is not None and found <= above)
+        or (below is not None and found >= below)
+    ):
+        raise ValueError(f"{name} must be {_range(least, most, above, below)}, got {shown(value)}")
+    return found
+
+
+def numbers(name: str, values, length: int | None = None, **limits) -> list[float]:
+    """A list of real numbers, of a length."""
+    if isinstance(values, str | bytes | dict) or not np.iterable(values):
+        raise ValueError(f"{name} must be a list of numbers, got {shown(values)}")
+    found = [number(f"{name}[{k}]", value, **limits) for k, value in enumerate(values)]
+    if length is not None and len(found) != length:
+        raise ValueError(f"{name} must be {length} numbers, got {shown(found)}")
+    return found
+
+
+def positive(name: str, value) -> float:
+    return number(name, value, above=0)
+
+
+def scale(name: str, value) -> float:
+    """A positive physical quantity, in units in which it is neither tiny nor huge."""
+    found = number(name, value, above=0)
+    if not SMALLEST <= found <= LARGEST:
+        raise ValueError(
+            f"{name} must be between {SMALLEST:g} and {LARGEST:g} so that energies are finite "
+            f"numbers, got {shown(found)}: choose other units"
+        )
+    return found
+
+
+def coupling(name: str, value) -> float:
+    """A real physical quantity of either sign."""
+    found = number(name, value)
+    if abs(found) > LARGEST:
+        raise ValueError(
+            f"{name} must be at most {LARGEST:g} in size so that energies are finite numbers, got "
+            f"{shown(found)}: choose other units"
+        )
+    return found
+
+
+def flag(name: str, value) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
+def choice(name: str, value, choices):
+    """One of `choices`."""
+    choices = tuple(choices)
+    if not isinstance(value, str) or value not in choices:
+        expected = (
+            " or ".join(map(repr, choices))
+            if len(choices) == 2
+            else f"one of {', '.join(map(str, choices))}"
+        )
+        raise ValueError(f"{name} {shown(value)}: expected {expected}")
+    return value

@@ -1,0 +1,227 @@
+"""Do a system, a wavefunction and a sampler fit together? One set of checks for jobs and Python."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import numpy as np
+
+from vmcnet.arguments import positive, scale, shown, whole
+from vmcnet.backend.stream import Stream
+from vmcnet.optimizers import NaturalGradient, Optimizer
+from vmcnet.sampling.defaults import MOVES, default_sampler
+from vmcnet.systems.base import System
+from vmcnet.wavefunctions.base import USUAL, Wavefunction
+
+NAME = re.compile(r"[^,/\s.][^,/.]*")  # names become columns and HDF5 names
+FAR, PROBES = (1e2, 1e3), 4  # lengths and directions at which a psi that decays is looked at
+LARGEST_PROBE = 10**6  # numbers; larger systems are not probed
+
+
+class Misfit(ValueError):
+    """Parts that do not fit; `part` is the one to change: system, wavefunction or sampler."""
+
+    def __init__(self, part: str, text: str):
+        super().__init__(f"{part}: {text}")
+        self.part, self.text = part, text
+
+
+def fit(system, wavefunction, sampler=None):
+    """The sampler, the system's usual one where None is given. Raises Misfit, a ValueError, unless it
+    can sample `wavefunction` on `system` and the energies that come out mean something.
+    """
+    _kinds(system, wavefunction)
+    _terms(system)
+    title, kind = type(wavefunction).__name__, system.moves
+    for factor in factors_of(wavefunction):
+        if kind not in factor.reading():
+            raise Misfit(
+                "wavefunction",
+                f"{type(factor).__name__} is a function of {factor.domain()}, and what moves in "
+                f"{type(system).__name__} are {kind}: use {USUAL[kind]}",
+            )
+        found = factor.particles, factor.dimensions
+        if found != (system.particles, system.dimensions):
+            raise Misfit(
+                "wavefunction",
+                f"{type(factor).__name__} was built for {_sizes(*found)}, the system has "
+                f"{_sizes(system.particles, system.dimensions)}: build it with this system",
+            )
+        try:
+            factor.check(system)
+        except ValueError as error:
+            raise Misfit("wavefunction", str(error)) from error
+    for name in wavefunction.layout.entries:
+        if not isinstance(name, str) or "," in name or "/" in name:
+            raise Misfit("wavefunction", f"a parameter's name is {name!r}: no commas or slashes")
+    sampler = default_sampler(system, wavefunction) if sampler is None else sampler
+    _moves(system, wavefunction, sampler)
+    if wavefunction.core != system.core:
+        raise Misfit(
+            "wavefunction",
+            f"no factor is 0 inside the hard cores of diameter {system.core:g}: multiply by a "
+            "HardCoreJastrow (hard_core_jastrow in a job file)"
+            if wavefunction.core < system.core
+            else f"{title} is 0 where two particles are closer than {wavefunction.core:g}, the "
+            f"system's hard cores have diameter {system.core:g}: build it with this system",
+        )
+    try:
+        wavefunction.check_box(system.box)
+    except ValueError as error:
+        raise Misfit("wavefunction", str(error)) from error
+    if system.dimensions and system.box is None:
+        _decays(system, wavefunction)
+    if system.fermions and not wavefunction.antisymmetric:
+        _exchanges(system, wavefunction)
+    return sampler
+
+
+def factors_of(wavefunction) -> list:
+    """The factors of a product, or the wavefunction itself."""
+    return getattr(wavefunction, "factors", None) or [wavefunction]  # a user's may have none
+
+
+def _kinds(system, wavefunction):
+    for part, value, kind, example in (
+        ("system", system, System, "vmcnet.systems.QuantumDot()"),
+        ("wavefunction", wavefunction, Wavefunction, "vmcnet.wavefunctions.GaussianRBM(system)"),
+    ):
+        if not isinstance(value, kind):
+            what = (
+                f"the class {value.__name__} itself: make one of it"
+                if inspect.isclass(value)
+                else shown(value)
+            )
+            raise Misfit(part, f"expected a {kind.__name__} such as {example}, got {what}")
+    for name in ("particles", "dimensions", "layout"):
+        if getattr(wavefunction, name, None) is None:
+            raise Misfit("wavefunction", f"{type(wavefunction).__name__} sets no `{name}`")
+
+
+def _terms(system):
+    if not isinstance(system.terms, dict) or not system.terms:
+        raise Misfit("system", "terms must be a dictionary of at least one term")
+    for name, term in system.terms.items():
+        if not isinstance(name, str) or not NAME.fullmatch(name) or name == "energy":
+            raise Misfit(
+                "system",
+                f"a term is named {name!r}: expected a text without commas, dots and slashes that "
+                "is not 'energy'",
+            )
+        if inspect.isclass(term) or not callable(getattr(term, "local", None)):
+            raise Misfit(
+                "system", f"the term {name!r} has no method local(walkers, psi): {shown(term)}"
+            )
+
+
+def _moves(system, wavefunction, sampler):
+    for name in ("sample", "check", "kinds", "name"):
+        if inspect.isclass(sampler) or getattr(sampler, name, None) is None:
+            raise Misfit(
+                "sampler",
+                "expected one of vmcnet.sampling such as vmcnet.sampling.Gaussian(), or a subclass "
+                f"of Metropolis, got {shown(sampler)}",
+            )
+    if system.moves not in sampler.kinds:
+        raise Misfit(
+            "sampler",
+            f"{sampler.name} moves {' or '.join(sampler.kinds)}, and what moves in "
+            f"{type(system).__name__} are {system.moves}: use {' or '.join(MOVES[system.moves])}",
+        )
+    try:
+        sampler.check(system, wavefunction)
+    except ValueError as error:
+        raise Misfit("sampler", str(error)) from error
+
+
+def _decays(system, wavefunction):
+    size = system.particles * system.dimensions
+    small = PROBES * system.particles * size <= LARGEST_PROBE
+    if wavefunction.decays is False or (wavefunction.decays is None and not small):
+        raise Misfit(
+            "wavefunction",
+            "no factor decays at large distance, psi is not normalisable: multiply by a "
+            "GaussianEnvelope (gaussian_envelope in a job file) or another factor that decays",
+        )
+    if not small:
+        return
+    stream = Stream(0, 0, 0, 0)
+    psi = wavefunction.bind(wavefunction.start(stream))
+    directions = stream.normal((PROBES // 2, system.particles, system.dimensions))
+    directions = np.concatenate([directions, -directions])
+    with np.errstate(all="ignore"):
+        near, far = (
+            2.0 * psi.log(system.length * t * directions, system.labels(PROBES)).real
+            + size * np.log(t)
+            for t in FAR
+        )
+    if (far > near).any():
+        raise Misfit(
+            "wavefunction",
+            f"|psi|^2 r^(n d) grows between {FAR[0]:g} and {FAR[1]:g} lengths of the system at the "
+            "starting parameters: psi is not normalisable, multiply by a factor that decays",
+        )
+
+
+def _exchanges(system, wavefunction):
+    """Two fermions of equal spin are exchanged at the starting parameters; psi must change sign."""
+    equal = np.flatnonzero(system.spins == system.spins[0]) if system.particles > 2 else []
+    if system.particles == 2 and system.spins[0] == system.spins[1]:
+        equal = np.array([0, 1])
+    if len(equal) < 2:
+        return
+    stream = Stream(0, 0, 0, 0)
+    psi = wavefunction.bind(wavefunction.start(stream))
+    walkers = system.start(stream, 1)
+    order = np.arange(system.particles)
+    order[equal[:2]] = equal[1::-1]
+    with np.errstate(all="ignore"):
+        (p, a), (q, b) = (psi.phase_and_log(r, walkers.s) for r in (walkers.r, walkers.r[:, order]))
+    ratio = np.exp(b - a) * (1.0 if p is None else q / p)
+    if not np.allclose(ratio, -1.0, atol=1e-3):
+        raise Misfit(
+            "wavefunction",
+            f"{system.particles} fermions of which {len(equal)} have equal spins need an "
+            "antisymmetric wavefunction: multiply by a Slater determinant (slater in a job file)",
+        )
+
+
+def _sizes(particles, dimensions) -> str:
+    return (
+        f"{particles} particles in {dimensions} dimensions" if dimensions else f"{particles} sites"
+    )
+
+
+def checked_learning(optimizer, natural_gradient) -> None:
+    """ValueError unless these are an optimizer and a natural gradient (or None)."""
+    for name, value, kind, example in (
+        ("optimizer", optimizer, Optimizer, "vmcnet.optimizers.Adam(0.01)"),
+        ("natural_gradient", natural_gradient, NaturalGradient, "vmcnet.optimizers.SR()"),
+    ):
+        if not isinstance(value, kind) and not (value is None and name == "natural_gradient"):
+            raise ValueError(
+                f"{name}: expected an object such as {example}, got "
+                + (f"the class {value.__name__}" if inspect.isclass(value) else shown(value))
+            )
+
+
+def checked_training(
+    iterations, walkers, block, steps, warmup, step_size, seed, clip, threads
+) -> None:
+    """ValueError for an argument of train() that is of another kind or out of range."""
+    whole("iterations", iterations)
+    whole("walkers", walkers, 2)
+    whole("block", block, 1)
+    if walkers % block:
+        raise ValueError(
+            f"{walkers} walkers do not fill blocks of {block}: use "
+            f"{block * max(1, round(walkers / block))}"
+        )
+    whole("steps", steps, 1)
+    whole("warmup", warmup)
+    scale("step_size", step_size)
+    whole("seed", seed, 0, 2**63 - 1)
+    if clip is not None:
+        positive("clip", clip)
+    whole("threads", threads, 1, 4096)

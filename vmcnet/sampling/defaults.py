@@ -1,0 +1,42 @@
+"""Samplers by name, and the usual one of a system."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+SAMPLERS = {
+    "gaussian": "vmcnet.sampling.gaussian:Gaussian",
+    "one_particle": "vmcnet.sampling.one_particle:OneParticle",
+    "langevin": "vmcnet.sampling.langevin:Langevin",
+    "spin_flip": "vmcnet.sampling.spins:SpinFlip",
+    "exchange": "vmcnet.sampling.spins:Exchange",
+    "gibbs": "vmcnet.sampling.gibbs:Gibbs",
+    "thermal": "vmcnet.sampling.thermal:Thermal",
+}
+MOVES = {  # what may move in a system -> the samplers that move it
+    "coordinates": ("gaussian", "one_particle", "langevin"),
+    "spins": ("spin_flip", "exchange", "gibbs", "thermal"),
+    "colours": ("thermal",),
+}
+
+
+def usual(system, wavefunction) -> str:
+    """The proposal of a system: gaussian for coordinates; for spins exchange in a sector of fixed
+    magnetisation, thermal for the Boltzmann factor of a classical model, otherwise spin_flip.
+    """
+    if system.moves == "coordinates":
+        return "gaussian"
+    if wavefunction.thermal or system.moves == "colours":
+        return "thermal"
+    return "spin_flip" if system.magnetisation is None else "exchange"
+
+
+def sampler(name: str, system, **options):
+    """The sampler `name` for a system; options: scan, acceptance of proposals that move spins."""
+    module, title = SAMPLERS[name].split(":")
+    made = getattr(import_module(module), title)
+    return made() if name in MOVES["coordinates"] else made(system, **options)
+
+
+def default_sampler(system, wavefunction):
+    return sampler(usual(system, wavefunction), system)
