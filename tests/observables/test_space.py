@@ -2,12 +2,15 @@
 
 import json
 import runpy
+import sys
 
 import numpy as np
 import pytest
 
 import vmcnet as vmc
+from tests.device import fakecupy  # noqa: F401  makes the stand-in
 from tests.runs import ROOT
+from vmcnet.backend.arrays import to_host
 from vmcnet.config import parse_observables
 from vmcnet.config.explain import variants
 from vmcnet.config.observables import ObservableTable
@@ -23,7 +26,7 @@ from vmcnet.observables import (
     TotalSpin,
     Virial,
 )
-from vmcnet.observables.bins import ball, ball_in_box, counted
+from vmcnet.observables.bins import ball, ball_in_box, counted, texts
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.parameters import Layout
 from vmcnet.runs.building import observables_of
@@ -42,6 +45,7 @@ from vmcnet.wavefunctions import GaussianEnvelope, PadeJastrow, Wavefunction
 from vmcnet.wavefunctions.plane_waves import real_waves
 
 WALKERS = 20_000
+DOT, GAS = QuantumDot(2), ElectronGas(14, 1.0)
 
 
 def ground_state(particles, dimensions, walkers=WALKERS):
@@ -93,7 +97,7 @@ def test_density_map_of_an_oscillator(axes):
 
 def test_the_order_of_cells_and_of_spins():
     """The last axis runs fastest; spins up come first."""
-    system = QuantumDot(2)
+    system = DOT
     walkers = Walkers(np.array([[[-1.5, 0.5], [1.5, -0.5]]]), np.array([[1, -1]], np.int8))
     found = DensityMap(system, bins=4, extent=2.0, by_spin=True)
     x = found.measure(walkers, None)[0]
@@ -134,7 +138,7 @@ def test_momenta_of_an_oscillator():
 
 def test_virial_of_a_dot():
     """r . grad V = 2 V_trap - V_coulomb of every walker; of an oscillator the ratio is 1."""
-    dot = QuantumDot(2)
+    dot = DOT
     psi = (GaussianEnvelope(dot) * PadeJastrow(dot)).bind(np.log([0.5, 0.4]))
     r = np.random.default_rng(2).normal(size=(100, 2, 2))
     walkers = Walkers(r, dot.labels(100))
@@ -288,7 +292,7 @@ class Odd(Wavefunction):
 
 
 def test_spin_of_two_electrons():
-    dot = QuantumDot(2)
+    dot = DOT
     r = np.random.default_rng(4).normal(size=(30, 2, 2))
     walkers = Walkers(r, dot.labels(30))
     singlet = GaussianEnvelope(dot).bind(np.array([0.0]))
@@ -302,12 +306,32 @@ def test_counted():
     assert x.tolist() == [[1, 1], [3, 1]]
 
 
+def test_labels_differ_however_fine_the_bins():
+    found = Density(DOT, bins=30_000).labels
+    assert len(set(found)) == 30_000 and found[0] == "n(8.3333e-05)"
+    assert texts([0.1, 0.2]) == ["0.1", "0.2"]
+
+
+@pytest.mark.parametrize("kind", [TotalSpin, MomentumDistribution, Virial, Density])
+def test_on_a_device(kind):
+    """The stand-in for CuPy gives the numbers of the host."""
+    dot = DOT
+    psi = GaussianEnvelope(dot) * PadeJastrow(dot)
+    r, s = np.random.default_rng(6).normal(size=(20, 2, 2)), dot.labels(20)
+    found = []
+    for xp in (np, sys.modules["fakecupy"]):
+        bound = psi.bind(np.log([0.5, 0.4]))
+        walkers = Walkers(xp.asarray(r), xp.asarray(s))
+        found.append(to_host(kind(dot).measure(walkers, bound)))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-11)
+
+
 # in evaluations and jobs
 
 
 def test_in_an_evaluation_in_float32():
     """All of a dot's observables at once; float32 walkers; the same energies as without them."""
-    system = QuantumDot(2)
+    system = DOT
     psi = GaussianEnvelope(system) * PadeJastrow(system)
     names = ("density", "density_map", "radius", "pair_distribution", "momentum_distribution")
     tables = parse_observables([*names, "virial", "total_spin"], "test")
@@ -336,8 +360,8 @@ def test_in_an_evaluation_in_float32():
 
 
 SYSTEMS = [
-    QuantumDot(2),
-    ElectronGas(14, 1.0),
+    DOT,
+    GAS,
     TransverseIsing([4, 4]),
     ClassicalIsing([4, 4]),
 ]
@@ -368,12 +392,12 @@ def test_every_table_builds_what_it_names(name):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Density(ElectronGas(14, 1.0)), "density_map in a periodic box"),
-        (lambda: DensityMap(QuantumDot(2), axes=(0, 2)), r"axes \[0, 2\]: expected different ones"),
-        (lambda: DensityMap(QuantumDot(2), axes=(0, 0)), "expected different ones"),
+        (lambda: Density(GAS), "density_map in a periodic box"),
+        (lambda: DensityMap(DOT, axes=(0, 2)), r"axes \[0, 2\]: expected different ones"),
+        (lambda: DensityMap(DOT, axes=(0, 0)), "expected different ones"),
         (lambda: PairDistribution(QuantumDot(1)), "at least 2 particles"),
-        (lambda: StaticStructureFactor(QuantumDot(2)), "needs a periodic box"),
-        (lambda: Virial(ElectronGas(14, 1.0)), "walls of a box"),
+        (lambda: StaticStructureFactor(DOT), "needs a periodic box"),
+        (lambda: Virial(GAS), "walls of a box"),
         (lambda: Virial(TrappedBosons(2, 1.0, 3, diameter=0.1)), "hard spheres"),
         (lambda: TotalSpin(TransverseIsing([4])), "what moves in TransverseIsing are spins"),
     ],
@@ -389,7 +413,7 @@ def test_the_figure_script_reads_them(tmp_path, monkeypatch):
     plot = pytest.importorskip("matplotlib") and runpy.run_path(
         str(ROOT / "analysis" / "plot_observables.py")
     )
-    system = QuantumDot(2)
+    system = DOT
     tables = parse_observables(["density, bins=6", "pair_distribution", "density_map, bins=3"], "")
     people = Population(system, GaussianEnvelope(system), Gaussian(), SerialCommunicator(), 5, 8, 8)
     people.start()

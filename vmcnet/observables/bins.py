@@ -19,6 +19,15 @@ def counted(values, weights, low: float, width: float, bins: int) -> np.ndarray:
     return np.bincount(place.ravel(), weights.ravel(), walkers * bins).reshape(walkers, bins)
 
 
+def texts(values) -> list[str]:
+    """Different numbers as different texts, with as few digits as that takes, 4 at least."""
+    for digits in range(4, 18):
+        found = [f"{x:.{digits}g}" for x in values]
+        if len(set(found)) == len(found):
+            return found
+    raise ValueError("expected different numbers")
+
+
 def ball(radius, dimensions: int):
     """Volume of balls: 2 r, pi r^2, 4 pi r^3/3."""
     unit = math.pi ** (dimensions / 2) / math.gamma(dimensions / 2 + 1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from vmcnet.backend.arrays import to_host
 from vmcnet.observables.base import Observable
-from vmcnet.observables.bins import ball, counted
+from vmcnet.observables.bins import ball, counted, texts
 from vmcnet.statistics.jackknife import jackknife
 
 SPINS = {"up": 1, "down": -1}
@@ -48,7 +48,7 @@ class Density(Observable):
         edges = np.linspace(0.0, self._extent, bins + 1)
         self.grid, self._volumes = {"r": edges}, np.diff(ball(edges, system.dimensions))
         middle = 0.5 * (edges[1:] + edges[:-1])
-        self.labels = [f"n{kind}({r:.4g})" for kind in self._kinds for r in middle]
+        self.labels = [f"n{kind}({r})" for kind in self._kinds for r in texts(middle)]
         self.units = "1/length^d"
 
     def measure(self, walkers, psi):

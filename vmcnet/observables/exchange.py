@@ -6,6 +6,7 @@ import numpy as np
 
 from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.observables.base import Observable
+from vmcnet.observables.bins import texts
 from vmcnet.observables.density import in_space
 from vmcnet.statistics.jackknife import jackknife
 from vmcnet.walkers import Walkers
@@ -105,7 +106,7 @@ class MomentumDistribution(Observable):
             self._waves = [self._box.wave_vectors(m) for m in found]
             k = np.array([np.sqrt((w[0] ** 2).sum()) for w in self._waves])
             self._factor = 1.0 / len(set(system.spins.tolist()))
-        self.grid, self.labels = {"k": k}, [f"n({x:.5g})" for x in k]
+        self.grid, self.labels = {"k": k}, [f"n({x})" for x in texts(k)]
 
     def measure(self, walkers, psi):
         xp, r = namespace(walkers.r), walkers.r

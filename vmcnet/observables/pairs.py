@@ -7,7 +7,7 @@ import numpy as np
 from vmcnet.backend.arrays import to_host
 from vmcnet.calculus.jet import pair_arrays
 from vmcnet.observables.base import Observable
-from vmcnet.observables.bins import ball, ball_in_box, counted
+from vmcnet.observables.bins import ball, ball_in_box, counted, texts
 from vmcnet.observables.density import in_space
 
 
@@ -43,7 +43,7 @@ class PairDistribution(Observable):
             pairs = {" equal": same, " opposite": opposite}
         letter = "P" if box is None else "g"
         middle = 0.5 * (edges[1:] + edges[:-1])
-        self.labels = [f"{letter}{kind}({r:.4g})" for kind in pairs for r in middle]
+        self.labels = [f"{letter}{kind}({r})" for kind in pairs for r in texts(middle)]
         self.units = "" if box is not None else "1/length^d"
         squares = {"": n * n, " equal": up**2 + (n - up) ** 2, " opposite": 2 * opposite}
         wanted = [
@@ -79,7 +79,7 @@ class StaticStructureFactor(Observable):
         found = system.box.shells(shells + 1, twisted=False)[1:]
         self._waves = [system.box.wave_vectors(m, twisted=False) for m in found]
         lengths = np.array([np.sqrt((k[0] ** 2).sum()) for k in self._waves])
-        self.grid, self.labels = {"k": lengths}, [f"S({k:.5g})" for k in lengths]
+        self.grid, self.labels = {"k": lengths}, [f"S({k})" for k in texts(lengths)]
 
     def measure(self, walkers, psi):
         r = to_host(walkers.r).astype(np.float64)
