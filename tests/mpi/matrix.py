@@ -78,6 +78,7 @@ DOT, LINE, WELL = (
     QuantumDot(2, dimensions=1, interaction="soft_coulomb"),
     DoubleWell(2, dimensions=2),
 )
+SIX = QuantumDot(6, 0.5)
 SPHERES, OWN = (
     TrappedBosons(5, diameter=0.05, omega_z=2.0),
     Particles(3, 2, {"quartic": lambda r: (r**4).sum(axis=(1, 2))}),
@@ -142,6 +143,14 @@ CASES = {
     ),
     "Adam; Gaussian moves; own potential": Case(
         OWN, GaussianEnvelope(OWN), Adam(0.05), Gaussian(), None
+    ),
+    "Gaussian moves; determinants moved by a network; SPRING": Case(
+        SIX,
+        Slater(SIX, network=MessagePassing(4)) * PadeJastrow(SIX),
+        SGD(0.05),
+        Gaussian(),
+        5.0,
+        SPRING(1e-2),
     ),
     "random flips, the last or not; machine; minSR": Case(
         CHAIN, BinaryRBM(CHAIN), SGD(0.05), SpinFlip(CHAIN), natural=MinSR(1e-2)

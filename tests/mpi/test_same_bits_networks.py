@@ -25,12 +25,25 @@ BROAD = (
     + "layers = [32, 64]\n"
     + NETWORK[NETWORK.index("[sampling]") :].replace("block = 8", "block = 16")
 )
+FERMIONS = JOB.replace(
+    'type = "gaussian_rbm"\nhidden = 2',
+    """type = "slater"
+[wavefunction.network]
+type = "message_passing"
+width = 6""",
+).replace('"quantum_dot"', '"quantum_dot"\nparticles = 5')
 
 
 @pytest.fixture(
     scope="module",
-    params=[("float64", NETWORK), ("float32", NETWORK), ("float64", BROAD)],
-    ids=["float64", "float32", "compiled products"],
+    params=[
+        ("float64", NETWORK),
+        ("float32", NETWORK),
+        ("float64", BROAD),
+        ("float64", FERMIONS),
+        ("float32", FERMIONS),
+    ],
+    ids=["float64", "float32", "compiled products", "fermions", "fermions in float32"],
 )
 def reference(request, tmp_path_factory):
     precision, job = request.param

@@ -1,0 +1,58 @@
+"""Determinants moved by a message-passing network on a device: the numbers of the host."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from tests.device import fakecupy  # noqa: F401
+from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.backend.stream import Stream
+from vmcnet.geometry.box import Box
+from vmcnet.systems import Particles, QuantumDot
+from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions import MessagePassing, NetworkJastrow, PadeJastrow, Slater
+
+STANDIN = sys.modules["fakecupy"]
+DOT = QuantumDot(5)
+GAS = Particles(
+    4, 3, {"none": lambda r: 0 * r[:, 0, 0]}, spins=[1, 1, -1, -1], box=Box([2, 2.5, 3])
+)
+CASES = {
+    "filter": (DOT, lambda s: Slater(s, network=MessagePassing(5)) * PadeJastrow(s)),
+    "full": (DOT, lambda s: Slater(s, network=MessagePassing(4, edges="full"))),
+    "attention": (DOT, lambda s: Slater(s, network=MessagePassing(4, edges="attention"))),
+    "box": (GAS, lambda s: NetworkJastrow(s, MessagePassing(5, 3, "silu", spread=0.5))),
+}
+
+
+@pytest.fixture(params=["stand-in", pytest.param("cupy", marks=pytest.mark.gpu)])
+def xp(request):
+    return STANDIN if request.param == "stand-in" else pytest.importorskip("cupy")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", CASES)
+def test_every_reading(xp, name, dtype):
+    system, made = CASES[name]
+    psi = made(system)
+    theta = psi.start(Stream(3, 0, 0, 0))
+    walkers = system.start(Stream(4, 0, 0, 0), 6)
+
+    def readings(space):
+        w = Walkers(space.asarray(walkers.r.astype(dtype)), space.asarray(walkers.s))
+        bound = psi.bind(theta)
+        weights = space.asarray(np.linspace(-1, 1, 6).astype(dtype))
+        return [
+            bound.log(w.r, w.s),
+            *bound.jet(w),
+            bound.drift(w.r, w.s),
+            bound.log_derivatives(w),
+            bound.contracted(w, weights),
+        ]
+
+    for a, b in zip(readings(xp), readings(np), strict=True):
+        assert namespace(a) is xp and a.dtype == b.dtype
+        scale = np.abs(b).max()
+        tolerance = 1e-10 if dtype == np.float64 else 2e-3
+        np.testing.assert_allclose(to_host(a), b, rtol=0, atol=tolerance * scale)
