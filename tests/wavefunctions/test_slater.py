@@ -266,6 +266,7 @@ REFUSED = [
     (lambda s: Slater(s, HarmonicOrbitals(2, 1.0, 1)), "3 particles of one spin and 1 orbitals"),
     (lambda s: Slater(s, UserOrbitals(None, 3), mixing=1), "orbitals above the occupied"),
     (lambda s: Slater(s, network=MessagePassing(), heads=["backflow", "x"]), "expected some of"),
+    (lambda s: Slater(s, heads=["jastrow"]), "no network for them"),
     (lambda s: UserOrbitals(None, 3, labels=[(1,)]), "got 1 labels"),
     (lambda s: UserOrbitals(None, 3, energies=[0, 2, 1]), "must not fall"),
     (lambda s: Slater(vmc.systems.TrappedBosons(3)), "TrappedBosons names no orbitals"),

@@ -123,10 +123,10 @@ class SlaterTable(Table):
     network: MessagePassingTable | None = Field(
         description="network that the heads read; none when absent"
     )
-    heads: list[Literal["backflow", "orbitals", "jastrow"]] = Field(
+    heads: list[Literal["backflow", "orbitals", "jastrow"]] | None = Field(
         min_length=1,
         description="what the network does: moves the coordinates that orbitals read, multiplies "
-        "orbitals, adds a symmetric factor",
+        "orbitals, adds a symmetric factor; backflow and jastrow when absent",
     )
 
 

@@ -26,9 +26,9 @@ class Slater(Wavefunction):
     unless given, they are filled by energy, and within an open shell in the order of the set, which
     `describe` names. mixing: so many empty shells above are mixed into every occupied orbital by
     trainable coefficients, 0 at the start. network: a MessagePassing network, read by `heads`, some
-    of backflow (coordinates), orbitals (factors) and jastrow. determinants: K > 1 need different
-    orbitals, by mixing or by the head orbitals; c is (1, 1/K, ...) at the start. Exact for
-    particles without interaction in closed shells. Raises ValueError where the orbitals are too
+    of backflow (coordinates), orbitals (factors) and jastrow; the first and the last unless given.
+    determinants: K > 1 need different orbitals, by mixing or by the head orbitals; c is (1, 1/K,
+    ...) at the start. Exact for particles without interaction in closed shells. Raises ValueError where the orbitals are too
     few, labels unknown, or options would do nothing.
     """
 
@@ -43,7 +43,7 @@ class Slater(Wavefunction):
         occupied_down=None,
         mixing: int = 0,
         network=None,
-        heads=("backflow", "jastrow"),
+        heads=None,
     ):
         self.place(system)
         self.determinants = arguments.whole("Slater determinants", determinants, 1)
@@ -69,6 +69,9 @@ class Slater(Wavefunction):
             if count or given[spin]
         }
         self._shared = len(set(self.occupied.values())) == 1
+        if network is None and heads is not None:
+            raise ValueError(f"Slater heads = {list(heads)}: there is no network for them to read")
+        heads = ("backflow", "jastrow") if heads is None else heads
         self._check(network, heads)
         self.layout = Layout()
         orbitals.declare(self.layout, "")
