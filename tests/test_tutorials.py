@@ -53,12 +53,34 @@ def cluster(n):
     assert n["same"] and n["rows"] == 30
 
 
+def six_electrons(n):
+    assert n["exact"].energy == pytest.approx(10.0, abs=1e-9) and n["exact"].variance < 1e-18
+    assert 20.15 < n["with_jastrow"].energy < 20.20
+    rows = {row.name: row for row in n["found"].rows}
+    assert rows["2-body backflow"].share > 2 * rows["2-body Jastrow"].share
+    assert rows["3-body backflow"].share > rows["2-body backflow"].share > 0.2
+    assert rows["own parameters"].share < 0.02
+    assert 20.14 < n["with_backflow"].energy < n["with_jastrow"].energy - 0.01
+    assert len(n["seen"].observables) == 2
+    assert n["with_backflow"].variance < 0.5 * n["with_jastrow"].variance
+
+
+def electron_gas(n):
+    hf = n["hartree_fock"]
+    assert abs(hf.energy / 14 - 0.02303895) < 5 * hf.error / 14
+    assert n["kinetic"].mean / 14 == pytest.approx(0.28022822, abs=1e-7)
+    assert n["correlated"].energy < hf.energy - 0.3
+    assert n["correlated"].variance < 0.2 * hf.variance
+
+
 CHECKS = {
     "1-local-energy": local_energy,
     "2-gradient": gradient,
     "3-boltzmann-machines": boltzmann_machines,
     "4-error-bars": error_bars,
     "5-cluster": cluster,
+    "7-six-electrons": six_electrons,
+    "8-electron-gas": electron_gas,
 }
 
 
@@ -68,7 +90,7 @@ def cases():
         yield pytest.param(page, id=page.stem, marks=marks)
 
 
-@pytest.mark.parametrize("page", cases())
+@pytest.mark.parametrize("page", list(cases()))
 def test_page(page, tmp_path, monkeypatch, capsys):
     with np.errstate(all="warn"):
         CHECKS[page.stem](run(page, tmp_path, monkeypatch))
