@@ -264,11 +264,14 @@ REFUSED = [
     (lambda s: Slater(s, occupied_down=[[0, 0], [1, 0], [7, 0]]), r"no orbital \(7,0\)"),
     (lambda s: Slater(s, occupied_up=[[0, 0], [1, 0], [1, 0]]), "names 2 different"),
     (lambda s: Slater(s, HarmonicOrbitals(2, 1.0, 1)), "3 particles of one spin and 1 orbitals"),
-    (lambda s: Slater(s, UserOrbitals(None, 3), mixing=1), "orbitals above the occupied"),
+    (
+        lambda s: Slater(s, UserOrbitals(lambda ops, x: x, 3), mixing=1),
+        "orbitals above the occupied",
+    ),
     (lambda s: Slater(s, network=MessagePassing(), heads=["backflow", "x"]), "expected some of"),
     (lambda s: Slater(s, heads=["jastrow"]), "no network for them"),
-    (lambda s: UserOrbitals(None, 3, labels=[(1,)]), "got 1 labels"),
-    (lambda s: UserOrbitals(None, 3, energies=[0, 2, 1]), "must not fall"),
+    (lambda s: UserOrbitals(lambda ops, x: x, 3, labels=[(1,)]), "got 1 labels"),
+    (lambda s: UserOrbitals(lambda ops, x: x, 3, energies=[0, 2, 1]), "must not fall"),
     (lambda s: Slater(vmc.systems.TrappedBosons(3)), "TrappedBosons names no orbitals"),
 ]
 
