@@ -199,7 +199,8 @@ def checked_learning(optimizer, natural_gradient) -> None:
         ("optimizer", optimizer, Optimizer, "vmcnet.optimizers.Adam(0.01)"),
         ("natural_gradient", natural_gradient, NaturalGradient, "vmcnet.optimizers.SR()"),
     ):
-        if not isinstance(value, kind) and not (value is None and name == "natural_gradient"):
+        fits = isinstance(value, kind) and not inspect.isclass(value)
+        if not fits and not (value is None and name == "natural_gradient"):
             raise ValueError(
                 f"{name}: expected an object such as {example}, got "
                 + (f"the class {value.__name__}" if inspect.isclass(value) else shown(value))

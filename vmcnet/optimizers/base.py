@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from vmcnet.optimizers.schedule import Constant
 State = dict[str, np.ndarray]  # arrays by name, kept in checkpoints
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """theta <- theta + step, float64, the same arithmetic on every rank.
 
