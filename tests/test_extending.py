@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -55,6 +56,38 @@ def test_own_potential(page):
     found, exact = page["energy"], lowest()
     assert abs(exact - lowest(26, 3.9)) < 1e-5
     assert found.error < 2e-3 and exact - 4 * found.error < found.energy < exact + 5e-3
+
+
+def ring(length=5.0, top=6, n=3):
+    """Lowest energy of n fermions of one spin on the page's ring, in determinants of plane waves of
+    total momentum 0.
+    """
+    x = (np.arange(2000) + 0.5) / 2000 * length - length / 2
+    v = {
+        q: np.mean(np.exp(-(x**2)) * np.cos(2 * np.pi * q * x / length))
+        for q in range(-2 * top, 2 * top + 1)
+    }
+    waves = range(-top, top + 1)
+    states = [s for s in combinations(waves, n) if sum(s) == 0]
+    place = {s: k for k, s in enumerate(states)}
+    h = np.diag([0.5 * sum((2 * np.pi * k / length) ** 2 for k in s) for s in states])
+    for s, column in place.items():
+        for a, b in combinations(range(n), 2):
+            rest = [k for m, k in enumerate(s) if m not in (a, b)]
+            for q in range(-2 * top, 2 * top + 1):  # s_a -> s_a + q, s_b -> s_b - q
+                to = list(s)
+                to[a], to[b] = s[a] + q, s[b] - q
+                if len(set(to)) < n or max(map(abs, to)) > top or {to[a], to[b]} & set(rest):
+                    continue
+                swaps = sum(x > y for k, x in enumerate(to) for y in to[k + 1 :])
+                h[place[tuple(sorted(to))], column] += (-1) ** swaps * v[q]
+    return np.linalg.eigvalsh(h)[0]
+
+
+def test_box(page):
+    found, exact = page["in_box"], ring()
+    assert abs(exact - ring(top=5)) < 1e-4
+    assert found.error < 5e-3 and exact - 4 * found.error < found.energy < exact + 5e-3
 
 
 def test_own_wavefunction(page):

@@ -11,6 +11,7 @@ from vmcnet.wavefunctions.jastrow import HardCoreJastrow, PadeJastrow
 from vmcnet.wavefunctions.message_passing import MessagePassing
 from vmcnet.wavefunctions.network_jastrow import NetworkJastrow
 from vmcnet.wavefunctions.orbitals import HarmonicOrbitals, Orbitals, UserOrbitals
+from vmcnet.wavefunctions.plane_waves import LatticeOrbitals, PlaneWaves
 from vmcnet.wavefunctions.slater import Slater
 from vmcnet.wavefunctions.spin_jastrow import SpinJastrow
 from vmcnet.wavefunctions.spin_network import SpinNetwork
@@ -24,10 +25,12 @@ __all__ = [
     "GaussianRBM",
     "HardCoreJastrow",
     "HarmonicOrbitals",
+    "LatticeOrbitals",
     "MessagePassing",
     "NetworkJastrow",
     "Orbitals",
     "PadeJastrow",
+    "PlaneWaves",
     "Product",
     "Slater",
     "SpinJastrow",
