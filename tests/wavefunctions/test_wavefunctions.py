@@ -49,6 +49,18 @@ def rbm_formula(psi, v, r, s):
     return log / 2 if psi.form == "sqrtF" else log
 
 
+def symmetric_rbm_formula(psi, v, r, s):
+    """Every ordered pair of particles has a hidden unit of every filter."""
+    sigma2, n, total = v["width"] ** 2, r.shape[1], 0
+    for i in range(n):
+        total = total - ((r[:, i] - v["a"]) ** 2).sum(axis=1) / (2 * sigma2)
+        for k in range(n):
+            if k != i:
+                unit = r[:, i] @ v["first"] + r[:, k] @ v["second"] + r.sum(axis=1) @ v["all"]
+                total = total + np.log1p(np.exp(v["b"] + unit / sigma2)).sum(axis=1)
+    return total / 2 if psi.form == "sqrtF" else total
+
+
 def envelope_formula(psi, v, r, s):
     return -v["alpha"] * (r**2).sum(axis=(1, 2))
 
@@ -126,6 +138,16 @@ def product_formula(psi, v, r, s):
 CASES = {
     "rbm F": (DOT, rbm(DOT, "F"), rbm_formula),
     "rbm sqrtF": (BOSONS, rbm(BOSONS, "sqrtF"), rbm_formula),
+    "rbm, symmetric": (
+        FOUR,
+        GaussianRBM(FOUR, 3, spread=0.3, symmetric=True),
+        symmetric_rbm_formula,
+    ),
+    "rbm, symmetric sqrtF": (
+        BOSONS,
+        GaussianRBM(BOSONS, 2, "sqrtF", spread=0.3, symmetric=True),
+        symmetric_rbm_formula,
+    ),
     "envelope 2D": (DOT, GaussianEnvelope(DOT), envelope_formula),
     "envelope 1D": (BOSONS, GaussianEnvelope(BOSONS, 0.4), envelope_formula),
     "jastrow 2D": (DOT, PadeJastrow(DOT, 0.6), jastrow_formula),
@@ -268,6 +290,17 @@ def test_symmetric_network(pairs):
         bound = psi.bind(psi.start(Stream(3, 0, 0, 0)))
         logs = [bound.log(r[:, list(order)], BOSONS.labels(6)) for order in permutations(range(4))]
         assert least <= np.abs(np.array(logs) - logs[0]).max() <= most
+
+
+def test_symmetric_machine():
+    r = np.random.default_rng(1).normal(size=(6, 4, 1))
+    for symmetric, least, most in ((True, 0.0, 1e-13), (False, 1e-3, np.inf)):
+        psi = GaussianRBM(BOSONS, 3, spread=0.5, symmetric=symmetric)
+        bound = psi.bind(psi.start(Stream(3, 0, 0, 0)))
+        logs = [bound.log(r[:, list(order)], BOSONS.labels(6)) for order in permutations(range(4))]
+        assert least <= np.abs(np.array(logs) - logs[0]).max() <= most
+    with pytest.raises(ValueError, match="at least 2 particles"):
+        GaussianRBM(ONE, symmetric=True)
 
 
 def test_pair_features_keep_the_cusp():

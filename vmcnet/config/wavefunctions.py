@@ -19,6 +19,9 @@ class GaussianRBMTable(Table):
     hidden: int = Field(ge=1, le=1_000_000, description="hidden units")
     form: Literal["F", "sqrtF"] = Field(description="psi = F or its square root")
     spread: Positive = Field(description="width of the random starting weights")
+    symmetric: bool = Field(
+        description="weights shared by all pairs of particles, so that exchanges leave it alone"
+    )
 
 
 class GaussianEnvelopeTable(Table):

@@ -21,41 +21,68 @@ class GaussianRBM(Wavefunction):
     oscillator's ground state
     (1/sqrt omega for F, 1/sqrt(2 omega) for sqrt F), small random weights. Carleo and Troyer,
     Science 355, 602 (2017), eq. 2,
-    with Gaussian visible units. Raises ValueError for hidden < 1 or an unknown form.
+    with Gaussian visible units.
+    symmetric: weights are shared so that every exchange of particles leaves psi alone: `hidden`
+    filters, each with one hidden unit for every ordered pair of particles, b_j + (x_i.first_j +
+    x_k.second_j + (sum_l x_l).all_j) / s^2, and one offset a (d,) for all particles. A symmetric
+    factor, for bosons or beside a determinant. Raises ValueError for hidden < 1, an unknown form, or
+    a symmetric machine of fewer than two particles.
     """
 
     name = "rbm"
     decays = True
 
-    def __init__(self, system, hidden: int = 4, form: str = "F", spread: float = 0.01):
+    def __init__(
+        self,
+        system,
+        hidden: int = 4,
+        form: str = "F",
+        spread: float = 0.01,
+        symmetric: bool = False,
+    ):
         self.place(system)
         self.hidden = hidden = arguments.whole("GaussianRBM hidden", hidden, 1)
         self.form = arguments.choice("GaussianRBM form", form, FORMS)
         self.spread = arguments.positive("GaussianRBM spread", spread)
         self._width = system.length if form == "F" else system.length / np.sqrt(2.0)
-        visible = self.particles * self.dimensions
-        self.layout = (
-            Layout()
-            .add("a", (visible,))
-            .add("b", (hidden,))
-            .add("weights", (visible, hidden))
-            .add("width", (), POSITIVE)
-        )
+        self.symmetric = arguments.flag("GaussianRBM symmetric", symmetric)
+        if symmetric and self.particles < 2:
+            raise ValueError("GaussianRBM symmetric = true needs at least 2 particles")
+        self.layout = Layout()
+        for name, shape in self._shapes().items():
+            self.layout.add(name, shape)
+        self.layout.add("width", (), POSITIVE)
+
+    def _shapes(self) -> dict:
+        """name -> shape of all parameters but the width."""
+        hidden, d = self.hidden, self.dimensions
+        if self.symmetric:
+            return {
+                "a": (d,),
+                "b": (hidden,),
+                **{name: (d, hidden) for name in ("first", "second", "all")},
+            }
+        visible = self.particles * d
+        return {"a": (visible,), "b": (hidden,), "weights": (visible, hidden)}
 
     def initial(self, stream):
-        visible = self.particles * self.dimensions
-        return {
-            "a": self.spread * stream.normal((visible,)),
-            "b": self.spread * stream.normal((self.hidden,)),
-            "weights": self.spread * stream.normal((visible, self.hidden)),
-            "width": np.float64(self._width),
-        }
+        out = {name: self.spread * stream.normal(shape) for name, shape in self._shapes().items()}
+        return {**out, "width": np.float64(self._width)}
 
     def log_psi(self, ops, theta, walkers):
-        x = ops.flatten(walkers.r)
+        x = walkers.r if self.symmetric else ops.flatten(walkers.r)
         u = (x - theta["a"]) / theta["width"]
-        hidden = ops.dense(
-            x / theta["width"] / theta["width"], theta["weights"], theta["b"], "softplus"
-        )
-        log = ops.sum(hidden, axis=-1) - 0.5 * ops.sum(u * u, axis=-1)
+        scaled = x / theta["width"] / theta["width"]
+        if self.symmetric:
+            hidden = self._pairs(ops, theta, scaled)
+        else:
+            hidden = ops.dense(scaled, theta["weights"], theta["b"], "softplus")
+        log = ops.total(hidden) - 0.5 * ops.total(u * u)
         return None, 0.5 * log if self.form == "sqrtF" else log
+
+    @staticmethod
+    def _pairs(ops, theta, x):
+        """Hidden units of every pair in both orders, summed, (w, pairs, hidden)."""
+        one, other = (ops.pairs(ops.affine(x, theta[name])) for name in ("first", "second"))
+        common = ops.affine(ops.sum(x, axis=1, keepdims=True), theta["all"], theta["b"])
+        return ops.softplus(one[0] + other[1] + common) + ops.softplus(one[1] + other[0] + common)
