@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vmcnet.calculus import applied, determinant, matrices, selection
+from vmcnet.calculus import applied, determinant, excitations, matrices, selection
 
 
 class MatrixOperations:
@@ -65,6 +65,21 @@ class MatrixOperations:
                 expected = f"(walkers, m, {count} m)"
             raise ValueError(f"slogdet needs shape {expected}, got {x.shape}")
         return self._signed(self.apply(determinant.SLOGDET, (x,), count=count))
+
+    def excited(self, spins, coefficients, forms):
+        """sign and log of det A_up det A_down (1 + sum_o c_o T_o), both (w,): spins [(A, V), ...] of
+        one or two spins, A (w, m, m) occupied and V (w, m, v) virtual orbitals, c (classes,) a
+        parameter, forms a calculus.excitations.PairForms. Of complex orbitals: None and the log.
+        """
+        fits = all(a.shape[-1] == a.shape[-2] == v.shape[-2] for a, v in spins)
+        if not fits or len(spins) > 2 or coefficients.shape != (forms.classes,):
+            shapes = [(a.shape, v.shape) for a, v in spins]
+            raise ValueError(
+                "excited needs (walkers, m, m) and (walkers, m, v) of one or two spins and "
+                f"({forms.classes},) coefficients, got {shapes} and {coefficients.shape}"
+            )
+        args = [x for pair in spins for x in pair]
+        return self._signed(self.apply(excitations.EXCITED, (*args, coefficients), forms=forms))
 
     def log_pfaffian(self, x):
         """sign without derivative, and log|Pf A| of A = (x - x^T)/2, both (w,), of x (w, m, m), m

@@ -9,6 +9,7 @@ import numpy as np
 from vmcnet.kernels.activations import FORMULAS
 from vmcnet.kernels.ewald import ewald
 from vmcnet.kernels.philox import philox_words
+from vmcnet.kernels.plain_excitations import excited_jet, pair_classes, pair_fields, pair_sum
 from vmcnet.kernels.plain_linalg import inverse, slogdet, slogpf, traces
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "chain_linear",
     "collect",
     "ewald",
+    "excited_jet",
     "fits_layer",
     "inverse",
     "layer",
@@ -32,6 +34,9 @@ __all__ = [
     "messages",
     "moved",
     "normals",
+    "pair_classes",
+    "pair_fields",
+    "pair_sum",
     "philox_words",
     "product",
     "residual",

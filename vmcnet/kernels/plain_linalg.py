@@ -40,8 +40,25 @@ def inverse(xp, x):
     """
     sign, log = slogdet(xp, x)
     singular = (sign == 0)[..., None, None]
+    if x.dtype in (np.longdouble, np.clongdouble):
+        return xp.where(singular, xp.nan, _inverted(xp, x)), sign, log
     back = xp.linalg.inv(xp.where(singular, xp.eye(x.shape[-1], dtype=x.dtype), x))
     return xp.where(singular, xp.nan, back).astype(x.dtype, copy=False), sign, log
+
+
+def _inverted(xp, x):
+    """Gauss and Jordan with row pivots, in extended precision."""
+    m = x.shape[-1]
+    a = x.reshape(-1, m, m)
+    a = xp.concatenate([a, xp.broadcast_to(xp.eye(m, dtype=x.dtype), a.shape)], axis=-1)
+    rows = xp.arange(len(a))
+    for k in range(m):
+        pivot = k + abs(a[:, k:, k]).argmax(axis=1)
+        a[rows, k], a[rows, pivot] = a[rows, pivot].copy(), a[rows, k].copy()
+        a[:, k] /= a[:, k, k, None]
+        others = xp.arange(m) != k
+        a[:, others] -= a[:, others, k, None] * a[:, k, None, :]
+    return a[..., m:].reshape(x.shape)
 
 
 def traces(xp, back, slots):

@@ -1,0 +1,201 @@
+"""Pair excitations of a determinant: which orbitals are replaced together, in classes that keep
+the symmetry of the state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+LEAST = 1e-9  # entries of a class below this are rounding
+
+
+@dataclass(frozen=True)
+class Entries:
+    """value[t] of the products R[first[t]] R'[second[t]] in class class_[t]; ratios R flattened,
+    index a len(virtual) + b for occupied orbital a and virtual b.
+    """
+
+    class_: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    value: np.ndarray
+
+
+@dataclass(frozen=True)
+class PairExcitations:
+    """sum_o c_o T_o, T_o a form of second degree in the ratios R = A^-1 V of either spin.
+
+    virtual: columns of the orbital set that are filled. unlike: T_o of ratios up and down; up,
+    down: of ratios of one spin. labels: what every class empties and fills.
+    """
+
+    virtual: tuple[int, ...]
+    unlike: Entries
+    up: Entries
+    down: Entries
+    labels: tuple
+
+    def __len__(self):
+        return len(self.labels)
+
+
+def rotations(labels) -> list[np.ndarray]:
+    """Matrices (K, K) of x_a d/dx_b - x_b d/dx_a on oscillator functions `labels`, all a < b; None
+    in one dimension. The functions must fill whole shells.
+    """
+    place = {n: k for k, n in enumerate(labels)}
+    out = []
+    for a in range(len(labels[0])):
+        for b in range(a + 1, len(labels[0])):
+            matrix = np.zeros((len(labels), len(labels)))
+            for n, k in place.items():
+                for up, down, sign in ((a, b, 1.0), (b, a, -1.0)):
+                    if n[down]:
+                        moved = list(n)
+                        moved[up] += 1
+                        moved[down] -= 1
+                        size = np.sqrt((n[up] + 1) * n[down])
+                        matrix[place[tuple(moved)], k] += sign * size
+            out.append(matrix)
+    return out
+
+
+def whole_shells(labels, occupied) -> bool:
+    """Whether `occupied` holds with a label all of its shell."""
+    shells = [sum(labels[k]) for k in occupied]
+    return all(shells.count(n) == sum(sum(label) == n for label in labels) for n in set(shells))
+
+
+def null_space(matrix) -> np.ndarray:
+    """Rows that span {x: matrix x = 0}, orthonormal, each with as few leading columns as can be:
+    reduced echelon form first, so that they depend on the matrix alone.
+    """
+    a = matrix.T @ matrix if len(matrix) > matrix.shape[1] else matrix.copy()
+    pivots, row = [], 0
+    for column in range(a.shape[1]):
+        if row == len(a):
+            break
+        best = row + int(np.abs(a[row:, column]).argmax())
+        if abs(a[best, column]) < 1e-9:
+            continue
+        a[[row, best]] = a[[best, row]]
+        a[row] /= a[row, column]
+        others = np.arange(len(a)) != row
+        a[others] -= np.outer(a[others, column], a[row])
+        pivots.append(column)
+        row += 1
+    free = [k for k in range(a.shape[1]) if k not in pivots]
+    rows = np.zeros((len(free), a.shape[1]))
+    for n, k in enumerate(free):
+        rows[n, k] = 1.0
+        rows[n, pivots] = -a[: len(pivots), k]
+    out = []
+    for x in rows:
+        for y in out:
+            x = x - (x @ y) * y
+        out.append(x / np.linalg.norm(x))
+    return np.array(out).reshape(-1, a.shape[1])
+
+
+def shell_pairs(labels, up, down, virtual) -> PairExcitations:
+    """The classes of two particles of an oscillator lifted from `up`, `down` into `virtual`, all
+    columns of `labels`.
+
+    Of whole shells a class is a form that no rotation or reflection changes: total angular momentum
+    and parity stay; of open shells, one excitation that keeps the parity of every axis. Where up
+    and down are alike, spins may be exchanged. Every class has norm 1.
+    """
+    labels = [tuple(n) for n in labels]
+    closed = all(whole_shells(labels, s) for s in (up, down, virtual))
+    both = up == down and len(up) > 0
+    lists, names = {"unlike": [], "up": [], "down": []}, []
+    spins = [("unlike", up, down)] * bool(up and down)
+    spins += [("both" if both else "up", up, up)] + [("down", down, down)] * (not both)
+    for kind, first, second in spins:
+        for words, tensor in _classes(labels, first, second, virtual, kind, closed, both):
+            i, j = np.nonzero(np.abs(tensor) > LEAST)
+            for name in ("up", "down") if kind == "both" else (kind,):
+                lists[name].append((np.full(len(i), len(names)), i, j, tensor[i, j]))
+            names.append(f"{'unlike' if kind == 'unlike' else 'like'} {words}")
+    return PairExcitations(
+        tuple(virtual), *(_joined(lists[k]) for k in ("unlike", "up", "down")), tuple(names)
+    )
+
+
+def _joined(parts) -> Entries:
+    if not parts:
+        parts = [tuple(np.empty(0, t) for t in (np.int64, np.int64, np.int64, np.float64))]
+    class_, first, second, value = (np.concatenate(x) for x in zip(*parts, strict=True))
+    return Entries(*(x.astype(np.int64) for x in (class_, first, second)), value)
+
+
+def _classes(labels, first, second, virtual, kind, closed, both):
+    """(words, matrix (m v, m' v)) of every class of pairs of these spins."""
+    shells = lambda s: sorted({sum(labels[k]) for k in s})  # noqa: E731
+    for k, l, q, p in product(shells(first), shells(second), shells(virtual), shells(virtual)):
+        like, swapped = kind != "unlike", (l, k, p, q)
+        if (like and (k > l or q > p)) or (kind == "unlike" and both and (k, l, q, p) > swapped):
+            continue
+        sets = [
+            [n for n in s if sum(labels[n]) == shell]
+            for s, shell in zip((first, second, virtual, virtual), (k, l, q, p), strict=True)
+        ]
+        for x in _invariants(labels, sets, (k, l, q, p), like, both, closed):
+            tensor = np.zeros((len(first), len(virtual), len(second), len(virtual)))
+            for (a, b, c, d), value in x:
+                at = first.index(a), virtual.index(c), second.index(b), virtual.index(d)
+                tensor[at] += value
+                if like:
+                    tensor[at[0], at[3], at[2], at[1]] -= value
+                elif both and (k, l, q, p) != swapped:
+                    tensor[at[2], at[3], at[0], at[1]] += value
+            size = np.linalg.norm(tensor)
+            if size > LEAST:
+                shape = len(first) * len(virtual), len(second) * len(virtual)
+                yield f"{k},{l}>{q},{p}", (tensor / size).reshape(shape)
+
+
+def _invariants(labels, sets, shells, like, both, closed):
+    """Forms sum value (a, b -> c, d) over orbitals of four shells, each a list of
+    ((a, b, c, d), value).
+    """
+    even = [
+        t
+        for t in product(*sets)
+        if all(sum(labels[n][axis] for n in t) % 2 == 0 for axis in range(len(labels[0])))
+    ]
+    place = {t: n for n, t in enumerate(even)}
+    # antisymmetric in (a, b) and (c, d) where spins are equal, symmetric under (a, c) <-> (b, d)
+    # where those of both kinds may be exchanged
+    maps = []
+    if like:
+        maps += [((1, 0, 2, 3), -1.0)] * (shells[0] == shells[1])
+        maps += [((0, 1, 3, 2), -1.0)] * (shells[2] == shells[3])
+    elif both and shells == (shells[1], shells[0], shells[3], shells[2]):
+        maps += [((1, 0, 3, 2), 1.0)]
+    rows = []
+    for order, sign in maps:
+        for t, n in place.items():
+            row = np.zeros(len(even))
+            row[n] += 1.0
+            row[place[tuple(t[k] for k in order)]] -= sign
+            rows.append(row)
+    if closed:
+        everything = {}
+        for generator in rotations(labels):
+            for t, n in place.items():
+                for axis in range(4):
+                    for to in np.flatnonzero(generator[:, t[axis]]).tolist():
+                        moved = (*t[:axis], to, *t[axis + 1 :])
+                        key = id(generator), moved
+                        row = everything.setdefault(key, np.zeros(len(even)))
+                        row[n] += generator[to, t[axis]]
+        rows += list(everything.values())
+    if not even:
+        return
+    found = null_space(np.array(rows).reshape(-1, len(even)))
+    for x in found:
+        yield [(t, x[n]) for t, n in place.items() if abs(x[n]) > LEAST]
