@@ -74,10 +74,13 @@ def ansatz(name, system):
         "three of a network": lambda: Slater(
             system, network=network, heads=["backflow", "orbitals"], determinants=3
         ),
+        "excited": lambda: Slater(system, excitations=1),
+        "excited network": lambda: Slater(system, excitations=2, network=network, mixing=1),
     }[name]()
 
 
 NAMES = ["plain", "pade", "mixing", "network", "factors", "three", "three of a network"]
+NAMES += ["excited", "excited network"]
 
 
 def both(psi, r, s):
@@ -117,7 +120,7 @@ def test_derivatives(name):
     """
     system = vmc.systems.QuantumDot(4, spin_projection=1, omega=0.8)
     psi, walkers = started(ansatz(name, system), spread=0.2), points(system, 4, seed=5)
-    if name in ("plain", "three"):
+    if name in ("plain", "three", "excited"):
         walkers.s[1], walkers.s[2] = walkers.s[1, [3, 0, 1, 2]], walkers.s[2, [0, 3, 1, 2]]
     check_jet(lambda r: psi.log(r, walkers.s), walkers.r, *psi.jet(walkers))
     _, gradient, _ = psi.jet(walkers)
@@ -131,16 +134,75 @@ def test_derivatives(name):
     np.testing.assert_allclose(rows @ way, (moved[0] - moved[1]) / (2 * h), rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["plain", "pade", "mixing"])
+@pytest.mark.parametrize("name", ["plain", "pade", "mixing", "excited"])
 @pytest.mark.parametrize("d", [2, 3])
 def test_rotation(name, d):
     """Closed shells: |psi| does not change where all particles are turned together."""
     system = vmc.systems.QuantumDot(6 if d == 2 else 8, dimensions=d)
-    psi, walkers = started(ansatz(name, system)), points(system, 20)
+    psi, walkers = ansatz(name, system), points(system, 20)
+    theta = psi.start(Stream(3, 0, 0, 0))
+    if name == "excited":
+        theta[psi.layout.entries["excitations"].slice] = np.linspace(-0.3, 0.3, len(theta) - 1)
+    psi = psi.bind(theta)
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(d, d)))[0]
     np.testing.assert_allclose(
         psi.log(walkers.r @ turn, walkers.s), psi.log(walkers.r, walkers.s), rtol=1e-12, atol=1e-12
     )
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_no_excitation_is_the_determinant(d):
+    """c = 0: the determinant's sign and logarithm, to the bit."""
+    system = vmc.systems.QuantumDot(8, dimensions=d)
+    psi, plain, walkers = Slater(system, excitations=1), Slater(system), points(system, 16)
+    for a, b in zip(
+        both(started(psi), walkers.r, walkers.s),
+        both(started(plain), walkers.r, walkers.s),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_one_class_is_a_sum_of_excited_determinants():
+    """Two electrons up in one dimension, (0, 1) -> (2, 3) and the like: psi over the determinant
+    from determinants of other orbitals.
+    """
+    system = vmc.systems.QuantumDot(2, dimensions=1, spin_projection=1, interaction="none")
+    psi = Slater(system, excitations=2)
+    assert psi.layout.entries["excitations"].shape == (1,)
+    theta = psi.start(Stream(1, 0, 0, 0))
+    theta[psi.layout.entries["excitations"].slice] = 0.7
+    walkers = points(system, 30)
+    phase, log = psi.bind(theta)._value(walkers.r, walkers.s)
+    x = walkers.r[:, :, 0]
+    h = [np.ones_like(x), np.sqrt(2) * x, (4 * x**2 - 2) / np.sqrt(8)]
+    h.append((8 * x**3 - 12 * x) / np.sqrt(48))
+    ground, excited = (np.linalg.det(np.stack([h[a], h[b]], axis=-1)) for a, b in ((0, 1), (2, 3)))
+    gauss = np.exp(-0.5 * (x**2).sum(axis=1))
+    entries = psi._forms.parts[1]
+    size = np.abs(entries[3]).max() * np.sign(entries[3][np.argmin(entries[1] % 2)])
+    known = (ground + 0.7 * size * excited) * gauss
+    np.testing.assert_allclose(phase * np.exp(log), known, rtol=1e-11)
+
+
+def test_excitations_of_plane_waves():
+    """The same of an electron gas: real at the Gamma point, complex with a twist; moved and turned
+    sign as they must.
+    """
+    for twist in (None, [0.1, -0.2, 0.3]):
+        gas = vmc.systems.ElectronGas(14 if twist is None else 4, twist=twist)
+        psi, plain = Slater(gas, excitations=1), Slater(gas)
+        theta = psi.start(Stream(1, 0, 0, 0))
+        walkers = gas.start(Stream(2, 0, 0, 0), 6)
+        same = [p.bind(t)._value(walkers.r, walkers.s) for p, t in ((psi, theta), (plain, []))]
+        np.testing.assert_array_equal(same[0][1].real, same[1][1].real)
+        theta[:] = 0.2 * np.random.default_rng(1).normal(size=theta.shape)
+        bound = psi.bind(theta)
+        moved = bound.log(walkers.r + [0.3, -0.1, 0.2], walkers.s)
+        np.testing.assert_allclose(moved.real, bound.log(walkers.r, walkers.s).real, rtol=1e-10)
+        swap = [1, 0, *range(2, gas.particles)]
+        turned = bound.log(walkers.r[:, swap], walkers.s)
+        np.testing.assert_allclose(turned.real, bound.log(walkers.r, walkers.s).real, rtol=1e-10)
 
 
 @pytest.mark.parametrize("heads", [["backflow", "jastrow"], ["orbitals"]])
@@ -272,6 +334,9 @@ REFUSED = [
     (lambda s: Slater(s, heads=["jastrow"]), "no network for them"),
     (lambda s: UserOrbitals(lambda ops, x: x, 3, labels=[(1,)]), "got 1 labels"),
     (lambda s: UserOrbitals(lambda ops, x: x, 3, energies=[0, 2, 1]), "must not fall"),
+    (lambda s: Slater(s, excitations=1, mixing=1, determinants=2), "one determinant, not 2"),
+    (lambda s: Slater(s, UserOrbitals(lambda ops, x: x, 4), excitations=1), "UserOrbitals has no classes"),
+    (lambda s: Slater(s, HarmonicOrbitals(2, 1.0, 3), excitations=2), "has fewer above"),
     (lambda s: Slater(vmc.systems.TrappedBosons(3)), "TrappedBosons names no orbitals"),
 ]
 

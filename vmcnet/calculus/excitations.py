@@ -6,6 +6,7 @@ import numpy as np
 
 from vmcnet import kernels
 from vmcnet.calculus.jet import ALL, CONSTANT, embed
+from vmcnet.calculus.operation import Operation
 
 
 class PairForms:
@@ -17,7 +18,10 @@ class PairForms:
 
     def __init__(self, classes: int, parts):
         self.classes = classes
-        self.parts = [tuple(np.asarray(x) for x in part) for part in parts]
+        types = np.int64, np.int64, np.int64, np.float64
+        self.parts = [
+            tuple(np.asarray(x, t) for x, t in zip(part, types, strict=True)) for part in parts
+        ]
         self.pairs, self._inverse = [], []
         for _, first, second, _ in self.parts:
             size = int(second.max()) + 1 if len(second) else 1
@@ -70,7 +74,7 @@ class PairForms:
         return self._arrays[xp, dtype, "entries"]
 
 
-class Excited:
+class Excited(Operation):
     """sign and log of det A_up det A_down S, S = 1 + sum_o c_o T_o(R_up, R_down), R = A^-1 V: A (w,
     m, m) occupied and V (w, m, v) virtual orbitals of either spin (or of one), c (classes,) a
     parameter. With c = 0 it is the determinant, to the bit. Complex: None and the complex log.
@@ -80,7 +84,7 @@ class Excited:
     and H = f A^-T G: H to V, adj A^-T - H R^T to A, f T_o to c_o.
     """
 
-    name = "excited"
+    name, keeps = "excited", True
 
     @staticmethod
     def _spins(args):

@@ -16,6 +16,16 @@ class MatrixOperations:
         index = selection.indices(x.shape, index, axis)
         return self.apply(selection.TAKE, (x,), index=index, axis=axis)
 
+    def select(self, x, rows):
+        """The particles rows (w, m), integers of this namespace, different ones for every walker
+        and each at most once: (w, n, ...) -> (w, m, ...).
+        """
+        if len(rows.shape) != 2 or rows.shape[0] != x.shape[0]:
+            raise ValueError(
+                f"select needs rows (walkers, m) for a quantity of shape {x.shape}, got {rows.shape}"
+            )
+        return self.apply(selection.SELECT, (x,), rows=rows)
+
     def component(self, x, k: int):
         """Entry k of the last axis: (w, n, d) -> (w, n), one coordinate of every particle."""
         return self.sum(self.take(x, (k,), axis=-1), axis=-1)

@@ -57,6 +57,31 @@ class Take(Operation):
         return (dx,)
 
 
+class Select(Operation):
+    """The particles rows (w, m), different ones for every walker and each at most once: (w, n, ...)
+    -> (w, m, ...). Reverse: the adjoints go back to where the entries came from.
+    """
+
+    name = "select"
+
+    @staticmethod
+    def _places(xp, rows):
+        return xp.arange(len(rows))[:, None], rows
+
+    def value(self, xp, x, rows):
+        return x[self._places(xp, rows)]
+
+    def jet(self, xp, x, rows):
+        if x.support != CONSTANT:
+            x = embed(xp, x, ALL)
+        return x.like(x.slots[(slice(None), *self._places(xp, rows))])
+
+    def reverse(self, xp, adjoint, out, x, rows, per_walker=False):
+        dx = xp.zeros(x.shape, adjoint.dtype)
+        dx[self._places(xp, rows)] = adjoint
+        return (dx,)
+
+
 class Reshape(Operation):
     """The same numbers in the shape (w, *shape). Where the particle or pair axis stays the first of
     them, a jet keeps its support.
@@ -108,4 +133,4 @@ def indices(shape, index, axis: int) -> tuple:
     return tuple(k % size for k in numbers)
 
 
-TAKE, RESHAPE = Take(), Reshape()
+TAKE, SELECT, RESHAPE = Take(), Select(), Reshape()

@@ -131,6 +131,12 @@ class SlaterTable(Table):
         description="what the network does: moves the coordinates that orbitals read, multiplies "
         "orbitals, adds a symmetric factor; backflow and jastrow when absent",
     )
+    excitations: int = Field(
+        0,
+        ge=0,
+        le=20,
+        description="empty shells that pairs are excited into, one coefficient a class of symmetry",
+    )
 
 
 class NetworkJastrowTable(Table):

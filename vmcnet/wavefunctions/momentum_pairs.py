@@ -7,6 +7,7 @@ from itertools import permutations, product
 
 import numpy as np
 
+from vmcnet.wavefunctions.excitations import Entries
 from vmcnet.wavefunctions.plane_waves import real_waves
 
 LEAST = 1e-9  # coefficients of a class below this are rounding
@@ -31,18 +32,6 @@ def symmetries(box, *sets) -> list[np.ndarray]:
             ):
                 found.append(g)
     return found
-
-
-@dataclass(frozen=True)
-class Entries:
-    """Entries of the quadratic forms of all classes: class o has value[t] u_i v_j summed over its
-    t with class_[t] = o, i = first[t] and j = second[t]; u, v are ratios, flattened.
-    """
-
-    class_: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    value: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from vmcnet import arguments
 from vmcnet.parameters import POSITIVE
+from vmcnet.wavefunctions.excitations import shell_pairs
 
 
 class Orbitals(Protocol):
@@ -25,6 +26,8 @@ class Orbitals(Protocol):
       matrix(ops, theta, prefix, x)        all orbitals at x (w, rows, d) -> (w, rows, size)
       envelope(ops, theta, prefix, r)      log of a factor common to all determinants, (w,), read at
                                            the particles' own positions; or None
+      excitations(up, down, shells)        where it has them: the PairExcitations from occupied
+                                           columns into so many empty shells
     """
 
     size: int
@@ -126,6 +129,18 @@ class HarmonicOrbitals:
         while cls(dimensions, omega, shells).size < particles:
             shells += 1
         return cls(dimensions, omega, shells + more)
+
+    def excitations(self, up, down, shells: int):
+        """Pairs lifted from the columns up and down into the next `shells` empty shells."""
+        top = max(sum(self.labels[k]) for k in (*up, *down))
+        levels = range(top + 1, top + 1 + shells)
+        virtual = [k for k, n in enumerate(self.labels) if sum(n) in levels]
+        if sum(self.labels[-1]) < top + shells:
+            raise ValueError(
+                f"excitations into {shells} shells: this set of {self.shells} has fewer above the "
+                "occupied ones"
+            )
+        return shell_pairs(self.labels, tuple(up), tuple(down), tuple(virtual))
 
     def declare(self, layout, prefix):
         layout.add(f"{prefix}alpha", (), POSITIVE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vmcnet.parameters import POSITIVE
+from vmcnet.wavefunctions.excitations import PairExcitations
 
 CLOSED = 1e-9  # of 2 pi/L: wave vectors that agree to this are one
 
@@ -88,6 +89,26 @@ class PlaneWaves:
         if self.real and any(paired(self.box, s) is None for s in sets):
             return None
         return sets
+
+    def excitations(self, up, down, shells: int):
+        """Pairs lifted from the columns up and down into the next `shells` empty shells, at equal
+        momentum. Raises ValueError where an open shell or its symmetry is beyond the classes.
+        """
+        from vmcnet.wavefunctions.momentum_pairs import pair_classes  # which reads this module
+
+        if not self.real and not self.box.twist.any():
+            raise ValueError("excitations of plane waves need closed shells, or a twist")
+        occupied = {*up, *down}
+        levels = sorted({e for k, e in enumerate(self.energies) if k not in occupied})[:shells]
+        virtual = [k for k, e in enumerate(self.energies) if e in levels and k not in occupied]
+        if len(levels) < shells:
+            raise ValueError(
+                f"excitations into {shells} shells: this set has {len(levels)} above the occupied "
+                "ones"
+            )
+        sets = [self.integers[list(s)] for s in (up, down, virtual)]
+        found = pair_classes(self.box, *sets)
+        return PairExcitations(tuple(virtual), found.unlike, found.up, found.down, found.labels)
 
     def declare(self, layout, prefix):
         pass

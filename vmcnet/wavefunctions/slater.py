@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.backend.arrays import to_host
+from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.calculus.excitations import PairForms
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.exchanges import determinant_ratios
@@ -28,8 +29,11 @@ class Slater(Wavefunction):
     trainable coefficients, 0 at the start. network: a MessagePassing network, read by `heads`, some
     of backflow (coordinates), orbitals (factors) and jastrow; the first and the last unless given.
     determinants: K > 1 need different orbitals, by mixing or by the head orbitals; c is (1, 1/K,
-    ...) at the start. Exact for particles without interaction in closed shells. Raises ValueError where the orbitals are too
-    few, labels unknown, or options would do nothing.
+    ...) at the start. excitations: pairs are excited into so many empty shells, psi = det (1 +
+    sum_o c_o T_o) with one coefficient a class of what symmetry makes equal
+    (wavefunctions.excitations), 0 at the start. Exact for particles without interaction in closed
+    shells. Raises ValueError where the orbitals are too few, labels unknown, or options would do
+    nothing.
     """
 
     name, antisymmetric = "slater", True
@@ -44,15 +48,17 @@ class Slater(Wavefunction):
         mixing: int = 0,
         network=None,
         heads=None,
+        excitations: int = 0,
     ):
         self.place(system)
         self.determinants = arguments.whole("Slater determinants", determinants, 1)
         self.mixing = mixing = arguments.whole("Slater mixing", mixing)
+        excitations = arguments.whole("Slater excitations", excitations)
         spins = np.asarray(system.spins)
         numbers = {UP: int((spins > 0).sum()), DOWN: int((spins < 0).sum())}
         chosen = orbitals is None
         if chosen:
-            orbitals = system.orbitals(max(numbers.values()), mixing)
+            orbitals = system.orbitals(max(numbers.values()), max(mixing, excitations))
         elif mixing and set(orbitals.energies[-1:]) == set(orbitals.energies):
             raise ValueError("Slater mixing: the orbitals have no empty shell above")
         self.orbitals = orbitals
@@ -73,7 +79,7 @@ class Slater(Wavefunction):
             raise ValueError(f"Slater heads = {list(heads)}: there is no network for them to read")
         heads = ("backflow", "jastrow") if heads is None else heads
         self._check(network, heads)
-        self.layout = Layout()
+        self.layout, self._forms = Layout(), None
         orbitals.declare(self.layout, "")
         for spin in self._sets:
             if mixing:
@@ -81,10 +87,33 @@ class Slater(Wavefunction):
                 self.layout.add(self._key(spin), shape)
         if self.determinants > 1:
             self.layout.add("weights", (self.determinants,))
+        if excitations:
+            self._excite(excitations)
         columns = sum(self.determinants * len(self.occupied[spin]) for spin in self._sets)
         self._heads = (
             None if network is None else Heads(network, heads, self.layout, system, columns)
         )
+
+    def _excite(self, shells):
+        if self.determinants > 1:
+            raise ValueError(
+                f"Slater excitations = {shells}: expected one determinant, not {self.determinants}"
+            )
+        if not hasattr(self.orbitals, "excitations"):
+            raise ValueError(
+                f"Slater excitations: {type(self.orbitals).__name__} has no classes of "
+                "excitations; leave them out"
+            )
+        found = self.orbitals.excitations(
+            self.occupied.get(UP, ()), self.occupied.get(DOWN, ()), shells
+        )
+        none = [()] * 4
+        parts = [found.unlike, found.up, found.down]
+        parts = [(p.class_, p.first, p.second, p.value) for p in parts]
+        if len(self.occupied) == 1:
+            parts = [none, parts[1 if UP in self.occupied else 2], none]
+        self._forms, self._virtual = PairForms(len(found), parts), found.virtual
+        self.layout.add("excitations", (len(found),))
 
     def _check(self, network, heads):
         different = self.mixing or (network is not None and "orbitals" in heads)
@@ -122,6 +151,8 @@ class Slater(Wavefunction):
         if self.determinants > 1:
             out["weights"] = np.full(self.determinants, 1.0 / self.determinants)
             out["weights"][0] = 1.0
+        if self._forms is not None:
+            out["excitations"] = np.zeros(self._forms.classes)
         return out if self._heads is None else out | self._heads.initial(stream)
 
     def log_psi(self, ops, theta, walkers):
@@ -137,9 +168,14 @@ class Slater(Wavefunction):
             log = log if term is None else log + term
         return sign, log
 
+    @property
+    def _alone(self) -> bool:
+        """Whether psi is one determinant, and nothing but the determinant reads the spins."""
+        return self.determinants == 1 and self._heads is None and self._forms is None
+
     def exchange_ratios(self, ops, theta, walkers):
         """Of one determinant without a network; the envelope does not see spins."""
-        if self._heads is not None or self.determinants > 1 or len(self.occupied) < 2:
+        if not self._alone or len(self.occupied) < 2:
             return None
         self._rows(walkers.s)
         phi = self.orbitals.matrix(ops, theta, "", walkers.r)
@@ -148,25 +184,35 @@ class Slater(Wavefunction):
 
     def _determinant(self, ops, theta, phi, factors, s):
         """sign and logarithm, (w,), or (w, K) of K determinants."""
-        rows = self._rows(s)
-        if rows is None:
-            return self._slogdet(ops, self._masked(ops, theta, phi, factors, s))
-        sign = total = None
+        rows, parity = self._rows(s)
+        blocks, filled_ones = [], []
         for spin in self.occupied:
-            block = _chosen(ops, phi, rows[spin], 1)
-            own = None if factors is None else _chosen(ops, factors, rows[spin], 1)
-            p, log = self._slogdet(ops, self._columns(ops, theta, block, own, spin))
+            block = _rows_of(ops, phi, rows[spin])
+            own = None if factors is None else _rows_of(ops, factors, rows[spin])
+            blocks.append(self._columns(ops, theta, block, own, spin))
+            if self._forms is not None:
+                filled_ones.append(_chosen(ops, block, self._virtual, -1))
+        if self._forms is not None:
+            pairs = list(zip(blocks, filled_ones, strict=True))
+            sign, log = ops.excited(pairs, theta["excitations"], self._forms)
+        else:
+            sign, log = self._slogdet(ops, blocks)
+        if parity is None:
+            return sign, log
+        parity = ops.phase(ops.xp.asarray(parity.astype(ops.real_dtype)))
+        if sign is not None and len(sign.shape) == 2:
+            parity = ops.expand(parity, -1)
+        return parity if sign is None else sign * parity, log
+
+    def _slogdet(self, ops, blocks):
+        """The product of the determinants of both spins."""
+        sign = total = None
+        for block in blocks:
+            count = None if self.determinants == 1 else self.determinants
+            p, log = ops.slogdet(block, count=count)
             sign = p if sign is None else sign * p
             total = log if total is None else total + log
-        if _odd([*rows[UP], *rows[DOWN]]):
-            if sign is None:
-                sign = ops.phase(-ops.xp.ones(len(s), ops.real_dtype))
-            else:
-                sign = -sign
         return sign, total
-
-    def _slogdet(self, ops, matrix):
-        return ops.slogdet(matrix, count=None if self.determinants == 1 else self.determinants)
 
     def _columns(self, ops, theta, phi, factors, spin):
         """(w, rows, K m): the occupied orbitals of all determinants, side by side."""
@@ -183,42 +229,35 @@ class Slater(Wavefunction):
         own = range(first, first + self.determinants * len(occupied))
         return columns * _chosen(ops, factors, tuple(own), -1)
 
-    def _masked(self, ops, theta, phi, factors, s):
-        """(w, n, K n) for spins that differ between walkers: orbitals up and down side by side, 0
-        where the particle has the other spin.
-        """
-        parts, count = [], self.determinants
-        for spin in self.occupied:
-            columns = self._columns(ops, theta, phi, factors, spin)
-            here = (s > 0) if spin == UP else (s < 0)
-            mask = ops.constant(here[:, :, None].astype(ops.real_dtype))
-            parts.append(ops.reshape(columns * mask, self.particles, count, -1))
-        return ops.reshape(ops.concatenate(parts), self.particles, count * self.particles)
-
     def _rows(self, s):
-        """The particles of either spin where all walkers have the same spins; otherwise None.
-        Raises ValueError for other numbers up and down than the determinants have.
+        """The particles of either spin: a tuple where all walkers have the same spins, otherwise an
+        array (w, m); and the sign (w,) of bringing the particles up to the front, None where it is 1
+        everywhere. Raises ValueError for other numbers up and down than the determinants have.
         """
-        numbers = to_host((s > 0).sum(axis=1))
-        if (numbers != len(self.occupied.get(UP, ()))).any():
+        up, m = s > 0, len(self.occupied.get(UP, ()))
+        numbers = to_host(up.sum(axis=1))
+        if (numbers != m).any():
             raise ValueError(
                 f"slater: a walker has {int(numbers.min())} to {int(numbers.max())} spins up; "
-                f"these determinants were built for {len(self.occupied.get(UP, ()))} of "
-                f"{self.particles}"
+                f"these determinants were built for {m} of {self.particles}"
             )
-        first = to_host(s[0])
-        if not bool((s == s[:1]).all()):
-            return None
-        rows = {UP: first > 0, DOWN: first < 0}
-        return {spin: tuple(np.flatnonzero(which).tolist()) for spin, which in rows.items()}
+        if bool((s == s[:1]).all()):
+            first = to_host(s[0]) > 0
+            rows = {UP: first, DOWN: ~first}
+            rows = {spin: tuple(np.flatnonzero(x).tolist()) for spin, x in rows.items()}
+        else:
+            order = namespace(s).argsort(~up, axis=1, kind="stable")
+            rows = {UP: order[:, :m], DOWN: order[:, m:]}
+        passed = to_host(((~up).cumsum(axis=1) * up).sum(axis=1))  # particles down before those up
+        parity = 1.0 - 2.0 * (passed % 2)
+        return rows, None if (parity == 1).all() else parity
 
     @property
     def plane_waves(self):
         """The integers of the occupied waves of either spin, where psi is one determinant of plane
         waves and nothing else; otherwise None.
         """
-        alone = self.determinants == 1 and not self.mixing and self._heads is None
-        if not alone or not isinstance(self.orbitals, PlaneWaves):
+        if not self._alone or self.mixing or not isinstance(self.orbitals, PlaneWaves):
             return None
         return self.orbitals.waves([self.occupied.get(spin, ()) for spin in (UP, DOWN)])
 
@@ -226,14 +265,16 @@ class Slater(Wavefunction):
         parts = [f"{spin} {described(self.orbitals, k)}" for spin, k in self.occupied.items()]
         if self.determinants > 1:
             parts.append(f"{self.determinants} determinants")
+        if self._forms is not None:
+            parts.append(f"{self._forms.classes} classes of pair excitations")
         return f"slater({self.layout.size} parameters; {'; '.join(parts)})"
+
+
+def _rows_of(ops, x, rows):
+    """The particles `rows`, a tuple or one row a walker."""
+    return _chosen(ops, x, rows, 1) if isinstance(rows, tuple) else ops.select(x, rows)
 
 
 def _chosen(ops, x, index, axis):
     """ops.take, and x itself where all entries are taken in their order."""
     return x if index == tuple(range(x.shape[axis])) else ops.take(x, index, axis)
-
-
-def _odd(order) -> bool:
-    """Whether a permutation is odd."""
-    return sum(a > b for k, a in enumerate(order) for b in order[k + 1 :]) % 2 == 1

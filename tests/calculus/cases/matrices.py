@@ -2,6 +2,8 @@
 
 from itertools import product
 
+import numpy as np
+
 from tests.calculus.cases.sources import DEEP, FLAT, UNARY, case, fixed, joined, own, pair
 from vmcnet.wavefunctions.orbitals import HermitePolynomials
 
@@ -28,6 +30,11 @@ def selections():
             lambda ops, t, x, s=s: ops.reshape(s(ops, t, x), 1, -1) ** 2,
         )
     for kind, s in (DEEP | COMPLEX).items():
+        case(
+            "select",
+            f"select from {kind}",
+            lambda ops, t, x, s=s: ops.select(s(ops, t, x), chosen(ops, x)) ** 2,
+        )
         case(
             "take",
             f"component of {kind}",
@@ -57,6 +64,12 @@ def selections():
             + ops.take(own(ops, t, x), [2, 0])
         ),
     )
+
+
+def chosen(ops, x):
+    """Two of three particles, in an order that changes with the walker."""
+    first = np.arange(x.shape[0]) % 3
+    return ops.xp.asarray(np.stack([first, (first + 1 + first % 2) % 3], axis=1))
 
 
 def three_of_four(ops, t, x):
