@@ -132,7 +132,6 @@ class SlaterTable(Table):
         "orbitals, adds a symmetric factor; backflow and jastrow when absent",
     )
     excitations: int = Field(
-        0,
         ge=0,
         le=20,
         description="empty shells that pairs are excited into, one coefficient a class of symmetry",
