@@ -335,7 +335,10 @@ REFUSED = [
     (lambda s: UserOrbitals(lambda ops, x: x, 3, labels=[(1,)]), "got 1 labels"),
     (lambda s: UserOrbitals(lambda ops, x: x, 3, energies=[0, 2, 1]), "must not fall"),
     (lambda s: Slater(s, excitations=1, mixing=1, determinants=2), "one determinant, not 2"),
-    (lambda s: Slater(s, UserOrbitals(lambda ops, x: x, 4), excitations=1), "UserOrbitals has no classes"),
+    (
+        lambda s: Slater(s, UserOrbitals(lambda ops, x: x, 4), excitations=1),
+        "UserOrbitals has no classes",
+    ),
     (lambda s: Slater(s, HarmonicOrbitals(2, 1.0, 3), excitations=2), "has fewer above"),
     (lambda s: Slater(vmc.systems.TrappedBosons(3)), "TrappedBosons names no orbitals"),
 ]
