@@ -1,4 +1,4 @@
-"""docs/run-file.md says what run files hold: every dataset of three kinds of runs is in its list."""
+"""docs/run-file.md says what run files hold: all datasets of three runs are on its list."""
 
 import re
 
