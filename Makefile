@@ -19,7 +19,9 @@ endef
 .PHONY: run test verify lint quick clean reference
 
 run: $(STAMP)
-	$(BIN)/mpiexec -n $(RANKS) $(BIN)/vmcnet run jobs/quantum_dot_2.toml --overwrite
+	$(BIN)/mpiexec -n $(RANKS) $(BIN)/vmcnet run jobs/quantum_dot_2.toml --continue
+	@$(BIN)/vmcnet report runs/quantum_dot_2.h5 --html runs/quantum_dot_2.html > $(VENV)/page
+	@echo "the page of this run: $$(cat $(VENV)/page)"
 
 test: $(STAMP)
 	$(call suite,)

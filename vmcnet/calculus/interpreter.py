@@ -7,6 +7,7 @@ and tape.py (reverse mode).
 
 from __future__ import annotations
 
+import difflib
 import numbers
 from functools import lru_cache
 
@@ -33,6 +34,14 @@ class Interpreter(MatrixOperations, PointwiseOperations):
     """The operations. A subclass gives `apply(operation, handles, **static)`, `constant`,
     `parameter`, `coordinates`.
     """
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        known = [n for n in dir(Interpreter) if not n.startswith("_")]
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean ops.{near[0]}?" if near else "docs/extending.md lists all"
+        raise AttributeError(f"ops has no operation {name!r}; {hint}")
 
     def apply(self, operation, args, **static):
         raise TypeError("Interpreter is abstract: use Values, Jets or Tape")

@@ -78,10 +78,29 @@ class Handle:
     def __abs__(self):
         return self.ops.abs(self)
 
-    def __bool__(self):
+    def _compared(self, other):
         raise TypeError(
             "a quantity inside log_psi has no truth value: log_psi may not branch on coordinates "
-            "or parameters"
+            "or parameters; ops.maximum and ops.abs are there"
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _compared
+
+    def __bool__(self):
+        self._compared(None)
+
+    def __float__(self):
+        raise TypeError(
+            "a quantity inside log_psi is no number: use ops.exp(x), ops.log(x), ... instead of "
+            "functions of math"
+        )
+
+    __int__ = __complex__ = __index__ = __float__
+
+    def __setitem__(self, index, value):
+        raise TypeError(
+            "a quantity inside log_psi cannot be changed in place: make a new one with ops, as "
+            "ops.concatenate or ops.stack"
         )
 
     def __matmul__(self, other):

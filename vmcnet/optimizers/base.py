@@ -60,16 +60,49 @@ class Optimizer(Protocol):
             f"{type(self).__name__} defines no update(direction, state, iteration, theta)"
         )
 
+    def _updated(
+        self, direction: np.ndarray, state: State, iteration: int, theta: np.ndarray
+    ) -> tuple[np.ndarray, State]:
+        """What update gives, which must be a real step and a state."""
+        name = type(self).__name__
+        try:
+            found: object = self.update(_frozen(direction), state, iteration, _frozen(theta))
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise ValueError(
+                f"update of {name} changes theta or the direction in place: return the step, "
+                "which training adds"
+            ) from error
+        if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict)):
+            raise TypeError(
+                f"update of {name} returns {type(found).__name__}; expected (step, state), the "
+                "state a dictionary of arrays"
+            )
+        step = np.asarray(found[0])
+        if step.shape != np.shape(theta) or step.dtype.kind not in "fiu":
+            raise ValueError(
+                f"update of {name} returns a step of {step.dtype}, shape {step.shape}; expected "
+                f"real numbers of shape {np.shape(theta)}"
+            )
+        return step, found[1]
+
     def step(
         self, direction: np.ndarray, state: State, iteration: int, theta: np.ndarray
     ) -> tuple[np.ndarray, State]:
         """(step (P,), state): the update, scaled down to the norm max_norm where it is longer."""
-        step, state = self.update(direction, state, iteration, theta)
+        step, state = self._updated(direction, state, iteration, theta)
         if self.max_norm is not None:
             norm = float(np.sqrt((step * step).sum()))
             if norm > self.max_norm:
                 step = step * (self.max_norm / norm)
         return step, state
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def fraction(name: str, value: float) -> float:

@@ -65,6 +65,28 @@ class Metropolis(Sampler):
     def log_ratio(self, r, guide, trial, trial_guide, step):
         return 0.0
 
+    def _trial(self, r, guide, step, move):
+        """What propose gives, which must be new coordinates beside the old ones."""
+        seen = r.view()
+        if isinstance(r, np.ndarray):
+            seen.flags.writeable = False
+        try:
+            trial = self.propose(seen, guide, step, move)
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            raise ValueError(
+                f"propose of {type(self).__name__} changes r in place, which the old coordinates "
+                "are needed for: return new ones, as r + step * noise"
+            ) from error
+        if getattr(trial, "shape", None) != r.shape or trial.dtype != r.dtype:
+            raise ValueError(
+                f"propose of {type(self).__name__} returns {type(trial).__name__} of shape "
+                f"{np.shape(trial)}; expected coordinates of all walkers, {r.dtype} of shape "
+                f"{r.shape}"
+            )
+        return trial
+
     def sample(
         self, walkers: Walkers, psi, step: float, steps: int, stream
     ) -> tuple[Walkers, Counts]:
@@ -80,18 +102,16 @@ class Metropolis(Sampler):
         guide = self.guide(psi, r, s)[1] if self.guided else None
         own = kernels.of(xp, r.dtype)
         for move, threshold in zip(noise, thresholds, strict=True):
-            trial = self.propose(r, guide, step, move)
+            trial = self._trial(r, guide, step, move)
             trial_log, trial_guide = self.guide(psi, trial, s)
+            ratio = self.log_ratio(r, guide, trial, trial_guide, step)
+            if not np.isscalar(ratio) and np.shape(ratio) != log.shape:
+                raise ValueError(
+                    f"log_ratio of {type(self).__name__} has shape {np.shape(ratio)}; expected a "
+                    f"number or one a walker, {log.shape}"
+                )
             r, log, accept = decided(
-                own,
-                threshold,
-                r,
-                log,
-                trial,
-                trial_log,
-                self.log_ratio(r, guide, trial, trial_guide, step),
-                accepted,
-                bad,
+                own, threshold, r, log, trial, trial_log, ratio, accepted, bad
             )
             if self.guided:
                 guide = xp.where(

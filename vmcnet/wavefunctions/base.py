@@ -121,7 +121,13 @@ class Wavefunction:
 
     def start(self, stream) -> np.ndarray:
         """A starting theta (P,)."""
-        return self.layout.pack(self.initial(stream))
+        values = self.initial(stream)
+        if not isinstance(values, dict):
+            raise TypeError(
+                f"{type(self).__name__}.initial returns {type(values).__name__}; expected a "
+                "dictionary of every parameter's name and its values"
+            )
+        return self.layout.pack(values)
 
     def bind(self, theta) -> Bound:
         return Bound(self, theta)

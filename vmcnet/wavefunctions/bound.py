@@ -12,6 +12,7 @@ from vmcnet.backend.arrays import namespace, writable
 from vmcnet.calculus.jet import CONSTANT, JetData, Unmade, pair_arrays
 from vmcnet.calculus.jets import Jet, Jets
 from vmcnet.calculus.outer import Outer
+from vmcnet.calculus.quantity import Handle
 from vmcnet.calculus.replay import Recorder
 from vmcnet.calculus.tape import Tape, built
 from vmcnet.calculus.values import Values
@@ -111,6 +112,17 @@ class Bound:
             raise TypeError(
                 f"log_psi of {type(self.wavefunction).__name__} returns "
                 f"{type(result).__name__}; expected (phase, log), phase None where psi > 0"
+            )
+        if not isinstance(result[1], Handle):
+            raise TypeError(
+                f"log_psi of {type(self.wavefunction).__name__} returns (phase, "
+                f"{type(result[1]).__name__}); expected (phase, log), the log made with ops from "
+                "walkers.r or walkers.s"
+            )
+        if np.isscalar(result[0]):
+            raise TypeError(
+                f"log_psi of {type(self.wavefunction).__name__} returns the phase {result[0]}; "
+                "expected None where psi > 0, or one number a walker"
             )
         phase, log = ops.phase(result[0]), result[1]
         if log.shape != r.shape[:1] or (phase is not None and phase.shape != log.shape):
