@@ -6,9 +6,9 @@ weights; cost against the number of electrons; where an iteration spends its tim
     python benchmarks/fermions.py profile [CASE]            # a training iteration by function
 
 CPU seconds on one core, 512 walkers in blocks of 128 and as one block, alternating with the peer,
-minimum of 9. Values are compared before anything is timed. kinetic: against the best of folx's dense
-and sparse modes and a loop of Hessian-vector products; an iteration of the peer is put together from
-its parts (10 Metropolis steps, kinetic energy, log-derivatives), without its solver.
+minimum of 9. Values are compared before anything is timed. kinetic: against the best of folx's
+dense and sparse modes and a loop of Hessian-vector products; an iteration of the peer is put
+together from its parts (10 Metropolis steps, kinetic energy, log-derivatives), without its solver.
 """
 
 from __future__ import annotations
@@ -142,11 +142,10 @@ def peers(python: str, *chosen: str) -> None:
             for what, names in rivals.items():
                 for functions in ours:
                     functions[what]()
-                rows = []
-                for _ in range(REPEATS):
-                    rows.append(
-                        [seconds(f[what]) for f in ours] + [ask(n, here.path, 64) for n in names]
-                    )
+                rows = [
+                    [seconds(f[what]) for f in ours] + [ask(n, here.path, 64) for n in names]
+                    for _ in range(REPEATS)
+                ]
                 best = 1e3 * np.min(rows, axis=0)
                 found = np.array([best[0], best[1], best[2:].min()])
                 total += found * (METROPOLIS if what == "log" else 1)

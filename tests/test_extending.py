@@ -126,21 +126,6 @@ def test_own_observable(page):
     assert error == pytest.approx(size["r^2"].error / (2 * root), rel=0.05)
 
 
-def distance(power):
-    """<r12^power> of (1 + r) exp(-r^2/4), the relative motion of two electrons at omega = 1."""
-    r = np.linspace(0.0, 20.0, 200001)
-    weight = r * ((1 + r) * np.exp(-0.25 * r * r)) ** 2
-    return float((weight * r**power).sum() / weight.sum())
-
-
-def test_own_observable(page):
-    found = page["found"].observables["distance"]
-    for label, power in (("r", 1), ("r^2", 2)):
-        assert found[label].error < 0.1
-        assert abs(found[label].mean - distance(power)) < 5 * found[label].error + 0.05
-    assert distance(1) == pytest.approx(1.64, abs=0.01)
-
-
 def test_own_optimizer(page):
     assert page["signed"].parameters["slope"] == pytest.approx(1.0, abs=0.05)
 

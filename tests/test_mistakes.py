@@ -50,6 +50,11 @@ def without(method):
     return lambda: trained(type("Own", (Wavefunction,), kept))
 
 
+def term(local):
+    made = type("Own", (), {"name": "own", "local": lambda self, walkers, psi: local(walkers)})()
+    return lambda: trained(term=made)
+
+
 def proposal(**methods):
     return lambda: trained(sampler=type("Own", (Metropolis,), {"name": "own", **methods})())
 
@@ -106,6 +111,16 @@ MISTAKES = {
         psi(initial=lambda self, stream: {"alpha": -1.0}),
         "positive parameter was given the value -1.0; expected a value above 0",
     ),
+    "no decay": (psi(decays=False), "not normalisable: multiply by a GaussianEnvelope"),
+    "the class itself": (
+        lambda: vmc.train(vmc.systems.QuantumDot(2), Own, optimizer=vmc.optimizers.SGD(0.1)),
+        "got the class Own itself: make one of it",
+    ),
+    # a term
+    "no local": (lambda: trained(term=object()), r"no method local\(walkers, psi\)"),
+    "term a particle": (term(lambda w: w.r[:, :, 0]), r"shape \(4, 2\); expected one number a"),
+    "term in all": (term(lambda w: w.r.sum()), "expected one number a walker"),
+    "walkers in place": (term(lambda w: np.negative(w.r, out=w.r)[:, 0, 0]), "work on a copy"),
     # a proposal
     "no propose": (proposal(), r"defines no propose\(r, guide, step, noise\)"),
     "proposal in place": (
@@ -120,7 +135,9 @@ MISTAKES = {
         proposal(propose=moved, log_ratio=lambda self, *given: np.zeros((4, 2))),
         r"log_ratio of Own has shape \(4, 2\); expected a number or one a walker",
     ),
+    "proposal by name": (lambda: trained(sampler="gaussian"), r"vmcnet\.sampling\.Gaussian\(\)"),
     # an optimizer
+    "optimizer by name": (lambda: trained(optimizer="adam"), r"vmcnet\.optimizers\.Adam\(0\.01\)"),
     "no update": (optimizer(), r"defines no update\(direction, state, iteration, theta\)"),
     "step alone": (optimizer(lambda d, s, t: -d), r"expected \(step, state\)"),
     "step of a wrong shape": (optimizer(lambda d, s, t: (np.ones(5), s)), r"of shape \(1,\)"),

@@ -128,8 +128,8 @@ def evaluated(path):
 
 @pytest.mark.processes
 def test_a_job_runs_all_its_twists(tmp_path, capsys):
-    """Three run files and their average; its numbers from the runs' own; one twist alone; files that
-    are missing, twice there or of another job.
+    """Three run files and their average; its numbers from the runs' own; one twist alone; files
+    that are missing, twice there or of another job.
     """
     path, out = tmp_path / "gas.toml", tmp_path / "gas.h5"
     path.write_text(RUN)

@@ -1,8 +1,8 @@
 """Checks of the arguments that a user gives: kind, range, and one clear line where they fail.
 
-Every function takes the argument's name (with its owner: "QuantumDot omega"), returns the value as a
-plain Python one and raises ValueError. True and False are no numbers, 2.0 is no whole number, NaN and
-infinity are refused.
+Every function takes the argument's name (with its owner: "QuantumDot omega"), returns the value as
+a plain Python one and raises ValueError. True and False are no numbers, 2.0 is no whole number, NaN
+and infinity are refused.
 """
 
 from __future__ import annotations

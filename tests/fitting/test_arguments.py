@@ -1,4 +1,6 @@
-"""Every argument of every public constructor, and of train and evaluate, is checked: kind, range, NaN."""
+"""Every argument of every public constructor, and of train and evaluate, is checked: kind, range,
+NaN.
+"""
 
 import inspect
 

@@ -40,11 +40,11 @@ class SamplingTable(Table):
         None,
         description=(
             "moves of all particles, of one at a time (n moves count as one step), or of all "
-            "along the drift (importance "
-            "sampling); on lattices flips of single spins, exchanges of neighbours (a sweep counts as "
-            "one step), or block Gibbs sampling of a real binary_rbm; heat bath of a classical model "
-            "with the wavefunction boltzmann; the system's usual one when absent: gaussian, on lattices "
-            "exchange where the magnetisation is fixed, thermal for boltzmann, otherwise spin_flip"
+            "along the drift (importance sampling); on lattices flips of single spins, exchanges "
+            "of neighbours (a sweep counts as one step), or block Gibbs sampling of a real "
+            "binary_rbm; heat bath of a classical model with the wavefunction boltzmann; the "
+            "system's usual one when absent: gaussian, on lattices exchange where the "
+            "magnetisation is fixed, thermal for boltzmann, otherwise spin_flip"
         ),
     )
     scan: Literal["random", "systematic"] | None = Field(

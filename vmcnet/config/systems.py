@@ -141,7 +141,9 @@ class HeisenbergTable(LatticeTable):
     second: float = Field(description="J2 between second neighbours")
     field: float = Field(description="field along z")
     magnetisation: int | None = Field(
-        description="sum of the spins +-1 of every walker; 0 when absent, 1 for an odd number of sites"
+        description=(
+            "sum of the spins +-1 of every walker; 0 when absent, 1 for an odd number of sites"
+        )
     )
     full_space: bool = Field(description="all magnetisations instead of one")
     marshall: bool = Field(

@@ -28,8 +28,8 @@ class Misfit(ValueError):
 
 
 def fit(system, wavefunction, sampler=None):
-    """The sampler, the system's usual one where None is given. Raises Misfit, a ValueError, unless it
-    can sample `wavefunction` on `system` and the energies that come out mean something.
+    """The sampler, the system's usual one where None is given. Raises Misfit, a ValueError, unless
+    it can sample `wavefunction` on `system` and the energies that come out mean something.
     """
     _kinds(system, wavefunction)
     _terms(system)

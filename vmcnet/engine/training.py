@@ -238,20 +238,17 @@ def train(
 ) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
-    optimizer: Adam() unless given; natural_gradient, for example optimizers.MinSR(), turns the gradient before the optimizer takes
-    it;
-    walkers must be a multiple of block; `steps` Metropolis steps an iteration; step_size in units
-    of the system's length; sampler: one of
-    vmcnet.sampling, the system's usual one unless given; clip: local energies in the gradient are
-    limited to the median +- clip mean
-    absolute deviations; threads of BLAS a rank, for natural gradients and large products (another
-    number gives other last digits);
-    device cpu, gpu or auto, precision float64 or float32 of the walkers (parameters and sums are
-    float64). Under MPI give comm=vmcnet.connect(). start: a result, or name -> array, whose
-    parameters are taken where name and shape agree; growth: (iteration, walkers) pairs, from which
-    iteration on there are more walkers.
-    Raises ValueError for parts and arguments that do not fit, NonFiniteError when a local energy or
-    the step is NaN or infinite.
+    optimizer: Adam() unless given; natural_gradient, for example optimizers.MinSR(), turns the
+    gradient before the optimizer takes it; walkers must be a multiple of block; `steps` Metropolis
+    steps an iteration; step_size in units of the system's length; sampler: one of vmcnet.sampling,
+    the system's usual one unless given; clip: local energies in the gradient are limited to the
+    median +- clip mean absolute deviations; threads of BLAS a rank, for natural gradients and large
+    products (another number gives other last digits); device cpu, gpu or auto, precision float64 or
+    float32 of the walkers (parameters and sums are float64). Under MPI give comm=vmcnet.connect().
+    start: a result, or name -> array, whose parameters are taken where name and shape agree;
+    growth: (iteration, walkers) pairs, from which iteration on there are more walkers. Raises
+    ValueError for parts and arguments that do not fit, NonFiniteError when a local energy or the
+    step is NaN or infinite.
     """
     comm = comm or SerialCommunicator()
     optimizer = Adam() if optimizer is None else optimizer

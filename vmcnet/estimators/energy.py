@@ -21,8 +21,8 @@ class LocalEnergies:
 def local_energies(terms: dict, walkers, psi) -> LocalEnergies:
     """E_L = (H psi)/psi of every walker, term by term.
 
-    Terms see arrays that they cannot write to. Raises ValueError where one writes, or returns another
-    shape than (W,), or an imaginary part where psi is real.
+    Terms see arrays that they cannot write to. Raises ValueError where one writes, or returns
+    another shape than (W,), or an imaginary part where psi is real.
     """
     frozen = replace(walkers, r=read_only(walkers.r), s=read_only(walkers.s))
     parts = {name: _local(name, term, frozen, psi) for name, term in terms.items()}
@@ -39,8 +39,8 @@ def _local(name, term, walkers, psi):
         if "read-only" not in str(error):
             raise
         raise ValueError(
-            f"the term {name!r} writes into the walkers' arrays, which are read-only: work on a copy, "
-            "for example r = r.copy()"
+            f"the term {name!r} writes into the walkers' arrays, which are read-only: work on a "
+            "copy, for example r = r.copy()"
         ) from error
     shape = getattr(value, "shape", None)  # a user's term may return anything
     if shape != walkers.s.shape[:1]:
@@ -53,7 +53,8 @@ def _local(name, term, walkers, psi):
     if value.dtype.kind == "c" and psi.is_real(walkers):
         if bool((value.imag != 0).any()):
             raise ValueError(
-                f"the term {name!r} has an imaginary part, and psi is real: the energy would lose it"
+                f"the term {name!r} has an imaginary part, and psi is real: the energy would "
+                "lose it"
             )
         value = value.real
     return value if value.dtype.kind in "fc" else value.astype(np.float64)

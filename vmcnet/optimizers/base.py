@@ -29,7 +29,10 @@ class Optimizer(Protocol):
     to the norm max_norm. Raises ValueError for arguments out of range.
     """
 
-    name = "optimizer"
+    name: str = "optimizer"
+    learning_rate: float
+    schedule: Constant
+    max_norm: float | None
 
     def __init__(
         self, learning_rate: float, schedule: Constant | None = None, max_norm: float | None = None

@@ -110,9 +110,7 @@ class Metropolis(Sampler):
                     f"log_ratio of {type(self).__name__} has shape {np.shape(ratio)}; expected a "
                     f"number or one a walker, {log.shape}"
                 )
-            r, log, accept = decided(
-                own, threshold, r, log, trial, trial_log, ratio, accepted, bad
-            )
+            r, log, accept = decided(own, threshold, r, log, trial, trial_log, ratio, accepted, bad)
             if self.guided:
                 guide = xp.where(
                     accept.reshape((-1,) + (1,) * (trial_guide.ndim - 1)), trial_guide, guide

@@ -25,8 +25,9 @@ class Wavefunction:
       initial(stream) -> {name: array}                starting values
 
     and no derivative: the interpreters of vmcnet.calculus make them. `decays` says whether it makes
-    |psi|^2 normalisable by itself (an envelope does, a Jastrow factor does not); a product needs one
-    factor that does. Where it says nothing (None) psi is looked at far out, at its starting values.
+    |psi|^2 normalisable by itself (an envelope does, a Jastrow factor does not); a product needs
+    one factor that does. Where it says nothing (None) psi is looked at far out, at its starting
+    values.
     """
 
     name = "wavefunction"
