@@ -26,6 +26,7 @@ from vmcnet.observables import (
     TotalSpin,
     Virial,
 )
+from vmcnet.observables.base import joined
 from vmcnet.observables.bins import ball, ball_in_box, counted, texts
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.parameters import Layout
@@ -399,6 +400,13 @@ def test_every_table_builds_what_it_names(name):
         (lambda: StaticStructureFactor(DOT), "needs a periodic box"),
         (lambda: Virial(GAS), "walls of a box"),
         (lambda: Virial(TrappedBosons(2, 1.0, 3, diameter=0.1)), "hard spheres"),
+        (lambda: Density(DOT, bins=2.5), "density bins must be a whole number, got 2.5"),
+        (lambda: Density(DOT, extent=-1.0), "density extent must be above 0"),
+        (lambda: DensityMap(DOT, axes=0), "density_map axes must be a list of whole numbers"),
+        (lambda: DensityMap(DOT, bins=1001), r"1001\^2 cells are more than 1000000"),
+        (lambda: PairDistribution(GAS, bins=0), "pair_distribution bins must be 1 to 1000000"),
+        (lambda: MomentumDistribution(DOT, largest=np.nan), "largest must be a finite number"),
+        (lambda: joined((), Radius(DOT)), "observables must be a list of observables"),
         (lambda: TotalSpin(TransverseIsing([4])), "what moves in TransverseIsing are spins"),
     ],
 )

@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from vmcnet.arguments import shown
+
 
 @runtime_checkable
 class Observable(Protocol):
@@ -19,7 +21,8 @@ class Observable(Protocol):
       measure(walkers, psi) -> (W, K) real, numpy or cupy
 
     of the walkers of one block, r (W, n, d) and s (W, n), at the parameters of psi (`psi.log(r,
-    s)`, `psi.jet(walkers)`). Walkers are read-only. The errors come from the means of single
+    s)`, `psi.jet(walkers)`). They are copies: what it does to them
+    stays inside. The errors come from the means of single
     walkers (above 2^18 numbers in all: of groups of walkers), blocking, R-hat and autocorrelation
     times beside them.
 
@@ -73,7 +76,11 @@ def refuse_unfit(observables) -> None:
 
 
 def joined(defaults, further) -> list:
-    """The defaults of a system and what a user asks for: one of the same name takes its place."""
+    """The defaults of a system and what a user asks for: one of the same name takes its place.
+    Raises ValueError for what are no observables.
+    """
+    if isinstance(further, Observable | str) or not np.iterable(further):
+        raise ValueError(f"observables must be a list of observables, got {shown(further)}")
     further = list(further)
     refuse_unfit(further)
     names = {found.name for found in further}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.backend.arrays import to_host
 from vmcnet.observables.base import Observable
 from vmcnet.observables.bins import ball, counted, texts
 from vmcnet.statistics.jackknife import jackknife
 
 SPINS = {"up": 1, "down": -1}
+MOST = 1_000_000  # bins
 
 
 def in_space(observable, system) -> None:
@@ -19,6 +21,13 @@ def in_space(observable, system) -> None:
             f"{observable.name} is a function of coordinates, and what moves in "
             f"{type(system).__name__} are {system.moves}"
         )
+
+
+def reach(observable, system, extent, lengths: float) -> float:
+    """The extent given, or so many lengths of the system."""
+    if extent is None:
+        return lengths * system.length
+    return arguments.scale(f"{observable.name} extent", extent)
 
 
 def species(system, by_spin: bool) -> dict:
@@ -43,7 +52,8 @@ class Density(Observable):
         in_space(self, system)
         if system.box is not None:
             raise ValueError("density: radial, for open space; use density_map in a periodic box")
-        self._extent = 5.0 * system.length if extent is None else extent
+        self._extent = reach(self, system, extent, 5.0)
+        bins = arguments.whole("density bins", bins, 1, MOST)
         self._bins, self._kinds = bins, species(system, by_spin)
         edges = np.linspace(0.0, self._extent, bins + 1)
         self.grid, self._volumes = {"r": edges}, np.diff(ball(edges, system.dimensions))
@@ -80,15 +90,19 @@ class DensityMap(Observable):
         by_spin: bool = False,
     ):
         in_space(self, system)
+        axes = arguments.wholes("density_map axes", axes)
+        bins = arguments.whole("density_map bins", bins, 1, MOST)
         self._axes, self._bins, self._box = tuple(axes), bins, system.box
         if len(set(axes)) < len(axes) or not all(0 <= a < system.dimensions for a in axes):
             raise ValueError(
                 f"density_map axes {list(axes)}: expected different ones of 0 .. "
                 f"{system.dimensions - 1}"
             )
-        reach = 5.0 * system.length if extent is None else extent
-        self._low = np.array([0.0 if self._box else -reach for _ in axes])
-        far = self._box.lengths[list(axes)] if self._box else reach
+        if bins ** len(axes) > MOST:
+            raise ValueError(f"density_map: {bins}^{len(axes)} cells are more than {MOST}")
+        edge = reach(self, system, extent, 5.0)
+        self._low = np.array([0.0 if self._box else -edge for _ in axes])
+        far = self._box.lengths[list(axes)] if self._box else edge
         self._widths = (far - self._low) / bins
         self._kinds = species(system, by_spin)
         self.grid = {

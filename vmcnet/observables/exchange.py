@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.observables.base import Observable
 from vmcnet.observables.bins import texts
-from vmcnet.observables.density import in_space
+from vmcnet.observables.density import in_space, reach
 from vmcnet.statistics.jackknife import jackknife
 from vmcnet.walkers import Walkers
 
@@ -95,10 +96,11 @@ class MomentumDistribution(Observable):
     ):
         in_space(self, system)
         self._box, d = system.box, system.dimensions
+        shells = arguments.whole(f"{self.name} shells", shells, 1, 10_000)
         if self._box is None:
-            reach = 5.0 * system.length if extent is None else extent
-            self._cell = np.full(d, 2.0 * reach)
-            k = np.linspace(0.0, 4.0 / system.length if largest is None else largest, shells)
+            self._cell = np.full(d, 2.0 * reach(self, system, extent, 5.0))
+            largest = 4.0 / system.length if largest is None else largest
+            k = np.linspace(0.0, arguments.scale(f"{self.name} largest", largest), shells)
             self._waves = [x * np.eye(d) for x in k]
             self._factor, self.units = self._cell.prod() / (2.0 * np.pi) ** d, "length^d"
         else:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet import arguments
 from vmcnet.backend.arrays import to_host
 from vmcnet.calculus.jet import pair_arrays
 from vmcnet.observables.base import Observable
 from vmcnet.observables.bins import ball, ball_in_box, counted, texts
-from vmcnet.observables.density import in_space
+from vmcnet.observables.density import MOST, in_space, reach
 
 
 class PairDistribution(Observable):
@@ -28,9 +29,12 @@ class PairDistribution(Observable):
         n, box, up = system.particles, system.box, int((system.spins == 1).sum())
         if n < 2:
             raise ValueError("pair_distribution needs at least 2 particles")
-        corner = 8.0 * system.length if box is None else 0.5 * np.sqrt((box.lengths**2).sum())
+        bins = arguments.whole("pair_distribution bins", bins, 1, MOST)
+        corner = 0.0 if box is None else 0.5 * float(np.sqrt((box.lengths**2).sum()))
+        if box is None or extent is not None:
+            corner = reach(self, system, extent, 8.0)
         self._bins, self._box, self._by_spin = bins, box, by_spin and 0 < up < n
-        edges = np.linspace(0.0, corner if extent is None else extent, bins + 1)
+        edges = np.linspace(0.0, corner, bins + 1)
         self._width = edges[1]
         inside = ball(edges, system.dimensions)
         if box is not None:
@@ -76,6 +80,7 @@ class StaticStructureFactor(Observable):
         in_space(self, system)
         if system.box is None:
             raise ValueError("static_structure_factor needs a periodic box")
+        shells = arguments.whole("static_structure_factor shells", shells, 1, 10_000)
         found = system.box.shells(shells + 1, twisted=False)[1:]
         self._waves = [system.box.wave_vectors(m, twisted=False) for m in found]
         lengths = np.array([np.sqrt((k[0] ** 2).sum()) for k in self._waves])
