@@ -15,7 +15,7 @@ from vmcnet.engine.results import Measured, summarize
 from vmcnet.engine.training import TrainingResult, TrainingState
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
-from vmcnet.sampling.spins import SpinFlip
+from vmcnet.sampling.spin_metropolis import SpinFlip
 from vmcnet.systems import QuantumDot, TransverseIsing, TrappedBosons
 from vmcnet.wavefunctions import BinaryRBM, GaussianEnvelope, GaussianRBM, PadeJastrow
 

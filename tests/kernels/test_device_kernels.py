@@ -20,7 +20,7 @@ from vmcnet.engine.population import TRAINING, Population
 from vmcnet.kernels import cpu, linalg
 from vmcnet.optimizers import MinSR
 from vmcnet.parallel.communicators import SerialCommunicator
-from vmcnet.sampling.spins import Exchange, SpinFlip
+from vmcnet.sampling.spin_metropolis import Exchange, SpinFlip
 from vmcnet.wavefunctions.machines import machine
 from vmcnet.wavefunctions.machines.machine import DeviceTables, MachineTables
 

@@ -13,7 +13,7 @@ from tests.spins import evaluated_whole, lattice_cases, walkers_of
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.tape import built
 from vmcnet.geometry.moves import SpinMoves
-from vmcnet.sampling.spins import Exchange, SpinFlip
+from vmcnet.sampling.spin_metropolis import Exchange, SpinFlip
 from vmcnet.systems import Heisenberg, TransverseIsing
 from vmcnet.wavefunctions import BinaryRBM
 from vmcnet.wavefunctions.machines.machine import CompiledTables, Machine, MachineTables

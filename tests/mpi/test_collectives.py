@@ -9,7 +9,7 @@ from vmcnet.engine.training import initial_state, run_training
 from vmcnet.optimizers import Adam
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
-from vmcnet.sampling.spins import SpinFlip
+from vmcnet.sampling.spin_metropolis import SpinFlip
 from vmcnet.statistics.tails import BINS
 from vmcnet.systems import QuantumDot, TransverseIsing
 from vmcnet.wavefunctions import BinaryRBM, GaussianRBM, PadeJastrow

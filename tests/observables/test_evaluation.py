@@ -22,7 +22,7 @@ from vmcnet.observables import Observable
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.runs.building import build
 from vmcnet.runs.report import report_lines
-from vmcnet.sampling.spins import SpinFlip
+from vmcnet.sampling.spin_metropolis import SpinFlip
 from vmcnet.statistics.jackknife import jackknife
 from vmcnet.storage.run_file import RunFile
 from vmcnet.systems import TransverseIsing, TrappedBosons

@@ -7,7 +7,7 @@ import pytest
 
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.population import Population
-from vmcnet.engine.tangents import Tangents
+from vmcnet.engine.tangents import BlockTangents
 from vmcnet.engine.training import train
 from vmcnet.estimators.log_derivatives import LogDerivatives, outer_gram, stacked
 from vmcnet.optimizers import SGD, SPRING, SR, SRCG, MinSR
@@ -228,7 +228,7 @@ def test_metric_is_the_fubini_study_metric(name):
         return value / np.linalg.norm(value)
 
     r = np.repeat(states, counts, axis=0).reshape(4, 12, 2, 2)
-    made = Tangents(
+    made = BlockTangents(
         SerialCommunicator(),
         range(4),
         4,

@@ -10,7 +10,7 @@ import pytest
 from tests.spins import amplitudes, chi_square, sector
 from vmcnet.backend.stream import Stream
 from vmcnet.sampling.gibbs import Gibbs
-from vmcnet.sampling.spins import Exchange, SpinFlip
+from vmcnet.sampling.spin_metropolis import Exchange, SpinFlip
 from vmcnet.systems import Heisenberg, TransverseIsing
 from vmcnet.wavefunctions import BinaryRBM, SpinJastrow, SpinNetwork
 from vmcnet.wavefunctions.machines.machine import Machine

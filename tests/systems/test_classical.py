@@ -11,7 +11,7 @@ from vmcnet.engine.evaluation import finish, initial_evaluation, run_evaluation
 from vmcnet.engine.population import Population
 from vmcnet.engine.results import summarize
 from vmcnet.exact.torus import torus_thermodynamics
-from vmcnet.kernels.thermal import sweep
+from vmcnet.kernels.numba_heat_bath import sweep
 from vmcnet.observables import OrderParameter
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.thermal import Thermal

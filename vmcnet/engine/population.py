@@ -9,7 +9,7 @@ import numpy as np
 from vmcnet.backend.arrays import keep_memory, to_host
 from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream
-from vmcnet.engine.tangents import Tangents
+from vmcnet.engine.tangents import BlockTangents
 from vmcnet.estimators.energy import Row, centred, clipped, local_energies
 from vmcnet.estimators.gradient import block_gradient
 from vmcnet.estimators.log_derivatives import LogDerivatives
@@ -218,12 +218,12 @@ class Population:
         shares = [block_gradient(self.members[b], psi, weights[b], self.walkers) for b in self.own]
         return exact_sum(self.comm, np.stack(shares), self.blocks)
 
-    def tangents(self, theta, weights) -> Tangents:
+    def tangents(self, theta, weights) -> BlockTangents:
         """The log-derivatives of all walkers with the gradient that belongs to them, for natural
         gradients: one exact sum.
         """
         psi = self.wavefunction.bind(theta)
-        return Tangents(
+        return BlockTangents(
             self.comm,
             self.own,
             self.blocks,

@@ -20,7 +20,7 @@ EXCHANGE = 2**26  # bytes of columns that the ranks exchange at a time for the G
 TILE = 2**22  # elements of the metric that are summed at a time
 
 
-class Tangents:
+class BlockTangents:
     """X (N, P): rows dO_w / sqrt W, centred over all W walkers; complex rows are two, Re and Im. S
     = X^T X, F = 2 X^T f.
 

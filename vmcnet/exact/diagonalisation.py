@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vmcnet.hamiltonians.spins import OffDiagonal
+from vmcnet.hamiltonians.pauli import OffDiagonal
 from vmcnet.walkers import Walkers
 
 LARGEST = 22

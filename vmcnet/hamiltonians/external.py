@@ -33,7 +33,7 @@ class Potential:
         return value
 
 
-class DoubleWell:
+class DoubleWellPotential:
     """barrier sum_i ((x_i/half_distance)^2 - 1)^2 of every walker, (W,), x the first axis: minima 0
     at +- half_distance.
     """

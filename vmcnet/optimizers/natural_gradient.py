@@ -3,7 +3,7 @@ wavefunction, D a diagonal shift.
 
 With X the centred rows dO_w / sqrt W and f = (E_L - <E>) / sqrt W: S = X^T X and F/2 = X^T f. For
 the same D all methods here have the same solution (SPRING without momentum). `tangents` is
-vmcnet.engine.tangents.Tangents.
+vmcnet.engine.tangents.BlockTangents.
 """
 
 from __future__ import annotations

@@ -4,6 +4,6 @@ from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.langevin import Langevin
 from vmcnet.sampling.metropolis import Metropolis
 from vmcnet.sampling.one_particle import OneParticle
-from vmcnet.sampling.spins import Exchange, SpinFlip
+from vmcnet.sampling.spin_metropolis import Exchange, SpinFlip
 
 __all__ = ["Exchange", "Gaussian", "Langevin", "Metropolis", "OneParticle", "SpinFlip"]

@@ -8,8 +8,8 @@ SAMPLERS = {
     "gaussian": "vmcnet.sampling.gaussian:Gaussian",
     "one_particle": "vmcnet.sampling.one_particle:OneParticle",
     "langevin": "vmcnet.sampling.langevin:Langevin",
-    "spin_flip": "vmcnet.sampling.spins:SpinFlip",
-    "exchange": "vmcnet.sampling.spins:Exchange",
+    "spin_flip": "vmcnet.sampling.spin_metropolis:SpinFlip",
+    "exchange": "vmcnet.sampling.spin_metropolis:Exchange",
     "gibbs": "vmcnet.sampling.gibbs:Gibbs",
     "thermal": "vmcnet.sampling.thermal:Thermal",
 }

@@ -50,7 +50,7 @@ class Thermal(Sampler):
         self, walkers: Walkers, psi, step: float, steps: int, stream
     ) -> tuple[Walkers, Counts]:
         """`steps` sweeps of every walker; `step` is not used."""
-        from vmcnet.kernels.thermal import sweep
+        from vmcnet.kernels.numba_heat_bath import sweep
 
         colours = np.searchsorted(self._labels, walkers.s).astype(np.int8)
         changed = np.zeros(len(colours), np.int64)

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 
 @dataclass(frozen=True)
-class Entry:
+class Dataset:
     """name: a path, with * for what differs; shape: letters of the page; unit: energy, length or
     a word of its own, "" for pure numbers.
     """
@@ -51,53 +51,53 @@ OF_EVALUATIONS = (
     ("centre", "the local energies' median, about which the tail is counted"),
 )
 DATASETS = (
-    Entry("training/energy", "T", "energy", "mean local energy of all walkers"),
-    Entry("training/error", "T", "energy", "sqrt(variance / walkers)"),
-    Entry("training/variance", "T", "energy^2", "variance of the local energy"),
-    Entry("training/terms/*", "T", "energy", "mean of one term of the Hamiltonian"),
-    Entry("training/acceptance", "T", "", "share of moves that were accepted"),
-    Entry("training/stuck", "T", "", "walkers that accepted no move"),
-    Entry("training/step_size", "T", "length", "size of proposed moves"),
-    Entry("training/gradient_norm", "T", "energy", "Euclidean norm of the gradient"),
-    Entry("training/learning_rate", "T", "", "learning rate with schedule and rollbacks"),
-    Entry("training/step_norm", "T", "", "Euclidean norm of the change of theta"),
-    Entry("training/direction_norm", "T", "", "norm of the natural gradient"),
-    Entry("training/shift_factor", "T", "", "decay of the shift of its metric"),
-    Entry("training/solver_products", "T", "", "products that conjugate gradients took"),
-    Entry("training/solver_residual", "T", "", "what they left of the right-hand side"),
-    Entry("training/seconds", "T", "s", "time of the iteration on rank 0"),
-    Entry("training/communication", "T", "s", "share of it in MPI calls, waiting included"),
-    Entry("rollbacks/reached", "R", "", "iteration at which training went back"),
-    Entry("rollbacks/back_to", "R", "", "iteration that it went back to"),
-    Entry("rollbacks/scale", "R", "", "factor of all steps since then"),
-    Entry("parameters/theta", "P", "", "the real vector that is trained"),
-    Entry("parameters/*", "any", "", "a parameter by name, as log_psi sees it"),
-    Entry("evaluation/*/energy", "M", "energy", "mean over walkers of a measurement"),
-    Entry("evaluation/*/variance", "M", "energy^2", "variance over walkers"),
-    Entry("evaluation/*/terms/*", "M", "energy", "mean over walkers of a term"),
-    Entry("evaluation/*/acceptance", "M", "", "share of moves accepted since the last one"),
-    Entry(
+    Dataset("training/energy", "T", "energy", "mean local energy of all walkers"),
+    Dataset("training/error", "T", "energy", "sqrt(variance / walkers)"),
+    Dataset("training/variance", "T", "energy^2", "variance of the local energy"),
+    Dataset("training/terms/*", "T", "energy", "mean of one term of the Hamiltonian"),
+    Dataset("training/acceptance", "T", "", "share of moves that were accepted"),
+    Dataset("training/stuck", "T", "", "walkers that accepted no move"),
+    Dataset("training/step_size", "T", "length", "size of proposed moves"),
+    Dataset("training/gradient_norm", "T", "energy", "Euclidean norm of the gradient"),
+    Dataset("training/learning_rate", "T", "", "learning rate with schedule and rollbacks"),
+    Dataset("training/step_norm", "T", "", "Euclidean norm of the change of theta"),
+    Dataset("training/direction_norm", "T", "", "norm of the natural gradient"),
+    Dataset("training/shift_factor", "T", "", "decay of the shift of its metric"),
+    Dataset("training/solver_products", "T", "", "products that conjugate gradients took"),
+    Dataset("training/solver_residual", "T", "", "what they left of the right-hand side"),
+    Dataset("training/seconds", "T", "s", "time of the iteration on rank 0"),
+    Dataset("training/communication", "T", "s", "share of it in MPI calls, waiting included"),
+    Dataset("rollbacks/reached", "R", "", "iteration at which training went back"),
+    Dataset("rollbacks/back_to", "R", "", "iteration that it went back to"),
+    Dataset("rollbacks/scale", "R", "", "factor of all steps since then"),
+    Dataset("parameters/theta", "P", "", "the real vector that is trained"),
+    Dataset("parameters/*", "any", "", "a parameter by name, as log_psi sees it"),
+    Dataset("evaluation/*/energy", "M", "energy", "mean over walkers of a measurement"),
+    Dataset("evaluation/*/variance", "M", "energy^2", "variance over walkers"),
+    Dataset("evaluation/*/terms/*", "M", "energy", "mean over walkers of a term"),
+    Dataset("evaluation/*/acceptance", "M", "", "share of moves accepted since the last one"),
+    Dataset(
         "evaluation/*/walker_mean",
         "2, 1 + terms, W",
         "energy",
         "mean of every walker over either half of the measurements, energy first",
     ),
-    Entry("evaluation/*/walker_m2", "2, 1 + terms, W", "energy^2", "sum of squares about it"),
-    Entry("evaluation/*/walker_acceptance", "W", "", "share of moves a walker accepted"),
-    Entry("evaluation/*/tail/bin", "B", "", "bins of |E_L - centre| that hold something"),
-    Entry("evaluation/*/tail/count", "B", "", "local energies in them; 32 bins a power of 2"),
-    Entry("evaluation/*/blocking/sizes", "L", "", "block sizes, in measurements"),
-    Entry("evaluation/*/blocking/counts", "L", "", "blocks of that size"),
-    Entry("evaluation/*/blocking/errors", "L", "energy", "error of the mean from them"),
-    Entry("evaluation/*/blocking/error_errors", "L", "energy", "error of that error"),
-    Entry("evaluation/*/observables/*/labels", "K", "", "names of its components"),
-    Entry("evaluation/*/observables/*/shown", "any", "", "components that reports print"),
-    Entry("evaluation/*/observables/*/series", "M, K", "own", "mean over walkers"),
-    Entry("evaluation/*/observables/*/mean", "2, K, G", "own", "as walker_mean, by groups"),
-    Entry("evaluation/*/observables/*/m2", "2, K, G", "own^2", "as walker_m2, by groups"),
-    Entry("evaluation/*/observables/*/derived", "D, 2", "own", "derived values and errors"),
-    Entry("evaluation/*/observables/*/derived_labels", "D", "", "names of them"),
-    Entry("evaluation/*/observables/*/grid/*", "any", "own", "where components lie"),
+    Dataset("evaluation/*/walker_m2", "2, 1 + terms, W", "energy^2", "sum of squares about it"),
+    Dataset("evaluation/*/walker_acceptance", "W", "", "share of moves a walker accepted"),
+    Dataset("evaluation/*/tail/bin", "B", "", "bins of |E_L - centre| that hold something"),
+    Dataset("evaluation/*/tail/count", "B", "", "local energies in them; 32 bins a power of 2"),
+    Dataset("evaluation/*/blocking/sizes", "L", "", "block sizes, in measurements"),
+    Dataset("evaluation/*/blocking/counts", "L", "", "blocks of that size"),
+    Dataset("evaluation/*/blocking/errors", "L", "energy", "error of the mean from them"),
+    Dataset("evaluation/*/blocking/error_errors", "L", "energy", "error of that error"),
+    Dataset("evaluation/*/observables/*/labels", "K", "", "names of its components"),
+    Dataset("evaluation/*/observables/*/shown", "any", "", "components that reports print"),
+    Dataset("evaluation/*/observables/*/series", "M, K", "own", "mean over walkers"),
+    Dataset("evaluation/*/observables/*/mean", "2, K, G", "own", "as walker_mean, by groups"),
+    Dataset("evaluation/*/observables/*/m2", "2, K, G", "own^2", "as walker_m2, by groups"),
+    Dataset("evaluation/*/observables/*/derived", "D, 2", "own", "derived values and errors"),
+    Dataset("evaluation/*/observables/*/derived_labels", "D", "", "names of them"),
+    Dataset("evaluation/*/observables/*/grid/*", "any", "own", "where components lie"),
 )
 LETTERS = {
     "T": "training iterations",
@@ -113,7 +113,7 @@ LETTERS = {
 }
 
 
-def entry_of(name: str) -> Entry | None:
+def entry_of(name: str) -> Dataset | None:
     """The entry of a dataset by its path; a name without * goes first, then the longest pattern."""
     fitting = [e for e in DATASETS if fnmatchcase(name, e.name)]
     fitting = [e for e in fitting if e.name.count("/") == name.count("/")] or fitting

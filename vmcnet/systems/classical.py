@@ -9,8 +9,8 @@ import numpy as np
 from vmcnet import arguments
 from vmcnet.exact.torus import torus_thermodynamics
 from vmcnet.geometry.lattice import Hypercubic
-from vmcnet.hamiltonians.classical import PottsBonds
-from vmcnet.hamiltonians.spins import Diagonal, LongitudinalField
+from vmcnet.hamiltonians.pauli import Diagonal, LongitudinalField
+from vmcnet.hamiltonians.potts import PottsBonds
 from vmcnet.observables.thermal import HeatCapacity, OrderParameter
 from vmcnet.systems.spin_lattice import SpinLattice, lattice_of
 from vmcnet.walkers import Walkers

@@ -6,8 +6,7 @@ import numpy as np
 
 from vmcnet import arguments
 from vmcnet.exact.radial import line_energy
-from vmcnet.hamiltonians.external import DoubleWell as DoubleWellTerm
-from vmcnet.hamiltonians.external import Potential
+from vmcnet.hamiltonians.external import DoubleWellPotential, Potential
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
 from vmcnet.systems.base import System
@@ -41,7 +40,10 @@ class DoubleWell(System):
         self.length = self._half = half_distance
         self._width = 1.0 / np.sqrt(2.0 * omega)
         self.spins = np.ones(particles, np.int8)
-        self.terms = {"kinetic": Kinetic(), "double_well": DoubleWellTerm(barrier, half_distance)}
+        self.terms = {
+            "kinetic": Kinetic(),
+            "double_well": DoubleWellPotential(barrier, half_distance),
+        }
         if dimensions > 1:
             self.terms["trap"] = Harmonic([0.0] + [omega] * (dimensions - 1))
         one = line_energy(

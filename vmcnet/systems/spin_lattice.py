@@ -6,7 +6,7 @@ import numpy as np
 
 from vmcnet import arguments
 from vmcnet.geometry.lattice import Graph, Hypercubic
-from vmcnet.hamiltonians.spins import Diagonal, Exchange, LongitudinalField, TransverseField
+from vmcnet.hamiltonians.pauli import BondExchange, Diagonal, LongitudinalField, TransverseField
 from vmcnet.observables.spins import spin_observables
 from vmcnet.systems.base import System
 from vmcnet.walkers import Walkers
@@ -182,11 +182,11 @@ class Heisenberg(SpinLattice):
         sublattice = lattice.sublattice if marshall else None
         self.terms = {
             "zz": Diagonal(0.25 * coupling * anisotropy, lattice.shells[0]),
-            "xy": Exchange(0.25 * coupling, lattice.shells[0], sublattice),
+            "xy": BondExchange(0.25 * coupling, lattice.shells[0], sublattice),
         }
         if second:
             self.terms["zz2"] = Diagonal(0.25 * second, lattice.shells[1])
-            self.terms["xy2"] = Exchange(0.25 * second, lattice.shells[1], sublattice)
+            self.terms["xy2"] = BondExchange(0.25 * second, lattice.shells[1], sublattice)
         if field:
             self.terms["field"] = LongitudinalField(-0.5 * field)
         self.reference = self._published(coupling, anisotropy, second, field)

@@ -14,7 +14,7 @@ from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 
 
-class Dense:
+class Layers:
     """Layers h <- f(h W + b), with `skip` h <- h + f(h W + b) wherever a layer keeps the width;
     parameters PREFIX_weights1, PREFIX_bias1, ...
 
@@ -138,7 +138,7 @@ class FeedForward(Wavefunction):
         self.layout.add("last_weights", (last, 1))
 
     def _network(self, prefix, inputs, layers, activation, skip):
-        self.networks.append(Dense(self.layout, prefix, inputs, layers, activation, skip))
+        self.networks.append(Layers(self.layout, prefix, inputs, layers, activation, skip))
         return self.networks[-1]
 
     def initial(self, stream):

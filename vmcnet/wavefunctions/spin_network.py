@@ -5,7 +5,7 @@ from __future__ import annotations
 from vmcnet import arguments
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
-from vmcnet.wavefunctions.feedforward import Dense, checked_network
+from vmcnet.wavefunctions.feedforward import Layers, checked_network
 
 
 class SpinNetwork(Wavefunction):
@@ -48,7 +48,7 @@ class SpinNetwork(Wavefunction):
         self.complex = weights == "complex"
         self._group = system.lattice.symmetries("SpinNetwork") if symmetric else None
         self.layout = Layout()
-        self._network = Dense(self.layout, "", n, layers, activation, skip)
+        self._network = Layers(self.layout, "", n, layers, activation, skip)
         for name in ("last", "last_imaginary")[: 1 + self.complex]:
             self.layout.add(name, (self._network.outputs,))
 

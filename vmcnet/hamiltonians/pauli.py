@@ -53,7 +53,7 @@ class TransverseField(OffDiagonal):
         super().__init__(SpinMoves.flips(sites), strength)
 
 
-class Exchange(OffDiagonal):
+class BondExchange(OffDiagonal):
     """strength sum_bonds (sigma^x_i sigma^x_j + sigma^y_i sigma^y_j) = 2 strength sum_bonds
     (sigma^+_i sigma^-_j + h.c.).
 
