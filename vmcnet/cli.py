@@ -28,10 +28,8 @@ def parser() -> argparse.ArgumentParser:
 
     run = add("run", "train and evaluate as a job file says")
     run.add_argument("job", type=Path, help="job file (TOML)")
-    run.add_argument(
-        "--output", type=Path, help="run file; default runs/NAME.h5 with the job's name"
-    )
-    run.add_argument("--overwrite", action="store_true", help="replace an existing run file")
+    run.add_argument("--output", help="run file; default runs/NAME.h5 with the job's name")
+    run.add_argument("--overwrite", action="store_true", help="replace a run file of vmcnet")
     run.add_argument(
         "--continue",
         dest="go_on",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,12 +20,20 @@ from vmcnet.runs.stopping import FILE, REASONS, REQUEUE
 
 def run(options, comm) -> int:
     job = load_job(options.job, options.settings)
-    path = options.output or Path("runs") / f"{job.name}.h5"
+    path = _output(options, job)
     if options.overwrite and options.go_on:
         raise JobError("--overwrite and --continue exclude each other")
     if job.twists is None:
         return _run(job, path, options, comm)
     return _run_twists(job, path, options, comm)
+
+
+def _output(options, job) -> Path:
+    if options.output is None:
+        return Path("runs") / f"{job.name}.h5"
+    if not options.output or options.output.endswith(os.sep):
+        raise JobError(f"--output {options.output!r}: names a folder: name a file")
+    return Path(options.output)
 
 
 def _run(job, path, options, comm) -> int:
@@ -37,7 +46,8 @@ def _run(job, path, options, comm) -> int:
 
     if options.go_on and on_root(comm, path.exists):
         return _drive(Session.reopen(comm, path, _progress(comm), adjust), comm)
-    return _drive(Session.new(comm, job, path, _progress(comm), options.overwrite), comm)
+    session = Session.new(comm, job, path, _progress(comm), options.overwrite, options.job)
+    return _drive(session, comm)
 
 
 def _run_twists(job, path, options, comm) -> int:
@@ -48,7 +58,10 @@ def _run_twists(job, path, options, comm) -> int:
     if job.twists.number is not None:
         twist = chosen(job)[0]
         return _run(
-            twisted(job, twist), options.output or path_of(path, twist, count), options, comm
+            twisted(job, twist),
+            path if options.output else path_of(path, twist, count),
+            options,
+            comm,
         )
     paths = []
     for twist in chosen(job):
@@ -127,6 +140,8 @@ def _within(session, work, comm) -> int:
     from threadpoolctl import threadpool_limits
 
     session.stop.listen()
+    if comm.rank == 0:
+        session.stop.forget_old()
     session.watchdog.start()
     try:
         with threadpool_limits(session.job.run.threads):
@@ -135,9 +150,7 @@ def _within(session, work, comm) -> int:
         if comm.rank == 0:
             session.progress.close()
             if flag == FILE:
-                session.stop.file.unlink(
-                    missing_ok=True
-                )  # honoured: it shall not stop the next start
+                session.stop.honoured()
             if flag:
                 print(
                     f"stopped by {REASONS[flag]} with a checkpoint; go on with: vmcnet resume "
@@ -205,12 +218,13 @@ def report(options, comm) -> int:
 def _opened(paths):
     """Runs whose files can be read, and a line for each of the others."""
     from vmcnet.runs.reading import Run, open_run
-    from vmcnet.storage.atomic import FileProblem, previous_path
+    from vmcnet.storage.atomic import FileProblem
+    from vmcnet.storage.paths import old_path
     from vmcnet.storage.sealed import kind_of
 
     runs: list[Run] = []
     problems, left = [], []
-    beside = {previous_path(path) for path in paths}
+    beside = {old_path(path, "run.previous") for path in paths}
     for path in paths:
         if len(paths) > 1 and (path in beside or kind_of(path) == "checkpoint"):
             left.append(path.name)
@@ -235,6 +249,8 @@ def _other_reports(runs, options) -> None:
         from vmcnet.runs.page import page
         from vmcnet.storage.atomic import replace_file
 
+        if options.html.exists() and options.html.read_bytes()[:2] != b"<!":
+            raise JobError(f"--html {options.html}: exists and is no page: choose another name")
         replace_file(options.html, page(runs, options.blocking).encode())
         print(options.html)
     if options.plot:

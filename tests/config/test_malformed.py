@@ -279,7 +279,7 @@ def test_files_that_are_no_run_files(tmp_path, capsys, job):
 def test_existing_output_and_contradictions(tmp_path, capsys, job):
     output = tmp_path / "run.h5"
     assert call(capsys, "run", job, "--output", output)[0] == 0
-    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     refused(call(capsys, "run", job, "--output", output), output, "--overwrite", "--continue")
     refused(
         call(capsys, "run", job, "--output", output, "--overwrite", "--continue"),
@@ -310,9 +310,7 @@ def test_existing_output_and_contradictions(tmp_path, capsys, job):
             call(capsys, "evaluate", output, option, least - 1),
             f"{option} {least - 1}: expected at least {least}",
         )
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.suffix != ".lock"} == {
-        k: v for k, v in before.items() if not k.endswith(".lock")
-    }
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
 def test_places_that_cannot_be_written(tmp_path, capsys, job):

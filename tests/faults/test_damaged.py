@@ -7,8 +7,9 @@ import pytest
 
 from tests.faults.cases import one_line
 from tests.runs import appears, same, start, vmcnet
-from vmcnet.storage.atomic import FileProblem, previous_path
-from vmcnet.storage.checkpoint import checkpoint_path, read_checkpoint
+from vmcnet.storage.atomic import FileProblem
+from vmcnet.storage.checkpoint import read_checkpoint
+from vmcnet.storage.paths import checkpoint_path, folder_of, previous_path, previous_run
 from vmcnet.storage.run_file import RunFile
 
 
@@ -16,11 +17,12 @@ def test_damaged_run_files_and_checkpoints(whole, tmp_path):
     """500 single-bit flips of the run file, 200 truncations of both: each is refused by name, and
     the previous one offered.
     """
-    for path in (whole / "small.h5", checkpoint_path(whole / "small.h5")):
-        for copied in (path, previous_path(path)):
-            shutil.copy(copied, tmp_path / copied.name)
+    shutil.copy(whole / "small.h5", tmp_path)
+    shutil.copytree(folder_of(whole / "small.h5"), folder_of(tmp_path / "small.h5"))
     rng = np.random.default_rng(5)
-    run, checkpoint = tmp_path / "small.h5", tmp_path / "small.checkpoint.h5"
+    run = tmp_path / "small.h5"
+    checkpoint = checkpoint_path(run)
+    before = {run: previous_run(run), checkpoint: previous_path(checkpoint)}
     for path, read, flips in ((run, RunFile.open, 500), (checkpoint, read_checkpoint, 0)):
         good = path.read_bytes()
         damaged = []
@@ -47,9 +49,7 @@ def test_damaged_run_files_and_checkpoints(whole, tmp_path):
                 read(path)
             assert str(path) in str(
                 refused.value
-            ) and f"{previous_path(path)} can be used with: vmcnet resume --previous" in str(
-                refused.value
-            )
+            ) and f"{before[path]} can be used with: vmcnet resume --previous" in str(refused.value)
         path.write_bytes(good)
         read(path)
 
@@ -67,7 +67,7 @@ def test_a_damaged_pair_goes_on_from_the_previous_one(whole, server, tmp_path, w
         SHIM_LOG=tmp_path / "operations",
     )
     at = 1 + (tmp_path / "operations").read_text().splitlines().index(
-        f"write {run.with_name('run.evaluation.h5.partial')}"
+        f"write {checkpoint_path(run, 'evaluation')}.partial"
     )
     code, said = server.run(
         "run",

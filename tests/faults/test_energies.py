@@ -7,7 +7,8 @@ import pytest
 
 from tests.faults.cases import broken, one_line
 from tests.runs import datasets, same, vmcnet
-from vmcnet.storage.checkpoint import checkpoint_path, read_checkpoint
+from vmcnet.storage.checkpoint import read_checkpoint
+from vmcnet.storage.paths import checkpoint_path
 
 
 def test_nan_once_is_rolled_back_on_any_number_of_ranks(whole, tmp_path):
@@ -71,9 +72,9 @@ def test_nan_without_a_way_back_stops_all_ranks(whole, tmp_path, at, phase):
         "NaN or infinite",
         "block 4 (rank 1)",
         phase,
-        "run.nonfinite.h5",
+        checkpoint_path(run, "nonfinite"),
     )
-    assert read_checkpoint(tmp_path / "run.nonfinite.h5").arrays["r"].shape == (8, 8, 2, 2)
+    assert read_checkpoint(checkpoint_path(run, "nonfinite")).arrays["r"].shape == (8, 8, 2, 2)
     if phase != "training iteration 0":
         vmcnet("resume", run)
         with h5py.File(run) as file:

@@ -19,9 +19,11 @@ from tests.faults.shim import HERE, Server, built
 from tests.runs import BIN, same
 from tests.runs import vmcnet as command
 from vmcnet import cli
-from vmcnet.runs import evaluations, session
-from vmcnet.storage.atomic import FileProblem, RunLock
+from vmcnet.runs import session
+from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.checkpoint import read_checkpoint
+from vmcnet.storage.paths import checkpoint_path
+from vmcnet.storage.lock import RunLock
 from vmcnet.storage.run_file import RunFile
 
 JOB = """
@@ -84,12 +86,12 @@ class Undisturbed:
             self.checkpoints.append(contents(path, checkpoint))
             write(path, checkpoint)
 
-        session.write_checkpoint = evaluations.write_checkpoint = noted
+        session.write_checkpoint = noted
         try:
             with pytest.raises(SystemExit):
                 cli.main(["run", str(self.job), "--output", str(folder / "again.h5")])
         finally:
-            session.write_checkpoint = evaluations.write_checkpoint = write
+            session.write_checkpoint = write
         same(folder / "run" / "run.h5", folder / "again.h5")
 
 
@@ -100,7 +102,7 @@ def contents(path, checkpoint):
         if "iteration" in checkpoint.numbers
         else ("done", "warmed", "number")
     )
-    return path.name.split(".")[-2], tuple(int(checkpoint.numbers[k]) for k in keys)
+    return path.stem, tuple(int(checkpoint.numbers[k]) for k in keys)
 
 
 @pytest.fixture(scope="module")
@@ -145,23 +147,23 @@ def check_files(run, undisturbed, log=None, at=0, mode=""):
     """Every file is whole; with the log of a kill at a call, the checkpoint is the last that
     reached its name.
     """
-    for path in run.parent.glob("*.h5"):
+    for path in run.parent.rglob("*.h5"):
         with h5py.File(path) as file:
             assert int(file.attrs["schema"]) == 1
         if path.stem not in ("run", "run.previous"):
             read_checkpoint(path)
     if not run.exists():
         return
-    found, file = read_checkpoint(run.with_name("run.checkpoint.h5")), RunFile.open(run)
+    found, file = read_checkpoint(checkpoint_path(run)), RunFile.open(run)
     assert (
         file.rows >= found.numbers["iteration"]
         and len(file.rollbacks.get("reached", ())) >= found.numbers["rollbacks"]
     )
     if log is not None:
         done = log.read_text().splitlines()[: at if mode == "after" else at - 1]
-        count = done.count(f"rename {run.with_name('run.checkpoint.h5')}")
+        count = done.count(f"rename {checkpoint_path(run)}")
         expected = [c for c in undisturbed.checkpoints if c[0] == "checkpoint"]
-        assert contents(run.with_name("run.checkpoint.h5"), found) == expected[count - 1]
+        assert contents(checkpoint_path(run), found) == expected[count - 1]
 
 
 def go_on(run, undisturbed, server, ranks, log):
@@ -286,8 +288,8 @@ def test_a_kill_is_noticed_by_this_test(undisturbed, server, tmp_path):
         SHIM_MODE="before",
     )
     assert code == -9
-    found = read_checkpoint(run.with_name("run.checkpoint.h5"))
+    found = read_checkpoint(checkpoint_path(run))
     found.numbers["step_size"] = float(np.nextafter(found.numbers["step_size"], 2.0))
-    session.write_checkpoint(run.with_name("run.checkpoint.h5"), found)
+    session.write_checkpoint(checkpoint_path(run), found)
     with pytest.raises(AssertionError):
         go_on(run, undisturbed, server, 1, tmp_path / "log")

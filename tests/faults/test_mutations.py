@@ -12,7 +12,7 @@ import pytest
 from tests.config.test_malformed import call
 from tests.faults.mutations import data_file, mutate
 from tests.runs import JOB
-from vmcnet.storage.checkpoint import checkpoint_path
+from vmcnet.storage.paths import checkpoint_path
 
 SMALL = JOB.replace("walkers = 64", "walkers = 16")
 LEARN = """

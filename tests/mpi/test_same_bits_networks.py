@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.runs import JOB, same, vmcnet
+from vmcnet.storage.paths import checkpoint_path
 
 NETWORK = JOB.replace(
     'type = "gaussian_rbm"\nhidden = 2',
@@ -50,7 +51,7 @@ def reference(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(precision)
     (folder / "job.toml").write_text(job.replace("[run]", f'[run]\nprecision = "{precision}"'))
     vmcnet("run", folder / "job.toml", "--output", folder / "one.h5")
-    with h5py.File(folder / "one.checkpoint.h5") as file:
+    with h5py.File(checkpoint_path(folder / "one.h5")) as file:
         found = {}
         file.visititems(
             lambda name, item: (

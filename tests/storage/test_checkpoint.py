@@ -2,13 +2,19 @@
 at any moment.
 """
 
+import errno
+import json
+import os
+
 import numpy as np
 import pytest
 
 from tests.config.test_malformed import call, refused
 from tests.runs import JOB
-from vmcnet.storage.atomic import FileProblem, RunLock, previous_path, replace_file
-from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
+from vmcnet.storage.atomic import FileProblem, replace_file
+from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from vmcnet.storage.paths import checkpoint_path, folder_of, lock_path, previous_path
+from vmcnet.storage.lock import RunLock
 from vmcnet.storage.sealed import USERBLOCK
 
 CONTENT = Checkpoint(
@@ -139,3 +145,64 @@ def test_checkpoints_of_another_run_and_of_another_version(tmp_path, capsys):
     refused(call(capsys, "resume", tmp_path / "a.h5"), main, "schema 99")
     main.unlink()
     refused(call(capsys, "resume", tmp_path / "a.h5"), main, "no such checkpoint")
+
+
+# the lock and the folder of a run
+
+
+def test_a_refused_start_and_an_ended_run_leave_no_lock(tmp_path):
+    run = tmp_path / "run.h5"
+    lock = RunLock(run)
+    with pytest.raises(FileProblem, match="another run is writing it"):
+        RunLock(run)
+    assert lock_path(run).exists()
+    lock.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_was_removed_is_taken_anew_or_the_run_ends(tmp_path):
+    run = tmp_path / "run.h5"
+    first = RunLock(run)
+    lock_path(run).unlink()
+    folder_of(run).rmdir()
+    first.check()
+    with pytest.raises(FileProblem, match="another run is writing it"):
+        RunLock(run)
+    lock_path(run).unlink()
+    second = RunLock(run)
+    with pytest.raises(
+        FileProblem, match=rf"another run is writing it \(.*process {os.getpid()}\)"
+    ):
+        first.check()
+    second.check()
+    second.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks(tmp_path, monkeypatch, number):
+    def refuse(*arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    run, made = tmp_path / "run.h5", folder_of(tmp_path / "run.h5") / "lock.made"
+    lock = RunLock(run)
+    with pytest.raises(FileProblem, match=f"no locks .{os.strerror(number)}.*delete {made}"):
+        RunLock(run)
+    lock.check()
+    lock.release()
+    assert list(tmp_path.iterdir()) == []
+    folder_of(run).mkdir()
+    for text, dead in (
+        ({"host": os.uname().nodename, "pid": 2**22 + 1}, True),
+        ({"host": os.uname().nodename, "pid": os.getpid(), "began": "1"}, True),
+        ({"host": os.uname().nodename, "pid": os.getpid()}, False),
+        ({"host": "elsewhere", "pid": 1}, False),
+    ):
+        made.write_text(json.dumps(text))
+        if dead:
+            RunLock(run).release()
+            folder_of(run).mkdir(exist_ok=True)
+        else:
+            with pytest.raises(FileProblem, match=f"host {text['host']}, process {text['pid']}"):
+                RunLock(run)

@@ -79,7 +79,8 @@ def run_evaluation(
         record(
             "equilibration", state.warmed, warmup, {"acceptance": summary.accepted / summary.tried}
         )
-        if summary.stop >= CHECKPOINT:
+        due = checkpoint_every and state.warmed % checkpoint_every == 0
+        if due or summary.stop >= CHECKPOINT:
             save(state)
         if summary.stop >= STOP:
             return summary.stop

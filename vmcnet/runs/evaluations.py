@@ -15,8 +15,9 @@ from vmcnet.runs.building import observables_of
 from vmcnet.runs.contents import content_of
 from vmcnet.runs.fit import fit_evaluation
 from vmcnet.runs.root import on_root
-from vmcnet.storage.atomic import FileProblem, previous_path
-from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
+from vmcnet.storage.atomic import FileProblem
+from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint
+from vmcnet.storage.paths import checkpoint_path, previous_path
 
 PLAN = ("steps", "interval", "warmup")
 
@@ -87,6 +88,8 @@ class Evaluations:
 
     def _run(self, state: EvaluationState, plan: dict, tables) -> int:
         session = self.session
+        if not state.warmed and not state.done:
+            self._save(state, plan, tables)  # what was asked for survives a kill
         with session.walkers_saved():
             flag = run_evaluation(
                 self.population,
@@ -135,7 +138,7 @@ class Evaluations:
                 "observables": json.dumps([table.model_dump() for table in tables]),
                 **plan,
             }
-            write_checkpoint(self.path, Checkpoint({**arrays, **series}, numbers))
+            self.session.put(self.path, Checkpoint({**arrays, **series}, numbers))
 
         on_root(self.comm, write)
         self.session.stop.saved()

@@ -21,7 +21,8 @@ from vmcnet.runs.report import evaluation_result
 from vmcnet.runs.state import standing
 from vmcnet.statistics.format import with_error
 from vmcnet.storage.atomic import FileProblem
-from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint
+from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint
+from vmcnet.storage.paths import checkpoint_path, existing
 from vmcnet.storage.run_file import RunFile
 from vmcnet.walkers import Walkers
 
@@ -89,11 +90,14 @@ class Run:
         r, s = (x.reshape(-1, *x.shape[2:]) for x in (found.arrays["r"], found.arrays["s"]))
         return Walkers(r, s, self.psi.log(r, s))
 
+    def _checkpoint_path(self) -> Path:
+        return existing(checkpoint_path(self.path), self.path)
+
     def _checkpoint(self) -> Checkpoint:
-        found = read_checkpoint(checkpoint_path(self.path), "training")
+        found = read_checkpoint(self._checkpoint_path(), "training")
         if found.numbers["run"] != self.attributes["run"]:
             raise FileProblem(
-                f"{checkpoint_path(self.path)}: belongs to another run than {self.path}: restore "
+                f"{self._checkpoint_path()}: belongs to another run than {self.path}: restore "
                 "the pair"
             )
         return found
@@ -157,7 +161,7 @@ class Run:
         step_size = sampling.step_size * system.length
         state = initial_state(wavefunction, optimizer, self.job.seed, step_size, natural)
         state.theta = np.array(self.file.parameters["theta"])
-        if checkpoint_path(self.path).exists():
+        if self._checkpoint_path().exists():
             found = self._checkpoint()
             population.load(found.arrays["r"], found.arrays["s"])
             state.step_size = float(found.numbers["step_size"])

@@ -18,12 +18,20 @@ from vmcnet.runs.building import build, device_of
 from vmcnet.runs.fit import fit_training
 from vmcnet.runs.root import on_root
 from vmcnet.runs.stopping import StopRequest, Watchdog
-from vmcnet.storage.atomic import FileProblem, RunLock, keep, previous_path
-from vmcnet.storage.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
+from vmcnet.storage.atomic import FileProblem, keep
+from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from vmcnet.storage.paths import checkpoint_path, previous_path, resolved, stop_path
+from vmcnet.storage.lock import RunLock
+from vmcnet.storage.place import (
+    adopt,
+    check_output,
+    clear,
+    evaluation_damaged,
+    previous_evaluation,
+    replaced_by_others,
+)
 from vmcnet.storage.run_file import RunFile, conditions, writable
 from vmcnet.storage.samples import read_samples
-
-KINDS = ("checkpoint", "evaluation", "rollback")
 
 
 class Session:
@@ -42,7 +50,7 @@ class Session:
         self.lock: RunLock | None = held.get("lock")
         self.stop = StopRequest(
             comm.rank,
-            path.with_name(path.name + ".STOP"),
+            stop_path(path),
             job.run.wall_time,
             60.0 * job.run.checkpoint_minutes,
         )
@@ -51,13 +59,21 @@ class Session:
             60.0 * job.run.watchdog_minutes,
             f"vmcnet resume {path} goes on from the last checkpoint",
         )
+        if self.file:
+            self.file.guard = self.guard
         # iteration of the checkpoint on disk if training may go back to it, else -1
         self._good = good
 
     @classmethod
-    def new(cls, comm, job, path, progress, overwrite=False) -> Session:
-        """A fresh run; refuses to touch an existing file without `overwrite`."""
-        path, held = Path(path), {}
+    def new(cls, comm, job, path, progress, overwrite=False, source=None) -> Session:
+        """A fresh run; refuses to touch an existing file without `overwrite`, which replaces run
+        files alone, and never the job file `source`.
+        """
+        path, held = resolved(Path(path)), {}
+        inputs = {source: "job file"} if source else {}
+        if job.data:
+            inputs[job.data.file] = "data file"
+        on_root(comm, lambda: check_output(path, inputs, overwrite))
         *built, digest = _built(comm, job)
 
         def prepare():
@@ -68,10 +84,9 @@ class Session:
                     f"{path}: exists already; --overwrite replaces it, --continue goes on "
                     "with it, --output chooses another"
                 )
-            # the run file first: a kill in between leaves nothing that looks like this run
-            for main in (path, *(checkpoint_path(path, kind) for kind in KINDS)):
-                for old in (main, previous_path(main)):
-                    old.unlink(missing_ok=True)
+            kept = clear(path, overwrite)
+            if kept:
+                print(f"note: files of another run lay in the folder of {path}: moved to {kept}")
             held["file"] = RunFile.create(path, job_text(job), job.seed, comm.size, job.run.threads)
             held["file"].attributes.update(data=digest, units=built[0].system.units)
 
@@ -93,13 +108,14 @@ class Session:
         """A run that exists: job from its file (adjust(job, iteration) -> job may change keys),
         state from its checkpoint; with learns=False for evaluations, which need no data.
         """
-        path, held = Path(path), {}
+        path, held = resolved(Path(path)), {}
 
         def read():
             file = RunFile.open(path, previous)
             held["lock"], held["file"] = RunLock(path), file
+            adopt(path, file.attributes["run"])
             main = checkpoint_path(path)
-            source = previous_path(main) if previous else main
+            source = previous_path(main) if previous and not evaluation_damaged(path) else main
             checkpoint = read_checkpoint(source, "training")
             iteration = int(checkpoint.numbers["iteration"])
             if checkpoint.numbers["run"] != file.attributes["run"]:
@@ -112,6 +128,7 @@ class Session:
             file.cut(iteration, int(checkpoint.numbers["rollbacks"]))
             if previous:
                 keep(source, main)
+                previous_evaluation(path, checkpoint)
                 file.write(keep_old=False)
             return job, checkpoint
 
@@ -132,6 +149,20 @@ class Session:
         self.watchdog.stop()
         if self.lock:
             self.lock.release()
+
+    def guard(self) -> None:
+        """Before every write: the lock is still held, and the run file still this run's."""
+        self.lock.check()
+        if replaced_by_others(self.path, self.file.attributes["run"]):
+            raise FileProblem(
+                f"{self.path}: another file took its place while this run went on: it is left as "
+                "it is, and this run ends"
+            )
+
+    def put(self, path: Path, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint; rank 0."""
+        self.guard()
+        write_checkpoint(path, checkpoint)
 
     def mark(self, flag: int) -> None:
         """Write into the run file how this run ended: done, or stopped before its end."""
@@ -178,7 +209,7 @@ class Session:
             r, s = self.population.collect()
             arrays = {"r": r, "s": s, "theta": self.state.theta}
             kept = Checkpoint(arrays, {"problem": str(error)})
-            on_root(self.comm, lambda: write_checkpoint(target, kept))
+            on_root(self.comm, lambda: self.put(target, kept))
             raise NonFiniteError(f"{error}; the walkers are in {target}") from error
 
     def train(self) -> int:
@@ -308,8 +339,9 @@ class Session:
             }
             main = checkpoint_path(self.path)
             if 0 <= self._good < state.iteration:
+                self.guard()
                 keep(main, checkpoint_path(self.path, "rollback"))
-            write_checkpoint(main, Checkpoint(arrays, numbers))
+            self.put(main, Checkpoint(arrays, numbers))
 
         on_root(self.comm, write)
         self._good = state.iteration if good else -1

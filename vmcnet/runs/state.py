@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import socket
 import time
 from dataclasses import dataclass
 
 from vmcnet.config import parse_job
+from vmcnet.storage.lock import alive, holder_of
 
 RUNNING, STOPPED, DONE = "running", "stopped", "done"
 
@@ -36,31 +35,12 @@ def standing(file) -> Standing:
     phase = attributes.get("phase", "")
     if word != RUNNING:
         return Standing(word, f"{word}, {rows} iterations")
-    holder = _holder(file.path)
+    holder = holder_of(file.path)
     where = f"{phase or f'{rows} iterations'}{written}"
-    if holder and holder["host"] == socket.gethostname() and not _alive(holder["pid"]):
+    if not holder or (holder["host"] == socket.gethostname() and not alive(holder)):
         return Standing(STOPPED, f"stopped without an end at {where}; vmcnet resume goes on")
     by = f" on {holder['host']}, process {holder['pid']}" if holder else ""
     return Standing(RUNNING, f"running{by}: {where}")
-
-
-def _holder(path):
-    """host and pid of who took the lock last, or None."""
-    try:
-        found = json.loads(path.with_name(path.name + ".lock").read_text())
-        return {"host": str(found["host"]), "pid": int(found["pid"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _ago(text: str) -> str:

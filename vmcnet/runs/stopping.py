@@ -12,6 +12,7 @@ from pathlib import Path
 
 CHECKPOINT, FILE, WALL_TIME, SIGNAL = 1, 2, 3, 4
 REASONS = {FILE: "the STOP file", WALL_TIME: "the wall-time limit", SIGNAL: "a signal"}
+SMALL = 4096  # bytes: a request to stop is empty, or a word
 REQUEUE = 85  # exit status: checkpointed before the end, run me again
 
 
@@ -39,6 +40,20 @@ class StopRequest:
             raise KeyboardInterrupt
         self._signal = SIGNAL
 
+    def forget_old(self) -> None:
+        """A STOP file from before the start asks for nothing: one note, and it goes."""
+        if self.file is not None and self.file.is_file():
+            print(f"note: {self.file} was there before the start: removed, going on", flush=True)
+            self.honoured()
+
+    def honoured(self) -> None:
+        """The STOP file shall not stop the next start; one with contents of its own is left."""
+        try:
+            if self.file.stat().st_size < SMALL:
+                self.file.unlink()
+        except OSError:
+            pass
+
     def saved(self) -> None:
         self._saved = time.monotonic()
 
@@ -52,7 +67,7 @@ class StopRequest:
             return WALL_TIME
         if self.file is not None and now - self._looked > 0.25:
             self._looked = now
-            if self.file.exists():
+            if self.file.is_file():
                 return FILE
         return CHECKPOINT if now - self._saved > self._every else 0
 

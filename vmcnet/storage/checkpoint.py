@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vmcnet.storage.atomic import FileProblem, keep, previous_path
+from vmcnet.storage.atomic import FileProblem, keep
+from vmcnet.storage.paths import previous_path
 from vmcnet.storage.sealed import read_sealed, write_sealed
 from vmcnet.storage.tree import Schema
 
@@ -26,13 +27,6 @@ class Checkpoint:
             for k, v in self.arrays.items()
             if k.startswith(f"{name}/")
         }
-
-
-def checkpoint_path(run: Path, kind: str = "checkpoint") -> Path:
-    """run.h5 -> run.checkpoint.h5 (training) or run.evaluation.h5 (an evaluation that has not
-    ended).
-    """
-    return run.with_name(f"{run.stem}.{kind}{run.suffix}")
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -16,8 +16,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from vmcnet.storage.atomic import FileProblem, keep, previous_path
+from vmcnet.storage.atomic import FileProblem, keep
 from vmcnet.storage.layout import entry_of
+from vmcnet.storage.paths import existing, folder_of, previous_run, resolved
 from vmcnet.storage.sealed import read_sealed, write_sealed
 from vmcnet.storage.tree import Schema
 from vmcnet.version import VERSION
@@ -100,6 +101,7 @@ class RunFile:
         self.parameters: dict[str, np.ndarray] = {}
         self.evaluations: dict[int, dict] = {}
         self._last, self._cost = 0.0, 0.0
+        self.guard = lambda: None  # called before every write; raises where the file is another's
 
     @classmethod
     def create(cls, path: Path, job_text: str, seed: int, ranks: int, threads: int) -> RunFile:
@@ -128,8 +130,8 @@ class RunFile:
 
         With `or_previous` the previous one takes the place of one that is damaged.
         """
-        path = Path(path)
-        previous = previous_path(path)
+        path = resolved(path)
+        previous = existing(previous_run(path), path)
         if or_previous and previous.exists():
             try:
                 return cls.open(path)
@@ -185,9 +187,11 @@ class RunFile:
         begun = time.monotonic()
         if not force and begun - self._last < max(INTERVAL, self._cost / SHARE):
             return
-        if force and keep_old and self.path.exists():
-            keep(self.path, previous_path(self.path))
-        write_sealed(self.path, "run file", self._write)
+        self.guard()
+        if force and keep_old:
+            keep(self.path, previous_run(self.path))
+        aside = folder_of(self.path) / "run.h5.partial"
+        write_sealed(self.path, "run file", self._write, aside)
         self._last = time.monotonic()
         self._cost = self._last - begun
 

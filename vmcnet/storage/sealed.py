@@ -15,6 +15,7 @@ from pathlib import Path
 import h5py
 
 from vmcnet.storage.atomic import FileProblem, replace_file
+from vmcnet.storage.paths import run_of
 from vmcnet.storage.tree import Tree, read_tree
 
 USERBLOCK = 512
@@ -27,8 +28,8 @@ def _seal(kind: str, body: bytes) -> bytes:
     )
 
 
-def write_sealed(path: Path, kind: str, write) -> None:
-    """write(h5py.File), then seal and replace `path`; raises FileProblem when the folder or disk
+def write_sealed(path: Path, kind: str, write, aside: Path | None = None) -> None:
+    """write(h5py.File), then seal and replace `path` from `aside`; raises FileProblem when the folder or disk
     refuses.
     """
     with h5py.File(
@@ -37,7 +38,7 @@ def write_sealed(path: Path, kind: str, write) -> None:
         write(file)
         file.flush()
         body = file.id.get_file_image()
-    replace_file(path, _seal(kind, body), body)
+    replace_file(path, _seal(kind, body), body, aside=aside)
 
 
 def kind_of(path: Path) -> str:
@@ -64,7 +65,9 @@ def read_sealed(path: Path, kind: str, schema: int, offer: str = "") -> Tree:
             raise FileProblem(f"{path}: no regular file, so no {kind}")
         found = kind_of(path)
         if found and found != kind:
-            raise FileProblem(f"{path}: is a {found} of vmcnet, no {kind}")
+            run = run_of(path) if found == "checkpoint" else None
+            whose = f" of the run {run}: vmcnet report {run}" if run else f" of vmcnet, no {kind}"
+            raise FileProblem(f"{path}: is a {found}{whose}")
         data = path.read_bytes() if found else b""
     except OSError as error:
         raise FileProblem(f"{path}: cannot be read ({error.strerror}){offer}") from error
