@@ -22,8 +22,8 @@ from vmcnet import cli
 from vmcnet.runs import session
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.checkpoint import read_checkpoint
-from vmcnet.storage.paths import checkpoint_path
 from vmcnet.storage.lock import RunLock
+from vmcnet.storage.paths import checkpoint_path
 from vmcnet.storage.run_file import RunFile
 
 JOB = """

@@ -13,8 +13,8 @@ from tests.config.test_malformed import call, refused
 from tests.runs import JOB
 from vmcnet.storage.atomic import FileProblem, replace_file
 from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from vmcnet.storage.paths import checkpoint_path, folder_of, lock_path, previous_path
 from vmcnet.storage.lock import RunLock
+from vmcnet.storage.paths import checkpoint_path, folder_of, lock_path, previous_path
 from vmcnet.storage.sealed import USERBLOCK
 
 CONTENT = Checkpoint(

@@ -11,6 +11,7 @@ from vmcnet.engine.evaluation import initial_evaluation
 from vmcnet.runs.building import observables_of
 from vmcnet.statistics.tails import BINS
 from vmcnet.storage.atomic import FileProblem
+from vmcnet.storage.run_file import conditions
 
 
 def fit_training(path, found, job, population, optimizer, natural) -> None:
@@ -167,6 +168,27 @@ def _texts(array, refuse) -> list:
     if not all(text.isprintable() for text in found):
         refuse("labels cannot be printed")
     return found
+
+
+def compare_data(file, job, digest: str) -> None:
+    """Raise FileProblem unless the samples are those that a run began with."""
+    if file.attributes.get("data", "") != digest:
+        raise FileProblem(
+            f"{job.data.file}: not the samples that this run began with (its SHA-256 "
+            "differs): restore the file, or start a new run"
+        )
+
+
+def compare_conditions(file, job) -> None:
+    """Say what bits depend on and is not as it was when a run began."""
+    for key, value in conditions(job.run.threads).items():
+        old = file.attributes.get(f"condition_{key}")
+        if old not in (None, value):  # None: of a version that did not record it
+            print(
+                f"note: {key} was {old!r} when this run began and is {value!r} now: the last "
+                "digits may differ",
+                flush=True,
+            )
 
 
 def _refuse(path, why: str):

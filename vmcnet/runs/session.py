@@ -15,13 +15,13 @@ from vmcnet.engine.training import TrainingState, initial_state, run_training
 from vmcnet.engine.transfer import transferred
 from vmcnet.engine.trend import DivergedError, Trend
 from vmcnet.runs.building import build, device_of
-from vmcnet.runs.fit import fit_training
+from vmcnet.runs.fit import compare_conditions, compare_data, fit_training
 from vmcnet.runs.root import on_root
 from vmcnet.runs.stopping import StopRequest, Watchdog
 from vmcnet.storage.atomic import FileProblem, keep
 from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from vmcnet.storage.paths import checkpoint_path, previous_path, resolved, stop_path
 from vmcnet.storage.lock import RunLock
+from vmcnet.storage.paths import checkpoint_path, previous_path, resolved, stop_path
 from vmcnet.storage.place import (
     adopt,
     check_output,
@@ -30,7 +30,7 @@ from vmcnet.storage.place import (
     previous_evaluation,
     replaced_by_others,
 )
-from vmcnet.storage.run_file import RunFile, conditions, writable
+from vmcnet.storage.run_file import RunFile, writable
 from vmcnet.storage.samples import read_samples
 
 
@@ -137,9 +137,9 @@ class Session:
             *built, digest = _built(comm, job, learns)
             on_root(comm, lambda: fit_training(path, checkpoint, job, *built))
             if learns:
-                on_root(comm, lambda: _compare_data(held["file"], job, digest))
+                on_root(comm, lambda: compare_data(held["file"], job, digest))
             if comm.rank == 0:
-                _compare_conditions(held["file"], job)
+                compare_conditions(held["file"], job)
                 held["file"].attributes.update(job=job_text(job), ranks=comm.size, state="running")
             built[0].load(checkpoint.arrays["r"], checkpoint.arrays["s"])
             state, good = _state(checkpoint)
@@ -413,22 +413,3 @@ def _state(checkpoint: Checkpoint) -> tuple[TrainingState, int]:
         checkpoint.group("natural"),
     )
     return state, state.iteration if n["good"] else -1
-
-
-def _compare_data(file: RunFile, job: Job, digest: str) -> None:
-    if file.attributes.get("data", "") != digest:
-        raise FileProblem(
-            f"{job.data.file}: not the samples that this run began with (its SHA-256 "
-            "differs): restore the file, or start a new run"
-        )
-
-
-def _compare_conditions(file: RunFile, job: Job) -> None:
-    for key, value in conditions(job.run.threads).items():
-        old = file.attributes.get(f"condition_{key}")
-        if old not in (None, value):  # None: of a version that did not record it
-            print(
-                f"note: {key} was {old!r} when this run began and is {value!r} now: the last "
-                "digits may differ",
-                flush=True,
-            )
