@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from vmcnet.config.table import Positive, Table
+from vmcnet.sampling.defaults import SAMPLERS
 
 MOVES_SPINS = ("spin_flip", "exchange")
 
@@ -33,10 +34,7 @@ class SamplingTable(Table):
         le=10_000_000,
         description="warm-up iterations before training, the step size is tuned in them",
     )
-    proposal: (
-        Literal["gaussian", "one_particle", "langevin", "spin_flip", "exchange", "gibbs", "thermal"]
-        | None
-    ) = Field(
+    proposal: Literal[tuple(SAMPLERS)] | None = Field(
         None,
         description=(
             "moves of all particles, of one at a time (n moves count as one step), or of all "

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vmcnet.config.table import Positive, Table
+from vmcnet.kernels.activations import NAMES
 
 Label = Annotated[list[int], Field(min_length=1, max_length=8)]
 
@@ -71,9 +72,7 @@ class FeedForwardTable(Table):
     layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
         min_length=1, description="units of the layers, [16, 16] for two"
     )
-    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field(
-        description="nonlinear function"
-    )
+    activation: Literal[NAMES] = Field(description="nonlinear function")
     skip: bool = Field(
         description="skip connections: a layer that keeps the width adds to its input"
     )
@@ -94,9 +93,7 @@ class MessagePassingTable(Table):
     type: Literal["message_passing"]
     width: int = Field(ge=1, le=4096, description="numbers of a hidden state")
     passes: int = Field(ge=1, le=100, description="sums of messages over pairs")
-    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field(
-        description="nonlinear function"
-    )
+    activation: Literal[NAMES] = Field(description="nonlinear function")
     edges: Literal["filter", "full", "attention"] = Field(
         description="weights of messages: of the pair alone, of the hidden states too, or both "
         "through attention",
@@ -182,9 +179,7 @@ class SpinNetworkTable(Table):
     layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
         min_length=1, description="units of the layers"
     )
-    activation: Literal["tanh", "logistic", "softplus", "logcosh", "gelu", "silu"] = Field(
-        description="nonlinear function"
-    )
+    activation: Literal[NAMES] = Field(description="nonlinear function")
     skip: bool = Field(
         description="skip connections: a layer that keeps the width adds to its input"
     )

@@ -12,7 +12,8 @@ from vmcnet.backend.arrays import to_host
 from vmcnet.engine.observing import Halves, Observing
 from vmcnet.engine.population import EVALUATION
 from vmcnet.engine.results import EvaluationResult, Measured, summarize
-from vmcnet.engine.training import CHECKPOINT, STOP, TrainingResult
+from vmcnet.engine.stop_flags import CHECKPOINT, STOP
+from vmcnet.engine.training import TrainingResult
 from vmcnet.statistics import tails
 
 

@@ -20,6 +20,7 @@ from vmcnet.engine.population import (
     NonFiniteError,
     Population,
 )
+from vmcnet.engine.stop_flags import CHECKPOINT, STOP
 from vmcnet.engine.transfer import transferred
 from vmcnet.engine.trend import Trend
 from vmcnet.optimizers import Adam
@@ -27,10 +28,6 @@ from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.metropolis import tuned_step
 from vmcnet.statistics.format import with_error
 
-CHECKPOINT, STOP = (
-    1,
-    2,
-)  # values of the flag that rides on the all-gather; STOP and above end the run
 WARMUP_GAIN, TRAINING_GAIN = 1.0, 0.1  # how fast the step size follows the acceptance
 
 

@@ -10,7 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-CHECKPOINT, FILE, WALL_TIME, SIGNAL = 1, 2, 3, 4
+from vmcnet.engine.stop_flags import CHECKPOINT, FILE, SIGNAL, WALL_TIME
+
 REASONS = {FILE: "the STOP file", WALL_TIME: "the wall-time limit", SIGNAL: "a signal"}
 SMALL = 4096  # bytes: a request to stop is empty, or a word
 REQUEUE = 85  # exit status: checkpointed before the end, run me again
