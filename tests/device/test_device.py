@@ -25,7 +25,14 @@ from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.langevin import Langevin
 from vmcnet.sampling.one_particle import OneParticle
 from vmcnet.systems import QuantumDot
-from vmcnet.wavefunctions import FeedForward, GaussianEnvelope, PadeJastrow
+from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions import (
+    FeedForward,
+    GaussianEnvelope,
+    MessagePassing,
+    PadeJastrow,
+    Slater,
+)
 
 STANDIN = sys.modules["fakecupy"]
 
@@ -211,6 +218,35 @@ def test_float32(xp, sampler):
     assert all(w.r.dtype == w.log_psi.dtype == np.float32 for w in population.members.values())
     assert state.theta.dtype == np.float64
     np.testing.assert_allclose(energies, trained(np, sampler, iterations=2)[2], rtol=2e-3)
+
+
+def test_fermions(xp):
+    """Determinants with a network and excitations: log psi, jets and gradients as on the host, and
+    no transfers while spins stay.
+    """
+    system = QuantumDot(5)
+    network = MessagePassing(width=4, passes=1, spread=0.2)
+    psi = Slater(system, network=network, mixing=1, excitations=1) * PadeJastrow(system)
+    theta = psi.start(Stream(1, 0, 0, 0))
+    theta = theta + 0.1 * np.random.default_rng(1).normal(size=theta.shape)
+    bound, walkers = psi.bind(theta), system.start(Stream(2, 0, 0, 0), 8)
+    walkers.s[3], walkers.s[5] = walkers.s[3, ::-1], walkers.s[5, [4, 1, 2, 3, 0]]
+    there = Walkers(xp.asarray(walkers.r), xp.asarray(walkers.s))
+    for a, b in zip(bound.jet(there), bound.jet(walkers), strict=True):
+        np.testing.assert_allclose(to_host(a), b, rtol=1e-9, atol=1e-9)
+    for a, b in zip(
+        bound._value(there.r, there.s), bound._value(walkers.r, walkers.s), strict=True
+    ):
+        np.testing.assert_allclose(to_host(a), b, rtol=1e-11)
+    np.testing.assert_allclose(
+        to_host(bound.log_derivatives(there)), bound.log_derivatives(walkers), rtol=1e-8, atol=1e-9
+    )
+    bound.log(there.r, there.s)
+    before = dict(fakecupy.transfers)
+    for _ in range(3):
+        bound.log(there.r * 1.01, there.s)
+    if xp is STANDIN:
+        assert fakecupy.transfers["to_host"] == before["to_host"]
 
 
 def test_choice(monkeypatch):

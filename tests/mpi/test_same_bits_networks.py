@@ -29,6 +29,8 @@ BROAD = (
 FERMIONS = JOB.replace(
     'type = "gaussian_rbm"\nhidden = 2',
     """type = "slater"
+mixing = 1
+excitations = 1
 [wavefunction.network]
 type = "message_passing"
 width = 6""",

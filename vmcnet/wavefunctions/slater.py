@@ -79,7 +79,7 @@ class Slater(Wavefunction):
             raise ValueError(f"Slater heads = {list(heads)}: there is no network for them to read")
         heads = ("backflow", "jastrow") if heads is None else heads
         self._check(network, heads)
-        self.layout, self._forms = Layout(), None
+        self.layout, self._forms, self._spins_seen = Layout(), None, (None, None)
         orbitals.declare(self.layout, "")
         for spin in self._sets:
             if mixing:
@@ -234,6 +234,13 @@ class Slater(Wavefunction):
         array (w, m); and the sign (w,) of bringing the particles up to the front, None where it is 1
         everywhere. Raises ValueError for other numbers up and down than the determinants have.
         """
+        if not isinstance(s, np.ndarray) and self._spins_seen[0] is s:
+            return self._spins_seen[1]  # on a device, where looking at numbers means waiting
+        found = self._look(s)
+        self._spins_seen = (None, None) if isinstance(s, np.ndarray) else (s, found)
+        return found
+
+    def _look(self, s):
         up, m = s > 0, len(self.occupied.get(UP, ()))
         numbers = to_host(up.sum(axis=1))
         if (numbers != m).any():
