@@ -15,18 +15,16 @@ class GaussianRBM(Wavefunction):
     """psi = F or sqrt(F), F(X) = exp(-sum_i (X_i - a_i)^2 / 2 s^2) prod_j (1 + exp(b_j + sum_i X_i
     W_ij / s^2)).
 
-    X are the M = n d coordinates as they are, in the unit of the system's coordinates; a (M,), b (N,), W (M, N), s > 0,
-    all trainable.
-    F is the marginal of the joint distribution exp(-E(X, h)), h in {0, 1}^N. Start: s of the
-    oscillator's ground state
-    (1/sqrt omega for F, 1/sqrt(2 omega) for sqrt F), small random weights. Carleo and Troyer,
-    Science 355, 602 (2017), eq. 2,
-    with Gaussian visible units.
+    X are the M = n d coordinates as they are, in the unit of the system's coordinates; a (M,), b
+    (N,), W (M, N), s > 0, all trainable. F is the marginal of the joint distribution exp(-E(X, h)),
+    h in {0, 1}^N. Start: s of the oscillator's ground state (1/sqrt omega for F, 1/sqrt(2 omega)
+    for sqrt F), small random weights. Carleo and Troyer, Science 355, 602 (2017), eq. 2, with
+    Gaussian visible units.
     symmetric: weights are shared so that every exchange of particles leaves psi alone: `hidden`
     filters, each with one hidden unit for every ordered pair of particles, b_j + (x_i.first_j +
     x_k.second_j + (sum_l x_l).all_j) / s^2, and one offset a (d,) for all particles. A symmetric
-    factor, for bosons or beside a determinant. Raises ValueError for hidden < 1, an unknown form, or
-    a symmetric machine of fewer than two particles.
+    factor, for bosons or beside a determinant. Raises ValueError for hidden < 1, an unknown form,
+    or a symmetric machine of fewer than two particles.
     """
 
     name = "rbm"
@@ -57,11 +55,8 @@ class GaussianRBM(Wavefunction):
         """name -> shape of all parameters but the width."""
         hidden, d = self.hidden, self.dimensions
         if self.symmetric:
-            return {
-                "a": (d,),
-                "b": (hidden,),
-                **{name: (d, hidden) for name in ("first", "second", "all")},
-            }
+            share = (d, hidden)
+            return {"a": (d,), "b": (hidden,), "first": share, "second": share, "all": share}
         visible = self.particles * d
         return {"a": (visible,), "b": (hidden,), "weights": (visible, hidden)}
 
