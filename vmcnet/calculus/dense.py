@@ -8,7 +8,7 @@ from functools import cached_property
 from vmcnet import kernels
 from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.arithmetic import ADD
-from vmcnet.calculus.jet import ALL, CONSTANT, Scaled, Unmade, common, whole
+from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, Scaled, Unmade, common, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
 from vmcnet.calculus.operation import Operation
 from vmcnet.calculus.products import matmul
@@ -115,21 +115,24 @@ class Residual(Operation):
         return h + y, slope
 
     def jet(self, xp, h, bias, *terms, activation):
-        h, *parts = common(xp, [h, *terms[::2]])
-        if len(h.shape) > 2 and all(x.support == h.support != CONSTANT for x in parts):
-            slots = [matmul(x.slots, w.slots[0]) for x, w in zip(parts, terms[1::2], strict=True)]
-            z, t = slots[0], slots[1] if len(slots) > 1 else None
-            for more in slots[2:]:
-                t += more
-            if z.shape == h.slots.shape and z.dtype == h.slots.dtype:
-                first = z[0] if t is None else z[0] + t[0]
-                y, slope, curvature = activation.derivatives(xp, first + bias.slots[0])
-                old = xp.ascontiguousarray(h.slots)
-                kernels.of(xp, z.dtype).residual(z, t, old, y, slope, curvature)
-                return h.like(z)
-        argument = AFFINE.jet(xp, terms[0], terms[1], bias)
-        for x, w in zip(terms[2::2], terms[3::2], strict=True):
-            argument = ADD.jet(xp, argument, AFFINE.jet(xp, x, w))
+        # every product in the slots that its own x has, the wider ones after it
+        products = [AFFINE.jet(xp, x, w) for x, w in zip(terms[::2], terms[1::2], strict=True)]
+        h, *products = common(xp, [h, *products])
+        first = products[0]
+        alike = all(x.support == h.support and x.shape == h.shape for x in products)
+        if alike and h.support not in (CONSTANT, LINEAR) and first.slots.dtype == h.slots.dtype:
+            z, t = first.slots, products[1].slots if len(products) > 1 else None
+            for more in products[2:]:
+                t += more.slots
+            value = z[0] if t is None else z[0] + t[0]
+            derivatives = activation.derivatives(xp, value + bias.slots[0])
+            old = xp.ascontiguousarray(h.slots)
+            kernels.of(xp, z.dtype).residual(z, t, old, *derivatives)
+            return h.like(z)
+        argument = first
+        for x in products[1:]:
+            argument = ADD.jet(xp, argument, x)
+        argument.slots[0] += bias.slots[0]
         return ADD.jet(xp, h, activation.jet(xp, argument, overwrite=True))
 
     def reverse(
