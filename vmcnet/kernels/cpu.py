@@ -275,7 +275,7 @@ def residual(z, t, h, y, slope, curvature) -> None:
     """
     z, h = (a.reshape(len(z), -1) for a in (z, h))
     t = z[:0] if t is None else t.reshape(z.shape)
-    numba_pairs.residual(z, t, h, *(a.reshape(-1) for a in (y, slope, curvature)))
+    numba_jets.residual(z, t, h, *(a.reshape(-1) for a in (y, slope, curvature)))
 
 
 def chain_linear(jacobian, y, slope, curvature):

@@ -139,3 +139,43 @@ def applied(x, y, first, second, out):
                 for k in range(functions):
                     row[k] += f[k] * t
                 ab += 1
+
+
+@compiled
+def residual(z, t, h, y, slope, curvature):
+    """z (S, M) <- h + the jet of f, whose argument has the slots z + t above the value; y, f' and
+    f'' (M,). No t: an array of no slots.
+    """
+    last, size = z.shape[0] - 1, z.shape[1]
+    squares = np.empty(TILE, z.dtype)
+    for start in range(0, size, TILE):
+        stop = min(start + TILE, size)
+        f1, f2, value, total = (
+            slope[start:stop],
+            curvature[start:stop],
+            y[start:stop],
+            squares[: stop - start],
+        )
+        row, old = z[0, start:stop], h[0, start:stop]
+        for m in range(len(f1)):
+            total[m] = 0
+            row[m] = old[m] + value[m]
+        for c in range(1, last):
+            row, old = z[c, start:stop], h[c, start:stop]
+            if len(t):
+                more = t[c, start:stop]
+                for m in range(len(f1)):
+                    s = row[m] + more[m]
+                    total[m] += s * s
+                    row[m] = old[m] + f1[m] * s
+            else:
+                for m in range(len(f1)):
+                    total[m] += row[m] * row[m]
+                    row[m] = old[m] + f1[m] * row[m]
+        row, old = z[last, start:stop], h[last, start:stop]
+        if len(t):
+            more = t[last, start:stop]
+            for m in range(len(f1)):
+                row[m] += more[m]
+        for m in range(len(f1)):
+            row[m] = old[m] + f1[m] * row[m] + f2[m] * total[m]

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from vmcnet.kernels.compiled import compiled
+from vmcnet.kernels.compiled import compiled, inlined
 from vmcnet.kernels.numba_product import REGISTERS, Emitter
 
 
@@ -108,7 +108,7 @@ plus, minus = vector_update(BITS or 128, 1), vector_update(BITS or 128, -1)
 add, subtract = vector_sum(BITS or 128, 1), vector_sum(BITS or 128, -1)
 
 
-@compiled
+@inlined
 def _plus(x, at_x, y, at_y, out, at_out, features):
     """out += x y over the features, of flat arrays from where they begin."""
     lanes = BITS // (8 * x.itemsize)
@@ -121,7 +121,7 @@ def _plus(x, at_x, y, at_y, out, at_out, features):
         out[at_out + k] += x[at_x + k] * y[at_y + k]
 
 
-@compiled
+@inlined
 def _minus(x, at_x, y, at_y, out, at_out, features):
     """out -= x y."""
     lanes = BITS // (8 * x.itemsize)
@@ -134,7 +134,7 @@ def _minus(x, at_x, y, at_y, out, at_out, features):
         out[at_out + k] -= x[at_x + k] * y[at_y + k]
 
 
-@compiled
+@inlined
 def _add(x, at_x, out, at_out, features):
     """out += x."""
     lanes = BITS // (8 * x.itemsize)
@@ -147,7 +147,7 @@ def _add(x, at_x, out, at_out, features):
         out[at_out + k] += x[at_x + k]
 
 
-@compiled
+@inlined
 def _subtract(x, at_x, out, at_out, features):
     """out -= x."""
     lanes = BITS // (8 * x.itemsize)
@@ -208,44 +208,63 @@ def _received(e, g, v, i, j, w, weights, out):
 
 
 @compiled
+def _numbers(i, j, n):
+    """The number of the pair of any two particles, (n, n)."""
+    out = np.empty((n, n), np.int64)
+    for p in range(len(i)):
+        out[i[p], j[p]] = p
+        out[j[p], i[p]] = p
+    return out
+
+
+# In what follows the slots of a particle's coordinates are made one after the other, since slots
+# lie far apart and often a multiple of 4096 bytes: the derivative of a pair with respect to its
+# particle q has the slot 1 + k, with a minus for displacements where q is the second one; of pairs
+# 1 + d + k then.
+
+
+@compiled
 def collect(first, second, i, j, d, shape, out):
     """out_i += first_p, out_j += second_p for every pair p = (i, j).
 
     Flat arrays; shape: S, W, P, n, F.
     """
-    walkers, pairs = shape[1:3]
-    out[:] = 0
-    for w in range(walkers):
-        for p in range(pairs):
-            _collected(first, w * pairs + p, i[p], j[p], w, d, shape, out)
-            _collected(second, w * pairs + p, j[p], i[p], w, d, shape, out)
-
-
-@compiled
-def _collected(x, row, a, b, w, d, shape, out):
-    """What x of one pair, its row among those of all walkers, adds to the receiver a."""
     slots, walkers, pairs, n, features = shape
-    slot, wide = walkers * pairs * features, walkers * n * features
-    at, to = row * features, (w * n + a) * features
-    top, last = (n * d + 1) * wide + to, at + (slots - 1) * slot
     apart = slots == d + 2
-    _add(x, at, out, to, features)
-    _add(x, last, out, top, features)
-    if apart:
-        _add(x, last, out, top, features)
-    for k in range(d):
-        own, other = (1 + a * d + k) * wide + to, (1 + b * d + k) * wide + to
-        if not apart:
-            # the slots of a pair are those of i, then those of j
-            mine, its = (k, d + k) if a < b else (d + k, k)
-            _add(x, at + (1 + mine) * slot, out, own, features)
-            _add(x, at + (1 + its) * slot, out, other, features)
-        elif a < b:
-            _add(x, at + (1 + k) * slot, out, own, features)
-            _subtract(x, at + (1 + k) * slot, out, other, features)
-        else:
-            _subtract(x, at + (1 + k) * slot, out, own, features)
-            _add(x, at + (1 + k) * slot, out, other, features)
+    slot, wide, pair = walkers * pairs * features, walkers * n * features, _numbers(i, j, n)
+    for w in range(walkers):
+        base, top = w * n * features, (n * d + 1) * wide + w * n * features
+        out[base : base + n * features] = 0
+        out[top : top + n * features] = 0
+        for p in range(pairs):
+            at, a, b = (w * pairs + p) * features, i[p] * features, j[p] * features
+            last = at + (slots - 1) * slot
+            _add(first, at, out, base + a, features)
+            _add(second, at, out, base + b, features)
+            _add(first, last, out, top + a, features)
+            _add(second, last, out, top + b, features)
+        if apart:
+            for f in range(top, top + n * features):
+                out[f] += out[f]
+        for c in range(n * d):
+            q, k, row = c // d, c % d, (1 + c) * wide + base
+            out[row : row + n * features] = 0
+            for b in range(n):
+                if b == q:
+                    continue
+                at = (w * pairs + pair[q, b]) * features
+                if q < b:
+                    at += (1 + k) * slot
+                    _add(first, at, out, row + q * features, features)
+                    _add(second, at, out, row + b * features, features)
+                elif apart:
+                    at += (1 + k) * slot
+                    _subtract(second, at, out, row + q * features, features)
+                    _subtract(first, at, out, row + b * features, features)
+                else:
+                    at += (1 + d + k) * slot
+                    _add(second, at, out, row + q * features, features)
+                    _add(first, at, out, row + b * features, features)
 
 
 @compiled
@@ -254,56 +273,64 @@ def messages(e, g, v, i, j, d, out):
     slots, walkers, pairs, features = e.shape
     n = v.shape[2]
     weights = np.zeros((n, n, BITS // (8 * e.itemsize)), e.dtype)
-    cross = np.empty(n * features, e.dtype)
     for w in range(walkers):
         _received(e[0], g[0], v, i, j, w, weights, out)
-    x, y, flat, to = e.reshape(-1), g.reshape(-1), v.reshape(-1), out.reshape(-1)
-    slot, wide = walkers * pairs * features, walkers * n * features
-    for w in range(walkers):
-        cross[:] = 0
-        top = (n * d + 1) * wide + w * n * features
-        for p in range(pairs):
-            at = (w * pairs + p) * features
-            _sparse(x, at, slot, flat, i[p], j[p], w, n, d, slots, wide, to, cross, features)
-            _sparse(y, at, slot, flat, j[p], i[p], w, n, d, slots, wide, to, cross, features)
-        for f in range(n * features):
-            to[top + f] += cross[f] + cross[f]
+    shape = slots, walkers, pairs, n, features
+    _sparse(e.reshape(-1), g.reshape(-1), v.reshape(-1), i, j, d, shape, out.reshape(-1))
 
 
 @compiled
-def _sparse(x, at, slot, v, a, b, w, n, d, slots, wide, out, cross, features):
-    """What the derivatives of the weight x of receiver a and sender b add: x_c v_0 in the slots of
-    the pair and, in `cross`, half of what the Laplacian gains (but for x_L of a pair, whole in
-    `out`).
+def _laplacian(e, g, v, i, j, w, shape, out, top, cross):
+    """e_L v_0 and g_L v_0 into the Laplacian; of displacements into `cross`, half of it."""
+    slots, walkers, pairs, n, features = shape
+    to, at = (cross, 0) if len(cross) else (out, top)
+    for p in range(pairs):
+        last = ((slots - 1) * walkers * pairs + w * pairs + p) * features
+        a, b = i[p] * features, j[p] * features
+        _plus(e, last, v, w * n * features + b, to, at + a, features)
+        _plus(g, last, v, w * n * features + a, to, at + b, features)
+
+
+@compiled
+def _sparse(e, g, v, i, j, d, shape, out):
+    """What the derivatives of the weights add: e_c v_0 in the slots of the pair, e_L v_0 and
+    2 e_c v_c in the Laplacian. Flat arrays; shape: S, W, P, n, F.
     """
-    receiver, sender = (w * n + a) * features, (w * n + b) * features
-    last = at + (slots - 1) * slot
+    slots, walkers, pairs, n, features = shape
     apart = slots == d + 2
-    if apart:
-        _plus(x, last, v, sender, cross, a * features, features)
-    else:
-        _plus(x, last, v, sender, out, (n * d + 1) * wide + receiver, features)
-    for k in range(d):
-        own, other = (1 + a * d + k) * wide, (1 + b * d + k) * wide
-        if not apart:
-            mine, its = (k, d + k) if a < b else (d + k, k)
-            mine, its = at + (1 + mine) * slot, at + (1 + its) * slot
-            _plus(x, mine, v, sender, out, own + receiver, features)
-            _plus(x, mine, v, own + sender, cross, a * features, features)
-            _plus(x, its, v, sender, out, other + receiver, features)
-            _plus(x, its, v, other + sender, cross, a * features, features)
-        elif a < b:
-            mine = at + (1 + k) * slot
-            _plus(x, mine, v, sender, out, own + receiver, features)
-            _plus(x, mine, v, own + sender, cross, a * features, features)
-            _minus(x, mine, v, sender, out, other + receiver, features)
-            _minus(x, mine, v, other + sender, cross, a * features, features)
-        else:
-            mine = at + (1 + k) * slot
-            _minus(x, mine, v, sender, out, own + receiver, features)
-            _minus(x, mine, v, own + sender, cross, a * features, features)
-            _plus(x, mine, v, sender, out, other + receiver, features)
-            _plus(x, mine, v, other + sender, cross, a * features, features)
+    slot, wide, pair = walkers * pairs * features, walkers * n * features, _numbers(i, j, n)
+    cross, none = np.empty(n * features, e.dtype), np.empty(0, e.dtype)
+    for w in range(walkers):
+        base, top = w * n * features, (n * d + 1) * wide + w * n * features
+        cross[:] = 0
+        _laplacian(e, g, v, i, j, w, shape, out, top, cross if apart else none)
+        for c in range(n * d):
+            q, k, row = c // d, c % d, (1 + c) * wide + base
+            mine = q * features
+            for b in range(n):
+                if b == q:
+                    continue
+                at, its = (w * pairs + pair[q, b]) * features, b * features
+                if q < b:
+                    at += (1 + k) * slot
+                    _plus(e, at, v, base + its, out, row + mine, features)
+                    _plus(e, at, v, row + its, cross, mine, features)
+                    _plus(g, at, v, base + mine, out, row + its, features)
+                    _plus(g, at, v, row + mine, cross, its, features)
+                elif apart:
+                    at += (1 + k) * slot
+                    _minus(g, at, v, base + its, out, row + mine, features)
+                    _minus(g, at, v, row + its, cross, mine, features)
+                    _minus(e, at, v, base + mine, out, row + its, features)
+                    _minus(e, at, v, row + mine, cross, its, features)
+                else:
+                    at += (1 + d + k) * slot
+                    _plus(g, at, v, base + its, out, row + mine, features)
+                    _plus(g, at, v, row + its, cross, mine, features)
+                    _plus(e, at, v, base + mine, out, row + its, features)
+                    _plus(e, at, v, row + mine, cross, its, features)
+        for f in range(n * features):
+            out[top + f] += cross[f] + cross[f]
 
 
 @compiled
@@ -312,53 +339,51 @@ def own_messages(e, g, v, i, j, d, shape, out):
 
     Flat arrays; shape: S, W, P, n, F.
     """
-    walkers, pairs, n, features = shape[1:]
-    cross = np.empty(n * features, e.dtype)
-    out[:] = 0
+    slots, walkers, pairs, n, features = shape
+    apart = slots == d + 2
+    slot, wide, pair = walkers * pairs * features, walkers * n * features, _numbers(i, j, n)
+    cross, none = np.empty(n * features, e.dtype), np.empty(0, e.dtype)
     for w in range(walkers):
+        base, top = w * n * features, (n * d + 1) * wide + w * n * features
         cross[:] = 0
+        out[base : base + n * features] = 0
+        out[top : top + n * features] = 0
+        _laplacian(e, g, v, i, j, w, shape, out, top, cross if apart else none)
         for p in range(pairs):
-            _alone(e, w * pairs + p, v, i[p], j[p], w, d, shape, out, cross)
-            _alone(g, w * pairs + p, v, j[p], i[p], w, d, shape, out, cross)
-        top = ((n * d + 1) * walkers + w) * n * features
+            at, a, b = (w * pairs + p) * features, i[p] * features, j[p] * features
+            last = (d + 1) * wide + base
+            _plus(e, at, v, base + b, out, base + a, features)
+            _plus(g, at, v, base + a, out, base + b, features)
+            _plus(e, at, v, last + b, out, top + a, features)
+            _plus(g, at, v, last + a, out, top + b, features)
+        for c in range(n * d):
+            q, k, row = c // d, c % d, (1 + c) * wide + base
+            mine, moved = q * features, (1 + k) * wide + base + q * features
+            out[row : row + n * features] = 0
+            for b in range(n):
+                if b == q:
+                    continue
+                at, its = (w * pairs + pair[q, b]) * features, b * features
+                if q < b:
+                    _plus(g, at, v, moved, out, row + its, features)
+                    at += (1 + k) * slot
+                    _plus(e, at, v, base + its, out, row + mine, features)
+                    _plus(g, at, v, base + mine, out, row + its, features)
+                    _plus(g, at, v, moved, cross, its, features)
+                    continue
+                _plus(e, at, v, moved, out, row + its, features)
+                if apart:
+                    at += (1 + k) * slot
+                    _minus(g, at, v, base + its, out, row + mine, features)
+                    _minus(e, at, v, base + mine, out, row + its, features)
+                    _minus(e, at, v, moved, cross, its, features)
+                else:
+                    at += (1 + d + k) * slot
+                    _plus(g, at, v, base + its, out, row + mine, features)
+                    _plus(e, at, v, base + mine, out, row + its, features)
+                    _plus(e, at, v, moved, cross, its, features)
         for f in range(n * features):
             out[top + f] += cross[f] + cross[f]
-
-
-@compiled
-def _alone(x, row, v, a, b, w, d, shape, out, cross):
-    """What the weight x of receiver a and sender b adds, where v has its own derivatives alone."""
-    slots, walkers, pairs, n, features = shape
-    slot, wide = walkers * pairs * features, walkers * n * features
-    at, receiver, sender = row * features, (w * n + a) * features, (w * n + b) * features
-    last, top = at + (slots - 1) * slot, (n * d + 1) * wide + receiver
-    apart = slots == d + 2
-    _plus(x, at, v, sender, out, receiver, features)
-    _plus(x, at, v, (d + 1) * wide + sender, out, top, features)
-    if apart:
-        _plus(x, last, v, sender, cross, a * features, features)
-    else:
-        _plus(x, last, v, sender, out, top, features)
-    for k in range(d):
-        own, other = (1 + a * d + k) * wide + receiver, (1 + b * d + k) * wide + receiver
-        moved = (1 + k) * wide + sender
-        _plus(x, at, v, moved, out, other, features)
-        if not apart:
-            mine, its = (k, d + k) if a < b else (d + k, k)
-            mine, its = at + (1 + mine) * slot, at + (1 + its) * slot
-            _plus(x, mine, v, sender, out, own, features)
-            _plus(x, its, v, sender, out, other, features)
-            _plus(x, its, v, moved, cross, a * features, features)
-            continue
-        its = at + (1 + k) * slot
-        if a < b:
-            _plus(x, its, v, sender, out, own, features)
-            _minus(x, its, v, sender, out, other, features)
-            _minus(x, its, v, moved, cross, a * features, features)
-        else:
-            _minus(x, its, v, sender, out, own, features)
-            _plus(x, its, v, sender, out, other, features)
-            _plus(x, its, v, moved, cross, a * features, features)
 
 
 @compiled
@@ -389,43 +414,3 @@ def message_adjoints(adjoint, e, g, v, i, j, shape, de, dg, dv):
             _plus(adjoint, b, v, a, dg, at, features)
             _plus(adjoint, a, e, at, dv, b, features)
             _plus(adjoint, b, g, at, dv, a, features)
-
-
-@compiled
-def residual(z, t, h, y, slope, curvature):
-    """z (S, M) <- h + the jet of f, whose argument has the slots z + t above the value; y, f' and
-    f'' (M,). No t: an array of no slots.
-    """
-    last, size, tile = z.shape[0] - 1, z.shape[1], 512
-    squares = np.empty(tile, z.dtype)
-    for start in range(0, size, tile):
-        stop = min(start + tile, size)
-        f1, f2, value, total = (
-            slope[start:stop],
-            curvature[start:stop],
-            y[start:stop],
-            squares[: stop - start],
-        )
-        row, old = z[0, start:stop], h[0, start:stop]
-        for m in range(len(f1)):
-            total[m] = 0
-            row[m] = old[m] + value[m]
-        for c in range(1, last):
-            row, old = z[c, start:stop], h[c, start:stop]
-            if len(t):
-                more = t[c, start:stop]
-                for m in range(len(f1)):
-                    s = row[m] + more[m]
-                    total[m] += s * s
-                    row[m] = old[m] + f1[m] * s
-            else:
-                for m in range(len(f1)):
-                    total[m] += row[m] * row[m]
-                    row[m] = old[m] + f1[m] * row[m]
-        row, old = z[last, start:stop], h[last, start:stop]
-        if len(t):
-            more = t[last, start:stop]
-            for m in range(len(f1)):
-                row[m] += more[m]
-        for m in range(len(f1)):
-            row[m] = old[m] + f1[m] * row[m] + f2[m] * total[m]
