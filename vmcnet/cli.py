@@ -1,4 +1,4 @@
-"""The command line: vmcnet run | resume | evaluate | report | check | jobs | info."""
+"""The command line: vmcnet run | resume | evaluate | report | sweep | watch | check | jobs | ..."""
 
 from __future__ import annotations
 
@@ -12,6 +12,29 @@ from pathlib import Path
 from vmcnet.statistics.blocking import METHODS
 from vmcnet.version import VERSION
 
+EXAMPLES = {
+    "run": (
+        "run job.toml",
+        "run job.toml --set optimizer.learning_rate=0.01 --output runs/slow.h5",
+        "run job.toml --continue        # go on where it stands, or start",
+    ),
+    "resume": ("resume runs/dot.h5", "resume runs/dot.h5 --set training.iterations=800"),
+    "evaluate": ("evaluate runs/dot.h5 --steps 5000",),
+    "limits": ("limits runs/dot.h5",),
+    "report": (
+        "report runs/dot.h5",
+        "report runs/*.h5 --table",
+        "report runs/dot.h5 --html dot.html",
+        "report runs/*.h5 --csv > runs.csv",
+    ),
+    "sweep": ("sweep job.toml optimizer.learning_rate 0.005 0.01 0.02",),
+    "watch": ("watch runs/dot.h5",),
+    "check": ("check job.toml",),
+    "jobs": ("jobs", "jobs quantum_dot_2"),
+    "completion": ("completion bash > ~/.local/share/bash-completion/completions/vmcnet",),
+    "info": ("info",),
+}
+
 
 def parser() -> argparse.ArgumentParser:
     main = argparse.ArgumentParser(
@@ -24,7 +47,13 @@ def parser() -> argparse.ArgumentParser:
     commands = main.add_subparsers(dest="command", required=True, metavar="command")
 
     def add(name, text):
-        return commands.add_parser(name, help=text, description=text)
+        return commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog="for example:\n" + "\n".join(f"  vmcnet {line}" for line in EXAMPLES[name]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
 
     run = add("run", "train and evaluate as a job file says")
     run.add_argument("job", type=Path, help="job file (TOML)")
@@ -85,6 +114,19 @@ def parser() -> argparse.ArgumentParser:
     )
     for command in (resume, evaluate, limits):
         command.add_argument("file", type=Path, help="run file")
+    sweep = add("sweep", "run a job for several values of one key, one after the other")
+    sweep.add_argument("job", type=Path, help="job file (TOML)")
+    sweep.add_argument("key", help="key of the job, as system.omega")
+    sweep.add_argument("values", nargs="+", help="its values")
+    sweep.add_argument(
+        "--folder", type=Path, default=Path("runs"), help="of the run files; default runs"
+    )
+    for command in (run, resume, evaluate, sweep):
+        command.add_argument("--quiet", action="store_true", help="no progress, results alone")
+    watch = add("watch", "show a run while it goes on, from its file")
+    watch.add_argument("file", type=Path, help="run file")
+    watch.add_argument("--interval", type=float, default=2.0, help="seconds; default 2")
+    watch.add_argument("--once", action="store_true", help="show it once")
     check = add(
         "check", "validate a job file, print its sizes, memory and cost; runs a single block"
     )
@@ -94,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the reference of all keys as Markdown instead",
     )
-    for command in (run, resume, check):
+    for command in (run, resume, check, sweep):
         command.add_argument(
             "--set",
             dest="settings",
@@ -108,6 +150,8 @@ def parser() -> argparse.ArgumentParser:
     jobs.add_argument(
         "folder", type=Path, nargs="?", default=Path("."), help="where to; default: here"
     )
+    completion = add("completion", "print the completion of this command line for a shell")
+    completion.add_argument("shell", choices=("bash", "zsh"))
     add("info", "MPI, GPU, BLAS threads, HDF5, versions: what to paste into a bug report")
     return main
 
@@ -123,7 +167,7 @@ def main(arguments=None) -> None:
             kernels.route()
         except ValueError as error:
             raise commands.JobError(str(error)) from None
-        if options.command in ("run", "resume", "evaluate", "limits"):
+        if options.command in ("run", "resume", "evaluate", "limits", "sweep"):
             comm = connect()
         code = vars(commands)[options.command](options, comm)
     except BaseException as error:

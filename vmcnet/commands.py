@@ -41,12 +41,17 @@ def _run(job, path, options, comm) -> int:
     from vmcnet.runs.session import Session
 
     def adjust(old, iteration):
-        check_resume(old, job, iteration)
-        return job
+        wanted = job
+        if job.training.iterations < iteration:  # it went farther in the meantime: keep that
+            print(f"note: {path} has {iteration} iterations, more than the job asks for")
+            training = job.training.model_copy(update={"iterations": iteration})
+            wanted = job.model_copy(update={"training": training})
+        check_resume(old, wanted, iteration)
+        return wanted
 
     if options.go_on and on_root(comm, path.exists):
-        return _drive(Session.reopen(comm, path, _progress(comm), adjust), comm)
-    session = Session.new(comm, job, path, _progress(comm), options.overwrite, options.job)
+        return _drive(Session.reopen(comm, path, _progress(options), adjust), comm)
+    session = Session.new(comm, job, path, _progress(options), options.overwrite, options.job)
     return _drive(session, comm)
 
 
@@ -74,6 +79,50 @@ def _run_twists(job, path, options, comm) -> int:
     return 0
 
 
+def sweep(options, comm) -> int:
+    """Every value's run goes on where it stands: a sweep that was stopped is given again."""
+    options.overwrite, options.go_on, settings = False, True, options.settings
+    paths = []
+    for value in options.values:
+        options.settings = [*settings, f"{options.key}={value}"]
+        job = load_job(options.job, options.settings)
+        if job.twists is not None:
+            raise JobError("sweep: a job with twists makes several runs already")
+        name = f"{job.name}-{options.key}={value.replace('/', '_')}.h5"
+        paths.append(options.folder / name)
+        if comm.rank == 0:
+            print(f"{options.key} = {value}: {paths[-1]}", flush=True)
+        code = _run(job, paths[-1], options, comm)
+        if code:
+            return code
+    if comm.rank == 0:
+        from vmcnet.runs.reading import open_run
+        from vmcnet.runs.summary import summary, table_lines
+
+        print("\n".join(table_lines([summary(open_run(path)) for path in paths])))
+    return 0
+
+
+def watch(options, comm) -> int:
+    from vmcnet.runs.watch import watch as show
+
+    if not options.interval > 0:
+        raise JobError(f"--interval {options.interval}: expected seconds above 0")
+    try:
+        show(options.file, sys.stdout, options.interval, options.once)
+    except KeyboardInterrupt:  # the run goes on
+        print()
+    return 0
+
+
+def completion(options, comm) -> int:
+    from vmcnet.cli import parser
+    from vmcnet.runs.completion import script
+
+    print(script(parser(), options.shell), end="")
+    return 0
+
+
 def resume(options, comm) -> int:
     from vmcnet.runs.session import Session
 
@@ -83,7 +132,7 @@ def resume(options, comm) -> int:
         return new
 
     return _drive(
-        Session.reopen(comm, options.file, _progress(comm), adjust, options.previous), comm
+        Session.reopen(comm, options.file, _progress(options), adjust, options.previous), comm
     )
 
 
@@ -91,7 +140,7 @@ def evaluate(options, comm) -> int:
     from vmcnet.runs.evaluations import Evaluations
     from vmcnet.runs.session import Session
 
-    session = Session.reopen(comm, options.file, _progress(comm), learns=False)
+    session = Session.reopen(comm, options.file, _progress(options), learns=False)
     evaluations = Evaluations(session)
     asked = parse_observables(options.observable, "--observable")
     kept = [t for t in session.job.observable if t.type not in {a.type for a in asked}]
@@ -165,10 +214,10 @@ def _within(session, work, comm) -> int:
         session.close()
 
 
-def _progress(comm):
-    from vmcnet.runs.progress import Progress
+def _progress(options):
+    from vmcnet.runs.progress import Progress, Silent
 
-    return Progress()
+    return Silent() if options.quiet else Progress()
 
 
 def _print_report(file, blocking: str = "pyblock") -> None:
@@ -204,69 +253,17 @@ def report(options, comm) -> int:
 
         print("\n".join(joined_lines(options.file, options.blocking)))
         return 0
-    runs, problems = _opened(options.file)
+    from vmcnet.runs.outputs import opened, other_reports
+
+    runs, problems = opened(options.file)
     if options.html or options.plot or options.json or options.csv or options.table:
-        _other_reports(runs, options)
+        other_reports(runs, options)
     else:
         for run in runs:
             _print_report(run.file, options.blocking)
     for problem in problems:
         print(f"vmcnet: {problem}", file=sys.stderr)
     return 2 if problems else 0
-
-
-def _opened(paths):
-    """Runs whose files can be read, and a line for each of the others."""
-    from vmcnet.runs.reading import Run, open_run
-    from vmcnet.storage.atomic import FileProblem
-    from vmcnet.storage.paths import old_path
-    from vmcnet.storage.sealed import kind_of
-
-    runs: list[Run] = []
-    problems, left = [], []
-    beside = {old_path(path, "run.previous") for path in paths}
-    for path in paths:
-        if len(paths) > 1 and (path in beside or kind_of(path) == "checkpoint"):
-            left.append(path.name)
-            continue
-        try:
-            run = open_run(path)
-            run.evaluations  # noqa: B018 (built and checked before anything is printed)
-            runs.append(run)
-        except (FileProblem, JobError) as error:
-            problems.append(str(error))
-    if left:
-        print(f"vmcnet: left out, no runs of their own: {', '.join(left)}", file=sys.stderr)
-    return runs, problems
-
-
-def _other_reports(runs, options) -> None:
-    import json
-
-    from vmcnet.runs.summary import csv_text, finite, summary, table_lines
-
-    if options.html:
-        from vmcnet.runs.page import page
-        from vmcnet.storage.atomic import replace_file
-
-        if options.html.exists() and options.html.read_bytes()[:2] != b"<!":
-            raise JobError(f"--html {options.html}: exists and is no page: choose another name")
-        replace_file(options.html, page(runs, options.blocking).encode())
-        print(options.html)
-    if options.plot:
-        from vmcnet.runs.figures import written
-
-        for run in runs:
-            print("\n".join(map(str, written(run, options.plot))))
-    if not (options.json or options.csv or options.table):
-        return
-    summaries = [summary(run, options.blocking) for run in runs]
-    if options.json:
-        print(json.dumps(finite(summaries), indent=1, allow_nan=False))
-    if options.csv:
-        print(csv_text(summaries), end="")
-    if options.table:
-        print("\n".join(table_lines(summaries)))
 
 
 def check(options, comm) -> int:

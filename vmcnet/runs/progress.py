@@ -75,6 +75,16 @@ class Progress:
         self._phase = None
 
 
+class Silent:
+    """Shows nothing."""
+
+    def __call__(self, phase: str, done: int, total: int, row: dict) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 def _bars(stream):
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

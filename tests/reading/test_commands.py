@@ -1,0 +1,106 @@
+"""sweep, watch, --quiet, --continue past the job's iterations, completion, examples in the help."""
+
+import shutil
+import subprocess
+
+import h5py
+import pytest
+
+from tests.runs import JOB, same, start, vmcnet
+from vmcnet import cli
+from vmcnet.runs.watch import BARS, sparkline
+
+pytestmark = pytest.mark.processes
+
+
+def test_sweep(run, tmp_path):
+    """Each run is that of the job with the key set; given again, nothing is computed anew."""
+    job = run.with_name("job.toml")
+    wanted = ("sweep", job, "system.omega", "1.0", "0.5", "--folder", tmp_path, "--quiet")
+    said = vmcnet(*wanted).stdout
+    paths = [tmp_path / f"small-system.omega={v}.h5" for v in ("1.0", "0.5")]
+    same(run, paths[0])
+    with h5py.File(paths[1]) as file:
+        assert "omega = 0.5" in file.attrs["job"]
+    table = said.splitlines()[-4:]
+    assert table[0].split()[:2] == ["run", "system.omega"]
+    assert table[3].startswith("second - first: ") and "12/12" not in said
+    vmcnet(*wanted)
+    with h5py.File(paths[1]) as file:
+        assert len(file["evaluation"]) == 1
+    same(paths[0], run)
+
+
+def test_continue_keeps_a_longer_run(run, tmp_path):
+    job, path = run.with_name("job.toml"), tmp_path / "run.h5"
+    vmcnet("run", job, "--output", path)
+    vmcnet("resume", path, "--set", "training.iterations=15")
+    done = vmcnet("run", job, "--output", path, "--continue")
+    assert f"note: {path} has 15 iterations, more than the job asks for" in done.stdout
+    with h5py.File(path) as file:
+        assert len(file["training/energy"]) == 15 and "iterations = 15" in file.attrs["job"]
+
+
+def test_quiet(run, tmp_path):
+    done = vmcnet("run", run.with_name("job.toml"), "--output", tmp_path / "a.h5", "--quiet")
+    assert done.stdout.startswith(f"{tmp_path / 'a.h5'}\n") and "12/12" not in done.stdout
+
+
+def test_watching_once(run):
+    lines = vmcnet("watch", run, "--once").stdout.splitlines()
+    assert lines[0] == str(run) and lines[1] == "  done, 12 iterations"
+    assert lines[-1].startswith("  evaluation 0: ")
+
+
+def test_watching_through_a_kill(run, tmp_path):
+    """What is shown follows the file: running, killed, resumed, done; then it ends by itself."""
+    path, job = tmp_path / "run.h5", tmp_path / "job.toml"
+    job.write_text(JOB.replace("iterations = 12", "iterations = 1000000"))
+    process = start("run", job, "--output", path)
+    while "training" not in process.stdout.readline():
+        assert process.poll() is None, process.communicate()
+    watcher = start("watch", path, "--interval", "0.05")
+    try:
+        assert follows(watcher, "running")
+        process.kill()
+        process.communicate()
+        assert follows(watcher, "vmcnet resume goes on")
+        iteration = int(vmcnet("report", path).stdout.split(" iterations")[0].rsplit(" ", 1)[1])
+        vmcnet("resume", path, "--set", f"training.iterations={iteration + 2}")
+        assert follows(watcher, "done")
+        assert watcher.wait(60) == 0
+    finally:
+        for one in (process, watcher):
+            one.kill()
+            one.communicate()
+
+
+def follows(watcher, word):
+    return any(word in line for line in watcher.stdout)
+
+
+def test_a_line_of_bars():
+    assert sparkline([0.0, 1.0, 2.0]) == BARS[0] + BARS[3] + BARS[7]
+    assert sparkline([3.0, 3.0]) == 2 * BARS[0] and sparkline([]) == ""
+    assert len(sparkline(range(1000))) <= 60
+
+
+def test_every_command_has_an_example_that_parses(capsys):
+    parser = cli.parser()
+    for name, lines in cli.EXAMPLES.items():
+        for line in lines:
+            words = line.split("#")[0].split(">")[0].split()
+            assert parser.parse_args(words).command == name
+    (known,) = (a.choices for a in parser._actions if a.dest == "command")
+    assert set(known) == set(cli.EXAMPLES)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_completion():
+    script = vmcnet("completion", "bash").stdout
+    ask = (
+        'COMP_WORDS=(vmcnet report --h); COMP_CWORD=2; _vmcnet; echo "${COMPREPLY[*]}"; '
+        'COMP_WORDS=(vmcnet re); COMP_CWORD=1; _vmcnet; echo "${COMPREPLY[*]}"'
+    )
+    done = subprocess.run(["bash", "-c", script + ask], capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["--help --html", "resume report"], done.stderr

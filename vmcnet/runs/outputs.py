@@ -1,0 +1,57 @@
+"""Which run files a report is of, and its forms beside the terminal's."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from vmcnet.config import JobError
+from vmcnet.runs.reading import Run, open_run
+from vmcnet.runs.summary import csv_text, finite, summary, table_lines
+from vmcnet.storage.atomic import FileProblem, replace_file
+from vmcnet.storage.paths import old_path
+from vmcnet.storage.sealed import kind_of
+
+
+def opened(paths):
+    """Runs whose files can be read, and a line for each of the others."""
+    runs: list[Run] = []
+    problems, left = [], []
+    beside = {old_path(path, "run.previous") for path in paths}
+    for path in paths:
+        if len(paths) > 1 and (path in beside or kind_of(path) == "checkpoint"):
+            left.append(path.name)
+            continue
+        try:
+            run = open_run(path)
+            run.evaluations  # noqa: B018 (built and checked before anything is printed)
+            runs.append(run)
+        except (FileProblem, JobError) as error:
+            problems.append(str(error))
+    if left:
+        print(f"vmcnet: left out, no runs of their own: {', '.join(left)}", file=sys.stderr)
+    return runs, problems
+
+
+def other_reports(runs, options) -> None:
+    if options.html:
+        from vmcnet.runs.page import page
+
+        if options.html.exists() and options.html.read_bytes()[:2] != b"<!":
+            raise JobError(f"--html {options.html}: exists and is no page: choose another name")
+        replace_file(options.html, page(runs, options.blocking).encode())
+        print(options.html)
+    if options.plot:
+        from vmcnet.runs.figures import written
+
+        for run in runs:
+            print("\n".join(map(str, written(run, options.plot))))
+    if not (options.json or options.csv or options.table):
+        return
+    summaries = [summary(run, options.blocking) for run in runs]
+    if options.json:
+        print(json.dumps(finite(summaries), indent=1, allow_nan=False))
+    if options.csv:
+        print(csv_text(summaries), end="")
+    if options.table:
+        print("\n".join(table_lines(summaries)))
