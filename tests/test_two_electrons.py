@@ -11,6 +11,7 @@ import pytest
 
 import vmcnet as vmc
 from tests.exact.energies import TWO_ELECTRONS
+from tests.runs import vmcnet
 from vmcnet.optimizers import Adam
 
 ROOT = Path(__file__).parents[1]
@@ -51,10 +52,18 @@ def test_the_virial_theorem():
 
 
 @pytest.mark.processes
-def test_the_readme_runs():
+def test_the_readme_runs(tmp_path):
+    short = ("sampling.walkers=256", "training.iterations=30", "evaluation.steps=50")
+    settings = [word for value in short for word in ("--set", value)]
+    run = tmp_path / "runs" / "quantum_dot_2.h5"
+    vmcnet("run", ROOT / "jobs" / "quantum_dot_2.toml", "--output", run, *settings)
     code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(
-        r"(3\.0|2\.999)\d*\(\d+\)  variance \S+  autocorrelation time \S+\n", done.stdout
-    ), done.stdout
+    energy = r"(3\.0|2\.999)\d*\(\d+\)  variance \S+  autocorrelation time \S+"
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(energy, lines[0]), done.stdout
+    assert lines[1] == "Run runs/quantum_dot_2.h5: quantum_dot, gaussian_rbm x pade_jastrow"
+    assert len(lines) == 4 and re.search(energy, lines[-1]), done.stdout

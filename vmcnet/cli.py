@@ -157,7 +157,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments=None) -> None:
-    options = parser().parse_args(arguments)
+    known = parser()
+    options = known.parse_args(arguments)
+    options.parser = known
     comm = None
     try:
         from vmcnet import commands, kernels

@@ -116,10 +116,9 @@ def watch(options, comm) -> int:
 
 
 def completion(options, comm) -> int:
-    from vmcnet.cli import parser
     from vmcnet.runs.completion import script
 
-    print(script(parser(), options.shell), end="")
+    print(script(options.parser, options.shell), end="")
     return 0
 
 
