@@ -11,6 +11,7 @@ import pytest
 import vmcnet as vmc
 from tests.runs import start, vmcnet
 from vmcnet.storage.atomic import FileProblem
+from vmcnet.storage.paths import folder_of
 
 pytestmark = pytest.mark.processes
 
@@ -50,9 +51,10 @@ def test_evaluating_from_python(run):
 
 
 def copied(run):
-    for path in run.parent.glob(f"{run.stem}*.h5"):
-        shutil.copy(path, path.with_name(path.name.replace(run.stem, "copy", 1)))
-    return run.with_name("copy.h5")
+    copy = run.with_name("copy.h5")
+    shutil.copy(run, copy)
+    shutil.copytree(folder_of(run), folder_of(copy))
+    return copy
 
 
 def test_evaluating_a_file_alone(run, tmp_path):

@@ -13,6 +13,7 @@ import pytest
 
 from tests.runs import JOB, vmcnet
 from vmcnet.statistics.format import with_error
+from vmcnet.storage.paths import checkpoint_path
 
 pytestmark = pytest.mark.processes
 
@@ -68,14 +69,14 @@ def test_the_difference_of_two_runs(run, tmp_path):
 
 
 def test_all_files_of_a_folder(run):
-    """A shell's runs/*.h5 names checkpoints too; a damaged one is named after all others."""
+    """Checkpoints among them are left out; a damaged file is named after all others."""
     bad = run.with_name("bad.h5")
     bad.write_bytes(b"no run")
-    done = vmcnet("report", bad, *sorted(run.parent.glob("*.h5")), check=False)
+    done = vmcnet("report", bad, run, checkpoint_path(run), check=False)
     bad.unlink()
     assert done.returncode == 2 and "evaluation 0" in done.stdout
     assert "left out, no runs of their own" in done.stderr
-    assert "run.checkpoint.h5: the run file is damaged" not in done.stderr
+    assert "checkpoint.h5: the run file is damaged" not in done.stderr
     assert f"vmcnet: {bad}: the run file is damaged or no run file" in done.stderr
 
 
