@@ -153,7 +153,7 @@ def test_hartree_fock_energies(system, steps, limit):
     ("r_s", "exact"), [(1.0, 0.60653433), (2.0, 0.02303895), (20.0, -0.02291664)]
 )
 def test_hartree_fock_energies_closely(r_s, exact):
-    found, _ = sampled(ElectronGas(14, r_s), 100, walkers=1024)
+    found, _ = sampled(ElectronGas(14, r_s), 200, walkers=1024)
     assert found.error / 14 < 3e-4 * 2.0 / r_s
     assert abs(found.energy / 14 - exact) < 3 * found.error / 14
 
