@@ -137,6 +137,7 @@ def test_complex_orbitals_against_differences():
         (ElectronGas(14, 2.0, twist=TWISTS[1]), 30, 1.2e-3),
         (ElectronGas(14, 1.0, twist=[0.25, 0.25, 0.25]), 30, 2.4e-3),
         (ElectronGas(10, 1.0, 2), 40, 6e-3),
+        (NeutronMatter(14, 0.04), 25, 5e-2),
     ],
 )
 def test_hartree_fock_energies(system, steps, limit):
@@ -156,6 +157,22 @@ def test_hartree_fock_energies_closely(r_s, exact):
     found, _ = sampled(ElectronGas(14, r_s), 200, walkers=1024)
     assert found.error / 14 < 3e-4 * 2.0 / r_s
     assert abs(found.energy / 14 - exact) < 3 * found.error / 14
+
+
+@pytest.mark.verify
+def test_neutron_matter_closely():
+    """6.9802 MeV a neutron within three errors of at most 0.01, and every term."""
+    system = NeutronMatter(14, 0.04)
+    found, psi = sampled(system, 140, walkers=1024)
+    assert found.error / 14 < 1e-2 and abs(found.energy / 14 - 6.9802) < 3 * found.error / 14
+    exact = system.plane_wave_terms(psi.plane_waves)
+    parts = found.estimates
+    assert parts["kinetic"].mean / 14 == pytest.approx(14.1183, abs=5e-5)
+    three = parts["three_body"]
+    assert abs(three.mean - exact["three_body"]) < 3.5 * three.error
+    pairs = parts["pair_diagonal"], parts["pair_exchange"]
+    error = sum(p.error for p in pairs)
+    assert abs(sum(p.mean for p in pairs) - exact["pair"]) < 3.5 * error
 
 
 def sampled(system, steps, walkers):
