@@ -41,7 +41,7 @@ def dense(system, s):
         for i, j in lattice.shells[0].tolist():
             h -= p["coupling"] * pauli(n, z=[i, j])
         for i in range(n):
-            h -= p["field"] * pauli(n, x=[i]) + p["longitudinal"] * pauli(n, z=[i])
+            h -= abs(p["field"]) * pauli(n, x=[i]) + p["longitudinal"] * pauli(n, z=[i])
     else:
         for shell, j, jz in zip(
             lattice.shells,
@@ -55,10 +55,10 @@ def dense(system, s):
                 )
         for i in range(n):
             h -= 0.5 * p["field"] * pauli(n, z=[i])
-        if p["marshall"]:
+        if system.turned is not None:
             turn = np.ones(1)
             for i in range(n):
-                turn = np.kron(turn, np.where(lattice.sublattice[i] > 0, 1, [1, -1]))
+                turn = np.kron(turn, np.where(system.turned[i] > 0, 1, [1, -1]))
             h = turn[:, None] * h * turn
     assert np.abs(h.imag).max() < 1e-14
     index = [int("".join("01"[spin < 0] for spin in row), 2) for row in s.tolist()]

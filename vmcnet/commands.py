@@ -168,9 +168,13 @@ def evaluate(options, comm) -> int:
 
 def _drive(session, comm) -> int:
     """What is left to do: an evaluation that was stopped, training, the job's evaluation."""
+    from vmcnet.engine.fitting import notes_of
     from vmcnet.runs.evaluations import Evaluations
 
     evaluations = Evaluations(session)
+    if comm.rank == 0:
+        for note in notes_of(session.population.system, session.population.wavefunction):
+            print(f"warning: {note}", flush=True)
 
     def work():
         plan, tables = session.job.evaluation.model_dump(), session.job.observable
@@ -271,6 +275,7 @@ def check(options, comm) -> int:
         return 0
     if options.job is None:
         raise JobError("check needs a job file, or --reference")
+    from vmcnet.engine.fitting import notes_of
     from vmcnet.observables.base import joined
     from vmcnet.runs.building import build, device_of, observables_of
     from vmcnet.runs.report import describe_system
@@ -290,6 +295,8 @@ def check(options, comm) -> int:
         print(f"  {len(runs)} runs, a twist each; of one of them:")
     print(f"  {describe_system(system, wavefunction)}")
     print(f"  psi = {wavefunction.describe()}: {wavefunction.layout.size} parameters")
+    for note in notes_of(system, wavefunction):
+        print(f"  warning: {note}")
     if natural:
         print(f"  natural gradient: {natural.describe()}")
     measured = joined(system.observables, observables_of(job.observable, system))

@@ -40,7 +40,16 @@ NEEDED = {  # what a constructor needs besides the argument that is tried
     "HarmonicOrbitals": {"dimensions": 2, "omega": 1.0, "shells": 2},
     "UserOrbitals": {"function": abs, "size": 2},
 }
-BASES = {"System", "SpinLattice", "Wavefunction", "Product", "Optimizer", "NaturalGradient"}
+BASES = {
+    "PlaneWaves",
+    "LatticeOrbitals",
+    "System",
+    "SpinLattice",
+    "Wavefunction",
+    "Product",
+    "Optimizer",
+    "NaturalGradient",
+}
 WRONG = {
     "int": [2.5, 2.0, True, np.nan, "2", None, [2], -(10**30), 1j, np.float64(3)],
     "float": [np.nan, np.inf, -np.inf, True, "1.0", [1.0], 1j, np.array([1.0]), 10**400],

@@ -9,6 +9,7 @@ import numpy as np
 
 from vmcnet.arguments import positive, scale, shown, whole
 from vmcnet.backend.stream import Stream
+from vmcnet.hamiltonians.pauli import OffDiagonal
 from vmcnet.optimizers import NaturalGradient, Optimizer
 from vmcnet.sampling.defaults import MOVES, default_sampler
 from vmcnet.systems.base import System
@@ -75,6 +76,33 @@ def fit(system, wavefunction, sampler=None):
     if system.fermions and not wavefunction.antisymmetric:
         _exchanges(system, wavefunction)
     return sampler
+
+
+def notes_of(system, wavefunction) -> list[str]:
+    """What a user should know although it is no mistake: of the system's arguments, and of a psi > 0
+    where the Hamiltonian has positive off-diagonal elements.
+    """
+    notes = list(system.notes)
+    terms = [
+        name
+        for name, term in system.terms.items()
+        if isinstance(term, OffDiagonal) and term.positive
+    ]
+    if terms and _positive(system, wavefunction):
+        notes.append(
+            f"psi is positive, and H has positive off-diagonal elements ({', '.join(terms)}): the "
+            "lowest energy of a positive psi is an upper bound, not the ground state's; use a psi "
+            'with a phase (weights = "complex")' + system.way_out
+        )
+    return notes
+
+
+def _positive(system, wavefunction) -> bool:
+    """Whether psi > 0: no phase and a real logarithm, looked at for one walker."""
+    stream = Stream(0, 0, 0, 0)
+    psi, walkers = wavefunction.bind(wavefunction.start(stream)), system.start(stream, 1)
+    phase, log = psi.phase_and_log(walkers.r, walkers.s)
+    return phase is None and log.dtype.kind != "c"
 
 
 def factors_of(wavefunction) -> list:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from vmcnet.backend.device import choose
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.ending import training_warnings
-from vmcnet.engine.fitting import checked_learning, checked_training, fit
+from vmcnet.engine.fitting import checked_learning, checked_training, fit, notes_of
 from vmcnet.engine.population import (
     PARAMETERS,
     ROLLBACK,
@@ -250,6 +251,9 @@ def train(
     comm = comm or SerialCommunicator()
     optimizer = Adam() if optimizer is None else optimizer
     sampler = fit(system, wavefunction, sampler)
+    if comm.rank == 0:
+        for note in notes_of(system, wavefunction):
+            warnings.warn(note, stacklevel=2)
     checked_learning(optimizer, natural_gradient)
     checked_training(iterations, walkers, block, steps, warmup, step_size, seed, clip, threads)
     population = Population(

@@ -24,6 +24,7 @@ class Lattice:
 
     sites: int
     shells: list
+    weights: list  # of the bonds of every shell: how often each of them joins its two sites
     sublattice: np.ndarray | None
     translations: np.ndarray
     space_group: np.ndarray
@@ -51,7 +52,8 @@ class Hypercubic(Lattice):
     holds the bonds of the m-th smallest
     distance: on the chain 1, 2, ...; on the square 1, sqrt 2, 2, .... Raises ValueError where a
     periodic extent is so short that a site
-    would be its own neighbour or meet another one twice.
+    would be its own neighbour, or where a shell joins sites that a nearer shell joins already. Two
+    sites that meet twice around a short period are one bond of weight 2.
     """
 
     def __init__(self, extent, periodic: bool = True, shells: int = 1):
@@ -66,7 +68,18 @@ class Hypercubic(Lattice):
         self.positions = np.array(
             list(product(*map(range, self.extent))), np.int64
         )  # (n, dimensions)
-        self.shells = [self._bonds(square) for square in self._squares(shells)]
+        found = [self._bonds(square) for square in self._squares(shells)]
+        self.shells, self.weights = [bonds for bonds, _ in found], [w for _, w in found]
+        known = set()
+        for bonds in self.shells:
+            pairs = set(map(tuple, bonds.tolist()))
+            if pairs & known:
+                raise ValueError(
+                    f"periodic extent {list(self.extent)} is too short for {shells} shells of "
+                    f"neighbours: sites {sorted(pairs & known)[0]} belong to two of them; use "
+                    f"lengths of at least {2 * shells}, or periodic = false"
+                )
+            known |= pairs
         self.sublattice = self._colour()
         self.translations = self._translate()
         self.space_group = self._extend()
@@ -98,15 +111,13 @@ class Hypercubic(Lattice):
             ends = self._index(target[inside] % self.extent)
             found.append(np.stack([np.flatnonzero(inside), ends], axis=1))
         bonds = np.sort(np.concatenate(found), axis=1)
-        if len(bonds) and (
-            (bonds[:, 0] == bonds[:, 1]).any() or len(np.unique(bonds, axis=0)) < len(bonds)
-        ):
+        if len(bonds) and (bonds[:, 0] == bonds[:, 1]).any():
             raise ValueError(
                 f"periodic extent {list(self.extent)} is too short for neighbours at distance "
-                f"sqrt({square}): two sites would "
-                f"be joined twice; use lengths of at least {2 * reach + 1}, or periodic = false"
+                f"sqrt({square}): a site would be its own; use lengths of at least {reach + 1}, or "
+                "periodic = false"
             )
-        return bonds[np.lexsort(bonds.T[::-1])]
+        return np.unique(bonds.reshape(-1, 2), axis=0, return_counts=True)
 
     def _colour(self):
         if self.periodic and any(e % 2 for e in self.extent):
@@ -152,6 +163,7 @@ class Graph(Lattice):
     def __init__(self, sites: int, edges, second=()):
         self.sites = arguments.whole("sites", sites, 2, MOST_SITES)
         self.shells = [self._checked(edges)] + ([self._checked(second)] if len(second) else [])
+        self.weights = [np.ones(len(bonds), np.int64) for bonds in self.shells]
         self.sublattice = self._colour()
         self.translations = self.space_group = np.arange(self.sites)[None]
 

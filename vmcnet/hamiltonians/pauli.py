@@ -11,16 +11,21 @@ from vmcnet.geometry.moves import SpinMoves
 
 
 class Diagonal:
-    """strength sum_bonds s_i s_j of every walker, (W,)."""
+    """strength sum_bonds w_ij s_i s_j of every walker, (W,); w_ij whole numbers, 1 unless given."""
 
-    def __init__(self, strength: float, bonds):
+    def __init__(self, strength: float, bonds, weights=1):
         self._strength, self._bonds = strength, np.asarray(bonds)
+        self._weights = np.broadcast_to(weights, len(self._bonds)).astype(np.float64)
+        self._plain = bool((self._weights == 1).all())
 
     def local(self, walkers, psi):
         xp = namespace(walkers.s)
         i, j = xp.asarray(self._bonds[:, 0]), xp.asarray(self._bonds[:, 1])
         s = walkers.s
-        return self._strength * (s[:, i] * s[:, j]).sum(axis=1, dtype=xp.float64)
+        product = s[:, i] * s[:, j]
+        if not self._plain:
+            return self._strength * (product * xp.asarray(self._weights)).sum(axis=1)
+        return self._strength * product.sum(axis=1, dtype=xp.float64)
 
 
 class LongitudinalField:
@@ -42,6 +47,11 @@ class OffDiagonal:
         self.moves = moves
         self.elements = np.broadcast_to(np.asarray(elements, np.float64), (len(moves),)).copy()
 
+    @property
+    def positive(self) -> bool:
+        """Whether any element is above 0: then no psi > 0 need be the ground state."""
+        return bool((self.elements > 0).any())
+
     def local(self, walkers, psi):
         return psi.connected(walkers, self.moves, self.elements)
 
@@ -58,11 +68,10 @@ class BondExchange(OffDiagonal):
     (sigma^+_i sigma^-_j + h.c.).
 
     With `sublattice` (n,) +-1 in the basis turned by pi about z on one sublattice (Marshall): the
-    element changes sign on the bonds that
-    join the two.
+    element changes sign on the bonds that join the two. weights of the bonds: 1 unless given.
     """
 
-    def __init__(self, strength: float, bonds, sublattice=None):
+    def __init__(self, strength: float, bonds, sublattice=None, weights=1):
         bonds = np.asarray(bonds)
         signs = 1.0 if sublattice is None else np.asarray(sublattice, float)[bonds].prod(axis=1)
-        super().__init__(SpinMoves(bonds), 2.0 * strength * signs)
+        super().__init__(SpinMoves(bonds), 2.0 * strength * signs * weights)

@@ -6,11 +6,12 @@ import numpy as np
 
 
 class PottsBonds:
-    """strength sum_bonds delta(s_i, s_j) of every walker, (W,)."""
+    """strength sum_bonds w_ij delta(s_i, s_j) of every walker, (W,); w_ij 1 unless given."""
 
-    def __init__(self, strength: float, bonds):
+    def __init__(self, strength: float, bonds, weights=1):
         self._strength, self._bonds = strength, np.asarray(bonds)
+        self._weights = np.broadcast_to(weights, len(self._bonds)).astype(np.int64)
 
     def local(self, walkers, psi):
         s, (i, j) = walkers.s, self._bonds.T
-        return self._strength * (s[:, i] == s[:, j]).sum(axis=1).astype(np.float64)
+        return self._strength * ((s[:, i] == s[:, j]) @ self._weights).astype(np.float64)

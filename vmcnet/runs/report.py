@@ -6,6 +6,7 @@ import numpy as np
 
 from vmcnet.config import parse_job
 from vmcnet.engine.ending import training_warnings
+from vmcnet.engine.fitting import notes_of
 from vmcnet.engine.results import EvaluationResult, summarize
 from vmcnet.exact.divergence import enumerated_divergence
 from vmcnet.runs.contents import measured_of
@@ -113,6 +114,7 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
         f"  {system.describe()}, energies in {system.units}"
         f"{f' {article(system.per_particle)}' if system.per_particle else ''}",
         f"  psi = {wavefunction.describe()}",
+        *(f"  warning: {note}" for note in notes_of(system, wavefunction)),
     ]
     share = system.share
     if file.rows:

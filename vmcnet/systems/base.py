@@ -32,6 +32,8 @@ class System:
     core: float = 0.0
     anisotropy: float = 1.0  # of the trap: omega_z/omega
     box = None  # or a Box: space is periodic
+    way_out = ""  # what a psi > 0 may try beside a phase, where H has positive elements
+    notes: tuple[str, ...] = ()  # what `check` and reports say of these arguments
     per_particle: str | None = None
     energy_unit: float = 1.0
     screening: float = 1.0  # 1/length from which correlations of pairs no longer grow

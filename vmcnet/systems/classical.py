@@ -101,7 +101,7 @@ class ClassicalIsing(ClassicalLattice):
             -coupling * np.array([[1.0, -1.0], [-1.0, 1.0]]),
             -field * np.array([-1.0, 1.0]),
         )
-        terms = {"coupling": Diagonal(-coupling, lattice.shells[0])}
+        terms = {"coupling": Diagonal(-coupling, lattice.shells[0], lattice.weights[0])}
         if field:
             terms["field"] = LongitudinalField(-field)
         self._thermal(lattice, temperature, (-1, 1), terms)
@@ -140,15 +140,15 @@ class Potts(ClassicalLattice):
             lattice,
             temperature,
             range(states),
-            {"coupling": PottsBonds(-coupling, lattice.shells[0])},
+            {"coupling": PottsBonds(-coupling, lattice.shells[0], lattice.weights[0])},
         )
 
 
 def _neighbours(lattice) -> np.ndarray:
     """Neighbours of every site (n, most), -1 where a site has fewer."""
     lists = [[] for _ in range(lattice.sites)]
-    for i, j in lattice.shells[0].tolist():
-        lists[i].append(j)
-        lists[j].append(i)
+    for (i, j), weight in zip(lattice.shells[0].tolist(), lattice.weights[0], strict=True):
+        lists[i] += [j] * int(weight)
+        lists[j] += [i] * int(weight)
     most = max(map(len, lists))
     return np.array([x + [-1] * (most - len(x)) for x in lists], np.int64)

@@ -82,9 +82,34 @@ class SpinLattice(System):
         return f"{type(self).__name__}: {self.lattice.describe()}{sector}"
 
 
+def positive_basis(lattice, strengths) -> np.ndarray | None:
+    """Signs (n,) int8 of the sites such that strength eta_i eta_j <= 0 on every bond of the shells,
+    the basis in which exchange makes no sign; None where there are none.
+    """
+    signs = np.zeros(lattice.sites, np.int8)
+    joined = [[] for _ in range(lattice.sites)]
+    for bonds, strength in zip(lattice.shells, strengths, strict=False):
+        for i, j in bonds.tolist() if strength else ():
+            joined[i].append((j, -1 if strength > 0 else 1))
+            joined[j].append((i, -1 if strength > 0 else 1))
+    for root in range(lattice.sites):
+        stack = [] if signs[root] else [root]
+        signs[root] = signs[root] or 1
+        while stack:
+            i = stack.pop()
+            for j, sign in joined[i]:
+                if signs[j] == 0:
+                    signs[j] = sign * signs[i]
+                    stack.append(j)
+                elif signs[j] != sign * signs[i]:
+                    return None
+    return signs
+
+
 class TransverseIsing(SpinLattice):
     """H = -J sum_<ij> sigma^z_i sigma^z_j - h sum_i sigma^x_i - g sum_i sigma^z_i, Pauli matrices;
-    J = coupling, h = field, g = longitudinal.
+    J = coupling, h = field, g = longitudinal. A field h < 0 is the same model as -h, all spins turned
+    by pi about z, and is worked with in that basis, where the ground state is positive.
 
     The periodic chain without longitudinal field is solved exactly: E0 = -sum_n sqrt(J^2 + h^2 + 2
     J h cos k_n), k_n = (2n + 1) pi / N for
@@ -107,8 +132,8 @@ class TransverseIsing(SpinLattice):
         lattice = lattice_of(extent, periodic, sites, edges)
         self._spins(lattice)
         self.terms = {
-            "coupling": Diagonal(-coupling, lattice.shells[0]),
-            "field": TransverseField(-field, lattice.sites),
+            "coupling": Diagonal(-coupling, lattice.shells[0], lattice.weights[0]),
+            "field": TransverseField(-abs(field), lattice.sites),
         }
         if longitudinal:
             self.terms["longitudinal"] = LongitudinalField(-longitudinal)
@@ -131,8 +156,9 @@ class Heisenberg(SpinLattice):
     J = coupling > 0 is antiferromagnetic, Jz = anisotropy J, J2 = second, g = field along z.
     magnetisation = sum_i s_i keeps the walkers in a sector (0 unless given, 1 for an odd number of
     sites), full_space lifts that. marshall: in the basis turned by pi about z on one sublattice,
-    where for J2 = 0 on a bipartite lattice
-    the ground state is positive (W. Marshall, Proc. R. Soc. A 232, 48 (1955)).
+    where for J > 0 and J2 = 0 on a bipartite lattice the ground state is positive (W. Marshall,
+    Proc. R. Soc. A 232, 48 (1955)). Unless given, the basis is turned on the sites that make it
+    positive, where there are such; otherwise as by marshall where J > 0 on a bipartite lattice.
     """
 
     units = "J"
@@ -146,7 +172,7 @@ class Heisenberg(SpinLattice):
         field: float = 0.0,
         magnetisation: int | None = None,
         full_space: bool = False,
-        marshall: bool = True,
+        marshall: bool | None = None,
         periodic: bool = True,
         sites=None,
         edges=None,
@@ -162,7 +188,8 @@ class Heisenberg(SpinLattice):
             )
         )
         full_space = arguments.flag("Heisenberg full_space", full_space)
-        marshall = arguments.flag("Heisenberg marshall", marshall)
+        if marshall is not None:
+            marshall = arguments.flag("Heisenberg marshall", marshall)
         lattice = lattice_of(extent, periodic, sites, edges, 2 if second else 1, second_edges)
         if full_space and magnetisation not in (None, 0):
             raise ValueError(
@@ -180,15 +207,32 @@ class Heisenberg(SpinLattice):
         if second and len(lattice.shells) < 2:
             raise ValueError("second is not 0: a graph needs second_edges")
         sublattice = lattice.sublattice if marshall else None
-        self.terms = {
-            "zz": Diagonal(0.25 * coupling * anisotropy, lattice.shells[0]),
-            "xy": BondExchange(0.25 * coupling, lattice.shells[0], sublattice),
-        }
-        if second:
-            self.terms["zz2"] = Diagonal(0.25 * second, lattice.shells[1])
-            self.terms["xy2"] = BondExchange(0.25 * second, lattice.shells[1], sublattice)
+        if marshall is None:
+            sublattice = positive_basis(lattice, (coupling, second))
+            if sublattice is None and coupling > 0:
+                sublattice = lattice.sublattice
+        self.turned = sublattice  # (n,) +-1: the spins of -1 are turned by pi about z, or None
+        self.terms = {}
+        for k, (strength, ising) in enumerate(
+            ((coupling, coupling * anisotropy), (second, second))
+        ):
+            name = "" if k == 0 else "2"
+            if k == 0 or strength:
+                bonds, weights = lattice.shells[k], lattice.weights[k]
+                self.terms[f"zz{name}"] = Diagonal(0.25 * ising, bonds, weights)
+                self.terms[f"xy{name}"] = BondExchange(0.25 * strength, bonds, sublattice, weights)
+        if marshall is not None and positive_basis(lattice, (coupling, second)) is not None:
+            self.way_out = (
+                ", or leave marshall out: the basis is then turned such that psi > 0 is exact"
+            )
         if field:
             self.terms["field"] = LongitudinalField(-0.5 * field)
+            if self.magnetisation is not None:
+                self.notes = (
+                    f"field = {field:g} only adds {-0.5 * field * self.magnetisation:g} to the energy "
+                    f"of the sector of magnetisation {self.magnetisation}: the ground state of the "
+                    "model may lie in another one, set magnetisation, or full_space = true",
+                )
         self.reference = self._published(coupling, anisotropy, second, field)
 
     def _published(self, coupling, anisotropy, second, field):
