@@ -230,9 +230,9 @@ def support() -> None:
         for k in range(0, BLOCK, tile):
             ops = kind(np, 14, 3)
             ops.read(
-                bound._read(
+                bound.reading.log_psi(
                     ops,
-                    bound._handles(ops, np, walkers.r.dtype),
+                    bound.reading.handles(ops, np, walkers.r.dtype),
                     walkers.r[k : k + tile],
                     walkers.s[k : k + tile],
                 )[1]

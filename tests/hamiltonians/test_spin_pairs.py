@@ -82,7 +82,7 @@ def test_exchange_equals_the_dense_matrix(n, kind):
     s, psi = states(n), AnyState(n, kind)
     r = np.repeat(np.random.default_rng(5).normal(size=(1, n, 2)), len(s), axis=0)
     bound = psi.bind(np.zeros(0))
-    phase, log = bound._value(r, s)
+    phase, log = bound.amplitude(r, s)
     amplitude = np.exp(log) * (1.0 if phase is None else phase)
     pairs = list(combinations(range(n), 2))
     u = STRENGTH * radial(r[:1, [i for i, _ in pairs]] - r[:1, [j for _, j in pairs]])[0]
@@ -102,11 +102,11 @@ def test_many_pairs_in_tiles_and_on_a_device():
     r, bound = 0.2 * rng.normal(size=(3, 14, 2)), psi.bind(np.zeros(0))
     s = np.array([rng.permutation([1] * 7 + [-1] * 7) for _ in range(3)], np.int8)
     found = SpinExchange(radial).local(Walkers(r, s), bound)
-    known, (phase, log) = np.zeros(3), bound._value(r, s)
+    known, (phase, log) = np.zeros(3), bound.amplitude(r, s)
     for i, j in combinations(range(14), 2):
         t = s.copy()
         t[:, [i, j]] = s[:, [j, i]]
-        new_phase, new = bound._value(r, t)
+        new_phase, new = bound.amplitude(r, t)
         ratio = np.exp(new - log) * new_phase * phase
         known += np.where(s[:, i] != s[:, j], radial(r[:, i] - r[:, j]) * ratio, 0.0)
     np.testing.assert_allclose(found, known, rtol=1e-12)
@@ -128,7 +128,7 @@ def test_ratios_of_determinants_equal_full_evaluation(n, polarisation, twist):
     for s in (fixed, np.array([rng.permutation(x) for x in fixed])):
         walkers = Walkers(r, s)
         elements = rng.normal(size=(12, n * (n - 1) // 2))
-        known = exchange_sum(bound._value, walkers, elements)
+        known = exchange_sum(bound.amplitude, walkers, elements)
         found = bound.spin_exchanges(walkers, elements)
         np.testing.assert_allclose(found, known, rtol=1e-10, atol=1e-12 * np.abs(known).max())
         there = Walkers(STANDIN.asarray(r), STANDIN.asarray(s))
@@ -142,7 +142,7 @@ def test_ratios_of_determinants_equal_full_evaluation(n, polarisation, twist):
 
 def reading(bound, walkers):
     """What a wavefunction's exchange_ratios is given."""
-    ops, theta = bound._reader(np, np.dtype(np.float64))
+    ops, theta = bound.amplitude.reader(np, np.dtype(np.float64))
     return ops, theta, Walkers(ops.coordinates(walkers.r), walkers.s)
 
 

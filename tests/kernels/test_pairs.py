@@ -11,7 +11,7 @@ from vmcnet.calculus.jet import ALL, DISPLACEMENT, OWN, PAIR, Frame, JetData
 from vmcnet.calculus.pairs import COLLECT, MESSAGES
 from vmcnet.kernels import cpu, numba_pairs
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions.bound import NEAR, WIDEST, jet_tile
+from vmcnet.wavefunctions.tiled_jets import NEAR, WIDEST, jet_tile
 
 TYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 SIZES = [(2, 1, 3), (3, 2, 16), (4, 3, 8), (7, 2, 19), (14, 3, 32)]  # particles, d, features

@@ -148,11 +148,11 @@ def test_antisymmetry(space, options):
     of = system(space)
     psi, w = Determinants(of, options), walkers(of)
     bound = psi.bind(theta_of(psi))
-    sign, log = bound._value(w.r, w.s)
+    sign, log = bound.amplitude(w.r, w.s)
     for i, j in ((0, 1), (0, 2), (3, 4), (2, 3)):
         order = list(range(5))
         order[i], order[j] = j, i
-        turned, same = bound._value(w.r[:, order], w.s[:, order])
+        turned, same = bound.amplitude(w.r[:, order], w.s[:, order])
         assert np.array_equal(turned, -sign)
         np.testing.assert_allclose(same, log, rtol=0, atol=1e-13 * (10 + np.abs(log).max()))
 
@@ -164,7 +164,7 @@ def test_zero_heads_are_the_plain_determinant(space):
     plain, full = Determinants(of, {}, heads=False), Determinants(of, {}, spread=0.0)
     here = plain.bind(plain.start(Stream(1, 0, 0, 0)))
     there = full.bind(full.start(Stream(1, 0, 0, 0)))
-    for a, b in zip(here._value(w.r, w.s), there._value(w.r, w.s), strict=True):
+    for a, b in zip(here.amplitude(w.r, w.s), there.amplitude(w.r, w.s), strict=True):
         np.testing.assert_array_equal(a, b)
     near = Determinants(of, {}, spread=0.01)
     log = near.bind(near.start(Stream(1, 0, 0, 0))).log(w.r, w.s)

@@ -70,8 +70,8 @@ def test_crossing_the_box_turns_psi_by_the_twist(twist):
     psi, walkers = bound(Slater(system)), walkers_of(system)
     moved = walkers.r.copy()
     moved[:, 2, 1] += system.box.lengths[1]
-    phase, log = psi._value(walkers.r, walkers.s)
-    new_phase, new = psi._value(moved, walkers.s)
+    phase, log = psi.amplitude(walkers.r, walkers.s)
+    new_phase, new = psi.amplitude(moved, walkers.s)
     turned = np.exp(new - log) * (1.0 if phase is None else phase * new_phase)
     np.testing.assert_allclose(turned, np.exp(1j * system.box.twist[1]), atol=1e-9)
 
@@ -110,7 +110,7 @@ def test_invariances_of_the_fluid(dimensions, twist):
     if twist is None:
         odd = np.arange(n)
         odd[[0, 1]] = 1, 0
-        assert (psi._value(w.r[:, odd], w.s)[0] == -psi._value(w.r, w.s)[0]).all()
+        assert (psi.amplitude(w.r[:, odd], w.s)[0] == -psi.amplitude(w.r, w.s)[0]).all()
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])

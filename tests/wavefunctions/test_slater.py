@@ -84,7 +84,7 @@ NAMES += ["excited", "excited network"]
 
 
 def both(psi, r, s):
-    phase, log = psi._value(r, s)
+    phase, log = psi.amplitude(r, s)
     return phase, log
 
 
@@ -173,7 +173,7 @@ def test_one_class_is_a_sum_of_excited_determinants():
     theta = psi.start(Stream(1, 0, 0, 0))
     theta[psi.layout.entries["excitations"].slice] = 0.7
     walkers = points(system, 30)
-    phase, log = psi.bind(theta)._value(walkers.r, walkers.s)
+    phase, log = psi.bind(theta).amplitude(walkers.r, walkers.s)
     x = walkers.r[:, :, 0]
     h = [np.ones_like(x), np.sqrt(2) * x, (4 * x**2 - 2) / np.sqrt(8)]
     h.append((8 * x**3 - 12 * x) / np.sqrt(48))
@@ -194,7 +194,7 @@ def test_excitations_of_plane_waves():
         psi, plain = Slater(gas, excitations=1), Slater(gas)
         theta = psi.start(Stream(1, 0, 0, 0))
         walkers = gas.start(Stream(2, 0, 0, 0), 6)
-        same = [p.bind(t)._value(walkers.r, walkers.s) for p, t in ((psi, theta), (plain, []))]
+        same = [p.bind(t).amplitude(walkers.r, walkers.s) for p, t in ((psi, theta), (plain, []))]
         np.testing.assert_array_equal(same[0][1].real, same[1][1].real)
         theta[:] = 0.2 * np.random.default_rng(1).normal(size=theta.shape)
         bound = psi.bind(theta)

@@ -205,7 +205,7 @@ def _exchanges(system, wavefunction):
     order = np.arange(system.particles)
     order[equal[:2]] = equal[1::-1]
     with np.errstate(all="ignore"):
-        (p, a), (q, b) = (psi.phase_and_log(r, walkers.s) for r in (walkers.r, walkers.r[:, order]))
+        (p, a), (q, b) = (psi.amplitude(r, walkers.s) for r in (walkers.r, walkers.r[:, order]))
     ratio = np.exp(b - a) * (1.0 if p is None else q / p)
     if not np.allclose(ratio, -1.0, atol=1e-3):
         raise Misfit(

@@ -1,12 +1,36 @@
-"""Ratios of a wavefunction whose particles exchange their spins."""
+"""Sums over configurations that moves of spins connect, every one of them evaluated; exchanges of
+spins by a determinant's ratios.
+"""
 
 from __future__ import annotations
 
 from vmcnet import kernels
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import namespace, writable
 from vmcnet.calculus.jet import pair_arrays
 
 TILE = 16  # exchanged configurations of every walker that are evaluated in one call
+
+
+def connected_sum(value, walkers, moves, elements):
+    """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act on s (W, n), (W,); elements
+    (M,); value(r, s) -> (phase, log psi).
+
+    Configurations are made in tiles of TILE moves at most, so that the calls' shapes depend on
+    sizes alone.
+    """
+    r, s, xp = writable(walkers.r), writable(walkers.s), namespace(walkers.r)
+    phase, log = value(r, s)
+    total = xp.zeros(log.shape, log.dtype if phase is None else xp.result_type(phase, log))
+    for start in range(0, len(moves), TILE):
+        tile = slice(start, min(start + TILE, len(moves)))
+        to = moves.connected(s, tile)
+        count = to.shape[1]
+        new_phase, new_log = value(xp.repeat(r, count, axis=0), to.reshape(-1, s.shape[1]))
+        ratios = xp.exp(new_log.reshape(-1, count) - log[:, None])
+        if phase is not None:
+            ratios = ratios * new_phase.reshape(-1, count) * xp.conj(phase)[:, None]
+        total += xp.where(moves.acts(s, tile), ratios, 0.0) @ xp.asarray(elements[tile])
+    return total
 
 
 def exchange_sum(value, walkers, elements):

@@ -1,0 +1,52 @@
+"""psi as numbers: what sampling asks for again and again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.backend.arrays import namespace
+from vmcnet.calculus.replay import Recorder
+from vmcnet.calculus.values import Values
+
+
+class Amplitude:
+    """(r, s) -> (phase, log psi), (W,) each, of a Reading; the phase is None where psi > 0.
+
+    Handles of parameters are made once. On the host, spins that come again have their operations
+    repeated without log_psi.
+    """
+
+    def __init__(self, reading):
+        self._reading, self._readers, self._repeats = reading, {}, {}
+
+    def __call__(self, r, s):
+        key = namespace(r), r.dtype
+        if key[0] is np and self._reading.wavefunction.reads == "coordinates":
+            spins = s.tobytes()
+            known, repeat = self._repeats.get(r.dtype, (None, None))
+            if spins == known:
+                if repeat is None:
+                    repeat = self._recorded(r, s)
+                    self._repeats[r.dtype] = spins, repeat
+                if repeat:
+                    return repeat(r)
+            else:
+                self._repeats[r.dtype] = spins, None
+        phase, log = self._reading.log_psi(*self.reader(*key), r, s)
+        return None if phase is None else phase.data, log.data
+
+    def reader(self, xp, dtype):
+        """The interpreter of values and the handles of the parameters, made once."""
+        key = xp, dtype
+        if key not in self._readers:
+            ops = Values(xp)
+            self._readers[key] = ops, self._reading.handles(ops, xp, dtype)
+        return self._readers[key]
+
+    def _recorded(self, r, s):
+        """Phase and log psi as a function of coordinates alone, or False where log_psi does not
+        allow it.
+        """
+        ops = Recorder(np)
+        phase, log = self._reading.log_psi(ops, self._reading.handles(ops, np, r.dtype), r, s)
+        return ops.repeat(phase, log) or False

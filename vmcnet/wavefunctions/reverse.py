@@ -1,0 +1,60 @@
+"""Derivatives of log psi by one pass forward and one back: for coordinates, and for parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet.backend.arrays import namespace, writable
+from vmcnet.calculus.outer import Outer
+from vmcnet.calculus.tape import Tape, built
+from vmcnet.parameters import IDENTITY
+
+
+def log_and_drift(reading, r, s):
+    """log psi (W,) and Re grad log psi (W, n, d), by one pass forward and one back."""
+    r, s, xp = writable(r), writable(s), namespace(r)
+    ops = Tape(xp, coordinates_wanted=True, parameters_wanted=False)
+    _, log = reading.log_psi(ops, reading.handles(ops, xp, r.dtype), r, s)
+    adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype))
+    return log.data, adjoints[ops.position].real
+
+
+def parameter_adjoints(reading, walkers, seed, per_walker, factored=False):
+    """d log psi / d t of every entry of the layout, in its order: (...) + shape, or an
+    Outer.
+    """
+    quick = None if walkers.update is None else reading.wavefunction.quick_derivatives(walkers)
+    if quick is not None:
+        yield from (_weighed(piece, seed, per_walker, factored) for piece in quick)
+        return
+    xp = namespace(walkers.r)
+    ops = Tape(xp)
+    handles = reading.handles(ops, xp, walkers.r.dtype)
+    _, log = reading.log_psi(ops, handles, walkers.r, walkers.s)
+    adjoints = ops.reverse(
+        log, xp.ones(log.shape, log.data.dtype) if seed is None else seed, per_walker, factored
+    )
+    lead = log.shape if per_walker else ()
+    for entry in reading.wavefunction.layout.entries.values():
+        adjoint = adjoints.get(handles[entry.name].index)
+        if adjoint is None:
+            adjoint = xp.zeros(lead + entry.shape, log.data.dtype)
+        if entry.map is not IDENTITY:
+            adjoint = built(adjoint) * reading.slopes(xp, entry)
+        yield adjoint
+
+
+def _weighed(piece, seed, per_walker, factored):
+    """One entry's derivatives (W,) + shape or an Outer, as they are, weighed by seed (W,), or
+    summed over walkers.
+    """
+    if per_walker and seed is None:
+        return piece if factored else built(piece)
+    if isinstance(piece, Outer):
+        left = piece.left * seed[:, None]
+        return Outer(left, piece.right).dense() if per_walker else left.T @ piece.right
+    return (
+        piece * seed.reshape((-1,) + (1,) * (piece.ndim - 1))
+        if per_walker
+        else np.tensordot(seed, piece, 1)
+    )

@@ -1,0 +1,74 @@
+"""Jets in tiles of walkers that keep them near the processor."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from vmcnet.backend.arrays import namespace, writable
+from vmcnet.calculus.jet import CONSTANT, JetData, Unmade
+from vmcnet.calculus.jets import Jet, Jets
+
+MEASURED = 16  # walkers whose jets are made to see how wide they are
+NEAR = 2**21  # bytes of a jet that stays near the processor
+WIDEST = WeakKeyDictionary()  # wavefunction -> {(n, d, dtype): bytes of a walker's widest jet}
+
+
+class Measuring(Jets):
+    """Jets that note the bytes of a walker's slots in the widest jet that is made."""
+
+    widest = 0
+
+    def apply(self, operation, args, **static):
+        out = super().apply(operation, args, **static)
+        for handle in (*args, *(out if isinstance(out, tuple) else (out,))):
+            data = handle.data if isinstance(handle, Jet) else None  # a sign is no jet
+            unread = isinstance(data, Unmade) and not data.made
+            if isinstance(data, JetData) and not unread and data.support != CONSTANT:
+                self.widest = max(self.widest, data.slots.nbytes // data.slots.shape[1])
+        return out
+
+
+def jet_tile(walkers: int, widest: int) -> int:
+    """Walkers a tile: the largest of W, W/2, W/4 ... that divides W and keeps the widest jet, of
+    that many bytes a walker, within NEAR.
+    """
+    while walkers % 2 == 0 and walkers * widest > NEAR:
+        walkers //= 2
+    return walkers
+
+
+def widest(reading, walkers) -> int:
+    """Bytes of a walker's widest jet: of the first walkers, once for a wavefunction and shape,
+    since shapes alone decide.
+    """
+    r, s = walkers.r[:MEASURED], walkers.s[:MEASURED]
+    known, key = WIDEST.setdefault(reading.wavefunction, {}), (*r.shape, r.dtype)
+    if key not in known:
+        ops = Measuring(np, *r.shape[1:])
+        reading.log_psi(ops, reading.handles(ops, np, r.dtype), r, s)
+        known[key] = ops.widest
+    return known[key]
+
+
+def jet(reading, walkers):
+    """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,).
+
+    On the host in tiles of walkers that keep a jet near the processor; their size depends on
+    shapes and dtype alone.
+    """
+    r, s = writable(walkers.r), writable(walkers.s)
+    xp, (count, *shape) = namespace(r), r.shape
+    tile = jet_tile(count, widest(reading, walkers)) if xp is np else count
+    ops = Jets(xp, *shape)
+    parameters = reading.handles(ops, xp, r.dtype)
+    parts = [
+        ops.read(reading.log_psi(ops, parameters, r[k : k + tile], s[k : k + tile])[1])
+        for k in range(0, count, tile)
+    ]
+    return (
+        parts[0]
+        if len(parts) == 1
+        else tuple(xp.concatenate(p, axis=-1) for p in zip(*parts, strict=True))
+    )
