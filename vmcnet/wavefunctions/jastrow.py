@@ -8,6 +8,7 @@ from vmcnet import arguments
 from vmcnet.calculus.jet import pair_arrays
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.one_particle_updates import PairUpdate, ParticleRule
 
 
 class PadeJastrow(Wavefunction):
@@ -59,28 +60,37 @@ class PadeJastrow(Wavefunction):
         return {f"beta_{kind}": np.float64(self._beta) for kind, _ in self.kinds}
 
     def log_psi(self, ops, theta, walkers):
-        distance = self._distance(ops, walkers.r)
-        total = None
+        first, second = ops.pairs(walkers.r)
+        i, j = pair_arrays(ops.xp, self.particles)
+        like = walkers.s[:, i] == walkers.s[:, j]
+        return None, self._pairs(ops, theta, first - second, like)
+
+    def update_rule(self, values):
+        """Moves of one particle by its own pairs."""
+        return ParticleRule(lambda walkers: PairUpdate(self._pairs, values, walkers))
+
+    def _pairs(self, ops, theta, apart, like):
+        """sum over pairs (w,), apart (w, pairs, d) their r_i - r_j, like (w, pairs) whether their
+        spins are equal.
+        """
+        distance, total = self._distance(ops, apart), None
         for kind, cusp in self.kinds:
             term = cusp * (distance / (1.0 + distance * theta[f"beta_{kind}"]))
             if len(self.kinds) > 1:
-                i, j = pair_arrays(ops.xp, self.particles)
-                like = walkers.s[:, i] == walkers.s[:, j]
                 mask = like if kind == "like" else ~like
                 term = term * ops.constant(mask.astype(ops.real_dtype))
             total = term if total is None else total + term
-        return None, ops.sum(total, axis=-1)
+        return ops.sum(total, axis=-1)
 
-    def _distance(self, ops, r):
+    def _distance(self, ops, apart):
         """(w, pairs): r_ij, in a box the length of (L/pi) sin(pi x/L)."""
-        first, second = ops.pairs(r)
         if self.box is None:
-            return ops.norm(first - second)
+            return ops.norm(apart)
         if self.box.cubic:
             length = float(self.box.lengths[0])
-            return ops.norm(ops.sin((first - second) * (np.pi / length))) * (length / np.pi)
+            return ops.norm(ops.sin(apart * (np.pi / length))) * (length / np.pi)
         turns, lengths = np.diag(np.pi / self.box.lengths), np.diag(self.box.lengths / np.pi)
-        sines = ops.sin(ops.affine(first - second, ops.fixed(turns)))
+        sines = ops.sin(ops.affine(apart, ops.fixed(turns)))
         return ops.norm(ops.affine(sines, ops.fixed(lengths)))
 
 

@@ -25,7 +25,8 @@ class Orbitals(Protocol):
       initial(prefix) -> {name: array}     their starting values
       matrix(ops, theta, prefix, x)        all orbitals at x (w, rows, d) -> (w, rows, size)
       envelope(ops, theta, prefix, r)      log of a factor common to all determinants, (w,), read at
-                                           the particles' own positions; or None
+                                           the particles' own positions, a sum over particles; or
+                                           None
       excitations(up, down, shells)        where it has them: the PairExcitations from occupied
                                            columns into so many empty shells
     """

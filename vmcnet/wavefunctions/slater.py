@@ -12,6 +12,7 @@ from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.exchanges import determinant_ratios
 from vmcnet.wavefunctions.filling import described, filled
 from vmcnet.wavefunctions.heads import Heads
+from vmcnet.wavefunctions.one_particle_updates import ParticleRule, SlaterUpdate
 from vmcnet.wavefunctions.plane_waves import PlaneWaves
 
 UP, DOWN = "up", "down"
@@ -168,6 +169,18 @@ class Slater(Wavefunction):
             log = log if term is None else log + term
         return sign, log
 
+    def update_rule(self, values):
+        """Moves of one particle by the determinant lemma, of one determinant without a network."""
+        if not self._alone:
+            return None
+
+        def make(walkers):
+            rows, _ = self._rows(walkers.s)
+            fixed = all(isinstance(x, tuple) for x in rows.values())
+            return SlaterUpdate(self, values, walkers, rows) if fixed else None
+
+        return ParticleRule(make)
+
     @property
     def _alone(self) -> bool:
         """Whether psi is one determinant, and nothing but the determinant reads the spins."""
@@ -179,7 +192,7 @@ class Slater(Wavefunction):
             return None
         self._rows(walkers.s)
         phi = self.orbitals.matrix(ops, theta, "", walkers.r)
-        up, down = (self._columns(ops, theta, phi, None, spin).data for spin in (UP, DOWN))
+        up, down = (self.columns(ops, theta, phi, None, spin).data for spin in (UP, DOWN))
         return determinant_ratios(up, down, walkers.s)
 
     def _determinant(self, ops, theta, phi, factors, s):
@@ -189,7 +202,7 @@ class Slater(Wavefunction):
         for spin in self.occupied:
             block = _rows_of(ops, phi, rows[spin])
             own = None if factors is None else _rows_of(ops, factors, rows[spin])
-            blocks.append(self._columns(ops, theta, block, own, spin))
+            blocks.append(self.columns(ops, theta, block, own, spin))
             if self._forms is not None:
                 filled_ones.append(_chosen(ops, block, self._virtual, -1))
         if self._forms is not None:
@@ -214,7 +227,7 @@ class Slater(Wavefunction):
             total = log if total is None else total + log
         return sign, total
 
-    def _columns(self, ops, theta, phi, factors, spin):
+    def columns(self, ops, theta, phi, factors, spin):
         """(w, rows, K m): the occupied orbitals of all determinants, side by side."""
         occupied = self.occupied[spin]
         columns = _chosen(ops, phi, occupied, -1)
