@@ -124,7 +124,7 @@ def displacements():
 
 def messages():
     for (first, a), (second, b) in product(EVERY.items(), PAIRS.items()):
-        if "displacement" in first + second:
+        if "displacement" in (first.removeprefix("complex-"), second):
             case(
                 "collect",
                 f"collect({first}, {second})",
@@ -148,7 +148,8 @@ def messages():
                 ),
                 n,
             )
-    for (edges, a), (kind, v) in product(EVERY.items(), PAIRS.items()):
+    edges_of = PAIRS | {"complex-displacement": joined(displacement)}
+    for (edges, a), (kind, v) in product(edges_of.items(), PAIRS.items()):
         case(
             "messages",
             f"messages({edges}, {kind})",
@@ -180,7 +181,8 @@ def messages():
 
 
 def residual():
-    for (kind, h), (other, s) in product(PAIRS.items(), EVERY.items()):
+    complexes = {"complex-displacement": joined(displacement)}
+    for (kind, h), (other, s) in product(PAIRS.items(), (PAIRS | complexes).items()):
         case(
             "residual",
             f"residual({kind}, {other})",
