@@ -229,13 +229,12 @@ class MachineTables(LocalUpdate):
 
 
 class CompiledTables(MachineTables):
-    """The same by the kernels of rbm.py and rbm_complex.py."""
+    """The same by the kernels of sweep_real.py and sweep_complex.py."""
 
     def __init__(self, machine, walkers):
-        from vmcnet.wavefunctions.machines import sweep_complex as rbm_complex
-        from vmcnet.wavefunctions.machines import sweep_real as rbm
+        from vmcnet.wavefunctions.machines import sweep_complex, sweep_real
 
-        self._kernels = rbm_complex if machine.is_complex else rbm
+        self._kernels = sweep_complex if machine.is_complex else sweep_real
         count = len(walkers.s)
         width = next(t for t in range(min(count, WIDEST_TILE), 0, -1) if count % t == 0)
         # a block of 131 walkers is one tile, not 131
@@ -311,7 +310,7 @@ class CompiledTables(MachineTables):
 
 
 class DeviceTables(MachineTables):
-    """The same for real weights by the CUDA kernels of cuda_machine.py: arrays of the device, x (M,
+    """The same for real weights by the CUDA kernels of sweep_cuda.py: arrays of the device, x (M,
     W) and s (n, W).
     """
 

@@ -1,5 +1,5 @@
-"""The kernels of rbm.py for complex weights: the same algebra, real and imaginary parts in separate
-arrays so that the loops vectorise.
+"""The kernels of sweep_real.py for complex weights: the same algebra, real and imaginary parts in
+separate arrays so that the loops vectorise.
 
 table and factor carry a first axis (2,), x and products of a tile too: real and imaginary part.
 Rows of a tile must be contiguous, also for the compiler, or the loops over walkers do not

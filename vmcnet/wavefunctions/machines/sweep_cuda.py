@@ -1,5 +1,5 @@
-"""CUDA C of the kernels of restricted Boltzmann machines on spins; the algebra is that of rbm.py,
-the plain twin machine.MachineTables.
+"""CUDA C of the kernels of restricted Boltzmann machines on spins; the algebra is that of
+sweep_real.py, the plain twin machine.MachineTables.
 
 Double precision, real weights, one thread a walker (or a walker and a move): no atomics, no sums
 across threads. Walkers innermost, so that neighbouring threads read neighbouring numbers: x (M, W)
