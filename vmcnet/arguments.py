@@ -17,7 +17,7 @@ SMALLEST, LARGEST = 1e-50, 1e50  # physical scales: products of a few of them st
 def shown(value) -> str:
     """A value for a message: numbers short, anything else cut to 60 characters."""
     if isinstance(value, float | np.floating):
-        return f"{float(value):.10g}"
+        return repr(float(value))
     try:
         text = repr(value)
     except ValueError:  # an integer of more than 4300 digits

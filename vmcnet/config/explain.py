@@ -7,6 +7,8 @@ import json
 
 from pydantic import BaseModel, ValidationError
 
+from vmcnet.arguments import shown
+
 
 class JobError(ValueError):
     """One line that names the key, what was expected and what was found."""
@@ -59,6 +61,48 @@ def _tags(model) -> set:
     return found
 
 
+def short(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def _found(value) -> str:
+    """A value for a message, in a few characters."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, str):
+        return short(json.dumps(value), 60)
+    return shown(value)
+
+
+def invalid_text(error: Exception, lists=()) -> str:
+    """Why a text is no TOML, with the fix of what is common."""
+    text = " ".join(str(error).split())
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    if "4300 digits" in text:
+        return "a number of more than 4300 digits"
+    for name in lists:
+        if f"'{name}'" in text and ("twice" in text or "overwrite" in text):
+            text += f": write [[{name}]], in double brackets, for each of several"
+    return short(text, 300)
+
+
+def _homes(root, key: str) -> list[str]:
+    """The tables of a job that know a key."""
+    found = []
+    for name, info in root.model_fields.items():
+        kinds = list(variants(info.annotation).values())
+        parts = [info.annotation, *getattr(info.annotation, "__args__", ())]  # a union has parts
+        kinds += [p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)]
+        if any(key in kind.model_fields for kind in kinds):
+            found.append(f"[[{name}]]" if "list[" in str(info.annotation) else f"[{name}]")
+    return list(dict.fromkeys(found))
+
+
 def explain(error: ValidationError, root: type[BaseModel]) -> str:
     """The first problem, unknown keys first, in one line."""
     problems = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
@@ -66,11 +110,7 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
     location = problem["loc"]
     names = _tags(root)
     key = ".".join(str(p) for k, p in enumerate(location) if not (p in names and k)) or "job"
-    found = (
-        f", found {json.dumps(problem['input'], default=str)[:60]}"
-        if problem["type"] != "missing"
-        else ""
-    )
+    found = f", found {_found(problem['input'])}" if problem["type"] != "missing" else ""
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(
             str(location[-1]), _known_keys(root, location[:-1]), 1, 0.5
@@ -80,7 +120,10 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
             if near
             else f"known keys: {', '.join(_known_keys(root, location[:-1]))}"
         )
-        return f"{key}: unknown key; {known}"
+        homes = _homes(root, str(location[-1])) if len(location) < 4 else []
+        if homes and f"[{location[0]}]" not in homes and f"[[{location[0]}]]" not in homes:
+            known = f"it belongs to {' or '.join(homes[:3])}"
+        return f"{short(key)}: unknown key; {known}"
     if problem["type"] == "missing":
         return f"{key}: this key is required and absent"
     if problem["type"] == "union_tag_invalid":
@@ -88,8 +131,19 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
         tag = problem["ctx"]["tag"]
         near = difflib.get_close_matches(tag, tags.split(", "), 1, 0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{key}.type: expected one of {tags}, found {tag!r}{hint}"
+        return f"{short(key)}.type: expected one of {tags}, found {short(repr(tag), 60)}{hint}"
     if problem["type"] == "union_tag_not_found":
         return f"{key}.type: this key is required and absent"
+    if key == "name" and problem["type"] == "string_pattern_mismatch":
+        return (
+            "name: expected letters, digits, dots, hyphens and underscores, beginning with a letter "
+            f"or digit{found}"
+        )
+    if problem["type"] == "list_type" and isinstance(problem["input"], dict) and len(location) == 1:
+        return f"{key}: expected a valid list{found}: write [[{key}]], in double brackets"
+    if isinstance(problem["input"], list) and len(location) == 1 and key in root.model_fields:
+        if "list[" not in str(root.model_fields[key].annotation):
+            return f"{key}: expected one table, found a list: write [{key}], in single brackets"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    message, key = short(message, 300), short(key)
     return " ".join(f"{key}: {message}{found if problem['type'] != 'value_error' else ''}".split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,8 @@ from typing import Annotated
 import tomli_w
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from vmcnet.config.explain import JobError, explain
+from vmcnet.arguments import shown
+from vmcnet.config.explain import JobError, explain, invalid_text, short
 from vmcnet.config.natural_gradient import NaturalGradientTable
 from vmcnet.config.observables import ObservableTable
 from vmcnet.config.optimizers import AdamTable, OptimizerTable
@@ -67,6 +69,10 @@ class Job(Table):
         return self
 
 
+LARGEST_FILE = 4_000_000  # bytes of a job file
+DEEPEST = 20  # tables and lists inside one another
+LISTS = ("wavefunction", "observable")  # tables that may stand several times
+
 CHANGEABLE = (
     "data.file",  # the run file has its SHA-256
     "training.iterations",
@@ -83,9 +89,23 @@ CHANGEABLE = (
 def load_job(path: Path, settings: list[str] = ()) -> Job:
     """Read and validate a job file with --set overrides; raises JobError."""
     try:
-        text = Path(path).read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
+        about = os.stat(path)
+        if stat.S_ISDIR(about.st_mode):
+            raise JobError(f"{path}: cannot be read (Is a directory)")
+        if not stat.S_ISREG(about.st_mode):
+            raise JobError(f"{path}: cannot be read (not a regular file): expected a TOML text")
+        if about.st_size > LARGEST_FILE:
+            raise JobError(
+                f"{path}: {about.st_size / 1e6:.0f} MB is no job file; expected a TOML text of at "
+                f"most {LARGEST_FILE / 1e6:.0f} MB"
+            )
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        if isinstance(error, JobError):
+            raise
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        if not isinstance(error, UnicodeDecodeError | OSError):
+            reason = "not a path"
         raise JobError(f"{path}: cannot be read ({reason})") from error
     return parse_job(text, settings, str(path), Path(path).parent)
 
@@ -97,9 +117,11 @@ def parse_job(text: str, settings=(), source: str = "job", folder: Path | None =
     folder where the text says it, below the current one where a setting does.
     """
     try:
-        data = tomllib.loads(text)
+        data = tomllib.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
-        raise JobError(f"{source}: not valid TOML: {' '.join(str(error).split())}") from error
+        raise JobError(f"{source}: not valid TOML: {invalid_text(error, LISTS)}") from error
+    if _depth(data) > DEEPEST:
+        raise JobError(f"{source}: tables and lists are nested more than {DEEPEST} deep")
     if folder:
         _anchor(data, folder)
     for setting in settings:
@@ -108,11 +130,25 @@ def parse_job(text: str, settings=(), source: str = "job", folder: Path | None =
         _anchor(data, Path())
     try:
         return Job.model_validate(data)
+    except UnicodeEncodeError:
+        raise JobError(f"{source}: a text holds a character that is no Unicode") from None
     except ValidationError as error:
         raise JobError(f"{source}: {explain(error, Job)}") from None
 
 
 FILES = (("data", "file"), ("training", "start_from"))
+
+
+def _depth(value) -> int:
+    """How deep tables and lists are nested, without recursion; at most DEEPEST + 1."""
+    level, depth = [value], 0
+    while level and depth <= DEEPEST:
+        inner = [
+            x.values() if isinstance(x, dict) else x for x in level if isinstance(x, dict | list)
+        ]
+        level = [y for x in inner for y in x]
+        depth += bool(inner)
+    return depth
 
 
 def _anchor(data: dict, folder: Path) -> None:
@@ -126,14 +162,20 @@ def _apply(data: dict, setting: str) -> None:
     key, equals, value = setting.partition("=")
     if not equals or not key.strip():
         raise JobError(
-            f"--set {setting}: expected table.key=value, for example --set "
+            f"--set {short(setting)}: expected table.key=value, for example --set "
             "optimizer.learning_rate=0.02"
         )
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
+    except (ValueError, RecursionError) as error:
+        raise JobError(f"--set {short(key)}: {shown(value)} is no value of TOML") from error
+    if _depth(parsed) > DEEPEST or key.count(".") > DEEPEST:
+        raise JobError(f"--set {short(key)}: nested more than {DEEPEST} deep")
     node, *rest = data, *key.strip().split(".")
+    if len(rest) > 1:
+        _default_table(data, rest)
     for part in rest[:-1]:
         node = _child(node, part, key)
     if isinstance(node, list):
@@ -144,6 +186,22 @@ def _apply(data: dict, setting: str) -> None:
     if not isinstance(node, dict):
         raise JobError(f"--set {key}: {'.'.join(rest[:-1])} is no table")
     node[rest[-1]] = parsed
+
+
+def _default_table(data, parts) -> None:
+    """A table that is absent, but there by default with a type, takes that type before a key is set
+    in it.
+    """
+    info = Job.model_fields.get(parts[0])
+    if (
+        info is None
+        or parts[0] in data
+        or parts[1] == "type"
+        or not isinstance(info.default, Table)
+    ):
+        return
+    if "type" in type(info.default).model_fields:
+        data[parts[0]] = {"type": dict(info.default)["type"]}
 
 
 def _child(node, part, key):
