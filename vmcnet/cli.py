@@ -157,20 +157,72 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments=None) -> None:
-    known = parser()
-    options = known.parse_args(arguments)
-    options.parser = known
+    """The command line; exits with its status. A run goes on whoever listens to it."""
+    listened = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(Unheard, listened)
+    try:
+        known = parser()
+        options = known.parse_args(arguments)
+        options.parser = known
+        _main(options)
+    finally:
+        sys.stdout, sys.stderr = listened
+
+
+def _compiles() -> None:
+    from vmcnet.config import JobError
+
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise JobError("NUMBA_DISABLE_JIT is set: vmcnet needs compiled kernels: unset it")
+
+
+class Unheard:
+    """A standard stream that may be closed, break or know few letters: what cannot be written is
+    left out, and the work goes on.
+    """
+
+    def __init__(self, stream):
+        self._stream = stream if stream is not None else open(os.devnull, "w")  # noqa: SIM115
+        if hasattr(self._stream, "reconfigure"):
+            self._stream.reconfigure(errors="replace")
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            self._lost()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._lost()
+
+    def _lost(self) -> None:
+        """Nobody reads any more: what follows goes nowhere."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+
+def _main(options) -> None:
     comm = None
     try:
         from vmcnet import commands, kernels
         from vmcnet.parallel.communicators import connect
+        from vmcnet.runs.agreement import agree
 
         try:
             kernels.route()
         except ValueError as error:
             raise commands.JobError(str(error)) from None
+        if options.command not in ("report", "jobs"):
+            _compiles()
         if options.command in ("run", "resume", "evaluate", "limits", "sweep"):
             comm = connect()
+            agree(comm, options)
         code = vars(commands)[options.command](options, comm)
     except BaseException as error:
         code = _failure(error, comm)
@@ -188,6 +240,7 @@ def _failure(error: BaseException, comm) -> int:
     from vmcnet.engine.observing import ObservableError
     from vmcnet.engine.population import NonFiniteError, RanksDisagree
     from vmcnet.engine.trend import DivergedError
+    from vmcnet.optimizers.natural_gradient import SingularMetric
     from vmcnet.parallel.communicators import LaunchError
     from vmcnet.storage.atomic import FileProblem
 
@@ -200,13 +253,15 @@ def _failure(error: BaseException, comm) -> int:
         | NonFiniteError
         | ObservableError
         | DivergedError
+        | SingularMetric
         | RanksDisagree,
     ):
         if rank:
             # rank 0 has the same error; it ends this rank too when its files are closed
             time.sleep(12.0)
         print(f"vmcnet: {error}", file=sys.stderr, flush=True)
-        return 1 if isinstance(error, NonFiniteError | DivergedError | RanksDisagree) else 2
+        numbers = NonFiniteError | DivergedError | SingularMetric | RanksDisagree
+        return 1 if isinstance(error, numbers) else 2
     if isinstance(error, KeyboardInterrupt):
         print(
             "vmcnet: interrupted; vmcnet resume goes on from the last checkpoint",
@@ -214,9 +269,14 @@ def _failure(error: BaseException, comm) -> int:
             flush=True,
         )
         return 130
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
+    if isinstance(error, MemoryError):
+        print(
+            f"vmcnet: out of memory ({error or 'no more to be had'}): fewer sampling.walkers, "
+            "smaller sampling.block, or more ranks",
+            file=sys.stderr,
+            flush=True,
+        )
+        return 2
     if isinstance(error, OSError):  # standard output on a full disk, for one
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         print(

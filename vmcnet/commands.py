@@ -19,7 +19,9 @@ from vmcnet.runs.stopping import FILE, REASONS, REQUEUE
 
 
 def run(options, comm) -> int:
-    job = load_job(options.job, options.settings)
+    from vmcnet.runs.root import on_root
+
+    job = on_root(comm, lambda: load_job(options.job, options.settings))
     path = _output(options, job)
     if options.overwrite and options.go_on:
         raise JobError("--overwrite and --continue exclude each other")

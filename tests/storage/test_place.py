@@ -94,7 +94,7 @@ def test_the_old_layout_is_reported_adopted_and_resumed(folder, capsys):
     assert code == 0 and "evaluation 0" in out, (
         "its previous run file has no evaluation, but is one"
     )
-    assert "is a checkpoint" in err
+    assert "left out" in err
     refused(call(capsys, "report", old_path(run, "checkpoint")), f"of the run {run}")
     stranger = old_path(run, "rollback")
     shutil.copy(checkpoint_path(whole), stranger)

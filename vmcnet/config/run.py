@@ -146,8 +146,11 @@ class RunTable(Table):
     @classmethod
     def _seconds(cls, value):
         if isinstance(value, str):
-            if not re.fullmatch(r"(\d+:)?\d{1,2}:\d{2}", value):
-                raise ValueError("expected seconds or 'HH:MM:SS'")
+            if not re.fullmatch(r"\d{1,6}:[0-5]\d:[0-5]\d", value):
+                raise ValueError(
+                    "expected seconds or 'HH:MM:SS' with minutes and seconds below 60, found "
+                    f"{value[:40]!r}"
+                )
             parts = [int(p) for p in value.split(":")]
             value = sum(p * 60**k for k, p in enumerate(reversed(parts)))
         if isinstance(value, bool) or (value is not None and not isinstance(value, int | float)):

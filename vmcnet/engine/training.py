@@ -25,7 +25,7 @@ from vmcnet.engine.stop_flags import CHECKPOINT, STOP
 from vmcnet.engine.transfer import transferred
 from vmcnet.engine.trend import Trend
 from vmcnet.optimizers import Adam
-from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.parallel.communicators import connect
 from vmcnet.sampling.metropolis import tuned_step
 from vmcnet.statistics.format import with_error
 
@@ -242,13 +242,14 @@ def train(
     the system's usual one unless given; clip: local energies in the gradient are limited to the
     median +- clip mean absolute deviations; threads of BLAS a rank, for natural gradients and large
     products (another number gives other last digits); device cpu, gpu or auto, precision float64 or
-    float32 of the walkers (parameters and sums are float64). Under MPI give comm=vmcnet.connect().
+    float32 of the walkers (parameters and sums are float64). Under a
+    launcher the ranks find each other; comm: a communicator of vmcnet.connect().
     start: a result, or name -> array, whose parameters are taken where name and shape agree;
     growth: (iteration, walkers) pairs, from which iteration on there are more walkers. Raises
     ValueError for parts and arguments that do not fit, NonFiniteError when a local energy or the
     step is NaN or infinite.
     """
-    comm = comm or SerialCommunicator()
+    comm = comm or connect()
     optimizer = Adam() if optimizer is None else optimizer
     sampler = fit(system, wavefunction, sampler)
     if comm.rank == 0:

@@ -33,6 +33,7 @@ class SerialCommunicator:
     """One process: every collective returns its own argument."""
 
     rank, size, local_rank, waiting = 0, 1, 0, False
+    mixed = ""  # in what the processors of the ranks differ
 
     def __init__(self):
         self.seconds = 0.0
@@ -55,6 +56,10 @@ class SerialCommunicator:
         """Rank 0's Python object on every rank."""
         return value
 
+    def exchange(self, value) -> list:
+        """The Python objects of all ranks, on every rank."""
+        return [value]
+
     def abort(self, code: int) -> None:
         """End all ranks at once; a single process just returns, its caller exits."""
 
@@ -74,7 +79,7 @@ class MPICommunicator:
         self.rank, self.size = self._comm.rank, self._comm.size
         self.local_rank = self._comm.Split_type(MPI.COMM_TYPE_SHARED).rank
         self.implementation = MPI.Get_library_version().split("\n")[0].strip()
-        self.seconds, self.waiting = 0.0, False
+        self.seconds, self.waiting, self.mixed = 0.0, False, ""
 
     @contextmanager
     def _collective(self):
@@ -126,6 +131,10 @@ class MPICommunicator:
     def broadcast(self, value):
         with self._collective():
             return self._comm.bcast(value)
+
+    def exchange(self, value):
+        with self._collective():
+            return self._comm.allgather(value)
 
     def abort(self, code):
         self._comm.Abort(code)

@@ -9,7 +9,7 @@ from vmcnet.config import JobError
 from vmcnet.runs.reading import Run, open_run
 from vmcnet.runs.summary import csv_text, finite, summary, table_lines
 from vmcnet.storage.atomic import FileProblem, replace_file
-from vmcnet.storage.paths import old_path
+from vmcnet.storage.place import owner_of
 from vmcnet.storage.sealed import kind_of
 
 
@@ -17,9 +17,8 @@ def opened(paths):
     """Runs whose files can be read, and a line for each of the others."""
     runs: list[Run] = []
     problems, left = [], []
-    beside = {old_path(path, "run.previous") for path in paths}
     for path in paths:
-        if len(paths) > 1 and (path in beside or kind_of(path) == "checkpoint"):
+        if len(paths) > 1 and (kind_of(path) == "checkpoint" or owner_of(path)):
             left.append(path.name)
             continue
         try:

@@ -14,7 +14,7 @@ from vmcnet.engine.evaluation import EvaluationResult, evaluate
 from vmcnet.engine.limits import Limits, limits
 from vmcnet.engine.population import Population
 from vmcnet.engine.training import TrainingResult, initial_state, run_training
-from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.parallel.communicators import connect
 from vmcnet.runs.building import build, device_of, observables_of
 from vmcnet.runs.fit import fit_report
 from vmcnet.runs.report import evaluation_result
@@ -123,7 +123,7 @@ class Run:
         number = max(self.file.evaluations, default=-1) + 1 + self._further
         self._further += 1
         return evaluate(
-            self._result(comm or SerialCommunicator()),
+            self._result(comm or connect()),
             number=number,
             threads=self.job.run.threads,
             observables=observables_of(self.job.observable, self.system)
@@ -141,7 +141,7 @@ class Run:
         comm: Any = None,
     ) -> Limits | None:
         """What could be added to this wavefunction, and what that would gain: as vmc.limits."""
-        result = self._result(comm or SerialCommunicator())
+        result = self._result(comm or connect())
         return limits(result, candidates, snapshots=snapshots, interval=interval)
 
     def _result(self, comm: Any) -> TrainingResult:

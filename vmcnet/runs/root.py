@@ -18,6 +18,8 @@ def on_root(comm, action):
                 False,
                 FileProblem(
                     f"{error.filename}: {error.strerror}; check the path and its permissions"
+                    if error.filename
+                    else f"a file cannot be used ({error}); check paths and permissions"
                 ),
             )
     ok, value = comm.broadcast(result)

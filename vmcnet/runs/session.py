@@ -14,8 +14,10 @@ from vmcnet.engine.population import NonFiniteError, Population
 from vmcnet.engine.training import TrainingState, initial_state, run_training
 from vmcnet.engine.transfer import transferred
 from vmcnet.engine.trend import DivergedError, Trend
+from vmcnet.optimizers.natural_gradient import SingularMetric
 from vmcnet.runs.building import build, device_of
 from vmcnet.runs.fit import compare_conditions, compare_data, fit_training
+from vmcnet.runs.memory import check_memory
 from vmcnet.runs.root import on_root
 from vmcnet.runs.stopping import StopRequest, Watchdog
 from vmcnet.storage.atomic import FileProblem, keep
@@ -61,6 +63,8 @@ class Session:
         )
         if self.file:
             self.file.guard = self.guard
+            if comm.mixed:
+                self.file.attributes["mixed"] = comm.mixed
         # iteration of the checkpoint on disk if training may go back to it, else -1
         self._good = good
 
@@ -73,6 +77,8 @@ class Session:
         inputs = {source: "job file"} if source else {}
         if job.data:
             inputs[job.data.file] = "data file"
+        if job.training.start_from:
+            inputs[job.training.start_from] = "run that it starts from"
         on_root(comm, lambda: check_output(path, inputs, overwrite))
         *built, digest = _built(comm, job)
 
@@ -239,7 +245,7 @@ class Session:
                         natural=self.natural,
                         growth=[(g.iteration, g.walkers) for g in self.job.training.growth],
                     )
-            except (NonFiniteError, DivergedError) as error:
+            except (NonFiniteError, DivergedError, SingularMetric) as error:
                 self._roll_back(error)
 
     def _roll_back(self, error: RuntimeError) -> None:
@@ -353,6 +359,7 @@ def _built(comm, job: Job, learns=True):
     its data ("": none, or not read because nothing `learns`).
     """
     system, wavefunction, optimizer, natural, sampler = build(job)
+    on_root(comm, lambda: check_memory(job, system, comm.size))
     parts = (
         system,
         wavefunction,

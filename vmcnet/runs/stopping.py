@@ -13,8 +13,19 @@ from pathlib import Path
 from vmcnet.engine.stop_flags import CHECKPOINT, FILE, SIGNAL, WALL_TIME
 
 REASONS = {FILE: "the STOP file", WALL_TIME: "the wall-time limit", SIGNAL: "a signal"}
+SUSPENDED = 2.0  # seconds between two looks of the watchdog, beyond what it meant to wait
 SMALL = 4096  # bytes: a request to stop is empty, or a word
 REQUEUE = 85  # exit status: checkpointed before the end, run me again
+
+
+ENDS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,  # a terminal that closes
+    signal.SIGUSR1,  # SLURM
+    signal.SIGUSR2,  # SGE
+    signal.SIGXCPU,  # limits of CPU time: the shell's, SGE's, HTCondor's
+)
 
 
 class StopRequest:
@@ -30,11 +41,12 @@ class StopRequest:
         self._every, self._signal = checkpoint_seconds, 0
 
     def listen(self) -> None:
-        """SIGTERM, SIGUSR1 and the first Ctrl-C ask for a stop at the next iteration; a second
-        Ctrl-C interrupts.
+        """Signals of schedulers and closed terminals and the first Ctrl-C ask for a stop at the
+        next iteration; a second Ctrl-C interrupts.
         """
-        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
-            signal.signal(number, self._handle)
+        for number in ENDS:
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                signal.signal(number, self._handle)
 
     def _handle(self, number, frame):
         if number == signal.SIGINT and self._signal:
@@ -101,7 +113,13 @@ class Watchdog:
         self._ended.set()
 
     def _watch(self) -> None:
-        while not self._ended.wait(min(1.0, self._limit / 10)):
+        tick = min(1.0, self._limit / 10)
+        last = time.monotonic()
+        while not self._ended.wait(tick):
+            now = time.monotonic()
+            if now - last > tick + SUSPENDED:  # this process was asleep as a whole
+                self._beat += now - last - tick
+            last = now
             waiting = self._comm.waiting
             grace = self.GRACE * (1 + (self._comm.rank > 0)) if waiting else 0.0
             if time.monotonic() - self._beat > self._limit + grace:

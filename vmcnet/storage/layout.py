@@ -37,6 +37,7 @@ ATTRIBUTES = (
     ("phase", "what a running one does: warmup, training or evaluation, done/in all"),
     ("data", 'SHA-256 of the samples of a likelihood, "" without'),
     ("start_from", "the run whose parameters it began with, and the SHA-256 of that file"),
+    ("mixed", "in what the processors of other ranks differed from rank 0's"),
     ("condition_*", "what bits depend on besides the job: processor, versions, BLAS, threads"),
 )
 OF_EVALUATIONS = (

@@ -34,7 +34,7 @@ def check_output(path: Path, inputs: dict, overwrite: bool) -> None:
             raise FileProblem(f"{path}: is the {what}: choose another --output")
     if path.name.endswith(".STOP"):
         raise FileProblem(f"{path}: a name of requests to stop: choose another --output")
-    owner = _owner(path)
+    owner = owner_of(path)
     if owner:
         raise FileProblem(f"{path}: belongs to the run {owner}: choose another --output")
     if overwrite and path.exists() and kind_of(path) != "run file":
@@ -44,7 +44,7 @@ def check_output(path: Path, inputs: dict, overwrite: bool) -> None:
         )
 
 
-def _owner(path: Path) -> Path | None:
+def owner_of(path: Path) -> Path | None:
     """The run to which a file belongs, if that run is there."""
     real = Path(os.path.realpath(path))
     owner = run_of(real)
