@@ -36,7 +36,7 @@ def test_two_electrons_of_equal_spin(dimensions, omega, exact):
     ("strength", "exact", "bound"), [(20.0, 2.60563945, 1e-4), (-10.0, 0.59590593, 1e-3)]
 )
 def test_two_fermions_on_a_line(strength, exact, bound):
-    """In one dimension the nodes of the determinant are exact: a symmetric factor finds the rest."""
+    """In one dimension the determinant's nodes are exact: a symmetric factor finds the rest."""
     line = vmc.systems.Fermions1D(2, strength=strength)
     w = vmc.wavefunctions
     found = energy(line, w.Slater(line, network=w.MessagePassing(), heads=["jastrow"]), 300)

@@ -22,7 +22,8 @@ class MatrixOperations:
         """
         if len(rows.shape) != 2 or rows.shape[0] != x.shape[0]:
             raise ValueError(
-                f"select needs rows (walkers, m) for a quantity of shape {x.shape}, got {rows.shape}"
+                f"select needs rows (walkers, m) for a quantity of shape {x.shape}, got "
+                f"{rows.shape}"
             )
         return self.apply(selection.SELECT, (x,), rows=rows)
 
@@ -77,8 +78,8 @@ class MatrixOperations:
         return self._signed(self.apply(determinant.SLOGDET, (x,), count=count))
 
     def excited(self, spins, coefficients, forms):
-        """sign and log of det A_up det A_down (1 + sum_o c_o T_o), both (w,): spins [(A, V), ...] of
-        one or two spins, A (w, m, m) occupied and V (w, m, v) virtual orbitals, c (classes,) a
+        """sign and log of det A_up det A_down (1 + sum_o c_o T_o), both (w,): spins [(A, V), ...]
+        of one or two spins, A (w, m, m) occupied and V (w, m, v) virtual orbitals, c (classes,) a
         parameter, forms a calculus.excitations.PairForms. Of complex orbitals: None and the log.
         """
         fits = all(a.shape[-1] == a.shape[-2] == v.shape[-2] for a, v in spins)

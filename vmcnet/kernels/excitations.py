@@ -37,8 +37,8 @@ def pair_classes(u, v, entries, classes: int):
 
 
 def excited_jet(backs, ratios, fields, slots, indices, numbers, total):
-    """Slots (S, w) of log det A_up + log det A_down + log S, slot 0 free: inverses, ratios and dS/dR
-    of both spins, slots A_up, V_up, A_down, V_down, S (w,).
+    """Slots (S, w) of log det A_up + log det A_down + log S, slot 0 free: inverses, ratios and
+    dS/dR of both spins, slots A_up, V_up, A_down, V_down, S (w,).
     """
     dtype = slots[0].dtype
     arrays = [np.ascontiguousarray(x, dtype=dtype) for x in (*backs, *ratios, *fields, *slots)]

@@ -44,8 +44,8 @@ def pair_classes(xp, u, v, entries, classes: int):
 
 
 def excited_jet(xp, backs, ratios, fields, slots, indices, numbers, total):
-    """Slots (S, w) of log det A_up + log det A_down + log S, slot 0 free: inverses, ratios and dS/dR
-    of both spins, slots A_up, V_up, A_down, V_down, S (w,).
+    """Slots (S, w) of log det A_up + log det A_down + log S, slot 0 free: inverses, ratios and
+    dS/dR of both spins, slots A_up, V_up, A_down, V_down, S (w,).
     """
     count, walkers = slots[0].shape[:2]
     out, changes, flat = xp.zeros((count, walkers), total.dtype), 0.0, []

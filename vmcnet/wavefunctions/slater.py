@@ -244,8 +244,8 @@ class Slater(Wavefunction):
 
     def _rows(self, s):
         """The particles of either spin: a tuple where all walkers have the same spins, otherwise an
-        array (w, m); and the sign (w,) of bringing the particles up to the front, None where it is 1
-        everywhere. Raises ValueError for other numbers up and down than the determinants have.
+        array (w, m); and the sign (w,) of bringing the particles up to the front, None where it is
+        1 everywhere. Raises ValueError for other numbers up and down than the determinants have.
         """
         if not isinstance(s, np.ndarray) and self._spins_seen[0] is s:
             return self._spins_seen[1]  # on a device, where looking at numbers means waiting
