@@ -235,7 +235,7 @@ def test_fermions(xp):
     for a, b in zip(bound.jet(there), bound.jet(walkers), strict=True):
         np.testing.assert_allclose(to_host(a), b, rtol=1e-9, atol=1e-9)
     for a, b in zip(
-        bound._value(there.r, there.s), bound._value(walkers.r, walkers.s), strict=True
+        bound.amplitude(there.r, there.s), bound.amplitude(walkers.r, walkers.s), strict=True
     ):
         np.testing.assert_allclose(to_host(a), b, rtol=1e-11)
     np.testing.assert_allclose(

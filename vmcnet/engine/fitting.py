@@ -101,7 +101,7 @@ def _positive(system, wavefunction) -> bool:
     """Whether psi > 0: no phase and a real logarithm, looked at for one walker."""
     stream = Stream(0, 0, 0, 0)
     psi, walkers = wavefunction.bind(wavefunction.start(stream)), system.start(stream, 1)
-    phase, log = psi.phase_and_log(walkers.r, walkers.s)
+    phase, log = psi.amplitude(walkers.r, walkers.s)
     return phase is None and log.dtype.kind != "c"
 
 
