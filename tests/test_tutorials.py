@@ -53,6 +53,16 @@ def cluster(n):
     assert n["same"] and n["rows"] == 30
 
 
+def your_own(n):
+    assert n["energy"].energy == pytest.approx(3.0, abs=1e-4)
+    assert n["trained"].parameters["slope"] == pytest.approx(1.0, abs=0.02)
+    assert n["done"].returncode == 0, n["done"].stderr
+    assert n["run"].evaluations[-1].energy == pytest.approx(3.0, abs=1e-4)
+    exact = 1.6368013419  # int r^2 (1+r)^2 e^(-r^2/2) dr / int r (1+r)^2 e^(-r^2/2) dr
+    found = n["seen"].observables["separation"]["r12"]
+    assert abs(found.mean - exact) < 5 * found.error + 0.01
+
+
 def six_electrons(n):
     assert n["exact"].energy == pytest.approx(10.0, abs=1e-9) and n["exact"].variance < 1e-18
     assert 20.15 < n["with_jastrow"].energy < 20.20
@@ -79,6 +89,7 @@ CHECKS = {
     "3-boltzmann-machines": boltzmann_machines,
     "4-error-bars": error_bars,
     "5-cluster": cluster,
+    "6-your-own": your_own,
     "7-six-electrons": six_electrons,
     "8-electron-gas": electron_gas,
 }

@@ -226,11 +226,11 @@ def _progress(options):
 
 
 def _print_report(file, blocking: str = "pyblock") -> None:
-    from vmcnet.runs.building import build
     from vmcnet.runs.fit import fit_report
     from vmcnet.runs.report import report_lines
+    from vmcnet.runs.told import told
 
-    system, wavefunction, *_ = build(parse_job(file.attributes["job"], (), str(file.path)))
+    system, wavefunction = told(file)
     fit_report(file, system, wavefunction)
     print("\n".join(report_lines(file, system, wavefunction, blocking)))
 

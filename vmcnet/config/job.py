@@ -21,6 +21,7 @@ from vmcnet.config.sampling import SamplingTable
 from vmcnet.config.systems import SystemTable
 from vmcnet.config.table import Table
 from vmcnet.config.twists import TwistsTable
+from vmcnet.config.user import written_out
 from vmcnet.config.wavefunctions import WavefunctionTable
 
 
@@ -128,6 +129,7 @@ def parse_job(text: str, settings=(), source: str = "job", folder: Path | None =
         _apply(data, setting)
     if folder:
         _anchor(data, Path())
+    written_out(data, folder)
     try:
         return Job.model_validate(data)
     except UnicodeEncodeError:

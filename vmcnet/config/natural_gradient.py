@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vmcnet.config.table import Positive, Table
+from vmcnet.config.user import UserTable
 
 FORM = "matrix that is solved: parameters (metric), walkers (gram), or the smaller of them"
 
@@ -95,6 +96,6 @@ class RobustSRTable(Shifted):
 
 
 NaturalGradientTable = Annotated[
-    SRTable | SRCGTable | MinSRTable | SPRINGTable | MARCHTable | RobustSRTable,
+    SRTable | SRCGTable | MinSRTable | SPRINGTable | MARCHTable | RobustSRTable | UserTable,
     Field(discriminator="type"),
 ]

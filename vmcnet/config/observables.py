@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from vmcnet.config.explain import JobError, explain
 from vmcnet.config.table import Positive, Table
+from vmcnet.config.user import UserTable
 
 
 class MagnetisationTable(Table):
@@ -156,7 +157,8 @@ ObservableTable = Annotated[
     | StaticStructureFactorTable
     | MomentumDistributionTable
     | VirialTable
-    | TotalSpinTable,
+    | TotalSpinTable
+    | UserTable,
     Field(discriminator="type"),
 ]
 

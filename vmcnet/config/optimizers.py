@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vmcnet.config.table import Positive, Table
+from vmcnet.config.user import UserTable
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Warmup = Annotated[int, Field(ge=0, le=100_000_000)]
@@ -117,6 +118,6 @@ class AdamTable(OptimizerBase):
 
 
 OptimizerTable = Annotated[
-    SGDTable | MomentumTable | AdaGradTable | RMSpropTable | AdamTable,
+    SGDTable | MomentumTable | AdaGradTable | RMSpropTable | AdamTable | UserTable,
     Field(discriminator="type"),
 ]

@@ -6,7 +6,13 @@ import json
 
 from vmcnet.config.job import Job
 
-WORDS = {"integer": "integer", "number": "number", "string": "text", "boolean": "`true` or `false`"}
+WORDS = {
+    "object": "table",
+    "integer": "integer",
+    "number": "number",
+    "string": "text",
+    "boolean": "`true` or `false`",
+}
 LIMITS = (
     (">", "exclusiveMinimum"),
     (">=", "minimum"),

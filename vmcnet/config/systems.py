@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vmcnet.config.table import Positive, Table
+from vmcnet.config.user import UserTable
 
 
 class QuantumDotTable(Table):
@@ -185,6 +186,7 @@ SystemTable = Annotated[
     | TransverseIsingTable
     | HeisenbergTable
     | ClassicalIsingTable
-    | PottsTable,
+    | PottsTable
+    | UserTable,
     Field(discriminator="type"),
 ]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vmcnet.config.table import Positive, Table
+from vmcnet.config.user import UserTable
 from vmcnet.kernels.activations import NAMES
 
 Label = Annotated[list[int], Field(min_length=1, max_length=8)]
@@ -209,6 +210,7 @@ WavefunctionTable = Annotated[
     | BinaryRBMTable
     | SpinJastrowTable
     | SpinNetworkTable
-    | BoltzmannTable,
+    | BoltzmannTable
+    | UserTable,
     Field(discriminator="type"),
 ]

@@ -8,8 +8,10 @@ from vmcnet.backend.device import choose
 from vmcnet.config import Job, JobError
 from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
+from vmcnet.config.user import UserTable
 from vmcnet.engine.fitting import Misfit, fit
 from vmcnet.observables.base import joined
+from vmcnet.runs.own_classes import made
 from vmcnet.sampling.defaults import MOVES, sampler, usual
 from vmcnet.wavefunctions import Product
 
@@ -23,6 +25,8 @@ def _load(path: str):
 
 def _make(table, key, *first):
     """The object of a table; a table inside it becomes an object first."""
+    if isinstance(table, UserTable):
+        return made(table, key, *first)
     arguments = {name: value for name, value in table if name != "type"}
     arguments = {
         name: _make(value, f"{key}.{name}") if isinstance(value, Table) else value

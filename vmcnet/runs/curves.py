@@ -31,14 +31,14 @@ def positions(count: int, most: int = POINTS) -> np.ndarray:
 
 def axis_of(run: Run) -> tuple[float, str]:
     """What energies are divided by, and how their axis is called."""
-    share = run.system.share
-    each = f" / {run.system.per_particle}" if run.system.per_particle else ""
-    return share, f"energy{each} ({run.system.units})"
+    share = run.told_system.share
+    each = f" / {run.told_system.per_particle}" if run.told_system.per_particle else ""
+    return share, f"energy{each} ({run.told_system.units})"
 
 
 def reference_of(run: Run) -> float | None:
-    found = run.system.reference_of(run.wavefunction)
-    return None if found is None else found[0] / run.system.share
+    found = run.told_system.reference_of(run.told_wavefunction)
+    return None if found is None else found[0] / run.told_system.share
 
 
 def training(axis: Any, run: Run) -> bool:
@@ -91,7 +91,7 @@ def distance(axis: Any, run: Run) -> bool:
             run.evaluations[-1].error / share, color=COLOURS[1], label="error of evaluation"
         )
         axis.legend()
-    axis.set(xlabel="iteration", ylabel=f"|energy - {name}| ({run.system.units})")
+    axis.set(xlabel="iteration", ylabel=f"|energy - {name}| ({run.told_system.units})")
     return True
 
 
@@ -183,7 +183,7 @@ def blocking(axis: Any, run: Run) -> bool:
     if not run.file.evaluations:
         return False
     number = max(run.file.evaluations)
-    share, result = run.system.share, run.evaluations[-1]
+    share, result = run.told_system.share, run.evaluations[-1]
     curve = blocking_curve(run.file.evaluations[number]["energy"])
     axis.errorbar(
         curve.sizes,
@@ -249,7 +249,7 @@ def tails(axis: Any, run: Run) -> bool:
             label=f"power {-power:g}",
         )
     first = edges()[bins][np.searchsorted(-beyond, -0.9)]
-    axis.set(xlabel=f"|E_L - median| ({run.system.units})", ylabel="share beyond")
+    axis.set(xlabel=f"|E_L - median| ({run.told_system.units})", ylabel="share beyond")
     axis.set_xlim(left=0.5 * first)
     axis.legend()
     return True

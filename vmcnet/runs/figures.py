@@ -75,7 +75,7 @@ def compared(runs: list[Run], labels: list[str], kind: str = "svg") -> bytes:
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
         for k, (run, label) in enumerate(zip(runs, labels, strict=True)):
-            colour, share = COLOURS[k % len(COLOURS)], run.system.share
+            colour, share = COLOURS[k % len(COLOURS)], run.told_system.share
             if run.file.rows:
                 y = binned(run.training["energy"] / share)
                 left.plot(positions(run.file.rows), y, color=colour, label=label)
@@ -85,7 +85,7 @@ def compared(runs: list[Run], labels: list[str], kind: str = "svg") -> bytes:
                 level = last.energy / share - known
                 right.errorbar(k, level, last.error / share, fmt="o", color=colour, capsize=3)
         tail = [run.training["energy"][run.file.rows // 4 :] for run in runs if run.file.rows]
-        tail = [x / r.system.share for x, r in zip(tail, runs, strict=False)]
+        tail = [x / r.told_system.share for x, r in zip(tail, runs, strict=False)]
         if tail:
             low = min(np.nanmin(binned(x)) for x in tail)
             high = max(np.nanmax(binned(x)) for x in tail)

@@ -113,8 +113,8 @@ def _headline(run: Run, found: dict, last: dict | None) -> str:
     state = f'<p class="state {found["state"]}">{_text(found["standing"])}</p>'
     if last is None:
         return f"{state}<p>No evaluation yet: <code>vmcnet evaluate {_text(run.path)}</code></p>"
-    share, energy = run.system.share, last["estimates"]["energy"]
-    each = f" per {run.system.per_particle}" if run.system.per_particle else ""
+    share, energy = run.told_system.share, last["estimates"]["energy"]
+    each = f" per {run.told_system.per_particle}" if run.told_system.per_particle else ""
     shown = with_error(energy["mean"] / share, energy["error"] / share)
     text = (
         f'<p class="energy">E = <b>{_text(shown)}</b> {_text(found["units"])}{each}</p>'
@@ -147,7 +147,7 @@ def _doubts(found: dict, last: dict | None) -> str:
 
 
 def _estimates(run: Run, last: dict) -> str:
-    share = run.system.share
+    share = run.told_system.share
     body = [
         [
             name,
@@ -157,7 +157,7 @@ def _estimates(run: Run, last: dict) -> str:
         ]
         for name, e in last["estimates"].items()
     ]
-    return _table(["", f"mean ({run.system.units})", "error", "blocking error"], body)
+    return _table(["", f"mean ({run.told_system.units})", "error", "blocking error"], body)
 
 
 def _observables(last: dict) -> str:

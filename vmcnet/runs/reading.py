@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.config import Job, parse_job
+from vmcnet.config.user import UserTable
 from vmcnet.engine.evaluation import EvaluationResult, evaluate
 from vmcnet.engine.limits import Limits, limits
 from vmcnet.engine.population import Population
@@ -19,6 +20,7 @@ from vmcnet.runs.building import build, device_of, observables_of
 from vmcnet.runs.fit import fit_report
 from vmcnet.runs.report import evaluation_result
 from vmcnet.runs.state import standing
+from vmcnet.runs.told import told
 from vmcnet.statistics.format import with_error
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint
@@ -53,8 +55,24 @@ class Run:
         fit_report(self.file, *built[:2])
         return built
 
+    @cached_property
+    def _told(self) -> tuple:
+        found = told(self.file)
+        fit_report(self.file, *found)
+        return found
+
+    @property
+    def told_system(self) -> Any:
+        """The system as the file tells of it: for a user's class without importing it."""
+        return self._told[0]
+
+    @property
+    def told_wavefunction(self) -> Any:
+        return self._told[1]
+
     @property
     def system(self) -> Any:
+        """The system; a user's class is imported here."""
         return self._built[0]
 
     @property
@@ -74,7 +92,9 @@ class Run:
 
     @cached_property
     def evaluations(self) -> list[EvaluationResult]:
-        return [evaluation_result(c, self.system) for _, c in sorted(self.file.evaluations.items())]
+        return [
+            evaluation_result(c, self.told_system) for _, c in sorted(self.file.evaluations.items())
+        ]
 
     @property
     def state(self) -> str:
@@ -182,8 +202,8 @@ class Run:
 
     def __repr__(self) -> str:
         job = self.job
-        factors = " x ".join(table.type for table in job.wavefunction)
-        lines = [f"Run {self.path}: {job.system.type}, {factors}", f"  {standing(self.file)}"]
+        factors = " x ".join(_named(table) for table in job.wavefunction)
+        lines = [f"Run {self.path}: {_named(job.system)}, {factors}", f"  {standing(self.file)}"]
         if self.file.rows:
             last, error = self.training["energy"][-1], self.training["error"][-1]
             lines[1] += f", last energy {with_error(last, error)}"
@@ -198,3 +218,7 @@ def open_run(path: str | Path) -> Run:
     another version.
     """
     return Run(RunFile.open(Path(path)))
+
+
+def _named(table: Any) -> str:
+    return table.source if isinstance(table, UserTable) else table.type

@@ -17,9 +17,14 @@ from vmcnet.engine.trend import DivergedError, Trend
 from vmcnet.optimizers.natural_gradient import SingularMetric
 from vmcnet.runs.building import build, device_of
 from vmcnet.runs.fit import compare_conditions, compare_data, fit_training
+<<<<<<< HEAD
 from vmcnet.runs.memory import check_memory
+=======
+from vmcnet.runs.own_classes import compare_sources, sources
+>>>>>>> 3dfd875 (Classes of a user in jobs: type = module:Class, arguments against the signature, the source's hash compared at resume, reports without the module; tutorial 6)
 from vmcnet.runs.root import on_root
 from vmcnet.runs.stopping import StopRequest, Watchdog
+from vmcnet.runs.told import telling
 from vmcnet.storage.atomic import FileProblem, keep
 from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from vmcnet.storage.lock import RunLock
@@ -94,7 +99,13 @@ class Session:
             if kept:
                 print(f"note: files of another run lay in the folder of {path}: moved to {kept}")
             held["file"] = RunFile.create(path, job_text(job), job.seed, comm.size, job.run.threads)
-            held["file"].attributes.update(data=digest, units=built[0].system.units)
+            system, wavefunction = built[0].system, built[0].wavefunction
+            held["file"].attributes.update(
+                data=digest,
+                units=system.units,
+                about=telling(system, wavefunction),
+                sources=sources(job),
+            )
 
         with _freed_on_error(held):
             on_root(comm, prepare)
@@ -144,6 +155,7 @@ class Session:
             on_root(comm, lambda: fit_training(path, checkpoint, job, *built))
             if learns:
                 on_root(comm, lambda: compare_data(held["file"], job, digest))
+            on_root(comm, lambda: compare_sources(held["file"], job))
             if comm.rank == 0:
                 compare_conditions(held["file"], job)
                 held["file"].attributes.update(job=job_text(job), ranks=comm.size, state="running")

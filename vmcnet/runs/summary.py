@@ -20,7 +20,7 @@ SCHEMA = 1  # of the JSON
 
 def summary(run: Run, blocking: str = "pyblock") -> dict[str, Any]:
     """All that a report says of a run, as numbers and texts; energies are totals in `units`."""
-    system, wavefunction, share = run.system, run.wavefunction, run.system.share
+    system, wavefunction, share = run.told_system, run.told_wavefunction, run.told_system.share
     reference = system.reference_of(wavefunction)
     where = standing(run.file)
     return {
@@ -59,7 +59,7 @@ def results(run: Run, blocking: str) -> list:
     from vmcnet.runs.report import evaluation_result
 
     contents = [c for _, c in sorted(run.file.evaluations.items())]
-    return [evaluation_result(c, run.system, blocking) for c in contents]
+    return [evaluation_result(c, run.told_system, blocking) for c in contents]
 
 
 def _training(run: Run) -> dict[str, Any] | None:
@@ -76,7 +76,7 @@ def _training(run: Run) -> dict[str, Any] | None:
             training_warnings(
                 run.file.training,
                 run.job.sampling.walkers,
-                run.system.moves,
+                run.told_system.moves,
                 run.job.data is None,
             )
         ),

@@ -1,0 +1,127 @@
+"""Classes of a user in a job: run on ranks, stopped, resumed; a changed source; reading without."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.runs import same, vmcnet
+
+pytestmark = pytest.mark.processes
+MODULE = '''
+import numpy as np
+from vmcnet.parameters import POSITIVE, Layout
+from vmcnet.wavefunctions import Wavefunction
+
+
+class TwoElectrons(Wavefunction):
+    """psi = (1 + slope r12) exp(-alpha (r1^2 + r2^2))."""
+
+    name, decays = "two_electrons", True
+
+    def __init__(self, system, slope=0.5):
+        self.particles, self.dimensions = system.particles, system.dimensions
+        self.slope = slope
+        self.layout = Layout().add("slope", (), POSITIVE).add("alpha", (), POSITIVE)
+
+    def initial(self, stream):
+        return {"slope": self.slope, "alpha": 0.6}
+
+    def log_psi(self, ops, theta, walkers):
+        first, second = ops.pairs(walkers.r)
+        r12 = ops.norm(first - second)
+        log = ops.sum(ops.log(1 + r12 * theta["slope"]), axis=-1)
+        return None, log - ops.total(walkers.r**2) * theta["alpha"]
+'''
+JOB = """
+name = "own"
+seed = 3
+[system]
+type = "quantum_dot"
+[[wavefunction]]
+type = "own:TwoElectrons"
+slope = 0.7
+[sampling]
+walkers = 64
+block = 8
+steps = 3
+warmup = 4
+[training]
+iterations = 12
+[evaluation]
+steps = 20
+warmup = 4
+[run]
+checkpoint_every = 5
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "own.py").write_text(MODULE)
+    (folder / "job.toml").write_text(JOB)
+    vmcnet("run", folder / "job.toml", "--output", folder / "one.h5", cwd="/")
+    return folder
+
+
+def test_same_bits_on_four_ranks_and_across_a_stop(folder, tmp_path):
+    run = tmp_path / "four.h5"
+    vmcnet(
+        "run",
+        folder / "job.toml",
+        "--output",
+        run,
+        "--set",
+        "training.iterations=7",
+        "--set",
+        "evaluation.steps=0",
+        ranks=4,
+    )
+    again = ("--set", "training.iterations=12", "--set", "evaluation.steps=20")
+    vmcnet("resume", run, *again, ranks=2, cwd="/")
+    same(folder / "one.h5", run)
+
+
+def test_a_changed_source_is_refused(folder, tmp_path):
+    own = tmp_path / "own"
+    shutil.copytree(folder, own)
+    vmcnet("run", own / "job.toml", "--output", own / "run.h5")
+    (own / "own.py").write_text(MODULE + "\n# changed\n")
+    done = vmcnet("resume", own / "run.h5", check=False)
+    assert done.returncode == 2 and "not what it was when this run began" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_reading_needs_no_module(folder, tmp_path):
+    shutil.copy(folder / "one.h5", tmp_path / "alone.h5")
+    with_it = vmcnet("report", folder / "one.h5").stdout
+    hidden = folder / "own.py"
+    hidden.rename(tmp_path / "hidden.py")
+    try:
+        without = vmcnet("report", tmp_path / "alone.h5", cwd=tmp_path).stdout
+        told = json.loads(vmcnet("report", "--json", tmp_path / "alone.h5", cwd=tmp_path).stdout)
+        refused = vmcnet("evaluate", folder / "one.h5", check=False)
+    finally:
+        (tmp_path / "hidden.py").rename(hidden)
+    assert without.splitlines()[1:] == with_it.splitlines()[1:]
+    assert "two_electrons" in json.dumps(told)
+    assert refused.returncode == 2 and "not there any more" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('"own:TwoElectrons"', '"own:Three"'), "has no class 'Three'; it has TwoElectrons"),
+        (('"own:TwoElectrons"', '"nowhere:Class"'), "'nowhere' cannot be imported"),
+        (("slope = 0.7", "slop = 0.7"), "unexpected keyword argument 'slop'; its keys are slope"),
+        (('"own:TwoElectrons"', '"own:"'), "string_pattern|pattern"),
+    ],
+)
+def test_mistakes_are_one_line(folder, tmp_path, change, words):
+    job = folder / "wrong.toml"
+    job.write_text(JOB.replace(*change))
+    done = vmcnet("run", job, "--output", tmp_path / "x.h5", check=False)
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert any(w in done.stderr for w in words.split("|")), done.stderr
+    assert not (tmp_path / "x.h5").exists()

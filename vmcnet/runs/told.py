@@ -1,0 +1,82 @@
+"""What a run file tells of system and wavefunction, so that reading needs no class of a user."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from vmcnet.config import parse_job
+from vmcnet.config.user import user_tables
+from vmcnet.runs.building import build
+from vmcnet.systems.base import System
+from vmcnet.wavefunctions.base import Wavefunction
+
+PLAIN = ("units", "per_particle", "particles", "dimensions", "moves", "length")
+
+
+def telling(system, wavefunction) -> str:
+    """The attribute `about` of a run file, JSON."""
+    return json.dumps(
+        {
+            **{name: _plain(getattr(system, name)) for name in PLAIN},
+            "terms": list(system.terms),
+            "reference": system.reference_of(wavefunction),
+            "system": system.describe(),
+            "wavefunction": wavefunction.describe(),
+            "parameters": int(wavefunction.layout.size),
+        },
+        default=float,
+    )
+
+
+def _plain(value):
+    return value.item() if isinstance(value, np.generic) else value
+
+
+class ToldSystem(System):
+    """A System as far as a run file tells of it."""
+
+    def __init__(self, about: dict):
+        self._about = about
+        self.units, self.per_particle = about["units"], about["per_particle"]
+        self.particles, self.dimensions = about["particles"], about["dimensions"]
+        self.length, self.terms = about["length"], dict.fromkeys(about["terms"])
+
+    @property
+    def moves(self) -> str:
+        return self._about["moves"]
+
+    def reference_of(self, wavefunction):
+        found = self._about["reference"]
+        return None if found is None else tuple(found)
+
+    def describe(self) -> str:
+        return self._about["system"]
+
+
+class _Size:
+    def __init__(self, size: int):
+        self.size = size
+
+
+class ToldWavefunction(Wavefunction):
+    """A Wavefunction as far as a run file tells of it."""
+
+    def __init__(self, about: dict):
+        self._about = about
+        self.layout = _Size(about["parameters"])
+
+    def describe(self) -> str:
+        return self._about["wavefunction"]
+
+
+def told(file) -> tuple:
+    """system and wavefunction of a RunFile for reports: built from the job, or, where that names
+    classes of a user, which reading does not import, as the file tells of them.
+    """
+    job = parse_job(file.attributes["job"], (), str(file.path))
+    if not user_tables(job):
+        return build(job)[:2]
+    about = json.loads(file.attributes["about"])
+    return ToldSystem(about), ToldWavefunction(about)
