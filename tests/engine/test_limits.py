@@ -6,7 +6,13 @@ import pytest
 import vmcnet as vmc
 from tests.runs import JOB, vmcnet
 from vmcnet.engine.limits import FOLDS, explained, limits
-from vmcnet.estimators.candidates import OwnParameters, PairJastrow, Sample, default_candidates
+from vmcnet.estimators.candidates import (
+    Extended,
+    OwnParameters,
+    PairJastrow,
+    Sample,
+    default_candidates,
+)
 
 ALPHA = 0.4
 
@@ -111,6 +117,22 @@ def test_refused(dot):
     chain = frozen(spins, vmc.wavefunctions.BinaryRBM(spins, alpha=1), walkers=128)
     with pytest.raises(ValueError, match="spins only"):
         limits(chain)
+
+
+def test_a_richer_wavefunction_as_candidate(dot):
+    """Parameters that psi has not, at values that change nothing; others are refused."""
+    system, psi = dot.population.system, dot.population.wavefunction
+    network = vmc.wavefunctions.NetworkJastrow(
+        system, network=vmc.wavefunctions.MessagePassing(width=4, passes=1, spread=0.0)
+    )
+    found = limits(dot, [Extended("network", psi * network), PairJastrow()], snapshots=4)
+    shares = {row.name: row.share for row in found.rows}
+    assert shares["network"] > 0.3
+    with pytest.raises(ValueError, match="it has no more"):
+        limits(dot, [Extended("same", psi)], snapshots=1)
+    other = psi * vmc.wavefunctions.FeedForward(system, layers=[3], spread=1.0)
+    with pytest.raises(ValueError, match="another function than psi"):
+        limits(dot, [Extended("other", other)], snapshots=1)
 
 
 @pytest.mark.processes

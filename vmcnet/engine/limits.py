@@ -121,6 +121,7 @@ def limits(result, candidates=None, *, snapshots: int = 8, interval: int = 25) -
         raise ValueError("limits looks at wavefunctions of coordinates; this system has spins only")
     candidates = candidates or default_candidates(system, population.wavefunction)
     psi, length = population.wavefunction.bind(theta), system.length
+    values = population.wavefunction.layout.values(theta)
     h, parts = DIFFERENCE * length, []
     for k in range(snapshots):
         _, energies = population.advance(theta, LIMITS, k, interval, result.state.step_size)
@@ -130,10 +131,15 @@ def limits(result, candidates=None, *, snapshots: int = 8, interval: int = 25) -
             eta = h * population.device.stream(population.seed, LIMITS, snapshots + k, b).normal(
                 r.shape
             )
-            samples = [Sample(system, psi, walkers)]
+            samples = [Sample(system, psi, walkers, values)]
             if k % 2 == 0:
                 samples += [
-                    Sample(system, psi, Walkers(*population.device.place(x, to_host(walkers.s))))
+                    Sample(
+                        system,
+                        psi,
+                        Walkers(*population.device.place(x, to_host(walkers.s))),
+                        values,
+                    )
                     for x in (r + to_host(eta), r - to_host(eta))
                 ]
             columns = [[c.features(sample) for c in candidates] for sample in samples]

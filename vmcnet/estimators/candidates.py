@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from vmcnet.backend.arrays import to_host
+from vmcnet.backend.stream import Stream
 from vmcnet.calculus.jet import pair_indices
 
 WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the Gaussians, in units of the system's length
@@ -23,11 +24,12 @@ WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the Gaussians, in units of the system'
 class Sample:
     """Walkers of one block and what candidates read of them, on the host.
 
-    r (W, n, d), s (W, n), drift (W, n, d) = Re grad log psi; psi the bound wavefunction.
+    r (W, n, d), s (W, n), drift (W, n, d) = Re grad log psi; psi the bound wavefunction, values its
+    parameters (name -> array).
     """
 
-    def __init__(self, system, psi, walkers):
-        self.system, self.psi, self.walkers = system, psi, walkers
+    def __init__(self, system, psi, walkers, values=None):
+        self.system, self.psi, self.walkers, self.values = system, psi, walkers, values or {}
         self.r, self.s = to_host(walkers.r).astype(np.float64), to_host(walkers.s)
 
     @cached_property
@@ -101,6 +103,45 @@ class OwnParameters:
 
     def features(self, sample):
         return to_host(sample.psi.log_derivatives(sample.walkers)).real.astype(np.float64)
+
+
+class Extended:
+    """The parameters that a richer wavefunction has beyond psi, at starting values that leave psi
+    as it is: classes of pair excitations, a wider determinant, a factor of one's own.
+
+    wavefunction: built for the same system, with the names of psi for what both have. Raises
+    ValueError where it has no more parameters, lacks one, or is not psi at its start.
+    """
+
+    def __init__(self, name: str, wavefunction):
+        self.name, self.wavefunction, self._bound = name, wavefunction, {}
+
+    def _at(self, sample):
+        """The richer wavefunction bound at the parameters of psi, made once for each psi."""
+        key = id(sample.psi)
+        if key not in self._bound:
+            layout = self.wavefunction.layout
+            lacking = sorted(set(sample.values) - set(layout.entries))
+            if lacking or len(layout.entries) == len(sample.values):
+                raise ValueError(
+                    f"limits, {self.name}: expected the parameters of psi and more; "
+                    f"{'it lacks ' + ', '.join(lacking) if lacking else 'it has no more'}"
+                )
+            start = self.wavefunction.initial(Stream(0, 0, 0, 0))
+            bound = self.wavefunction.bind(layout.pack(start | sample.values))
+            here, there = (p.log(sample.walkers.r, sample.walkers.s) for p in (sample.psi, bound))
+            if not np.allclose(to_host(here), to_host(there), rtol=1e-6, atol=1e-4):
+                raise ValueError(
+                    f"limits, {self.name}: at its starting values it is another function than psi"
+                )
+            self._bound = {key: (sample.psi, bound)}
+        return self._bound[key][1]
+
+    def features(self, sample):
+        bound, layout = self._at(sample), self.wavefunction.layout
+        own = [e.slice for name, e in layout.entries.items() if name not in sample.values]
+        found = to_host(bound.log_derivatives(sample.walkers)).real
+        return np.concatenate([found[:, part] for part in own], axis=1).astype(np.float64)
 
 
 class OneBodyJastrow:

@@ -17,11 +17,8 @@ from vmcnet.engine.trend import DivergedError, Trend
 from vmcnet.optimizers.natural_gradient import SingularMetric
 from vmcnet.runs.building import build, device_of
 from vmcnet.runs.fit import compare_conditions, compare_data, fit_training
-<<<<<<< HEAD
 from vmcnet.runs.memory import check_memory
-=======
 from vmcnet.runs.own_classes import compare_sources, sources
->>>>>>> 3dfd875 (Classes of a user in jobs: type = module:Class, arguments against the signature, the source's hash compared at resume, reports without the module; tutorial 6)
 from vmcnet.runs.root import on_root
 from vmcnet.runs.stopping import StopRequest, Watchdog
 from vmcnet.runs.told import telling

@@ -36,15 +36,11 @@ ATTRIBUTES = (
     ("state", "running, stopped (vmcnet resume goes on) or done"),
     ("phase", "what a running one does: warmup, training or evaluation, done/in all"),
     ("data", 'SHA-256 of the samples of a likelihood, "" without'),
-<<<<<<< HEAD
-    ("start_from", "the run whose parameters it began with, and the SHA-256 of that file"),
     ("mixed", "in what the processors of other ranks differed from rank 0's"),
-=======
     ("start_digest", "SHA-256 of the run file training.start_from"),
     ("start_taken", "parameters taken from it, joined by commas"),
     ("about", "system and wavefunction as reports name them, as JSON"),
     ("sources", 'SHA-256 of every module of classes of a user, as JSON; "" without'),
->>>>>>> 3dfd875 (Classes of a user in jobs: type = module:Class, arguments against the signature, the source's hash compared at resume, reports without the module; tutorial 6)
     ("condition_*", "what bits depend on besides the job: processor, versions, BLAS, threads"),
 )
 OF_EVALUATIONS = (
