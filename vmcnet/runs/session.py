@@ -262,14 +262,10 @@ class Session:
         the error where that is not to be.
 
         Good is a checkpoint at a whole multiple of checkpoint_every whose own energies were
-        measured since, so that neither signals nor
-        kills nor the clock have a say in where a run goes back to.
+        measured since, so that neither signals nor kills nor the clock have a say in it.
         """
-        reached, count, allowed = (
-            self.state.iteration,
-            self.state.rollbacks + 1,
-            self.job.training.rollbacks,
-        )
+        reached, count = self.state.iteration, self.state.rollbacks + 1
+        allowed = self.job.training.rollbacks
         if self.state.warmed < self.job.sampling.warmup:
             raise error
         if count > allowed:
