@@ -4,7 +4,6 @@ alone touches files.
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from vmcnet.config import Job, job_text, parse_job
 from vmcnet.engine.likelihood import DataPopulation
 from vmcnet.engine.population import NonFiniteError, Population
 from vmcnet.engine.training import TrainingState, initial_state, run_training
-from vmcnet.engine.transfer import transferred
 from vmcnet.engine.trend import DivergedError, Trend
 from vmcnet.optimizers.natural_gradient import SingularMetric
 from vmcnet.runs.building import build, device_of
@@ -20,6 +18,7 @@ from vmcnet.runs.fit import compare_conditions, compare_data, fit_training
 from vmcnet.runs.memory import check_memory
 from vmcnet.runs.own_classes import compare_sources, sources
 from vmcnet.runs.root import on_root
+from vmcnet.runs.starting import started
 from vmcnet.runs.stopping import StopRequest, Watchdog
 from vmcnet.runs.told import telling
 from vmcnet.storage.atomic import FileProblem, keep
@@ -111,7 +110,7 @@ class Session:
             step_size = job.sampling.step_size * population.system.length
             state = initial_state(population.wavefunction, optimizer, job.seed, step_size, natural)
             if job.training.start_from:
-                state.theta = _started(comm, job, population.wavefunction, state.theta, held)
+                state.theta = started(comm, job, population.wavefunction, state.theta, held)
             self = cls(comm, job, path, progress, built, state, held)
             self._checkpoint(state)  # before the run file: where that exists, resume works
             self._write_series()
@@ -379,25 +378,6 @@ def _built(comm, job: Job, learns=True):
         return Population(*parts), optimizer, natural, ""
     samples, digest = on_root(comm, lambda: read_samples(job.data.file, system))
     return DataPopulation(samples, *parts), optimizer, natural, digest
-
-
-def _started(comm, job: Job, wavefunction, theta, held):
-    """theta with the parameters of the run file training.start_from where they fit; its SHA-256 and
-    what was taken go into the run file.
-    """
-    source = Path(job.training.start_from)
-
-    def taken():
-        try:
-            found = transferred(wavefunction, theta, RunFile.open(source).parameters)
-        except ValueError as error:
-            raise FileProblem(f"training.start_from = {source}: {error}") from error
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()
-        held["file"].attributes.update(start_digest=digest, start_taken=",".join(found.taken))
-        print(f"start from {source}: {found}", flush=True)
-        return found.theta
-
-    return on_root(comm, taken)
 
 
 @contextmanager

@@ -1,0 +1,31 @@
+"""A run that starts from the parameters of another."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from vmcnet.config import Job
+from vmcnet.engine.transfer import transferred
+from vmcnet.runs.root import on_root
+from vmcnet.storage.atomic import FileProblem
+from vmcnet.storage.run_file import RunFile
+
+
+def started(comm, job: Job, wavefunction, theta, held):
+    """theta with the parameters of the run file training.start_from where they fit; its SHA-256 and
+    what was taken go into the run file.
+    """
+    source = Path(job.training.start_from)
+
+    def taken():
+        try:
+            found = transferred(wavefunction, theta, RunFile.open(source).parameters)
+        except ValueError as error:
+            raise FileProblem(f"training.start_from = {source}: {error}") from error
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        held["file"].attributes.update(start_digest=digest, start_taken=",".join(found.taken))
+        print(f"start from {source}: {found}", flush=True)
+        return found.theta
+
+    return on_root(comm, taken)
