@@ -185,6 +185,24 @@ def test_one_class_is_a_sum_of_excited_determinants():
     np.testing.assert_allclose(phase * np.exp(log), known, rtol=1e-11)
 
 
+def test_open_shells_are_excited_into_themselves():
+    """Four electrons, S_z = 0, with (1,0) filled: both may go on to the empty (0,1) of the shell."""
+    system = vmc.systems.QuantumDot(4)
+    slater = Slater(system, excitations=1)
+    labels = [slater.orbitals.labels[k] for k in slater._virtual]
+    assert labels == [(0, 1), (2, 0), (1, 1), (0, 2)]
+    assert any(
+        set(zip(first.tolist(), second.tolist(), strict=True)) == {(4, 4)}
+        for first, second in _classes_of(slater)
+    )
+
+
+def _classes_of(slater):
+    class_, first, second, _ = slater._forms.parts[0]
+    for k in range(slater._forms.classes):
+        yield first[class_ == k], second[class_ == k]
+
+
 def test_excitations_of_plane_waves():
     """The same of an electron gas: real at the Gamma point, complex with a twist; moved and turned
     sign as they must.

@@ -132,10 +132,13 @@ class HarmonicOrbitals:
         return cls(dimensions, omega, shells + more)
 
     def excitations(self, up, down, shells: int):
-        """Pairs lifted from the columns up and down into the next `shells` empty shells."""
-        top = max(sum(self.labels[k]) for k in (*up, *down))
-        levels = range(top + 1, top + 1 + shells)
-        virtual = [k for k, n in enumerate(self.labels) if sum(n) in levels]
+        """Pairs lifted from the columns up and down into the next `shells` empty shells, and into
+        what is empty in an open shell.
+        """
+        occupied = {*up, *down}
+        top = max(sum(self.labels[k]) for k in occupied)
+        below = [k for k, n in enumerate(self.labels) if sum(n) <= top + shells]
+        virtual = [k for k in below if k not in occupied]
         if sum(self.labels[-1]) < top + shells:
             raise ValueError(
                 f"excitations into {shells} shells: this set of {self.shells} has fewer above the "
