@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,10 +15,10 @@ class Walkers:
     LocalUpdate), or None; log_psi may then be absent.
     """
 
-    r: object
-    s: object
-    log_psi: object = None
-    update: object = None
+    r: Any
+    s: Any
+    log_psi: Any = None
+    update: Any = None
 
-    def with_log(self, log_psi) -> Walkers:
+    def with_log(self, log_psi: Any) -> Walkers:
         return replace(self, log_psi=log_psi)

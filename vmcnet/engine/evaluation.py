@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -40,7 +41,9 @@ class EvaluationState:
     series: dict = field(default_factory=dict)
 
 
-def initial_evaluation(population, number: int, step_size: float, observables=()):
+def initial_evaluation(
+    population: Any, number: int, step_size: float, observables: Any = ()
+) -> Any:
     """An evaluation that has not begun, of the energy, of what the system measures by itself and of
     `observables`. Raises ValueError for observables that are none.
     """
@@ -53,18 +56,18 @@ def initial_evaluation(population, number: int, step_size: float, observables=()
 
 
 def run_evaluation(
-    population,
-    theta,
-    state,
+    population: Any,
+    theta: np.ndarray,
+    state: Any,
     *,
     steps: int,
     interval: int,
     warmup: int,
-    record,
-    save,
-    poll,
+    record: Any,
+    save: Any,
+    poll: Any,
     checkpoint_every: int = 0,
-):
+) -> Any:
     """`warmup` + `steps` measurements, `interval` Metropolis steps apart, from `state` on; returns
     the stop flag or 0.
 
@@ -114,7 +117,7 @@ def run_evaluation(
     return 0
 
 
-def _add(population, state, summary, energies, steps):
+def _add(population: Any, state: Any, summary: Any, energies: Any, steps: int) -> Any:
     """One measurement of the own blocks into the moments and the tail."""
     half, count = (0, state.done + 1) if state.done < steps // 2 else (1, 0)
     count = count or state.done - steps // 2 + 1
@@ -132,7 +135,7 @@ def _add(population, state, summary, energies, steps):
     state.tried += summary.tried // population.walkers
 
 
-def finish(population, state) -> Measured | None:
+def finish(population: Any, state: Any) -> Measured | None:
     """What was measured, of all blocks, on rank 0; None elsewhere. Two collectives for the energy
     and for every observable, one for the accepted moves and one for the tail.
     """
@@ -156,7 +159,7 @@ def finish(population, state) -> Measured | None:
     )
 
 
-def _joined(blocks) -> np.ndarray:
+def _joined(blocks: Any) -> np.ndarray:
     """(blocks, 2, K, G) -> (2, K, blocks x G)."""
     moved = np.moveaxis(blocks, 0, 2)
     groups = moved.shape[2] * moved.shape[3]
@@ -171,8 +174,8 @@ def evaluate(
     warmup: int = 50,
     number: int | None = None,
     threads: int = 1,
-    observables=(),
-) -> EvaluationResult:
+    observables: Any = (),
+) -> EvaluationResult | None:
     """Evaluate a trained wavefunction in memory; rank 0 gets the result, other ranks None.
 
     `steps` measurements, `interval` Metropolis steps apart, after `warmup` of them without

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,17 @@ class Measured:
     centre: float = 0.0
 
     @classmethod
-    def of(cls, observables, names, moments, series, acceptance, tried, tail, centre) -> Measured:
+    def of(
+        cls,
+        observables: Any,
+        names: list,
+        moments: Any,
+        series: dict,
+        acceptance: Any,
+        tried: Any,
+        tail: Any,
+        centre: Any,
+    ) -> Measured:
         """With what the observables derive from the averages."""
         steps, records = len(series["energy"]), {}
         for o in observables:
@@ -69,10 +80,10 @@ class Measured:
         return len(self.series["energy"])
 
 
-def derived_of(observable, names, energy, own, steps: int) -> dict:
+def derived_of(observable: Any, names: list, energy: Any, own: Any, steps: int) -> dict:
     """What an observable derives from the averages of energy, terms and its own components."""
-    mean, square = averages(*energy, steps)
-    own_mean, own_square = averages(*own, steps)
+    mean, square = averages(energy[0], energy[1], steps)
+    own_mean, own_square = averages(own[0], own[1], steps)
     chains = own_mean.shape[1]
     mean, square = (x.reshape(len(x), chains, -1).mean(axis=2) for x in (mean, square))
     labels = [*names, *observable.labels]
@@ -117,8 +128,8 @@ class Observed:
     @property
     def shown(self) -> list:
         """The components that the report prints: those named, or the largest of more than 4."""
-        named = range(len(self.labels)) if self.record.shown is None else self.record.shown
-        named = list(named)
+        shown = self.record.shown
+        named = list(range(len(self.labels)) if shown is None else shown)
         return named if len(named) <= MANY else [named[int(np.argmax(self.mean[named]))]]
 
     def doubts(self, steps: int) -> list[str]:
@@ -166,7 +177,7 @@ class EvaluationResult:
             f"  {self.walkers} walkers x {self.steps} measurements, R-hat {self.rhat:.4f}{doubts}"
         )
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"{self.estimates['energy']}  variance {self.variance:.2g}  autocorrelation time "
             f"{self.autocorrelation:.1f}"
@@ -183,7 +194,8 @@ def summarize(
     """
     steps, keys = measured.steps, [f"terms/{n}" for n in measured.names[1:]]
     series = np.stack([measured.series[k] for k in ("energy", *keys)], axis=1)
-    found = estimates(*measured.moments["energy"], steps, series, blocking)
+    mean, m2 = measured.moments["energy"]
+    found = estimates(mean, m2, steps, series, blocking)
     walkers = len(measured.acceptance)
     acceptance = float(np.mean(measured.series["acceptance"]))
     few = max(0.1 * acceptance, min(FEW_MOVES / max(measured.tried, 1), 0.1))
@@ -193,7 +205,7 @@ def summarize(
         for name, record in measured.records.items()
     }
     frozen = 2 * stuck > walkers
-    means = averages(*measured.moments["energy"], steps)[0][0]
+    means = averages(mean, m2, steps)[0][0]
     equal = walkers > 1 and np.ptp(means) == 0.0 and found.variance[0] > 0.0
     if frozen or equal:
         found, observed = _unknown(found), {k: _forgotten(o) for k, o in observed.items()}
@@ -247,16 +259,16 @@ def summarize(
     )
 
 
-def _correlation(found) -> float:
+def _correlation(found: Any) -> float:
     return float(np.nan_to_num(found.time[0], nan=1.0))
 
 
-def _observed(measured, name, steps, blocking) -> Estimates:
+def _observed(measured: Any, name: str, steps: int, blocking: Any) -> Estimates:
     """Estimates of one observable; of a file without walkers' moments from the series alone."""
     series = measured.series.get(f"observables/{name}/series")
     moments = measured.moments.get(name)
     if moments is not None:
-        return estimates(*moments, steps, series, blocking)
+        return estimates(moments[0], moments[1], steps, series, blocking)
     mean = np.stack([series[: steps // 2].mean(axis=0), series[steps // 2 :].mean(axis=0)])
     found = estimates(mean[:, :, None], 0.0 * mean[:, :, None], steps, series, blocking)
     nothing = np.full(len(found.mean), np.nan)
@@ -280,13 +292,13 @@ def _forgotten(observed: Observed) -> Observed:
     return replace(observed, record=record, estimates=_unknown(observed.estimates))
 
 
-def _doubts(found: Estimates, steps: int, consider, labels=None) -> list[str]:
+def _doubts(found: Estimates, steps: int, consider: Any, labels: Any = None) -> list[str]:
     """What is wrong with the errors of the components `consider`ed; the worst of each kind."""
     if not np.any(consider):
         return []
     nan, out = float("nan"), []
 
-    def of(k):
+    def of(k: int) -> str:
         return f"{labels[k]}: " if labels else ""
 
     longest = np.nan_to_num(np.fmax(found.time, found.spread_time), nan=np.inf)

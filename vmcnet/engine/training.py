@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -93,7 +94,7 @@ class TrainingResult:
 
 
 def initial_state(
-    wavefunction, optimizer, seed: int, step_size: float, natural=None
+    wavefunction: Any, optimizer: Any, seed: int, step_size: float, natural: Any = None
 ) -> TrainingState:
     theta = wavefunction.start(Stream(seed, PARAMETERS, 0, 0))
     return TrainingState(
@@ -106,22 +107,22 @@ def initial_state(
 
 @np.errstate(all="ignore")  # what is not finite is found in the rows and in the step
 def run_training(
-    population,
-    optimizer,
-    state,
+    population: Any,
+    optimizer: Any,
+    state: Any,
     *,
     iterations: int,
     steps: int,
     warmup: int,
-    record,
-    save,
-    poll,
+    record: Any,
+    save: Any,
+    poll: Any,
     checkpoint_every: int = 0,
     divergence: float = 0.0,
     clip: float | None = None,
-    natural=None,
-    growth=(),
-):
+    natural: Any = None,
+    growth: Any = (),
+) -> Any:
     """Warm-up, then training iterations, from `state` on; returns the flag that stopped it, or 0 at
     the end.
 
@@ -213,11 +214,11 @@ def run_training(
 
 
 def train(
-    system,
-    wavefunction,
+    system: Any,
+    wavefunction: Any,
     *,
-    optimizer=None,
-    natural_gradient=None,
+    optimizer: Any = None,
+    natural_gradient: Any = None,
     iterations: int = 300,
     walkers: int = 1024,
     block: int = 128,
@@ -225,14 +226,14 @@ def train(
     warmup: int = 50,
     step_size: float = 1.0,
     seed: int = 0,
-    sampler=None,
+    sampler: Any = None,
     clip: float | None = None,
-    comm=None,
+    comm: Any = None,
     threads: int = 1,
     device: str = "cpu",
     precision: str = "float64",
-    start=None,
-    growth=(),
+    start: Any = None,
+    growth: Any = (),
 ) -> TrainingResult:
     """Train `wavefunction` on `system` in memory, from Python; no file is written.
 
@@ -268,16 +269,15 @@ def train(
         choose(device, precision, comm.local_rank),
     )
     population.start()
-    state, series = (
-        initial_state(wavefunction, optimizer, seed, step_size * system.length, natural_gradient),
-        {},
-    )
+    length = step_size * system.length
+    state = initial_state(wavefunction, optimizer, seed, length, natural_gradient)
+    series: dict[str, list] = {}
 
     if start is not None:
         values = start if isinstance(start, dict) else start.parameters
         state.theta = transferred(wavefunction, state.theta, values).theta
 
-    def record(phase, done, total, row):
+    def record(phase: str, done: int, total: int, row: dict) -> None:
         if phase == "training":
             for name, value in row.items():
                 series.setdefault(name, []).append(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 from vmcnet.config import JobError
 from vmcnet.runs.reading import Run, open_run
@@ -13,7 +14,7 @@ from vmcnet.storage.place import owner_of
 from vmcnet.storage.sealed import kind_of
 
 
-def opened(paths):
+def opened(paths: Any) -> Any:
     """Runs whose files can be read, and a line for each of the others."""
     runs: list[Run] = []
     problems, left = [], []
@@ -32,7 +33,7 @@ def opened(paths):
     return runs, problems
 
 
-def other_reports(runs, options) -> None:
+def other_reports(runs: Any, options: Any) -> None:
     if options.html:
         from vmcnet.runs.page import page
 

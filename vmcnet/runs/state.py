@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from vmcnet.config import parse_job
 from vmcnet.storage.lock import alive, holder_of
@@ -23,7 +24,7 @@ class Standing:
         return self.text
 
 
-def standing(file) -> Standing:
+def standing(file: Any) -> Standing:
     """Where the run of a RunFile stands, from its attributes and the process that wrote them."""
     attributes, rows = file.attributes, file.rows
     written = f", written {_ago(attributes.get('written', ''))}" if "written" in attributes else ""

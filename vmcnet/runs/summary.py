@@ -83,7 +83,9 @@ def _training(run: Run) -> dict[str, Any] | None:
     }
 
 
-def _evaluation(number, run: Run, result, reference) -> dict[str, Any]:
+def _evaluation(
+    number: Any, run: Run, result: Any, reference: tuple[float, str] | None
+) -> dict[str, Any]:
     attributes = run.file.evaluations[number]["attributes"]
     out = {
         "number": int(number),
@@ -117,7 +119,7 @@ def _evaluation(number, run: Run, result, reference) -> dict[str, Any]:
     return out
 
 
-def _estimate(e) -> dict[str, float]:
+def _estimate(e: Any) -> dict[str, float]:
     return {"mean": float(e.mean), "error": float(e.error), "blocking": float(e.blocking)}
 
 
@@ -133,7 +135,7 @@ def finite(value: Any) -> Any:
 def keys(job: str) -> dict[str, Any]:
     """The keys of a resolved job by dotted names."""
 
-    def flat(prefix, value):
+    def flat(prefix: str, value: Any) -> Any:
         if isinstance(value, dict):
             for k, v in value.items():
                 yield from flat(f"{prefix}.{k}" if prefix else k, v)

@@ -75,7 +75,9 @@ def watch(path: Path, stream: Any, interval: float = 2.0, once: bool = False) ->
 
 class _view:
     def __init__(self, stream: Any):
-        self._stream, self._live, self._last = stream, None, None
+        self._stream = stream
+        self._live: Any = None
+        self._last: list[str] | None = None
 
     def __enter__(self) -> _view:
         if self._stream.isatty():

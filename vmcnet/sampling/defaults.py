@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 SAMPLERS = {
     "gaussian": "vmcnet.sampling.gaussian:Gaussian",
@@ -20,7 +21,7 @@ MOVES = {  # what may move in a system -> the samplers that move it
 }
 
 
-def usual(system, wavefunction) -> str:
+def usual(system: Any, wavefunction: Any) -> str:
     """The proposal of a system: gaussian for coordinates; for spins exchange in a sector of fixed
     magnetisation, thermal for the Boltzmann factor of a classical model, otherwise spin_flip.
     """
@@ -31,12 +32,12 @@ def usual(system, wavefunction) -> str:
     return "spin_flip" if system.magnetisation is None else "exchange"
 
 
-def sampler(name: str, system, **options):
+def sampler(name: str, system: Any, **options: Any) -> Any:
     """The sampler `name` for a system; options: scan, acceptance of proposals that move spins."""
     module, title = SAMPLERS[name].split(":")
     made = getattr(import_module(module), title)
     return made() if name in MOVES["coordinates"] else made(system, **options)
 
 
-def default_sampler(system, wavefunction):
+def default_sampler(system: Any, wavefunction: Any) -> Any:
     return sampler(usual(system, wavefunction), system)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from vmcnet.sampling.metropolis import Metropolis
 
 
@@ -12,7 +16,7 @@ class Gaussian(Metropolis):
 
     name = "gaussian"
 
-    def propose(self, r, guide, step, noise):
+    def propose(self, r: np.ndarray, guide: Any, step: float, noise: Any) -> np.ndarray:
         noise *= step  # its numbers are this move's alone
         noise += r
         return noise

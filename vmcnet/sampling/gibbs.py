@@ -4,6 +4,8 @@ rejected.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet.backend.arrays import namespace
@@ -12,11 +14,11 @@ from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.machines.machine import Machine
 
 
-def _logistic(x):
+def _logistic(x: Any) -> Any:
     return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
-def _is_real_machine(rule) -> bool:
+def _is_real_machine(rule: Any) -> bool:
     return isinstance(rule, Machine) and not rule.is_complex
 
 
@@ -36,14 +38,14 @@ class Gibbs(Sampler):
     name = "gibbs"
     kinds = ("spins",)
 
-    def __init__(self, system):
+    def __init__(self, system: Any):
         if system.magnetisation is not None:
             raise ValueError(
                 "gibbs draws all spins at once, but this system fixes the magnetisation at "
                 f"{system.magnetisation}: use exchange"
             )
 
-    def check(self, system, wavefunction) -> None:
+    def check(self, system: Any, wavefunction: Any) -> None:
         """ValueError unless the wavefunction is a machine with real weights, and all spins are
         free.
         """
@@ -56,7 +58,7 @@ class Gibbs(Sampler):
             )
 
     def sample(
-        self, walkers: Walkers, psi, step: float, steps: int, stream
+        self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
     ) -> tuple[Walkers, Counts]:
         """`steps` steps of every walker; `step` is not used."""
         machine, s = psi.rule, walkers.s

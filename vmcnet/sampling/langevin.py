@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from vmcnet.backend.arrays import namespace
 from vmcnet.sampling.metropolis import Metropolis
 
 
-def limited(drift, time: float):
+def limited(drift: Any, time: float) -> Any:
     """v_i 2/(1 + sqrt(1 + 2 v_i^2 time)) of every particle: v where it is small, sqrt(2/time) long
     where it diverges.
 
@@ -34,13 +38,15 @@ class Langevin(Metropolis):
     target = 0.6
     guided = True
 
-    def guide(self, psi, r, s):
+    def guide(self, psi: Any, r: np.ndarray, s: np.ndarray) -> tuple:
         return psi.log_and_drift(r, s)
 
-    def propose(self, r, guide, step, noise):
+    def propose(self, r: np.ndarray, guide: Any, step: float, noise: Any) -> np.ndarray:
         return r + step**2 * limited(guide, step**2) + step * noise
 
-    def log_ratio(self, r, guide, trial, trial_guide, step):
+    def log_ratio(
+        self, r: np.ndarray, guide: Any, trial: np.ndarray, trial_guide: Any, step: float
+    ) -> Any:
         time = step**2
         forward = trial - r - time * limited(guide, time)
         back = r - trial - time * limited(trial_guide, time)

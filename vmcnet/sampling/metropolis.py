@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,17 @@ from vmcnet.sampling.sampler import Counts, Sampler
 from vmcnet.walkers import Walkers
 
 
-def decided(own, thresholds, r, log, trial, trial_log, ratio, accepted, bad):
+def decided(
+    own: Any,
+    thresholds: Any,
+    r: np.ndarray,
+    log: Any,
+    trial: np.ndarray,
+    trial_log: Any,
+    ratio: Any,
+    accepted: Any,
+    bad: Any,
+) -> Any:
     """r, log psi and where the trial was accepted (W,); accepted and NaN proposals are added to
     `accepted` and `bad`. r, and log if it is real, are changed in place. own: the Kernels of r.
     """
@@ -50,22 +61,24 @@ class Metropolis(Sampler):
     guided = False
     kinds = ("coordinates",)  # what it moves
 
-    def check(self, system, wavefunction) -> None:
+    def check(self, system: Any, wavefunction: Any) -> None:
         """ValueError where this sampler cannot sample |psi|^2 of the wavefunction on the system."""
 
-    def noise(self, stream, steps, shape):
+    def noise(self, stream: Any, steps: int, shape: tuple[int, ...]) -> Any:
         return stream.normal((steps, *shape))
 
-    def propose(self, r, guide, step, noise):
+    def propose(self, r: np.ndarray, guide: Any, step: float, noise: Any) -> np.ndarray:
         raise TypeError(f"{type(self).__name__} defines no propose(r, guide, step, noise)")
 
-    def guide(self, psi, r, s):
+    def guide(self, psi: Any, r: np.ndarray, s: np.ndarray) -> tuple:
         return psi.log(r, s), None
 
-    def log_ratio(self, r, guide, trial, trial_guide, step):
+    def log_ratio(
+        self, r: np.ndarray, guide: Any, trial: np.ndarray, trial_guide: Any, step: float
+    ) -> Any:
         return 0.0
 
-    def _trial(self, r, guide, step, move):
+    def _trial(self, r: np.ndarray, guide: Any, step: float, move: Any) -> Any:
         """What propose gives, which must be new coordinates beside the old ones."""
         seen = r.view()
         if isinstance(r, np.ndarray):
@@ -88,7 +101,7 @@ class Metropolis(Sampler):
         return trial
 
     def sample(
-        self, walkers: Walkers, psi, step: float, steps: int, stream
+        self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
     ) -> tuple[Walkers, Counts]:
         """`steps` moves of every walker; the walkers' log_psi must be that of psi."""
         xp = namespace(walkers.r)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.geometry.moves import ParticleMove
 from vmcnet.sampling.metropolis import Metropolis
 from vmcnet.sampling.sampler import Counts
+from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.local_update import RENEW
 
 
@@ -24,20 +26,20 @@ class OneParticle(Metropolis):
     name = "one_particle"
     move = ParticleMove
 
-    def noise(self, stream, steps, shape):
+    def noise(self, stream: Any, steps: int, shape: tuple[int, ...]) -> Any:
         """Per move: the particle (W,) of every walker and its standard normals (W, d)."""
         w, n, d = shape
         particles = np.minimum((n * stream.uniform((steps * n, w))).astype(np.int64), n - 1)
         return list(zip(particles, stream.normal((steps * n, w, d)), strict=True))
 
-    def propose(self, r, guide, step, noise):
+    def propose(self, r: np.ndarray, guide: Any, step: float, noise: Any) -> np.ndarray:
         xp = namespace(r)
         particle, shift = noise
         trial = r.copy()
         trial[xp.arange(len(r)), xp.asarray(particle)] += step * xp.asarray(shift)
         return trial
 
-    def sample(self, walkers, psi, step, steps, stream):
+    def sample(self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any) -> tuple:
         if walkers.update is None:
             return super().sample(walkers, psi, step, steps, stream)
         update, (count, n, _) = walkers.update, walkers.r.shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -47,8 +47,8 @@ class Sampler(Protocol):
     move: type | None = None
     kinds: tuple[str, ...] = ()
 
-    def check(self, system, wavefunction) -> None: ...
+    def check(self, system: Any, wavefunction: Any) -> None: ...
 
     def sample(
-        self, walkers: Walkers, psi, step: float, steps: int, stream
+        self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
     ) -> tuple[Walkers, Counts]: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -44,14 +45,14 @@ class SpinMetropolis(Sampler):
             )
         self.moves, self.scan, self.acceptance = moves, scan, acceptance
 
-    def check(self, system, wavefunction) -> None:
+    def check(self, system: Any, wavefunction: Any) -> None:
         """Any wavefunction can be sampled; the moves must be those of the system."""
         if self.moves != type(self)(system).moves:
             raise ValueError(
                 f"{self.name} was built for another lattice: build it with this system"
             )
 
-    def plan(self, stream, steps: int, walkers: int):
+    def plan(self, stream: Any, steps: int, walkers: int) -> Any:
         """The moves proposed, (K,), and thresholds (K, W): a proposal is accepted if its threshold
         is below p.
         """
@@ -70,7 +71,7 @@ class SpinMetropolis(Sampler):
         return sequence, u
 
     def sample(
-        self, walkers: Walkers, psi, step: float, steps: int, stream
+        self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
     ) -> tuple[Walkers, Counts]:
         """`steps` sweeps of every walker, renewed for psi: by local updates where psi offers them,
         by log psi otherwise, with the same proposals and thresholds. `step` is not used: moves
@@ -107,7 +108,7 @@ class SpinFlip(SpinMetropolis):
 
     name = "spin_flip"
 
-    def __init__(self, system, scan: str = "random", acceptance: str = "metropolis"):
+    def __init__(self, system: Any, scan: str = "random", acceptance: str = "metropolis"):
         if system.magnetisation is not None:
             raise ValueError(
                 "spin_flip changes the magnetisation, which this system fixes at "
@@ -123,7 +124,7 @@ class Exchange(SpinMetropolis):
 
     name = "exchange"
 
-    def __init__(self, system, scan: str = "random", acceptance: str = "metropolis"):
+    def __init__(self, system: Any, scan: str = "random", acceptance: str = "metropolis"):
         if system.magnetisation is None:
             raise ValueError(
                 "exchange keeps the magnetisation of every walker, but this system has no fixed "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet.sampling.sampler import Counts, Sampler
@@ -19,7 +21,7 @@ class Thermal(Sampler):
     name = "thermal"
     kinds = ("spins", "colours")
 
-    def __init__(self, system):
+    def __init__(self, system: Any):
         if system.temperature is None:
             raise ValueError(
                 "thermal samples classical lattice models (classical_ising, potts); this system "
@@ -32,7 +34,7 @@ class Thermal(Sampler):
             np.exp(-system.single / system.temperature),
         )
 
-    def check(self, system, wavefunction) -> None:
+    def check(self, system: Any, wavefunction: Any) -> None:
         own, other = self, Thermal(system)
         if not (
             np.array_equal(own._neighbours, other._neighbours)
@@ -47,7 +49,7 @@ class Thermal(Sampler):
             )
 
     def sample(
-        self, walkers: Walkers, psi, step: float, steps: int, stream
+        self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
     ) -> tuple[Walkers, Counts]:
         """`steps` sweeps of every walker; `step` is not used."""
         from vmcnet.kernels.numba_heat_bath import sweep
@@ -68,7 +70,7 @@ class Thermal(Sampler):
             int(changed.sum()), steps * colours.size, 0, changed
         )
 
-    def plain_sweep(self, colours, uniforms, changed) -> None:
+    def plain_sweep(self, colours: Any, uniforms: Any, changed: Any) -> None:
         """The same sweep in NumPy, site by site for all walkers."""
         for i, row in enumerate(self._neighbours):
             weights = np.broadcast_to(self._single, (len(colours), len(self._single)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet.walkers import Walkers
@@ -26,12 +28,11 @@ class System:
     units: str
     terms: dict
     reference: tuple[float, str] | None = None
-    observables: tuple = ()  # what evaluations measure by themselves
     temperature: float | None = None  # of a classical model
     magnetisation: int | None = None  # sum of the spins where it is fixed
     core: float = 0.0
     anisotropy: float = 1.0  # of the trap: omega_z/omega
-    box = None  # or a Box: space is periodic
+    box: Any = None  # or a Box: space is periodic
     way_out = ""  # what a psi > 0 may try beside a phase, where H has positive elements
     notes: tuple[str, ...] = ()  # what `check` and reports say of these arguments
     per_particle: str | None = None
@@ -40,7 +41,7 @@ class System:
     contact: float | None = None  # strength of a repulsion 1/r between pairs at contact, if known
     fermions = False  # particles of equal spin must not be exchanged without a change of sign
 
-    def start(self, stream, walkers: int) -> Walkers:
+    def start(self, stream: Any, walkers: int) -> Walkers:
         """Walkers to start from: coordinates are independent normals of the trap's ground state, or
         uniform in the box where there is one.
         """
@@ -55,11 +56,16 @@ class System:
         return np.broadcast_to(self.spins, (walkers, self.particles)).copy()
 
     @property
+    def observables(self) -> tuple:
+        """What evaluations measure by themselves."""
+        return ()
+
+    @property
     def moves(self) -> str:
         """What a walker moves: coordinates, spins (+-1) or colours (0 .. q-1)."""
         return "coordinates" if self.dimensions else "spins"
 
-    def orbitals(self, count: int, more: int = 0):
+    def orbitals(self, count: int, more: int = 0) -> Any:
         """The Orbitals that determinants of this system are made of: enough for `count` particles
         of one spin, and `more` shells above. Raises ValueError where the system has none.
         """
@@ -68,7 +74,7 @@ class System:
             "for example HarmonicOrbitals.holding(n, dimensions, omega) or UserOrbitals"
         )
 
-    def occupied(self, spin: str):
+    def occupied(self, spin: str) -> Any:
         """Labels of the orbitals that particles of one spin, up or down, occupy in determinants of
         the system's own orbitals, or None: the lowest.
         """
@@ -79,7 +85,7 @@ class System:
         """What reports divide energies by: the number of particles, or 1."""
         return self.particles if self.per_particle else 1
 
-    def reference_of(self, wavefunction) -> tuple[float, str] | None:
+    def reference_of(self, wavefunction: Any) -> tuple[float, str] | None:
         """(energy, source) that is known of this wavefunction on this system, `reference` unless a
         subclass knows better, or None.
         """

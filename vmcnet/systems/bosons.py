@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
@@ -56,7 +58,7 @@ class TrappedBosons(System):
         if not diameter:
             self.reference = (0.5 * particles * float(self.frequencies.sum()), "exact: ideal gas")
 
-    def start(self, stream, walkers):
+    def start(self, stream: Any, walkers: int) -> Walkers:
         """Particles one by one from the trap's ground state, each drawn again where it would touch
         one placed before.
         """
@@ -85,7 +87,7 @@ class TrappedBosons(System):
                 )
         return Walkers(r, self.labels(walkers))
 
-    def describe(self):
+    def describe(self) -> str:
         shape = (
             "spherical"
             if self.anisotropy == 1.0

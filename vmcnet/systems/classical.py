@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,10 @@ class ClassicalLattice(SpinLattice):
     """
 
     units = "J"
+    pair: np.ndarray
+    single: np.ndarray
 
-    def _thermal(self, lattice, temperature, labels, energy_terms):
+    def _thermal(self, lattice: Any, temperature: float, labels: Any, energy_terms: dict) -> Any:
         temperature = arguments.scale(f"{type(self).__name__} temperature", temperature)
         self._spins(lattice)
         self.temperature, self.labels_of_site = float(temperature), tuple(labels)
@@ -50,19 +53,19 @@ class ClassicalLattice(SpinLattice):
     def moves(self) -> str:
         return "spins" if self.labels_of_site == (-1, 1) else "colours"
 
-    def start(self, stream, walkers):
+    def start(self, stream: Any, walkers: int) -> Walkers:
         q = len(self.labels_of_site)
         colours = np.floor(stream.uniform((walkers, self.particles)) * q).astype(np.int64)
         return Walkers(
             np.zeros((walkers, self.particles, 0)), np.array(self.labels_of_site, np.int8)[colours]
         )
 
-    def energy(self, s) -> np.ndarray:
+    def energy(self, s: np.ndarray) -> np.ndarray:
         """E (W,) of the labels s (W, n)."""
         walkers = Walkers(None, s)
         return sum(term.local(walkers, None) for term in self.terms.values())
 
-    def enumerated(self):
+    def enumerated(self) -> tuple:
         """All states (q^n, n) and their exact probabilities exp(-E/T)/Z; ValueError above 2^20
         states.
         """
@@ -75,7 +78,7 @@ class ClassicalLattice(SpinLattice):
         p = np.exp(-(energy - energy.min()) / self.temperature)
         return s, p / p.sum()
 
-    def describe(self):
+    def describe(self) -> str:
         return f"{type(self).__name__}: {self.lattice.describe()}, T = {self.temperature:g}"
 
 
@@ -86,13 +89,13 @@ class ClassicalIsing(ClassicalLattice):
 
     def __init__(
         self,
-        extent=None,
+        extent: Any = None,
         temperature: float = 2.0,
         coupling: float = 1.0,
         field: float = 0.0,
         periodic: bool = True,
-        sites=None,
-        edges=None,
+        sites: Any = None,
+        edges: Any = None,
     ):
         lattice = lattice_of(extent, periodic, sites, edges)
         coupling = arguments.coupling("ClassicalIsing coupling", coupling)
@@ -101,7 +104,9 @@ class ClassicalIsing(ClassicalLattice):
             -coupling * np.array([[1.0, -1.0], [-1.0, 1.0]]),
             -field * np.array([-1.0, 1.0]),
         )
-        terms = {"coupling": Diagonal(-coupling, lattice.shells[0], lattice.weights[0])}
+        terms: dict[str, Any] = {
+            "coupling": Diagonal(-coupling, lattice.shells[0], lattice.weights[0])
+        }
         if field:
             terms["field"] = LongitudinalField(-field)
         self._thermal(lattice, temperature, (-1, 1), terms)
@@ -112,7 +117,9 @@ class ClassicalIsing(ClassicalLattice):
             and not field
             and coupling > 0
         ):
-            energy, heat = torus_thermodynamics(*lattice.extent, temperature / coupling)
+            energy, heat = torus_thermodynamics(
+                lattice.extent[0], lattice.extent[1], temperature / coupling
+            )
             self.reference = (
                 coupling * energy,
                 f"exact: Kaufman; heat capacity a site {heat / lattice.sites:.9f}",
@@ -124,13 +131,13 @@ class Potts(ClassicalLattice):
 
     def __init__(
         self,
-        extent=None,
+        extent: Any = None,
         states: int = 3,
         temperature: float = 1.0,
         coupling: float = 1.0,
         periodic: bool = True,
-        sites=None,
-        edges=None,
+        sites: Any = None,
+        edges: Any = None,
     ):
         states = arguments.whole("Potts states", states, 2, 127)
         coupling = arguments.coupling("Potts coupling", coupling)
@@ -144,9 +151,9 @@ class Potts(ClassicalLattice):
         )
 
 
-def _neighbours(lattice) -> np.ndarray:
+def _neighbours(lattice: Any) -> np.ndarray:
     """Neighbours of every site (n, most), -1 where a site has fewer."""
-    lists = [[] for _ in range(lattice.sites)]
+    lists: list[list] = [[] for _ in range(lattice.sites)]
     for (i, j), weight in zip(lattice.shells[0].tolist(), lattice.weights[0], strict=True):
         lists[i] += [j] * int(weight)
         lists[j] += [i] * int(weight)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
@@ -22,10 +24,9 @@ def spin_counts(particles: int, polarisation: float, name: str) -> tuple[int, in
     up = 0.5 * particles * (1.0 + polarisation)
     if not 0 <= polarisation <= 1 or abs(up - round(up)) > 1e-9:
         choices = [f"{(2 * k - particles) / particles:.6g}" for k in range(particles + 1)]
-        choices = ", ".join(c for c in choices if not c.startswith("-"))
+        shown = ", ".join(c for c in choices if not c.startswith("-"))
         raise ValueError(
-            f"{name} polarisation {polarisation} of {particles} particles: expected one of "
-            f"{choices}"
+            f"{name} polarisation {polarisation} of {particles} particles: expected one of {shown}"
         )
     return round(up), particles - round(up)
 
@@ -68,7 +69,7 @@ class ElectronGas(System):
         r_s: float = 1.0,
         dimensions: int = 3,
         polarisation: float = 0.0,
-        twist=None,
+        twist: Any = None,
         lattice: str | None = None,
     ):
         self.dimensions = dimensions = arguments.whole("ElectronGas dimensions", dimensions, 2, 3)
@@ -93,7 +94,7 @@ class ElectronGas(System):
         self.sites = None if lattice is None else self._sites(side)
         self.terms = {"kinetic": Kinetic(), "coulomb": Ewald(self.box, -np.ones(particles))}
 
-    def _sites(self, side):
+    def _sites(self, side: float) -> Any:
         if self.dimensions != 3 or self.up not in (self.down, self.particles):
             raise ValueError(
                 "ElectronGas lattice 'bcc': expected 3 dimensions and polarisation 0 (one spin on "
@@ -101,27 +102,27 @@ class ElectronGas(System):
             )
         return bcc_sites(self.particles, side)
 
-    def start(self, stream, walkers):
+    def start(self, stream: Any, walkers: int) -> Walkers:
         if self.sites is None:
             return super().start(stream, walkers)
         spread = self.r_s**0.75 / np.sqrt(2.0)  # of the crystal's oscillations, omega = r_s^(-3/2)
         shape = (walkers, self.particles, self.dimensions)
         return Walkers(self.sites + spread * stream.normal(shape), self.labels(walkers))
 
-    def orbitals(self, count, more=0):
+    def orbitals(self, count: Any, more: Any = 0) -> Any:
         """Plane waves, or Gaussians on the sites of the crystal."""
         if self.sites is None:
             return PlaneWaves.holding(self.box, (self.up, self.down), more)
         return LatticeOrbitals(self.box, self.sites, 0.5 * self.r_s**-1.5)
 
-    def occupied(self, spin):
+    def occupied(self, spin: Any) -> Any:
         """The closed shells of plane waves; one sublattice of the crystal each."""
         count, first = (self.up, 0) if spin == "up" else (self.down, self.up)
         if self.sites is None:
             return wave_labels(self.box, count)
         return [(k,) for k in range(first, first + count)]
 
-    def reference_of(self, wavefunction):
+    def reference_of(self, wavefunction: Any) -> tuple[float, str] | None:
         """The exact energy of a determinant of plane waves, where the wavefunction is nothing
         else.
         """
@@ -132,7 +133,7 @@ class ElectronGas(System):
         )
         return energy, "exact: Hartree-Fock energy of the plane waves"
 
-    def describe(self):
+    def describe(self) -> str:
         turned = ", twist " + ", ".join(f"{x:g}" for x in self.box.twist / (2.0 * np.pi))
         return (
             f"electron gas: {self.up} electrons up and {self.down} down in {self.dimensions} "

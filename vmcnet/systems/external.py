@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
@@ -51,7 +53,7 @@ class DoubleWell(System):
         )
         self.reference = (particles * (one + 0.5 * (dimensions - 1) * omega), "exact: collocation")
 
-    def start(self, stream, walkers):
+    def start(self, stream: Any, walkers: int) -> Walkers:
         """x of every particle around either minimum, the other axes from the oscillator's ground
         state.
         """
@@ -78,10 +80,10 @@ class Particles(System):
         dimensions: int,
         potentials: dict,
         length: float = 1.0,
-        spins=None,
+        spins: Any = None,
         units: str = "hartree",
-        reference=None,
-        box=None,
+        reference: tuple[float, str] | None = None,
+        box: Any = None,
     ):
         self.particles = particles = arguments.whole("Particles particles", particles, 1)
         self.dimensions = arguments.whole("Particles dimensions", dimensions, 1)
@@ -109,7 +111,7 @@ class Particles(System):
         }
 
 
-def _labels(spins, particles: int) -> np.ndarray:
+def _labels(spins: Any, particles: int) -> np.ndarray:
     """Spin labels (n,) int8 of +1 and -1."""
     found = np.asarray(spins)
     if found.shape != (particles,):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
@@ -41,7 +43,7 @@ class Fermions1D(System):
         self.terms["interaction"] = pairs = GaussianPairs(strength, range)
         if particles == 2:
 
-            def relative(y):  # x_1 - x_2 = sqrt(2) y
+            def relative(y: np.ndarray) -> np.ndarray:  # x_1 - x_2 = sqrt(2) y
                 return 0.5 * omega**2 * y * y + pairs.of(np.sqrt(2.0) * y)
 
             extent = 9.0 * self.length + 4.0 * range
@@ -50,9 +52,9 @@ class Fermions1D(System):
                 energy = 0.5 * omega + energies[1]
                 self.reference = energy, "exact: relative motion by collocation"
 
-    def orbitals(self, count, more=0):
+    def orbitals(self, count: Any, more: Any = 0) -> Any:
         """The trap's own levels."""
         return HarmonicOrbitals.holding(count, 1, self.omega, more)
 
-    def describe(self):
+    def describe(self) -> str:
         return f"{self.particles} fermions without spin on a line, omega = {self.omega:g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,7 @@ class NeutronMatter(System):
         density: float = 0.04,
         model: str = "o",
         polarisation: float = 0.0,
-        twist=None,
+        twist: Any = None,
     ):
         self.particles = particles = arguments.whole("NeutronMatter particles", particles, 2)
         self.dimensions = 3
@@ -99,7 +100,7 @@ class NeutronMatter(System):
             "three_body": ThreeBody(self._triple, self.model.triple),
         }
 
-    def plane_wave_terms(self, occupied) -> dict:
+    def plane_wave_terms(self, occupied: Any) -> dict:
         """Kinetic, pair and three-body energy (MeV, total) of a determinant of the plane waves
         `occupied`, integers (m, 3) of both spins.
         """
@@ -109,14 +110,14 @@ class NeutronMatter(System):
             "three_body": self._triple_energy(occupied),
         }
 
-    def _pair_energy(self, up, down):
+    def _pair_energy(self, up: Any, down: Any) -> Any:
         """(1/2V) sum over k up and k' down of v(0) + v(k - k')."""
         q = self.box.wave_vectors(up[:, None] - down[None], twisted=False)
         q = np.sqrt((q * q).sum(axis=-1))
         both = self._pair.transform(np.zeros_like(q)) + self._pair.transform(q)
         return float(self.model.pair * both.sum() / (2.0 * self.box.volume))
 
-    def _triple_energy(self, occupied):
+    def _triple_energy(self, occupied: Any) -> Any:
         """Half the sum over ordered triples of states a, b, c and their six permutations p within
         one spin of sign(p) g(a - p(a)) g(c - p(c))/V^2: particle b is the centre.
         """
@@ -133,15 +134,15 @@ class NeutronMatter(System):
         )
         return float(0.5 * self.model.triple * total / self.box.volume**2)
 
-    def orbitals(self, count, more=0):
+    def orbitals(self, count: Any, more: Any = 0) -> Any:
         """Plane waves."""
         return PlaneWaves.holding(self.box, (self.up, self.down), more)
 
-    def occupied(self, spin):
+    def occupied(self, spin: Any) -> Any:
         """The closed shells of plane waves."""
         return wave_labels(self.box, self.up if spin == "up" else self.down)
 
-    def reference_of(self, wavefunction):
+    def reference_of(self, wavefunction: Any) -> tuple[float, str] | None:
         """The exact energy of a determinant of plane waves, where the wavefunction is nothing
         else.
         """
@@ -150,7 +151,7 @@ class NeutronMatter(System):
         energy = sum(self.plane_wave_terms(wavefunction.plane_waves).values())
         return energy, "exact: Hartree-Fock energy of the plane waves"
 
-    def describe(self):
+    def describe(self) -> str:
         turned = ", twist " + ", ".join(f"{x:g}" for x in self.box.twist / (2.0 * np.pi))
         return (
             f"neutron matter: {self.up} neutrons up and {self.down} down, {self.density:g} fm^-3, "

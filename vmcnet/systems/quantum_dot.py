@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
@@ -97,11 +99,11 @@ class QuantumDot(System):
         shells = HarmonicOrbitals.holding(max(counts), self.dimensions, self.omega).energies
         return sum(sum(shells[:n]) + 0.5 * self.dimensions * n for n in counts)
 
-    def orbitals(self, count, more=0):
+    def orbitals(self, count: Any, more: Any = 0) -> Any:
         """The trap's own shells."""
         return HarmonicOrbitals.holding(count, self.dimensions, self.omega, more)
 
-    def describe(self):
+    def describe(self) -> str:
         where = f"in {self.dimensions} dimension{'s' * (self.dimensions > 1)}"
         return (
             f"quantum dot: {self.up} electrons up and {self.down} down {where}, omega = "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
@@ -12,7 +14,9 @@ from vmcnet.systems.base import System
 from vmcnet.walkers import Walkers
 
 
-def lattice_of(extent, periodic, sites, edges, shells=1, second=()):
+def lattice_of(
+    extent: Any, periodic: Any, sites: Any, edges: Any, shells: int = 1, second: Any = ()
+) -> Any:
     """Hypercubic where `extent` is given, Graph where `edges` are; ValueError for both or
     neither.
     """
@@ -45,7 +49,7 @@ class SpinLattice(System):
     units = "coupling"
     magnetisation: int | None = None
 
-    def _spins(self, lattice, magnetisation=None):
+    def _spins(self, lattice: Any, magnetisation: int | None = None) -> Any:
         self.lattice, self.particles = lattice, lattice.sites
         if magnetisation is not None:
             magnetisation = arguments.whole("magnetisation", magnetisation, None)
@@ -61,7 +65,7 @@ class SpinLattice(System):
         up = self.particles if magnetisation is None else (self.particles + magnetisation) // 2
         self.spins = np.where(np.arange(self.particles) < up, 1, -1).astype(np.int8)
 
-    def start(self, stream, walkers: int) -> Walkers:
+    def start(self, stream: Any, walkers: int) -> Walkers:
         """Random spins: independent in the full space, a random order of the sector's spins
         otherwise.
         """
@@ -77,17 +81,17 @@ class SpinLattice(System):
     def observables(self) -> tuple:
         return spin_observables(self)
 
-    def describe(self):
+    def describe(self) -> str:
         sector = "" if self.magnetisation is None else f", sum of spins {self.magnetisation}"
         return f"{type(self).__name__}: {self.lattice.describe()}{sector}"
 
 
-def positive_basis(lattice, strengths) -> np.ndarray | None:
+def positive_basis(lattice: Any, strengths: Any) -> np.ndarray | None:
     """Signs (n,) int8 of the sites such that strength eta_i eta_j <= 0 on every bond of the shells,
     the basis in which exchange makes no sign; None where there are none.
     """
     signs = np.zeros(lattice.sites, np.int8)
-    joined = [[] for _ in range(lattice.sites)]
+    joined: list[list] = [[] for _ in range(lattice.sites)]
     for bonds, strength in zip(lattice.shells, strengths, strict=False):
         for i, j in bonds.tolist() if strength else ():
             joined[i].append((j, -1 if strength > 0 else 1))
@@ -108,8 +112,8 @@ def positive_basis(lattice, strengths) -> np.ndarray | None:
 
 class TransverseIsing(SpinLattice):
     """H = -J sum_<ij> sigma^z_i sigma^z_j - h sum_i sigma^x_i - g sum_i sigma^z_i, Pauli matrices;
-    J = coupling, h = field, g = longitudinal. A field h < 0 is the same model as -h, all spins turned
-    by pi about z, and is worked with in that basis, where the ground state is positive.
+    J = coupling, h = field, g = longitudinal. A field h < 0 is the same model as -h, all spins
+    turned by pi about z, and is worked with in that basis, where the ground state is positive.
 
     The periodic chain without longitudinal field is solved exactly: E0 = -sum_n sqrt(J^2 + h^2 + 2
     J h cos k_n), k_n = (2n + 1) pi / N for
@@ -118,13 +122,13 @@ class TransverseIsing(SpinLattice):
 
     def __init__(
         self,
-        extent=None,
+        extent: Any = None,
         field: float = 1.0,
         coupling: float = 1.0,
         longitudinal: float = 0.0,
         periodic: bool = True,
-        sites=None,
-        edges=None,
+        sites: Any = None,
+        edges: Any = None,
     ):
         field = arguments.coupling("TransverseIsing field", field)
         coupling = arguments.coupling("TransverseIsing coupling", coupling)
@@ -165,7 +169,7 @@ class Heisenberg(SpinLattice):
 
     def __init__(
         self,
-        extent=None,
+        extent: Any = None,
         coupling: float = 1.0,
         anisotropy: float = 1.0,
         second: float = 0.0,
@@ -174,9 +178,9 @@ class Heisenberg(SpinLattice):
         full_space: bool = False,
         marshall: bool | None = None,
         periodic: bool = True,
-        sites=None,
-        edges=None,
-        second_edges=(),
+        sites: Any = None,
+        edges: Any = None,
+        second_edges: Any = (),
     ):
         coupling, anisotropy, second, field = (
             arguments.coupling(f"Heisenberg {name}", value)
@@ -229,13 +233,13 @@ class Heisenberg(SpinLattice):
             self.terms["field"] = LongitudinalField(-0.5 * field)
             if self.magnetisation is not None:
                 self.notes = (
-                    f"field = {field:g} only adds {-0.5 * field * self.magnetisation:g} to the energy "
-                    f"of the sector of magnetisation {self.magnetisation}: the ground state of the "
-                    "model may lie in another one, set magnetisation, or full_space = true",
+                    f"field = {field:g} only adds {-0.5 * field * self.magnetisation:g} to the "
+                    f"energy of the sector of magnetisation {self.magnetisation}: the ground state "
+                    "of the model may lie in another one, set magnetisation, or full_space = true",
                 )
         self.reference = self._published(coupling, anisotropy, second, field)
 
-    def _published(self, coupling, anisotropy, second, field):
+    def _published(self, coupling: float, anisotropy: float, second: Any, field: float) -> Any:
         extent = self.lattice.extent
         if (
             (coupling, anisotropy, field) != (1.0, 1.0, 0.0)
