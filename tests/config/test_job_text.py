@@ -1,5 +1,5 @@
-"""Job text: every job reads back as itself, odd files and settings are one line, 500 (verify: 10 000)
-mutated jobs are understood or refused without a traceback and without memory.
+"""Job text: every job reads back as itself, odd files and settings are one line, 500 (verify: 10
+000) mutated jobs are understood or refused without a traceback and without memory.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The electron gas of a Slater determinant with backflow, pair excitations and a Pade factor, by a
-program that shares nothing with the engine: psi written out in NumPy over ordered pairs, derivatives
-by differences, an Ewald sum and a sampler of its own.
+program that shares nothing with the engine: psi written out in NumPy over ordered pairs,
+derivatives by differences, an Ewald sum and a sampler of its own.
 
 Parameters come by their names, and the classes of excitations as lists of ((k, l, q, p), sign) of
 integer wave vectors; everything else follows from the formulas.

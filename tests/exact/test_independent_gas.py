@@ -1,5 +1,5 @@
-"""The electron gas checked by tests/exact/independent_gas.py: log psi to rounding, and the energy of
-a trained state by another sampler, differences and another Ewald sum.
+"""The electron gas checked by tests/exact/independent_gas.py: log psi to rounding, and the energy
+of a trained state by another sampler, differences and another Ewald sum.
 """
 
 import numpy as np

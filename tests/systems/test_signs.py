@@ -1,5 +1,6 @@
-"""Where psi > 0 cannot be the ground state it is said, and systems choose the basis where it is; short
-periods are bonds of weight 2. Right values by exact diagonalisation of matrices written down here.
+"""Where psi > 0 cannot be the ground state it is said, and systems choose the basis where it is;
+short periods are bonds of weight 2. Right values by exact diagonalisation of matrices written down
+here.
 """
 
 import warnings

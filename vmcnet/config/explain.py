@@ -136,14 +136,15 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
         return f"{key}.type: this key is required and absent"
     if key == "name" and problem["type"] == "string_pattern_mismatch":
         return (
-            "name: expected letters, digits, dots, hyphens and underscores, beginning with a letter "
-            f"or digit{found}"
+            "name: expected letters, digits, dots, hyphens and underscores, beginning with a "
+            f"letter or digit{found}"
         )
     if problem["type"] == "list_type" and isinstance(problem["input"], dict) and len(location) == 1:
         return f"{key}: expected a valid list{found}: write [[{key}]], in double brackets"
-    if isinstance(problem["input"], list) and len(location) == 1 and key in root.model_fields:
-        if "list[" not in str(root.model_fields[key].annotation):
-            return f"{key}: expected one table, found a list: write [{key}], in single brackets"
+    alone = len(location) == 1 and key in root.model_fields
+    alone = alone and "list[" not in str(root.model_fields[key].annotation)
+    if alone and isinstance(problem["input"], list):
+        return f"{key}: expected one table, found a list: write [{key}], in single brackets"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     message, key = short(message, 300), short(key)
     return " ".join(f"{key}: {message}{found if problem['type'] != 'value_error' else ''}".split())

@@ -149,8 +149,8 @@ class HeisenbergTable(LatticeTable):
     full_space: bool = Field(description="all magnetisations instead of one")
     marshall: bool | None = Field(
         description=(
-            "basis turned on one sublattice, where for J > 0 the sign rule makes psi positive; when "
-            "absent turned where that makes psi positive"
+            "basis turned on one sublattice, where for J > 0 the sign rule makes psi positive; "
+            "when absent turned where that makes psi positive"
         )
     )
     second_edges: list[Edge] = Field(description="second-neighbour bonds of a graph")

@@ -79,8 +79,8 @@ def fit(system, wavefunction, sampler=None):
 
 
 def notes_of(system, wavefunction) -> list[str]:
-    """What a user should know although it is no mistake: of the system's arguments, and of a psi > 0
-    where the Hamiltonian has positive off-diagonal elements.
+    """What a user should know although it is no mistake: of the system's arguments, and of a psi >
+    0 where the Hamiltonian has positive off-diagonal elements.
     """
     notes = list(system.notes)
     terms = [

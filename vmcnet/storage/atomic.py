@@ -1,4 +1,4 @@
-"""Files that are always whole: written aside, flushed to disk, renamed; the file before the last."""
+"""Files that are always whole: written aside, flushed to disk, renamed; and the one before."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace_file(path: Path, *parts: bytes, aside: Path | None = None) -> None:
-    """The parts, joined, at `aside` (in a folder that is made), or beside `path`; fsync, rename over
-    it, fsync of the folder.
+    """The parts, joined, at `aside` (in a folder that is made), or beside `path`; fsync, rename
+    over it, fsync of the folder.
 
     The final name never holds a partial file, and what was there stays until the new one is on
     disk. Raises FileProblem when the folder

@@ -29,8 +29,8 @@ def _seal(kind: str, body: bytes) -> bytes:
 
 
 def write_sealed(path: Path, kind: str, write, aside: Path | None = None) -> None:
-    """write(h5py.File), then seal and replace `path` from `aside`; raises FileProblem when the folder or disk
-    refuses.
+    """write(h5py.File), then seal and replace `path` from `aside`; raises FileProblem when the
+    folder or disk refuses.
     """
     with h5py.File(
         path.name, "w", driver="core", backing_store=False, userblock_size=USERBLOCK, libver="v110"
