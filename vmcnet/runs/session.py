@@ -8,15 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vmcnet.config import Job, job_text, parse_job
-from vmcnet.engine.likelihood import DataPopulation
-from vmcnet.engine.population import NonFiniteError, Population
+from vmcnet.engine.population import NonFiniteError
 from vmcnet.engine.training import TrainingState, initial_state, run_training
 from vmcnet.engine.trend import DivergedError, Trend
 from vmcnet.optimizers.natural_gradient import SingularMetric
-from vmcnet.runs.building import build, device_of
 from vmcnet.runs.fit import compare_conditions, compare_data, fit_training
-from vmcnet.runs.memory import check_memory
 from vmcnet.runs.own_classes import compare_sources, sources
+from vmcnet.runs.parts import built_for
 from vmcnet.runs.root import on_root
 from vmcnet.runs.starting import started
 from vmcnet.runs.stopping import StopRequest, Watchdog
@@ -34,7 +32,6 @@ from vmcnet.storage.place import (
     replaced_by_others,
 )
 from vmcnet.storage.run_file import RunFile, writable
-from vmcnet.storage.samples import read_samples
 
 
 class Session:
@@ -81,7 +78,7 @@ class Session:
         if job.training.start_from:
             inputs[job.training.start_from] = "run that it starts from"
         on_root(comm, lambda: check_output(path, inputs, overwrite))
-        *built, digest = _built(comm, job)
+        *built, digest = built_for(comm, job)
 
         def prepare():
             writable(path)
@@ -147,7 +144,7 @@ class Session:
 
         with _freed_on_error(held):
             job, checkpoint = on_root(comm, read)
-            *built, digest = _built(comm, job, learns)
+            *built, digest = built_for(comm, job, learns)
             on_root(comm, lambda: fit_training(path, checkpoint, job, *built))
             if learns:
                 on_root(comm, lambda: compare_data(held["file"], job, digest))
@@ -356,28 +353,6 @@ class Session:
         on_root(self.comm, write)
         self._good = state.iteration if good else -1
         self.stop.saved()
-
-
-def _built(comm, job: Job, learns=True):
-    """The population, the optimizer and the natural gradient (or None) of a job, and the SHA-256 of
-    its data ("": none, or not read because nothing `learns`).
-    """
-    system, wavefunction, optimizer, natural, sampler = build(job)
-    on_root(comm, lambda: check_memory(job, system, comm.size))
-    parts = (
-        system,
-        wavefunction,
-        sampler,
-        comm,
-        job.seed,
-        job.sampling.walkers,
-        job.sampling.block,
-        device_of(job, system, comm.local_rank),
-    )
-    if not (job.data and learns):
-        return Population(*parts), optimizer, natural, ""
-    samples, digest = on_root(comm, lambda: read_samples(job.data.file, system))
-    return DataPopulation(samples, *parts), optimizer, natural, digest
 
 
 @contextmanager

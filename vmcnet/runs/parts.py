@@ -1,0 +1,33 @@
+"""From a job to the walkers of this rank and what trains them."""
+
+from __future__ import annotations
+
+from vmcnet.config import Job
+from vmcnet.engine.likelihood import DataPopulation
+from vmcnet.engine.population import Population
+from vmcnet.runs.building import build, device_of
+from vmcnet.runs.memory import check_memory
+from vmcnet.runs.root import on_root
+from vmcnet.storage.samples import read_samples
+
+
+def built_for(comm, job: Job, learns=True):
+    """The population, the optimizer and the natural gradient (or None) of a job, and the SHA-256 of
+    its data ("": none, or not read because nothing `learns`).
+    """
+    system, wavefunction, optimizer, natural, sampler = build(job)
+    on_root(comm, lambda: check_memory(job, system, comm.size))
+    parts = (
+        system,
+        wavefunction,
+        sampler,
+        comm,
+        job.seed,
+        job.sampling.walkers,
+        job.sampling.block,
+        device_of(job, system, comm.local_rank),
+    )
+    if not (job.data and learns):
+        return Population(*parts), optimizer, natural, ""
+    samples, digest = on_root(comm, lambda: read_samples(job.data.file, system))
+    return DataPopulation(samples, *parts), optimizer, natural, digest
