@@ -2,6 +2,7 @@
 000) mutated jobs are understood or refused without a traceback and without memory.
 """
 
+import copy
 import os
 import random
 import resource
@@ -228,7 +229,7 @@ def mutated(data, rng):
             node = node[part]
         way, key = rng.randrange(6), path[-1]
         if way <= 2:
-            node[key] = rng.choice(ODD)
+            node[key] = copy.deepcopy(rng.choice(ODD))
         elif way == 3:
             del node[key]
         elif way == 4 and isinstance(node, dict):
@@ -236,7 +237,7 @@ def mutated(data, rng):
                 key
             )
         elif isinstance(node, dict):
-            node[rng.choice(list(Job.model_fields))] = node[key]
+            node[rng.choice(list(Job.model_fields))] = copy.deepcopy(node[key])
         if not data:
             data["x"] = 1
     return data
@@ -258,8 +259,6 @@ def sources():
 
 def tried(count, seed, folder, processes=0):
     """Mutated jobs read and built; every refusal one short line. The share that was accepted."""
-    import copy
-
     rng, path, accepted, jobs = random.Random(seed), folder / "job.toml", 0, sources()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in range(count):

@@ -4,7 +4,11 @@ a line.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+
+from vmcnet.exact.finite_elements import breakpoints, radial_energy
 
 
 def chebyshev(points: int):
@@ -50,6 +54,32 @@ def two_electron_energy(
     return 0.5 * dimensions * omega + float(real[real > 0].min())
 
 
+@lru_cache(maxsize=64)
+def two_electron_reference(
+    omega: float, dimensions: int, coupling: float = 1.0, softening: float = 0.0
+) -> float | None:
+    """The energy of `two_electron_energy` where two routes agree to 1e-7 of omega, else None: for a
+    bare repulsion collocation and finite elements, for a soft one elements of two degrees and sizes.
+    """
+    width = 1.0 / np.sqrt(omega)
+    end = (2.0 * coupling / omega**2) ** (1.0 / 3.0) + 10.0 * width
+    shortest = min(softening or width, width) / 8.0
+
+    def potential(r):
+        return 0.25 * omega**2 * r**2 + coupling / np.hypot(r, softening)
+
+    found = []
+    for length, degree in ((1.5 * width, 8), (1.0 * width, 10)):
+        points = breakpoints(shortest * length / width, length, end)
+        if points[-1] < end:
+            return None
+        relative = radial_energy(potential, points, dimensions, degree)
+        found.append(0.5 * dimensions * omega + relative)
+    if not softening:
+        found[1] = two_electron_energy(omega, dimensions, coupling)
+    return found[1] if abs(found[0] - found[1]) < 1e-7 * max(omega, abs(found[1])) else None
+
+
 def line_energy(potential, extent: float, points: int = 160, level: int = 0) -> float:
     """Eigenvalue `level`, counted from 0, of -(1/2) d^2/dx^2 + potential(x) on [-extent, extent],
     psi = 0 at the ends, by Chebyshev collocation; atomic units.
@@ -59,4 +89,4 @@ def line_energy(potential, extent: float, points: int = 160, level: int = 0) -> 
     d2 = (d1 @ d1)[inner, inner] / extent**2
     levels = np.linalg.eigvals(-0.5 * d2 + np.diag(potential(extent * x[inner])))
     real = levels[np.abs(levels.imag) < 1e-8 * np.abs(levels)].real
-    return float(np.sort(real)[level])
+    return float(np.sort(real)[level]) if len(real) > level else float("nan")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.exact.torus import torus_thermodynamics
+from vmcnet.exact.torus import HOT, torus_thermodynamics
 from vmcnet.geometry.lattice import Hypercubic
 from vmcnet.hamiltonians.pauli import Diagonal, LongitudinalField
 from vmcnet.hamiltonians.potts import PottsBonds
@@ -116,6 +116,7 @@ class ClassicalIsing(ClassicalLattice):
             and lattice.periodic
             and not field
             and coupling > 0
+            and (min(lattice.extent) > 2 or temperature / coupling < HOT)
         ):
             energy, heat = torus_thermodynamics(
                 lattice.extent[0], lattice.extent[1], temperature / coupling

@@ -48,10 +48,20 @@ class DoubleWell(System):
         }
         if dimensions > 1:
             self.terms["trap"] = Harmonic([0.0] + [omega] * (dimensions - 1))
-        one = line_energy(
-            lambda x: barrier * ((x / half_distance) ** 2 - 1.0) ** 2, 3.0 * half_distance + 4.0
+
+        def well(x):
+            return barrier * ((x / half_distance) ** 2 - 1.0) ** 2
+
+        # one particle on two intervals with different numbers of points
+        one, other = (
+            line_energy(well, reach * half_distance + more, points)
+            for reach, more, points in ((3.0, 4.0, 160), (3.5, 5.0, 220))
         )
-        self.reference = (particles * (one + 0.5 * (dimensions - 1) * omega), "exact: collocation")
+        if abs(one - other) < 1e-8 * abs(one):
+            energy = particles * (one + 0.5 * (dimensions - 1) * omega)
+            self.reference = energy, "exact: collocation"
+        else:
+            self.notes = ("no exact reference: collocation with 160 and 220 points do not agree",)
 
     def start(self, stream: Any, walkers: int) -> Walkers:
         """x of every particle around either minimum, the other axes from the oscillator's ground

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.exact.radial import two_electron_energy
+from vmcnet.exact.radial import two_electron_reference
 from vmcnet.hamiltonians.coulomb import Coulomb
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
@@ -88,10 +88,14 @@ class QuantumDot(System):
             # relative motion with one unit of angular momentum in d dimensions is that without
             # any in d + 2
             equal = 0 if self.up == self.down else 1
-            self.reference = (
-                two_electron_energy(omega, dimensions + 2 * equal, softening=soft) - equal * omega,
-                "exact: radial equation of the relative motion",
-            )
+            energy = two_electron_reference(omega, dimensions + 2 * equal, softening=soft)
+            if energy is None:
+                self.notes = (
+                    "no exact reference: two ways to solve the radial equation do not agree here",
+                )
+            else:
+                energy -= equal * omega
+                self.reference = energy, "exact: radial equation of the relative motion"
 
     def _shells(self) -> float:
         """Energy of independent electrons in units of omega."""

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.exact.diagonalisation import ground_state
 from vmcnet.geometry.lattice import Graph, Hypercubic
 from vmcnet.hamiltonians.pauli import BondExchange, Diagonal, LongitudinalField, TransverseField
 from vmcnet.observables.spins import spin_observables
 from vmcnet.systems.base import System
 from vmcnet.walkers import Walkers
+
+SMALL = 12  # sites up to which reports diagonalise
 
 
 def lattice_of(
@@ -76,6 +79,14 @@ class SpinLattice(System):
             else self.spins[np.argsort(u, axis=1, kind="stable")]
         )
         return Walkers(np.zeros((walkers, self.particles, 0)), s)
+
+    def reference_of(self, wavefunction):
+        """What is known, otherwise the exact ground state of a small lattice."""
+        if self.reference is not None or self.temperature is not None:
+            return self.reference
+        if self.particles > SMALL:
+            return None
+        return ground_state(self).energy, "exact diagonalisation"
 
     @property
     def observables(self) -> tuple:

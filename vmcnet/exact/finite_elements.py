@@ -1,0 +1,66 @@
+"""Radial equations by finite elements: a second route beside collocation, for short lengths too."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MOST_ELEMENTS, ITERATIONS = 120, 60
+
+
+def breakpoints(shortest: float, longest: float, end: float) -> np.ndarray:
+    """0, then lengths that double from `shortest` on and grow by at most `longest`, up to `end`."""
+    points = [0.0, min(shortest, end)]
+    while points[-1] < end and len(points) <= MOST_ELEMENTS:
+        points.append(min(end, points[-1] + min(points[-1], longest)))
+    return np.array(points)
+
+
+def radial_energy(potential, points: np.ndarray, dimensions: int, degree: int = 8) -> float:
+    """Lowest eigenvalue of -(R'' + (d-1) R'/r) + potential(r) R = E R on [0, points[-1]], R = 0 at
+    the end: the minimum of int r^(d-1) (R'^2 + V R^2) / int r^(d-1) R^2 over functions that are
+    polynomials of the degree on each element between `points`. NaN where the elements are too short
+    for the arithmetic.
+    """
+    from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+    x, weight = np.polynomial.legendre.leggauss(degree + 4)
+    nodes = np.cos(np.pi * np.arange(degree, -1, -1) / degree)
+    inverse = np.linalg.inv(np.polynomial.legendre.legvander(nodes, degree))
+    value = np.polynomial.legendre.legvander(x, degree) @ inverse  # (quadrature, degree + 1)
+    slopes = np.stack(
+        [
+            np.polynomial.legendre.legval(x, np.polynomial.legendre.legder(c))
+            for c in np.eye(degree + 1)
+        ],
+        axis=1,
+    )
+    slope = slopes @ inverse
+    size = degree * (len(points) - 1) + 1
+    pieces = []  # part of the vector, quadrature weights with r^(d-1), potential, element's half
+    for k, (a, b) in enumerate(zip(points[:-1], points[1:], strict=True)):
+        half = 0.5 * (b - a)
+        r = a + half * (x + 1.0)
+        part = slice(k * degree, (k + 1) * degree + 1)
+        pieces.append((part, weight * half * r ** (dimensions - 1), potential(r), half))
+    lowest = min(v.min() for _, _, v, _ in pieces)
+    energy, norm = np.zeros((size, size)), np.zeros((size, size))
+    for part, measure, v, half in pieces:
+        energy[part, part] += slope.T @ (slope * (measure / half**2)[:, None])
+        energy[part, part] += value.T @ (value * (measure * (v - lowest))[:, None])
+        norm[part, part] += value.T @ (value * measure[:, None])
+    # inverse iteration and the quotient element by element: short elements make eigenvalues of
+    # 1/length^2, whose rounding would drown the lowest one
+    try:
+        factor, vector = cho_factor(energy[:-1, :-1]), np.ones(size)
+    except (LinAlgError, ValueError):
+        return float("nan")
+    for _ in range(ITERATIONS):
+        vector[:-1] = cho_solve(factor, norm[:-1, :-1] @ vector[:-1])
+        vector[-1] = 0.0
+        vector /= np.abs(vector).max()
+    above = below = 0.0
+    for part, measure, v, half in pieces:
+        function, derivative = value @ vector[part], slope @ vector[part] / half
+        above += (measure * (derivative**2 + v * function**2)).sum()
+        below += (measure * function**2).sum()
+    return float(above / below)
