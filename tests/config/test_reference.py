@@ -39,7 +39,9 @@ def test_defaults_are_written_out():
 
 def test_what_may_change_at_resume():
     old = parse_job(JOB)
-    new = parse_job(JOB, ["training.iterations=20", "evaluation.steps=50", "run.wall_time='00:01:00'"])
+    new = parse_job(
+        JOB, ["training.iterations=20", "evaluation.steps=50", "run.wall_time='00:01:00'"]
+    )
     assert changed_keys(old, new) == ["evaluation.steps", "run.wall_time", "training.iterations"]
     check_resume(old, new, 12)
     assert new.run.wall_time == 60.0
