@@ -55,8 +55,8 @@ def autocorrelation(x):
 
 
 def tail(bins, counts, time):
-    """Shape of the generalised Pareto distribution of the largest min(N/5, 3 sqrt N) values, of
-    which `counts` lie in bins of 1/32 octave from 2^-65 on, and its error.
+    """Shape of the generalised Pareto distribution of the largest values of N, 3 sqrt N or N/100
+    of them and at most N/5, of which `counts` lie in bins of 1/32 octave from 2^-65 on, and its error.
     """
 
     def edge(k):
@@ -65,7 +65,7 @@ def tail(bins, counts, time):
     total, beyond, first = sum(counts), 0, 0
     for first in range(len(counts) - 1, -1, -1):
         beyond += counts[first]
-        if beyond >= max(min(0.2 * total, 3.0 * math.sqrt(total)), 1.0):
+        if beyond >= max(min(0.2 * total, max(3.0 * math.sqrt(total), 0.01 * total)), 1.0):
             break
     bins, counts = [int(b) for b in bins[first:]], np.array(counts[first:], float)
     if beyond < 25 or len(bins) < 20:

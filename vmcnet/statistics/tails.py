@@ -40,24 +40,25 @@ class Tail:
 
     @property
     def heavy(self) -> bool:
-        """No variance, as far as can be told: k above 0.4, and above 1/3 by two errors. 1/3 is what
+        """No variance, as far as can be told: k above 0.4, and above 1/3 by 2.5 errors. 1/3 is what
         every approximate psi with nodes has (Trail, Phys. Rev. E 77, 016703 (2008)), 1/2 and above
         have no variance.
         """
-        return bool(self.shape > HEAVY and self.shape - 2.0 * self.error > LIGHT)
+        return bool(self.shape > HEAVY and self.shape - 2.5 * self.error > LIGHT)
 
 
 def pareto_tail(counts, correlation: float = 1.0) -> Tail:
-    """The generalised Pareto distribution of the largest min(N/5, 3 sqrt N) of N binned values.
+    """The generalised Pareto distribution of the largest values of N: 3 sqrt N of them, or N/100 if
+    that is more, and at most N/5.
 
-    Its shape by the estimator of Zhang and Stephens, Technometrics 51, 316 (2009); how much of the
-    tail: Vehtari, Simpson, Gelman, Yao, Gabry, J. Mach. Learn. Res. 25, 72 (2024), sec. 2. The
+    Its shape by the estimator of Zhang and Stephens, Technometrics 51, 316 (2009); the first
+    number: Vehtari, Simpson, Gelman, Yao, Gabry, J. Mach. Learn. Res. 25, 72 (2024), sec. 2. The
     error is (1 + k)/sqrt(n/correlation), `correlation` the autocorrelation time of the values.
     """
     counts = np.asarray(counts)
     total, limits = int(counts.sum()), edges()
     above = np.cumsum(counts[::-1])[::-1]  # values in this bin and beyond
-    wanted = min(0.2 * total, 3.0 * np.sqrt(total))
+    wanted = min(0.2 * total, max(3.0 * np.sqrt(total), 0.01 * total))
     start = int(np.flatnonzero(above >= max(wanted, 1.0))[-1]) if total else 0
     used = start + np.flatnonzero(counts[start:])
     weights, x = counts[used], 0.5 * (limits[used] + limits[used + 1]) - limits[start]
