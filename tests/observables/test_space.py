@@ -1,7 +1,6 @@
 """Observables in space against closed forms: oscillators, free fermions in a box, sum rules."""
 
 import json
-import runpy
 import sys
 
 import numpy as np
@@ -9,12 +8,10 @@ import pytest
 
 import vmcnet as vmc
 from tests.device import fakecupy  # noqa: F401  makes the stand-in
-from tests.runs import ROOT
 from vmcnet.backend.arrays import to_host
 from vmcnet.config import parse_observables
 from vmcnet.config.explain import variants
 from vmcnet.config.observables import ObservableTable
-from vmcnet.engine.evaluation import finish, initial_evaluation, run_evaluation
 from vmcnet.engine.population import Population
 from vmcnet.observables import (
     Density,
@@ -31,9 +28,7 @@ from vmcnet.observables.bins import ball, ball_in_box, counted, texts
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.parameters import Layout
 from vmcnet.runs.building import observables_of
-from vmcnet.runs.contents import content_of
 from vmcnet.sampling import Gaussian
-from vmcnet.storage.run_file import RunFile
 from vmcnet.systems import (
     ClassicalIsing,
     ElectronGas,
@@ -413,30 +408,3 @@ def test_every_table_builds_what_it_names(name):
 def test_refusals(make, words):
     with pytest.raises(ValueError, match=words):
         make()
-
-
-@pytest.mark.processes
-def test_the_figure_script_reads_them(tmp_path, monkeypatch):
-    """analysis/plot_observables.py on a file with a density, pairs and momenta."""
-    plot = pytest.importorskip("matplotlib") and runpy.run_path(
-        str(ROOT / "analysis" / "plot_observables.py")
-    )
-    system = DOT
-    tables = parse_observables(["density, bins=6", "pair_distribution", "density_map, bins=3"], "")
-    people = Population(system, GaussianEnvelope(system), Gaussian(), SerialCommunicator(), 5, 8, 8)
-    people.start()
-    state = initial_evaluation(people, 0, 1.0, observables_of(tables, system))
-    nothing = lambda *arguments: 0  # noqa: E731
-    plan = {"steps": 4, "interval": 1, "warmup": 1}
-    run_evaluation(people, np.zeros(1), state, **plan, record=nothing, save=nothing, poll=nothing)
-    file = RunFile.create(tmp_path / "run.h5", "", 0, 1, 1)
-    file.evaluations[0] = content_of(finish(people, state), plan)
-    file.write()
-    monkeypatch.setattr("sys.argv", ["plot", str(tmp_path / "run.h5"), "--figure", "f.png"])
-    monkeypatch.chdir(tmp_path)
-    plot["main"]()
-    assert (tmp_path / "f.png").stat().st_size > 10_000
-    found = plot["gridded"](tmp_path / "run.h5")
-    assert set(found) == {"density", "pair_distribution", "density_map"}
-    mean, error = plot["mean_and_error"](found["density"])
-    assert mean.shape == error.shape == (6,) and mean.max() > 0.0

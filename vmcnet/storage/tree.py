@@ -12,7 +12,7 @@ import numpy as np
 
 from vmcnet.storage.atomic import FileProblem
 
-DEPTH = 5  # of groups; vmcnet's own files have three
+DEPTH = 8  # of groups; vmcnet's own files have five
 NUMBERS = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"}
 TEXT, PLAIN = h5py.h5t.STRING, (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)
 
