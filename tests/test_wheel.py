@@ -86,4 +86,5 @@ def test_run_outside_the_checkout(environment, tmp_path):
     assert vmcnet("jobs", "quantum_dot_2").strip() == "quantum_dot_2.toml"
     settings = [word for value in SMALL for word in ("--set", value)]
     assert "energy" in vmcnet("run", "quantum_dot_2.toml", *settings)
-    assert "energy" in vmcnet("report", "runs/quantum_dot_2.h5")
+    vmcnet("report", "runs/quantum_dot_2.h5", "--html", "page.html")
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")

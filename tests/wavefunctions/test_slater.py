@@ -186,7 +186,7 @@ def test_one_class_is_a_sum_of_excited_determinants():
 
 
 def test_open_shells_are_excited_into_themselves():
-    """Four electrons, S_z = 0, with (1,0) filled: both may go on to the empty (0,1) of the shell."""
+    """Four electrons, S_z = 0, with (1,0) filled: both may go to (0,1) of the same shell."""
     system = vmc.systems.QuantumDot(4)
     slater = Slater(system, excitations=1)
     labels = [slater.orbitals.labels[k] for k in slater._virtual]
