@@ -289,7 +289,7 @@ def check(options, comm) -> int:
 
         runs = chosen(job)
         job = twisted(job, runs[0])
-    system, wavefunction, _, natural, sampler = build(job)
+    system, wavefunction, optimizer, natural, sampler = build(job)
     device = device_of(job, system, 0)
     data = read_samples(job.data.file, system)[0] if job.data else None
     print(f"{options.job}: valid")
@@ -306,15 +306,15 @@ def check(options, comm) -> int:
         print(f"  evaluations measure {', '.join(o.name for o in measured)}")
     if data:
         print(f"  data: {len(data.s)} samples in {job.data.file}")
-    print("\n".join(_cost_lines(job, system, wavefunction, sampler, device)))
+    print("\n".join(_cost_lines(job, system, wavefunction, optimizer, natural, sampler, device)))
     return 0
 
 
-def _cost_lines(job, system, wavefunction, sampler, device) -> list[str]:
+def _cost_lines(job, system, wavefunction, optimizer, natural, sampler, device) -> list[str]:
     """Sizes, ranks, memory and time, from one block that is moved and measured."""
     from threadpoolctl import threadpool_limits
 
-    from vmcnet.runs.cost import measure
+    from vmcnet.runs.cost import checkpoint_size, measure
 
     sampling, evaluation, iterations = job.sampling, job.evaluation, job.training.iterations
     blocks = sampling.walkers // sampling.block
@@ -336,9 +336,7 @@ def _cost_lines(job, system, wavefunction, sampler, device) -> list[str]:
         evaluation.steps * (evaluation.interval * cost.step + cost.energies)
         + evaluation.warmup * evaluation.interval * cost.step
     )
-    checkpoint = 8 * (
-        sampling.walkers * system.particles * system.dimensions + 3 * wavefunction.layout.size
-    )
+    checkpoint = checkpoint_size(system, wavefunction, optimizer, natural, sampling.walkers)
     return [
         f"  {sampling.walkers} walkers in {blocks} blocks of {sampling.block}: 1 to {blocks} "
         f"ranks, evenly loaded where ranks divide {blocks}",

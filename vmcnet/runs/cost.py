@@ -11,6 +11,10 @@ from vmcnet.backend.stream import Stream
 from vmcnet.engine.population import PARAMETERS, TRAINING, Population
 from vmcnet.parallel.communicators import SerialCommunicator
 
+SMALL = 32  # walkers of the first look
+PATIENCE, MEMORY = 30.0, 2e9  # seconds and bytes that a whole block may take
+FORMAT = 12_000  # bytes of a checkpoint that holds no arrays
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -34,7 +38,33 @@ def measure(
     device=None,
     steps: int = 4,
 ) -> Cost:
-    """Time one block, minimum of 3 after a first call that compiles and warms up."""
+    """Time one block, minimum of 3 after a first call that compiles and warms up.
+
+    A small block comes first; where the whole one would take long or need much memory, its figures
+    are those of the small one times the ratio of walkers.
+    """
+    small = min(block, SMALL)
+    cost = _timed(system, wavefunction, sampler, seed, small, step_size, device, steps)
+    ratio = block / small
+    seconds = 5 * ratio * (steps * cost.step + cost.energies + cost.gradient)
+    if small == block:
+        return cost
+    if seconds < PATIENCE and ratio * cost.memory < MEMORY:
+        return _timed(system, wavefunction, sampler, seed, block, step_size, device, steps)
+    return Cost(
+        ratio * cost.step, ratio * cost.energies, ratio * cost.gradient, int(ratio * cost.memory)
+    )
+
+
+def checkpoint_size(system, wavefunction, optimizer, natural, walkers: int) -> int:
+    """Bytes of a checkpoint: coordinates, spins, theta, and the states of both, beside the format."""
+    states = [*optimizer.start(1), *(natural.start(1) if natural else ())]
+    numbers = walkers * system.particles * system.dimensions
+    numbers += wavefunction.layout.size * (1 + len(states))
+    return 8 * numbers + walkers * system.particles + FORMAT
+
+
+def _timed(system, wavefunction, sampler, seed, block, step_size, device, steps) -> Cost:
     population = Population(
         system, wavefunction, sampler, SerialCommunicator(), seed, block, block, device
     )
