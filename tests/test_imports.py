@@ -70,6 +70,19 @@ def imported(path):
                 )
 
 
+def test_one_name_means_one_thing():
+    """No two classes with one name, no file name in three rooms."""
+    classes, files = {}, {}
+    for path in modules():
+        files.setdefault(path.name, []).append(path)
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                classes.setdefault(node.name, []).append(path)
+    assert not {name: found for name, found in classes.items() if len(found) > 1}
+    usual = {"__init__.py", "base.py"}
+    assert not {n: found for n, found in files.items() if len(found) > 2 and n not in usual}
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_down(path):
     own = path.relative_to(ROOT).parts[0].removesuffix(".py")

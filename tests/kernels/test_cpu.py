@@ -204,7 +204,7 @@ def test_one_interface_on_every_namespace():
 def test_every_compiled_pass_has_a_twin_with_its_arguments():
     """The functions that the modules of passes add, and nothing that plain.py lacks."""
     helpers = {"fits", "fits_product", "module", "launch"}
-    for name in ("cpu", "excitations", "gpu", "linalg", "linalg_gpu"):
+    for name in ("cpu", "excitation_passes", "gpu", "linalg", "linalg_gpu"):
         tree = ast.parse(Path(cpu.__file__).with_name(f"{name}.py").read_text())
         for node in tree.body:
             if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):

@@ -52,9 +52,9 @@ def of(xp, *dtypes) -> Kernels:
 @lru_cache(maxsize=16)
 def _of(xp, kind: str) -> Kernels:
     if kind and xp is np:
-        from vmcnet.kernels import cpu, excitations, linalg
+        from vmcnet.kernels import cpu, excitation_passes, linalg
 
-        matrices = linalg, excitations  # of complex numbers too
+        matrices = linalg, excitation_passes  # of complex numbers too
         return Kernels(xp, cpu, *matrices) if kind == "real" else Kernels(xp, *matrices)
     if kind == "real" and xp.__name__ == "cupy":
         from vmcnet.kernels import gpu, linalg_gpu
