@@ -19,7 +19,7 @@ def inputs(dtype, walkers=9):
     ms, v, slots = (3, 2), 4, 7
     sizes = [(m, v) for m in ms]
     indices, parts = [], []
-    for s, t in excitations.PARTS:
+    for s, t in excitation_passes.PARTS:
         i, j = (rng.integers(0, ms[k] * v, 11) for k in (s, t))
         indices.append((i, j))
         parts.append((rng.integers(0, 5, 11), i, j, rng.normal(size=11).astype(real)))
@@ -49,7 +49,7 @@ def calls(x):
 @pytest.mark.parametrize("dtype", TYPES)
 def test_twins(dtype):
     for name, arguments in calls(inputs(dtype)):
-        fast = getattr(excitations, name)(*arguments)
+        fast = getattr(excitation_passes, name)(*arguments)
         plain = getattr(plain_excitations, name)(np, *arguments)
         for a, b in zip(fast, plain, strict=True):
             rtol = 3e3 * np.finfo(dtype).eps
@@ -65,7 +65,7 @@ def test_bits_do_not_depend_on_the_number_of_walkers():
         if k not in ("indices", "numbers", "entries")
     } | {k: x[k] for k in ("indices", "numbers", "entries")}
     for (name, whole), (_, part) in zip(calls(x), calls(some), strict=True):
-        a, b = getattr(excitations, name)(*whole), getattr(excitations, name)(*part)
+        a, b = getattr(excitation_passes, name)(*whole), getattr(excitation_passes, name)(*part)
         if name == "pair_fields":
             for p, q in zip(a, b, strict=True):
                 np.testing.assert_array_equal(p[4:5], q)
