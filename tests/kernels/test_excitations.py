@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vmcnet.kernels import plain_excitations
+from vmcnet.kernels import excitation_passes, plain_excitations
 
 TYPES = [np.float64, np.float32, np.complex128, np.complex64]
 
