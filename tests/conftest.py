@@ -6,6 +6,7 @@ Tests marked `verify` run only where the expression after -m names them.
 import subprocess
 from pathlib import Path
 
+import h5py  # noqa: F401 (its first import starts uname, before the guard is there)
 import pytest
 
 # folders and files whose tests all start programs

@@ -282,8 +282,8 @@ def test_training_in_which_nothing_moved_is_said():
 @pytest.mark.verify
 @pytest.mark.parametrize("path", sorted((ROOT / "jobs").glob("*.toml")), ids=lambda p: p.stem)
 def test_jobs_of_the_project_have_no_heavy_tails(path):
-    """Trained and evaluated short, with 20 seeds where one takes below 3 seconds of a processor. The
-    job that leaves out the cusp in two dimensions on purpose is told so.
+    """Trained and evaluated short, with 20 seeds where one takes below 3 seconds of a processor.
+    The job that leaves out the cusp in two dimensions on purpose is told so.
     """
     job = load_job(path)
     if job.data or job.twists:

@@ -1,4 +1,4 @@
-"""Exact references carry two resolutions or routes that agree; otherwise there is none, and a word."""
+"""Exact references carry two resolutions or routes that agree; otherwise none, and a word."""
 
 import numpy as np
 import pytest

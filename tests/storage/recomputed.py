@@ -55,8 +55,8 @@ def autocorrelation(x):
 
 
 def tail(bins, counts, time):
-    """Shape of the generalised Pareto distribution of the largest values of N, 3 sqrt N or N/100
-    of them and at most N/5, of which `counts` lie in bins of 1/32 octave from 2^-65 on, and its error.
+    """Shape of the generalised Pareto distribution of the largest values of N, 3 sqrt N or N/100 of
+    them and at most N/5, of which `counts` lie in bins of 1/32 octave from 2^-65 on, and its error.
     """
 
     def edge(k):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 MOST_ELEMENTS, ITERATIONS = 120, 60
@@ -37,7 +39,7 @@ def radial_energy(potential, points: np.ndarray, dimensions: int, degree: int = 
     slope = slopes @ inverse
     size = degree * (len(points) - 1) + 1
     pieces = []  # part of the vector, quadrature weights with r^(d-1), potential, element's half
-    for k, (a, b) in enumerate(zip(points[:-1], points[1:], strict=True)):
+    for k, (a, b) in enumerate(itertools.pairwise(points)):
         half = 0.5 * (b - a)
         r = a + half * (x + 1.0)
         part = slice(k * degree, (k + 1) * degree + 1)

@@ -59,7 +59,8 @@ def two_electron_reference(
     omega: float, dimensions: int, coupling: float = 1.0, softening: float = 0.0
 ) -> float | None:
     """The energy of `two_electron_energy` where two routes agree to 1e-7 of omega, else None: for a
-    bare repulsion collocation and finite elements, for a soft one elements of two degrees and sizes.
+    bare repulsion collocation and finite elements, for a soft one elements of two degrees and
+    sizes.
     """
     width = 1.0 / np.sqrt(omega)
     end = (2.0 * coupling / omega**2) ** (1.0 / 3.0) + 10.0 * width

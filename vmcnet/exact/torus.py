@@ -61,8 +61,9 @@ def torus_thermodynamics(rows: int, columns: int, temperature: float) -> tuple[f
 
 
 def _hot(rows: int, columns: int, temperature: float) -> tuple[float, float]:
-    """ln Z = bonds ln cosh K + ln(1 + triangles v^3 + squares v^4 + ...), v = tanh K: energy and heat
-    capacity. Loops that close around a period of 3 or 4 count as well; both lengths at least 3.
+    """ln Z = bonds ln cosh K + ln(1 + triangles v^3 + squares v^4 + ...), v = tanh K: energy and
+    heat capacity. Loops that close around a period of 3 or 4 count as well; both lengths at least
+    3.
     """
     k = 1.0 / temperature
     v, sech = np.tanh(k), np.cosh(k) ** -2

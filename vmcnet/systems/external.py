@@ -49,7 +49,7 @@ class DoubleWell(System):
         if dimensions > 1:
             self.terms["trap"] = Harmonic([0.0] + [omega] * (dimensions - 1))
 
-        def well(x):
+        def well(x: np.ndarray) -> np.ndarray:
             return barrier * ((x / half_distance) ** 2 - 1.0) ** 2
 
         # one particle on two intervals with different numbers of points

@@ -80,7 +80,7 @@ class SpinLattice(System):
         )
         return Walkers(np.zeros((walkers, self.particles, 0)), s)
 
-    def reference_of(self, wavefunction):
+    def reference_of(self, wavefunction: Any) -> tuple[float, str] | None:
         """What is known, otherwise the exact ground state of a small lattice."""
         if self.reference is not None or self.temperature is not None:
             return self.reference
