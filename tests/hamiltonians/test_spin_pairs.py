@@ -223,9 +223,9 @@ def test_three_body_energy_of_few_waves_by_quadrature():
     [
         ({"particles": 1}, "at least 2"),
         ({"density": 0.0}, "density"),
-        ({"model": "p"}, "expected one of o, o_1.1"),
+        ({"model": "p"}, "expected 'o' or 'o_1.1'"),
         ({"polarisation": 0.3}, "expected one of"),
-        ({"twist": [0.1]}, "expected 3 numbers"),
+        ({"twist": [0.1]}, "3 numbers"),
     ],
 )
 def test_refusals(options, words):
