@@ -1,14 +1,20 @@
 """vmcnet whose rank RANK meets something at its N-th population step: killed_rank.py HOW RANK N
 arguments ...
 
-HOW: kill, stop (SIGSTOP), stall, raise, refuse (a FileProblem), nan (its first block's energies,
-this once), nans (from then on).
+HOW: kill, stop (SIGSTOP), pause (SIGSTOP, woken after a second), stall, raise, refuse (a
+FileProblem), nan (its first block's energies, this once), nans (from then on), the name of a
+signal, nolock (flock fails from the start), or remove:PATH.
 """
 
+import errno
+import fcntl
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import vmcnet.engine.population
 from vmcnet import cli
@@ -16,25 +22,50 @@ from vmcnet.engine.population import Population
 from vmcnet.estimators.energy import LocalEnergies
 from vmcnet.storage.atomic import FileProblem
 
-how, rank, at = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-advance, calls = Population.advance, [0]
 energies = vmcnet.engine.population.local_energies
 
 
-def broken(self, *arguments, **options):
-    calls[0] += 1
-    if how in ("nan", "nans"):
-        bad = self.comm.rank == rank and (calls[0] == at or (how == "nans" and calls[0] > at))
-        vmcnet.engine.population.local_energies = not_finite if bad else energies
-    elif self.comm.rank == rank and calls[0] == at:
-        if how == "raise":
-            raise ZeroDivisionError("made by the test")
-        if how == "refuse":
-            raise FileProblem("made by the test")
-        if how == "stall":
-            time.sleep(1000)
-        os.kill(os.getpid(), signal.SIGSTOP if how == "stop" else signal.SIGKILL)
-    return advance(self, *arguments, **options)
+def arm(how: str, rank: int, at: int) -> None:
+    advance, calls = Population.advance, [0]
+
+    def broken(self, *arguments, **options):
+        calls[0] += 1
+        if how in ("nan", "nans"):
+            bad = self.comm.rank == rank and (calls[0] == at or (how == "nans" and calls[0] > at))
+            vmcnet.engine.population.local_energies = not_finite if bad else energies
+        elif self.comm.rank == rank and calls[0] == at:
+            meet(how)
+        return advance(self, *arguments, **options)
+
+    if how == "nolock":
+        fcntl.flock = no_locks
+    else:
+        Population.advance = broken
+
+
+def meet(how: str) -> None:
+    if how == "raise":
+        raise ZeroDivisionError("made by the test")
+    if how == "refuse":
+        raise FileProblem("made by the test")
+    if how == "stall":
+        time.sleep(1000)
+    if how.startswith("remove:"):
+        path = Path(how.removeprefix("remove:"))
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    elif how == "pause":
+        subprocess.Popen(["sh", "-c", f"sleep 1; kill -CONT {os.getpid()}"])
+        os.kill(os.getpid(), signal.SIGSTOP)
+    else:
+        number = {"stop": signal.SIGSTOP, "kill": signal.SIGKILL}.get(how)
+        os.kill(os.getpid(), number or getattr(signal, how))
+
+
+def no_locks(*arguments):
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
 
 def not_finite(*arguments):
@@ -43,5 +74,6 @@ def not_finite(*arguments):
     return LocalEnergies(found.total * float("nan"), found.terms)
 
 
-Population.advance = broken
-cli.main(sys.argv[4:])
+if __name__ == "__main__":
+    arm(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    cli.main(sys.argv[4:])

@@ -8,8 +8,11 @@ standard output: one exit status a line, negative for a signal, and the peak of 
 import json
 import os
 import sys
+from pathlib import Path
 
-from vmcnet import cli
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.faults.killed_rank import arm  # noqa: E402
+from vmcnet import cli  # noqa: E402
 
 
 def child(case):
@@ -17,6 +20,9 @@ def child(case):
     for stream in (1, 2):
         os.dup2(log, stream)
     os.environ.update(case["environ"])
+    if "FAULT" in os.environ:
+        how, at = os.environ["FAULT"].split()
+        arm(how, 0, int(at))
     try:
         cli.main(case["arguments"])
     except SystemExit as end:
