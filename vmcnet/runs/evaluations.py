@@ -67,7 +67,10 @@ class Evaluations:
         number = on_root(self.comm, lambda: max(self.session.file.evaluations, default=-1) + 1)
         step_size = self.session.state.step_size
         state = initial_evaluation(self.population, number, step_size, observables)
-        return self._run(state, plan, tables)
+        members = dict(self.population.members)
+        flag = self._run(state, plan, tables)
+        self.population.members = members  # training's: its checkpoint may have to be written anew
+        return flag
 
     def finish(self, found: Checkpoint) -> int:
         """Go on with the evaluation that was stopped. Training goes on afterwards from its own

@@ -21,7 +21,7 @@ from vmcnet.runs.stopping import StopRequest, Watchdog
 from vmcnet.runs.told import telling
 from vmcnet.storage.atomic import FileProblem, keep
 from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from vmcnet.storage.lock import RunLock
+from vmcnet.storage.lock import RunLock, freed_on_error
 from vmcnet.storage.paths import checkpoint_path, previous_path, resolved, stop_path
 from vmcnet.storage.place import (
     adopt,
@@ -100,7 +100,7 @@ class Session:
                 sources=sources(job),
             )
 
-        with _freed_on_error(held):
+        with freed_on_error(held):
             on_root(comm, prepare)
             population, optimizer, natural = built
             population.start()
@@ -142,7 +142,7 @@ class Session:
                 file.write(keep_old=False)
             return job, checkpoint
 
-        with _freed_on_error(held):
+        with freed_on_error(held):
             job, checkpoint = on_root(comm, read)
             *built, digest = built_for(comm, job, learns)
             on_root(comm, lambda: fit_training(path, checkpoint, job, *built))
@@ -176,7 +176,11 @@ class Session:
         write_checkpoint(path, checkpoint)
 
     def mark(self, flag: int) -> None:
-        """Write into the run file how this run ended: done, or stopped before its end."""
+        """Write into the run file how this run ended: done, or stopped before its end; and the
+        checkpoint, where somebody removed it.
+        """
+        if on_root(self.comm, lambda: not checkpoint_path(self.path).exists()):
+            self._checkpoint(self.state)
 
         def write():
             ended = not flag and self.state.iteration >= self.job.training.iterations
@@ -353,16 +357,6 @@ class Session:
         on_root(self.comm, write)
         self._good = state.iteration if good else -1
         self.stop.saved()
-
-
-@contextmanager
-def _freed_on_error(held: dict):
-    try:
-        yield
-    except BaseException:
-        if "lock" in held:
-            held["lock"].release()
-        raise
 
 
 def _state(checkpoint: Checkpoint) -> tuple[TrainingState, int]:

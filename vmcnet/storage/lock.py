@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import socket
+from contextlib import contextmanager
 from pathlib import Path
 
 from vmcnet.storage.atomic import FileProblem
@@ -154,6 +155,17 @@ class RunLock:
         raise FileProblem(
             f"{self.path}: cannot be opened ({error.strerror}): choose a writable --output"
         ) from error
+
+
+@contextmanager
+def freed_on_error(held: dict):
+    """Release held["lock"], if it is there, where what follows fails."""
+    try:
+        yield
+    except BaseException:
+        if "lock" in held:
+            held["lock"].release()
+        raise
 
 
 def _me() -> dict:
