@@ -83,3 +83,13 @@ def test_moves():
     )
     with pytest.raises(ValueError, match="flips or"):
         SpinMoves([[0, 1, 2]])
+
+
+def test_groups_are_written_down_when_asked_for():
+    """A chain of 100 000 sites has 10^10 numbers in its translations."""
+    lattice = Hypercubic([100_000])
+    assert lattice.translated and len(lattice.shells[0]) == 100_000
+    with pytest.raises(ValueError, match="too many to write down"):
+        _ = lattice.translations
+    with pytest.raises(ValueError, match="leave point_group out"):
+        _ = Hypercubic([3] * 7).space_group

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import permutations, product
-from math import prod
+from math import factorial, prod
 
 import numpy as np
 
 from vmcnet import arguments
 
 MOST_SITES = 100_000
+MOST_IMAGES = 20_000_000  # numbers of a group of symmetries
 
 
 class Lattice:
@@ -30,6 +32,7 @@ class Lattice:
     space_group: np.ndarray
     extent: tuple[int, ...] = ()  # sites along each direction of a grid; none for a graph
     periodic = False
+    translated = False  # whether there are translations besides the identity
 
     def symmetries(self, asked_by: str, point_group: bool = False) -> np.ndarray:
         """The translations, or the whole space group, (G, n); ValueError where there are none."""
@@ -81,8 +84,6 @@ class Hypercubic(Lattice):
                 )
             known |= pairs
         self.sublattice = self._colour()
-        self.translations = self._translate()
-        self.space_group = self._extend()
 
     def _index(self, positions):
         return np.ravel_multi_index(tuple(np.moveaxis(positions, -1, 0)), self.extent)
@@ -124,14 +125,31 @@ class Hypercubic(Lattice):
             return None
         return (1 - 2 * (self.positions.sum(axis=1) % 2)).astype(np.int8)
 
-    def _translate(self):
+    @property
+    def translated(self):
+        return self.periodic
+
+    @cached_property
+    def translations(self):
+        shifts = len(self.positions) if self.periodic else 1
+        if shifts * self.sites > MOST_IMAGES:
+            raise ValueError(
+                f"the translations of {self.sites} sites are too many to write down: use a smaller "
+                "lattice, or a wavefunction without symmetry"
+            )
         shifts = self.positions if self.periodic else self.positions[:1]
         return self._index((self.positions[None] + shifts[:, None]) % self.extent)
 
-    def _extend(self):
+    @cached_property
+    def space_group(self):
         """Exchanges of axes of equal length and reflections of axes, each followed by all
         translations.
         """
+        if factorial(self.dimensions) * 2**self.dimensions * self.translations.size > MOST_IMAGES:
+            raise ValueError(
+                f"the space group of {self.sites} sites in {self.dimensions} dimensions is too large "
+                "to write down: leave point_group out"
+            )
         found = []
         for axes in permutations(range(self.dimensions)):
             if tuple(self.extent[k] for k in axes) == self.extent:

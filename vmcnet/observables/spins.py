@@ -48,7 +48,7 @@ class StructureFactor(Observable):
     def __init__(self, system):
         _of_spins(self, system)
         lattice = system.lattice
-        if len(lattice.translations) < 2:
+        if not lattice.translated:
             raise ValueError(f"{self.name}: the lattice has no translations")
         self._extent, self._sites = lattice.extent, lattice.sites
         self._axes = tuple(range(1, 1 + lattice.dimensions))
@@ -87,6 +87,6 @@ def spin_observables(system) -> tuple:
     found = [Magnetisation(system)]
     if lattice.sublattice is not None:
         found.append(StaggeredMagnetisation(system))
-    if len(lattice.translations) > 1:
+    if lattice.translated:
         found += [Correlations(system), StructureFactor(system)]
     return tuple(found)
