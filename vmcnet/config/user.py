@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -30,12 +31,16 @@ class UserTable(Table):
         return self.source.partition(":")[0]
 
 
+NAME = re.compile(r"[^/\\:\0]{1,200}:[^:\0]{1,200}")  # module:Class
+
+
 def written_out(data: dict, folder: Path | None) -> None:
     """Tables of `data` whose type is "module:Class" as UserTable wants them, in place."""
     for name in TABLES:
         found = data.get(name)
         for table in found if isinstance(found, list) else [found]:
-            if isinstance(table, dict) and ":" in str(table.get("type", "")):
+            kind = table.get("type") if isinstance(table, dict) else None
+            if isinstance(kind, str) and NAME.fullmatch(kind):
                 _write_out(table, folder)
 
 
