@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from tests.runs import JOB, ROOT, vmcnet
 from vmcnet.config import Job, JobError, check_resume, job_text, load_job, parse_job
 from vmcnet.config.job import DEEPEST, LARGEST_FILE, changed_keys
+from vmcnet.config.user import UserTable
 from vmcnet.runs.building import build
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
@@ -50,7 +51,8 @@ def values(annotation, metadata=()):
             max_size=min(bounds.get("max_length") or 4, 4),
         )
     if arguments:
-        return st.one_of(*(values(a, metadata) for a in arguments))
+        known = [a for a in arguments if a is not UserTable and isinstance(a, type)]
+        return st.one_of(*(values(a, metadata) for a in known or arguments))
     if annotation is type(None):
         return st.none()
     if annotation is bool:
