@@ -212,6 +212,7 @@ def test_a_file_that_took_the_place_is_left(tmp_path, capsys, monkeypatch, what)
         assert RunFile.open(run).attributes["run"] == RunFile.open(other).attributes["run"]
 
 
+@pytest.mark.verify
 def test_an_evaluation_that_was_asked_for_survives_a_kill(whole, tmp_path):
     """`evaluate` killed in its equilibration, and with its last checkpoint damaged."""
     run, again = tmp_path / "run.h5", tmp_path / "again.h5"
