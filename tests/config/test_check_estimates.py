@@ -1,4 +1,4 @@
-"""What `check` foretells: the size of a checkpoint, and costs from a small block where one is large."""
+"""What `check` foretells: sizes of checkpoints, and costs, from a small block where it is large."""
 
 import re
 

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from tests.faults.killed_rank import arm  # noqa: E402
-from vmcnet import cli  # noqa: E402
+from tests.faults.killed_rank import arm
+from vmcnet import cli
 
 
 def child(case):

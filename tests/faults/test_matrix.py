@@ -53,7 +53,7 @@ def drawn(case):
         at = int(rng.integers(4, 40 if evaluating else 120))
         mode = ("before", "torn", "after")[case // 10 % 3] if kind == 0 else DISK[case // 10 % 4]
         return f"write {mode}", at, evaluating, ranks, rank
-    if kind == 2 and ranks == 1 or kind < 2:
+    if (kind == 2 and ranks == 1) or kind < 2:
         return "kill", at, evaluating, ranks, rank
     if kind == 3:
         return ENDS[case // 10 % len(ENDS)], at, evaluating, ranks, rank
@@ -126,7 +126,7 @@ def test_fault(case, wholes, server, tmp_path):
     elif re.match(r"write \d", how):
         assert code == 0 or (code == 2 and len(lines) == 1), shown
     else:
-        assert code and not lines or code == 0, shown
+        assert (code and not lines) or code == 0, shown
     go_on(wholes, server, folder, evaluating, 1 if case < QUICK else 1 + (case + 1) % 4)
     same(wholes / ("evaluated.h5" if evaluating else "trained.h5"), folder / "run.h5")
     kept = {p.name for p in folder.iterdir()}

@@ -147,8 +147,8 @@ class Hypercubic(Lattice):
         """
         if factorial(self.dimensions) * 2**self.dimensions * self.translations.size > MOST_IMAGES:
             raise ValueError(
-                f"the space group of {self.sites} sites in {self.dimensions} dimensions is too large "
-                "to write down: leave point_group out"
+                f"the space group of {self.sites} sites in {self.dimensions} dimensions is too "
+                "large to write down: leave point_group out"
             )
         found = []
         for axes in permutations(range(self.dimensions)):

@@ -57,7 +57,7 @@ def measure(
 
 
 def checkpoint_size(system, wavefunction, optimizer, natural, walkers: int) -> int:
-    """Bytes of a checkpoint: coordinates, spins, theta, and the states of both, beside the format."""
+    """Bytes of a checkpoint: coordinates, spins, theta, the states of both, and the format."""
     states = [*optimizer.start(1), *(natural.start(1) if natural else ())]
     numbers = walkers * system.particles * system.dimensions
     numbers += wavefunction.layout.size * (1 + len(states))
