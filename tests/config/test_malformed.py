@@ -211,20 +211,25 @@ def call(capsys, *arguments):
     return end.value.code, out, err
 
 
+PRECIOUS = (b"vmcnet run file sha256 " + 64 * b"0").ljust(
+    600, b"\0"
+)  # what --overwrite may replace
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("command", ["run", "check"])
 def test_malformed_job(tmp_path, capsys, case, command):
     text, settings, message = CASES[case]
     job, output = tmp_path / "job.toml", tmp_path / "run.h5"
     job.write_bytes(text if isinstance(text, bytes) else text.encode())
-    output.write_bytes(b"precious")
+    output.write_bytes(PRECIOUS)
     arguments = [command, job, *(x for s in settings for x in ("--set", s))]
     code, out, err = call(
         capsys, *arguments, *(["--output", output, "--overwrite"] if command == "run" else [])
     )
     assert code == 2 and out == "" and err.startswith("vmcnet: ") and err.count("\n") == 1, err
     assert message in err, err
-    assert output.read_bytes() == b"precious" and sorted(p.name for p in tmp_path.iterdir()) == [
+    assert output.read_bytes() == PRECIOUS and sorted(p.name for p in tmp_path.iterdir()) == [
         "job.toml",
         "run.h5",
     ]

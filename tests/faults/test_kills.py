@@ -44,6 +44,7 @@ warmup = 3
 [optimizer]
 type = "sgd"
 learning_rate = 0.3
+max_norm = 1e6
 [training]
 iterations = 12
 rollbacks = 8

@@ -242,6 +242,8 @@ def test_what_the_command_line_refuses(text, words):
 def test_types_are_the_names_of_the_observables():
     """A table's `type` is the name under which its observable stands in files and reports."""
     for name, table in variants(ObservableTable).items():
+        if name == "user":  # a class of one's own brings its name
+            continue
         module, kind = table.builds.split(":")
         assert getattr(import_module(module), kind).name == name
 
