@@ -36,6 +36,7 @@ type = "gaussian_rbm"
 hidden = 2
 [[wavefunction]]
 type = "pade_jastrow"
+beta = 1.0
 [sampling]
 walkers = 16
 block = 4
