@@ -186,7 +186,8 @@ class Session:
             ended = not flag and self.state.iteration >= self.job.training.iterations
             self.file.attributes["state"] = "done" if ended else "stopped"
             self.file.attributes.pop("phase", None)
-            self.file.write(keep_old=False)
+            if not self.file.as_opened():
+                self.file.write(keep_old=False)
 
         on_root(self.comm, write)
 

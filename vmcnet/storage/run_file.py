@@ -100,7 +100,7 @@ class RunFile:
         self.rollbacks: dict[str, list] = {}
         self.parameters: dict[str, np.ndarray] = {}
         self.evaluations: dict[int, dict] = {}
-        self._last, self._cost = 0.0, 0.0
+        self._last, self._cost, self._opened = 0.0, 0.0, {}
         self.guard = lambda: None  # called before every write; raises where the file is another's
 
     @classmethod
@@ -160,6 +160,7 @@ class RunFile:
                 **tree.group(group),
                 "attributes": tree.attributes[group],
             }
+        self._opened = dict(self.attributes)
         return self
 
     @property
@@ -179,6 +180,10 @@ class RunFile:
             )
         self.training = {name: values[:rows] for name, values in self.training.items()}
         self.rollbacks = {name: values[:rollbacks] for name, values in self.rollbacks.items()}
+
+    def as_opened(self) -> bool:
+        """Whether nothing was written since it was opened, and nothing but times would change."""
+        return self._last == 0.0 and self.attributes == self._opened
 
     def write(self, force: bool = True, keep_old: bool = True) -> None:
         """Rewrite the file, and keep the one before; without `force` only where that costs little,
