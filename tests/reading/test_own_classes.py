@@ -115,7 +115,7 @@ def test_reading_needs_no_module(folder, tmp_path):
         (('"own:TwoElectrons"', '"own:Three"'), "has no class 'Three'; it has TwoElectrons"),
         (('"own:TwoElectrons"', '"nowhere:Class"'), "'nowhere' cannot be imported"),
         (("slope = 0.7", "slop = 0.7"), "unexpected keyword argument 'slop'; its keys are slope"),
-        (('"own:TwoElectrons"', '"own:"'), "string_pattern|pattern"),
+        (('"own:TwoElectrons"', '"own:"'), "expected one of gaussian_rbm"),
     ],
 )
 def test_mistakes_are_one_line(folder, tmp_path, change, words):
