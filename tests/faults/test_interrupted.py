@@ -169,6 +169,7 @@ def test_a_live_output_is_refused_by_name_of_its_holder(long, tmp_path):
     path = tmp_path / "run.h5"
     process = start("run", long / "job.toml", "--output", path)
     wait_for(process, "training")
+    process.send_signal(signal.SIGSTOP)  # it holds its files, however long the others take
     for arguments in (
         ("run", long / "job.toml", "--output", path, "--overwrite"),
         ("run", long / "job.toml", "--output", path, "--continue"),
@@ -187,6 +188,7 @@ def test_a_live_output_is_refused_by_name_of_its_holder(long, tmp_path):
     )
     with h5py.File(path) as file:
         assert file["training/energy"].shape[0] >= 0
+    process.send_signal(signal.SIGCONT)
     status, _, err = finish(process)
     assert status == 0, err
     same(long / "whole.h5", path)
