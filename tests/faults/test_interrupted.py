@@ -187,7 +187,7 @@ def test_a_live_output_is_refused_by_name_of_its_holder(long, tmp_path):
         "a live file can be read at any moment"
     )
     with h5py.File(path) as file:
-        assert file["training/energy"].shape[0] >= 0
+        assert "training" in file
     process.send_signal(signal.SIGCONT)
     status, _, err = finish(process)
     assert status == 0, err

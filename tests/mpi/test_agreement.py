@@ -71,7 +71,8 @@ dot = vmc.systems.QuantumDot(particles=2)
 psi = vmc.wavefunctions.GaussianEnvelope(dot)
 result = vmc.train(dot, psi, optimizer=vmc.optimizers.Adam(0.02), iterations=3, walkers=64, block=8)
 comm = result.population.comm
-print(f"rank {comm.rank} of {comm.size} {result.series['energy'][-1].hex()}\n", end="", flush=True)
+energy = result.series["energy"][-1].hex()
+print(f"rank {comm.rank} of {comm.size} {energy}", flush=True)
 """
 
 
