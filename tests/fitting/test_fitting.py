@@ -385,3 +385,25 @@ def test_fermions_need_an_antisymmetric_psi():
         fit(three, GaussianRBM(three))
     assert fit(polarised, Signed(polarised)) and fit(DOT, GaussianRBM(DOT))
     assert fit(three, vmc.wavefunctions.Slater(three))
+
+
+@pytest.mark.parametrize("factor", ["GaussianRBM", "FeedForward"])
+def test_a_determinant_needs_symmetric_factors(factor):
+    """A factor that exchanges change makes Slater times it no state of fermions, also where its
+    last weights start at zero.
+    """
+    system, made = QuantumDot(particles=3), getattr(vmc.wavefunctions, factor)
+    slater = vmc.wavefunctions.Slater(system)
+    with pytest.raises(ValueError, match=f"{factor} is no symmetric factor.*symmetric = true"):
+        fit(system, made(system) * slater)
+    fit(system, slater * made(system, symmetric=True) * vmc.wavefunctions.PadeJastrow(system))
+    squared = slater * vmc.wavefunctions.Slater(system)
+    with pytest.raises(ValueError, match="need an antisymmetric wavefunction"):
+        fit(system, squared)
+    fit(system, squared * vmc.wavefunctions.Slater(system))
+
+
+def test_jobs_too_refuse_a_factor_that_is_not_symmetric():
+    factors = "wavefunction=[{type='slater'}, {type='feed_forward'}]"
+    with pytest.raises(JobError, match="FeedForward is no symmetric factor"):
+        build(parse_job(JOB, ["system={type='quantum_dot', particles=6}", factors]))

@@ -11,6 +11,7 @@ from vmcnet.geometry.moves import ParticleMove, SpinMove, SpinMoves
 from vmcnet.parameters import Layout
 from vmcnet.sampling import Exchange, OneParticle, SpinFlip
 from vmcnet.systems import Heisenberg, TransverseIsing, TrappedBosons
+from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import BinaryRBM, SpinJastrow, Wavefunction
 from vmcnet.wavefunctions.local_update import LocalUpdate, ProductUpdate, UpdateRule
 from vmcnet.wavefunctions.machines.machine import MachineTables
@@ -302,3 +303,48 @@ def test_off_diagonal_terms_find_the_update_of_walkers_without_one():
         rtol=1e-12,
     )
     assert asked
+
+
+class Marked(Wavefunction):
+    """sign(s) exp(sum_i i s_i / 10): the sign of spin 0 (times i with `turned`), without a phase
+    where that is + for all walkers.
+    """
+
+    name, reads = "marked", "spins"
+
+    def __init__(self, system, turned):
+        self.place(system)
+        self.layout, self.turned = Layout(), turned
+
+    def log_psi(self, ops, theta, walkers):
+        down, k = walkers.s[:, 0] < 0, np.arange(self.particles) / 10.0
+        sign = np.where(down, 1j if self.turned else -1.0, 1.0) if down.any() else None
+        return sign, ops.constant(walkers.s @ k)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("first", [1, -1])
+def test_a_phase_may_be_absent_on_either_side_of_a_move(first, turned):
+    system = SYSTEMS["flips"]
+    s = system.start(Stream(1, 0, 0, 0), 5).s
+    s[:, 0], s[:, 1], n = first, -first, 12
+    psi, walkers = Marked(system, turned).bind(np.zeros(0)), Walkers(np.zeros((5, n, 0)), s)
+
+    def value(s):
+        unit = 1j if turned else -1.0
+        return np.where(s[:, 0] < 0, unit, 1.0) * np.exp(s @ (np.arange(n) / 10.0))
+
+    for moves in (SpinMoves([[0], [3]]), SpinMoves([[3]]), SpinMoves([[0, 1], [2, 4]])):
+        known = sum(
+            np.where(moves.acts(s)[:, m], (m + 1.0) * value(moves.connected(s)[:, m]), 0.0)
+            for m in range(len(moves))
+        )
+        found = psi.connected(walkers, moves, np.arange(1.0, len(moves) + 1.0))
+        np.testing.assert_allclose(found, known / value(s), rtol=1e-12)
+    i, j = np.triu_indices(n, 1)
+    elements, known = np.linspace(-1.0, 1.0, 5 * len(i)).reshape(5, -1), 0.0
+    for k, pair in enumerate(zip(i, j, strict=True)):
+        to = s.copy()
+        to[:, pair] = s[:, pair[::-1]]
+        known += np.where(s[:, pair[0]] != s[:, pair[1]], elements[:, k] * value(to), 0.0)
+    np.testing.assert_allclose(psi.spin_exchanges(walkers, elements), known / value(s), rtol=1e-12)

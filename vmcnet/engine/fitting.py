@@ -18,6 +18,7 @@ from vmcnet.wavefunctions.base import USUAL, Wavefunction
 NAME = re.compile(r"[^,/\s.][^,/.]*")  # names become columns and HDF5 names
 FAR, PROBES = (1e2, 1e3), 4  # lengths and directions at which a psi that decays is looked at
 LARGEST_PROBE = 10**6  # numbers; larger systems are not probed
+NEARBY, SAME = 0.1, 1e-6  # width of the step from the start; psi'/psi is -1 up to rounding
 
 
 class Misfit(ValueError):
@@ -73,7 +74,7 @@ def fit(system, wavefunction, sampler=None):
         raise Misfit("wavefunction", str(error)) from error
     if system.dimensions and system.box is None:
         _decays(system, wavefunction)
-    if system.fermions and not wavefunction.antisymmetric:
+    if system.fermions:
         _exchanges(system, wavefunction)
     return sampler
 
@@ -193,26 +194,53 @@ def _decays(system, wavefunction):
 
 
 def _exchanges(system, wavefunction):
-    """Two fermions of equal spin are exchanged at the starting parameters; psi must change sign."""
-    equal = np.flatnonzero(system.spins == system.spins[0]) if system.particles > 2 else []
-    if system.particles == 2 and system.spins[0] == system.spins[1]:
-        equal = np.array([0, 1])
-    if len(equal) < 2:
+    """Two fermions of equal spin are exchanged; psi must change sign, each factor may do so or not.
+
+    Near the starting parameters, and not at them: zero weights hide what a factor does.
+    """
+    values, counts = np.unique(system.spins, return_counts=True)
+    if counts.max() < 2:
         return
-    stream = Stream(0, 0, 0, 0)
-    psi = wavefunction.bind(wavefunction.start(stream))
-    walkers = system.start(stream, 1)
-    order = np.arange(system.particles)
-    order[equal[:2]] = equal[1::-1]
-    with np.errstate(all="ignore"):
-        (p, a), (q, b) = (psi.amplitude(r, walkers.s) for r in (walkers.r, walkers.r[:, order]))
-    ratio = np.exp(b - a) * (1.0 if p is None else q / p)
-    if not np.allclose(ratio, -1.0, atol=1e-3):
+    equal = np.flatnonzero(system.spins == values[counts.argmax()])
+    found = [(type(f).__name__, _exchanged(system, f, equal[:2])) for f in factors_of(wavefunction)]
+    if _is(-1.0, [x for _, x in found]):
+        return
+    signs = [(name, x) for name, x in found if _is(1.0, [x]) or _is(-1.0, [x])]
+    others = [name for name, x in found if not (_is(1.0, [x]) or _is(-1.0, [x]))]
+    if others and _is(-1.0, [x for _, x in signs]):
         raise Misfit(
             "wavefunction",
-            f"{system.particles} fermions of which {len(equal)} have equal spins need an "
-            "antisymmetric wavefunction: multiply by a Slater determinant (slater in a job file)",
+            f"{' and '.join(others)} is no symmetric factor, so that psi "
+            f"is not antisymmetric where two of the {len(equal)} fermions of equal spin are "
+            "exchanged: leave it out, use symmetric = true where it has that key, or a PadeJastrow "
+            "or NetworkJastrow (pade_jastrow, network_jastrow in a job file)",
         )
+    raise Misfit(
+        "wavefunction",
+        f"{system.particles} fermions of which {len(equal)} have equal spins need an "
+        "antisymmetric wavefunction: multiply by a Slater determinant (slater in a job file)",
+    )
+
+
+def _is(sign: float, ratios) -> bool:
+    """Whether the product of the factors' ratios (2,) is `sign`, up to rounding."""
+    return bool(abs(np.prod(ratios, axis=0) - sign).max() < SAME)
+
+
+def _exchanged(system, factor, pair):
+    """psi(r with two particles exchanged)/psi (2,) of a factor; NaN where psi is not finite."""
+    stream = Stream(0, 0, 0, 0)
+    walkers = system.start(stream, 2)
+    order = np.arange(system.particles)
+    order[pair] = pair[::-1]
+    theta = factor.start(stream)
+    with np.errstate(all="ignore"):
+        for moved in (theta + NEARBY * stream.normal(theta.shape), theta):
+            psi = factor.bind(moved)
+            found = psi.ratio(walkers.r[:, order], walkers.s, psi.amplitude(walkers.r, walkers.s))
+            if np.isfinite(found).all():
+                break
+    return found
 
 
 def _sizes(particles, dimensions) -> str:

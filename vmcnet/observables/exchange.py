@@ -15,14 +15,6 @@ from vmcnet.walkers import Walkers
 LOW_BITS = {8: 2.0**24, 4: 2.0**10}  # bytes of a number: where its low bits begin
 
 
-def ratios(psi, walkers, amplitude, r):
-    """psi(r)/psi of every walker at other coordinates r (W, n, d), (W,)."""
-    xp, (phase, log) = namespace(r), amplitude
-    there, other = psi.amplitude(r, walkers.s)
-    ratio = xp.exp(other - log)
-    return ratio if phase is None else ratio * there * xp.conj(phase)
-
-
 class TotalSpin(Observable):
     """S^2 = S_z (S_z + 1) + N_down - sum over up i and down j of psi(r_i <-> r_j)/psi, of spin 1/2
     with spins s_i = +-1 of the particles kept in place.
@@ -45,7 +37,7 @@ class TotalSpin(Observable):
             for j in self._down:
                 r = walkers.r.copy()
                 r[:, i], r[:, j] = walkers.r[:, j], walkers.r[:, i]
-                total = total - ratios(psi, walkers, amplitude, r).real
+                total = total - psi.ratio(r, walkers.s, amplitude).real
         return total[:, None]
 
 
@@ -119,7 +111,7 @@ class MomentumDistribution(Observable):
         for i in range(r.shape[1]):
             moved = r.copy()
             moved[:, i] = r[:, i] + s[:, i]
-            ratio = to_host(ratios(psi, walkers, amplitude, moved))
+            ratio = to_host(psi.ratio(moved, walkers.s, amplitude))
             shift = to_host(s[:, i]).astype(np.float64)
             waves = [np.exp(-1j * (shift @ k.T)).mean(axis=1) for k in self._waves]
             out = out + (ratio[:, None] * np.stack(waves, axis=1)).real

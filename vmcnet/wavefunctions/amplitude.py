@@ -9,6 +9,18 @@ from vmcnet.calculus.replay import Recorder
 from vmcnet.calculus.values import Values
 
 
+def ratio(new, old):
+    """psi'/psi of two amplitudes (phase, log) of shapes that broadcast; either phase may be None,
+    which is 1.
+    """
+    (there, log), (here, known) = new, old
+    xp = namespace(log)
+    out = xp.exp(log - known)
+    if there is not None:
+        out = out * there
+    return out if here is None else out * xp.conj(here)
+
+
 class Amplitude:
     """(r, s) -> (phase, log psi), (W,) each, of a Reading; the phase is None where psi > 0.
 

@@ -32,7 +32,6 @@ class Wavefunction:
 
     name = "wavefunction"
     decays: bool | None = None
-    antisymmetric = False  # psi changes sign where two particles of equal spin are exchanged
     thermal = False  # exp(-E/2T) of a classical model
     core = 0.0  # psi = 0 for pairs of particles closer than this
     particles: int
@@ -170,7 +169,6 @@ class Product(Wavefunction):
         self.decays = True if True in said else None if None in said else False
         self.core = max(factor.core for factor in flat)
         self.twisted = any(factor.twisted for factor in flat)
-        self.antisymmetric = sum(factor.antisymmetric for factor in flat) % 2 == 1
         common = [k for k in flat[0].reading() if all(k in f.reading() for f in flat)]
         if not common:
             raise ValueError(

@@ -9,7 +9,7 @@ from vmcnet.calculus.jet import pair_arrays
 from vmcnet.geometry.moves import SpinMove
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import reverse, tiled_jets
-from vmcnet.wavefunctions.amplitude import Amplitude
+from vmcnet.wavefunctions.amplitude import Amplitude, ratio
 from vmcnet.wavefunctions.exchanges import connected_sum, exchange_sum
 from vmcnet.wavefunctions.reading import Configuration, Reading
 
@@ -29,6 +29,10 @@ class Bound:
     def log(self, r, s):
         """log psi (W,), complex if the wavefunction is; the sign is not in it."""
         return self.amplitude(r, s)[1]
+
+    def ratio(self, r, s, amplitude):
+        """psi(r, s)/psi (W,), `amplitude` (phase, log) that of psi below."""
+        return ratio(self.amplitude(r, s), amplitude)
 
     def is_real(self, walkers) -> bool:
         """Whether psi is real (of either sign), by evaluating it for one walker."""

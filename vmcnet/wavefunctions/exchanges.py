@@ -7,6 +7,7 @@ from __future__ import annotations
 from vmcnet import kernels
 from vmcnet.backend.arrays import namespace, writable
 from vmcnet.calculus.jet import pair_arrays
+from vmcnet.wavefunctions.amplitude import ratio
 
 TILE = 16  # exchanged configurations of every walker that are evaluated in one call
 
@@ -19,17 +20,16 @@ def connected_sum(value, walkers, moves, elements):
     sizes alone.
     """
     r, s, xp = writable(walkers.r), writable(walkers.s), namespace(walkers.r)
-    phase, log = value(r, s)
-    total = xp.zeros(log.shape, log.dtype if phase is None else xp.result_type(phase, log))
+    here = value(r, s)
+    total = xp.zeros(len(r), here[1].dtype)
     for start in range(0, len(moves), TILE):
         tile = slice(start, min(start + TILE, len(moves)))
         to = moves.connected(s, tile)
         count = to.shape[1]
-        new_phase, new_log = value(xp.repeat(r, count, axis=0), to.reshape(-1, s.shape[1]))
-        ratios = xp.exp(new_log.reshape(-1, count) - log[:, None])
-        if phase is not None:
-            ratios = ratios * new_phase.reshape(-1, count) * xp.conj(phase)[:, None]
-        total += xp.where(moves.acts(s, tile), ratios, 0.0) @ xp.asarray(elements[tile])
+        there = value(xp.repeat(r, count, axis=0), to.reshape(-1, s.shape[1]))
+        ratios = _ratios(there, here)
+        part = xp.where(moves.acts(s, tile), ratios, 0.0) @ xp.asarray(elements[tile])
+        total = _added(total, part, ratios)
     return total
 
 
@@ -44,8 +44,8 @@ def exchange_sum(value, walkers, elements):
     acts = s[:, i] != s[:, j]
     order = xp.argsort(~acts, axis=1, kind="stable")
     most, rows = int(acts.sum(axis=1).max()), xp.arange(len(r))[:, None]
-    phase, log = value(r, s)
-    total = xp.zeros(log.shape, log.dtype if phase is None else xp.result_type(phase, log))
+    here = value(r, s)
+    total = xp.zeros(len(r), here[1].dtype)
     for start in range(0, most, TILE):
         pairs = order[:, start : min(start + TILE, most)]
         count = pairs.shape[1]
@@ -53,16 +53,25 @@ def exchange_sum(value, walkers, elements):
         to = xp.repeat(s[:, None], count, axis=1)
         columns = xp.arange(count)[None]
         to[rows, columns, first], to[rows, columns, second] = s[rows, second], s[rows, first]
-        new_phase, new_log = value(
-            xp.repeat(r, count, axis=0), to.reshape(len(r) * count, s.shape[1])
-        )
-        ratios = xp.exp(new_log.reshape(len(r), count) - log[:, None])
-        if new_phase is not None:  # either may be absent, as the signs of complex determinants
-            ratios = ratios * new_phase.reshape(len(r), count)
-        if phase is not None:
-            ratios = ratios * xp.conj(phase)[:, None]
-        total += xp.where(acts[rows, pairs], elements[rows, pairs] * ratios, 0.0).sum(axis=1)
+        there = value(xp.repeat(r, count, axis=0), to.reshape(len(r) * count, s.shape[1]))
+        ratios = _ratios(there, here)
+        part = xp.where(acts[rows, pairs], elements[rows, pairs] * ratios, 0.0).sum(axis=1)
+        total = _added(total, part, ratios)
     return total
+
+
+def _ratios(there, here):
+    """psi'/psi (W, K) from the amplitudes of K configurations a walker (W K,) and of the walkers
+    (W,).
+    """
+    count = len(here[1])
+    there = [None if x is None else x.reshape(count, -1) for x in there]
+    return ratio(there, [None if x is None else x[:, None] for x in here])
+
+
+def _added(total, part, ratios):
+    """total + part in the precision of psi; complex from where the ratios are."""
+    return (total + part).astype(namespace(total).result_type(total, ratios), copy=False)
 
 
 def determinant_ratios(up, down, s):

@@ -37,7 +37,7 @@ class Slater(Wavefunction):
     nothing.
     """
 
-    name, antisymmetric = "slater", True
+    name = "slater"
 
     def __init__(
         self,
