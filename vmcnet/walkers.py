@@ -1,9 +1,13 @@
-"""Walkers of one block."""
+"""Walkers of one block, and psi as terms and observables ask it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
+
+from vmcnet.backend.arrays import Array
+from vmcnet.geometry.moves import SpinMoves
 
 
 @dataclass(frozen=True)
@@ -22,3 +26,36 @@ class Walkers:
 
     def with_log(self, log_psi: Any) -> Walkers:
         return replace(self, log_psi=log_psi)
+
+
+class Psi(Protocol):
+    """A wavefunction at one theta, of the walkers of a block, (W,) each; in full it is
+    wavefunctions.bound.Bound.
+    """
+
+    @property
+    def amplitude(self) -> Callable[[Array, Array], tuple[Array, Array]]:
+        """(r, s) -> (phase, log) of psi = phase exp(log); the phase is None where psi > 0."""
+        ...
+
+    def log(self, r: Array, s: Array) -> Array:
+        """log psi, without the sign."""
+        ...
+
+    def ratio(self, r: Array, s: Array, amplitude: tuple[Array, Array]) -> Array:
+        """psi(r, s)/psi, `amplitude` (phase, log) that of psi below."""
+        ...
+
+    def jet(self, walkers: Walkers) -> tuple[Array, Array, Array]:
+        """log psi, its coordinate derivatives (n d, W) and its Laplacian."""
+        ...
+
+    def connected(self, walkers: Walkers, moves: SpinMoves, elements: Array) -> Array:
+        """sum_m elements_m psi(s^m)/psi(s) over the moves that act on s; elements (M,)."""
+        ...
+
+    def spin_exchanges(self, walkers: Walkers, elements: Array) -> Array:
+        """sum_{i<j} elements_ij psi(s_i <-> s_j)/psi over the pairs whose spins differ; elements
+        (W, pairs).
+        """
+        ...

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from typing import Any
 
 import numpy as np
+
+Array = Any  # numpy.ndarray, or an array of a device
 
 
 def namespace(array):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
 from vmcnet.calculus.jet import pair_arrays
+from vmcnet.walkers import Psi, Walkers
 
 
 class Coulomb:
@@ -13,10 +14,10 @@ class Coulomb:
 
     name = "coulomb"
 
-    def __init__(self, strength: float = 1.0, softening: float = 0.0):
+    def __init__(self, strength: float = 1.0, softening: float = 0.0) -> None:
         self._strength, self._square = float(strength), float(softening) ** 2
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         xp = namespace(walkers.r)
         i, j = pair_arrays(xp, walkers.r.shape[1])
         difference = walkers.r[:, i] - walkers.r[:, j]

@@ -6,9 +6,12 @@ from itertools import product
 from math import erfc, pi, sqrt
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vmcnet import kernels
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
+from vmcnet.geometry.box import Box
+from vmcnet.walkers import Psi, Walkers
 
 
 def _inverse_erfc(y: float) -> float:
@@ -20,7 +23,7 @@ def _inverse_erfc(y: float) -> float:
     return high
 
 
-def _waves(box, kappa: float, least: float):
+def _waves(box: Box, kappa: float, least: float) -> tuple[np.ndarray, np.ndarray]:
     """Integers (G, d) of half of all wave vectors G != 0 with weights (G,) of at least `least`:
     of G and -G the one whose first component that is not 0 is positive, and twice the weight.
     """
@@ -39,13 +42,13 @@ def _waves(box, kappa: float, least: float):
         top += 1
 
 
-def _uniform(box, kappa: float) -> float:
+def _uniform(box: Box, kappa: float) -> float:
     """What the screened charges of the background subtract from every pair."""
     power = pi / kappa**2 if box.dimensions == 3 else 2.0 * sqrt(pi) / kappa
     return power / box.volume
 
 
-def madelung(box) -> float:
+def madelung(box: Box) -> float:
     """xi: the energy 1/length of a unit charge with its own images and background is xi/2.
 
     xi = lim_{r -> 0} v(r) - 1/r; -2.837297/L in a cube, -3.900265/L in a square.
@@ -77,7 +80,13 @@ class Ewald:
 
     name = "coulomb"
 
-    def __init__(self, box, charges, accuracy: float = 1e-12, splitting: float | None = None):
+    def __init__(
+        self,
+        box: Box,
+        charges: ArrayLike,
+        accuracy: float = 1e-12,
+        splitting: float | None = None,
+    ) -> None:
         if box.dimensions not in (2, 3):
             raise ValueError(f"Ewald in {box.dimensions} dimensions: expected 2 or 3")
         least, shortest = _inverse_erfc(accuracy), float(box.lengths.min())
@@ -94,7 +103,7 @@ class Ewald:
         total, squares = self.charges.sum(), (self.charges**2).sum()
         self.constant = 0.5 * (squares * self.xi - (total**2 - squares) * _uniform(box, self.kappa))
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         r = walkers.r
         found = kernels.of(namespace(r), r.dtype).ewald(
             r, self.box.lengths, self.charges, self.kappa, self._top, self.integers, self.weight

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from vmcnet.backend.arrays import Array
+from vmcnet.walkers import Psi, Walkers
+
 
 class Potential:
     """V(r) of every walker, (W,): `function` takes coordinates r (W, n, d), numpy or cupy, and
@@ -12,10 +17,10 @@ class Potential:
 
     name = "potential"
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[[Array], Array]) -> None:
         self._function = function
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         value = self._function(walkers.r)
         # a user's function may return anything
         if getattr(getattr(value, "dtype", None), "kind", "") == "c":
@@ -40,9 +45,9 @@ class DoubleWellPotential:
 
     name = "double_well"
 
-    def __init__(self, barrier: float, half_distance: float):
+    def __init__(self, barrier: float, half_distance: float) -> None:
         self._barrier, self._half = float(barrier), float(half_distance)
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         x = walkers.r[:, :, 0] / self._half
         return self._barrier * ((x * x - 1.0) ** 2).sum(axis=1)

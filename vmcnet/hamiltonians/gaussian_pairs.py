@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
 from vmcnet.calculus.jet import pair_arrays
+from vmcnet.walkers import Psi, Walkers
 
 
 class GaussianPairs:
@@ -13,15 +14,15 @@ class GaussianPairs:
 
     name = "interaction"
 
-    def __init__(self, strength: float, range: float):
+    def __init__(self, strength: float, range: float) -> None:
         self._height = float(strength) / (np.sqrt(2.0 * np.pi) * range)
         self._exponent = -0.5 / float(range) ** 2
 
-    def of(self, distance):
+    def of(self, distance: Array) -> Array:
         """The interaction of one pair at a distance."""
         return self._height * namespace(distance).exp(self._exponent * distance * distance)
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         xp = namespace(walkers.r)
         i, j = pair_arrays(xp, walkers.r.shape[1])
         difference = walkers.r[:, i] - walkers.r[:, j]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
+from vmcnet.walkers import Psi, Walkers
 
 
 class Harmonic:
@@ -14,10 +16,10 @@ class Harmonic:
 
     name = "trap"
 
-    def __init__(self, omega):
+    def __init__(self, omega: ArrayLike) -> None:
         self._factor = 0.5 * np.square(omega, dtype=np.float64)
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         xp = namespace(walkers.r)
         return (xp.asarray(self._factor, dtype=walkers.r.dtype) * walkers.r * walkers.r).sum(
             axis=(1, 2)

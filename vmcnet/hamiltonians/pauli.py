@@ -5,20 +5,22 @@ connected configurations.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
 from vmcnet.geometry.moves import SpinMoves
+from vmcnet.walkers import Psi, Walkers
 
 
 class Diagonal:
     """strength sum_bonds w_ij s_i s_j of every walker, (W,); w_ij whole numbers, 1 unless given."""
 
-    def __init__(self, strength: float, bonds, weights=1):
+    def __init__(self, strength: float, bonds: ArrayLike, weights: ArrayLike = 1) -> None:
         self._strength, self._bonds = strength, np.asarray(bonds)
         self._weights = np.broadcast_to(weights, len(self._bonds)).astype(np.float64)
         self._plain = bool((self._weights == 1).all())
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         xp = namespace(walkers.s)
         i, j = xp.asarray(self._bonds[:, 0]), xp.asarray(self._bonds[:, 1])
         s = walkers.s
@@ -31,10 +33,10 @@ class Diagonal:
 class LongitudinalField:
     """strength sum_i s_i of every walker, (W,)."""
 
-    def __init__(self, strength: float):
+    def __init__(self, strength: float) -> None:
         self._strength = strength
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         return self._strength * walkers.s.sum(axis=1, dtype=namespace(walkers.s).float64)
 
 
@@ -43,7 +45,7 @@ class OffDiagonal:
     H |s^m> (M,), the same for all s.
     """
 
-    def __init__(self, moves: SpinMoves, elements):
+    def __init__(self, moves: SpinMoves, elements: ArrayLike) -> None:
         self.moves = moves
         self.elements = np.broadcast_to(np.asarray(elements, np.float64), (len(moves),)).copy()
 
@@ -52,14 +54,14 @@ class OffDiagonal:
         """Whether any element is above 0: then no psi > 0 need be the ground state."""
         return bool((self.elements > 0).any())
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         return psi.connected(walkers, self.moves, self.elements)
 
 
 class TransverseField(OffDiagonal):
     """strength sum_i sigma^x_i."""
 
-    def __init__(self, strength: float, sites: int):
+    def __init__(self, strength: float, sites: int) -> None:
         super().__init__(SpinMoves.flips(sites), strength)
 
 
@@ -71,7 +73,13 @@ class BondExchange(OffDiagonal):
     element changes sign on the bonds that join the two. weights of the bonds: 1 unless given.
     """
 
-    def __init__(self, strength: float, bonds, sublattice=None, weights=1):
+    def __init__(
+        self,
+        strength: float,
+        bonds: ArrayLike,
+        sublattice: np.ndarray | None = None,
+        weights: Array = 1,
+    ) -> None:
         bonds = np.asarray(bonds)
         signs = 1.0 if sublattice is None else np.asarray(sublattice, float)[bonds].prod(axis=1)
         super().__init__(SpinMoves(bonds), 2.0 * strength * signs * weights)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
 from vmcnet.calculus.jet import pair_arrays
+from vmcnet.geometry.box import Box
+from vmcnet.walkers import Psi, Walkers
 
 
 class GaussianImages:
@@ -13,12 +17,12 @@ class GaussianImages:
     axes: prod_a sum_m exp(-(x_a + m L_a)^2/R^2).
     """
 
-    def __init__(self, radius: float, box=None):
+    def __init__(self, radius: float, box: Box | None = None) -> None:
         self.radius, self.box = float(radius), box
         if box is not None:  # the terms left out are below exp(-40)
             self._reach = [int(np.ceil(6.4 * radius / length + 0.5)) for length in box.lengths]
 
-    def __call__(self, x):
+    def __call__(self, x: Array) -> Array:
         xp = namespace(x)
         if self.box is None:
             return xp.exp(-(x * x).sum(axis=-1) / self.radius**2)
@@ -33,7 +37,7 @@ class GaussianImages:
             out = one if out is None else out * one
         return out
 
-    def transform(self, q):
+    def transform(self, q: Array) -> Array:
         """The integral of g(x) exp(-i q.x) over all space, for |q| = q, in three dimensions."""
         return np.pi**1.5 * self.radius**3 * np.exp(-0.25 * (q * self.radius) ** 2)
 
@@ -43,14 +47,14 @@ class PairTerm:
     d), numpy or cupy, and gives u (W, pairs).
     """
 
-    def __init__(self, function, strength: float = 1.0):
+    def __init__(self, function: Callable[[Array], Array], strength: float = 1.0) -> None:
         self._function, self._strength = function, float(strength)
 
-    def pairs(self, r):
+    def pairs(self, r: Array) -> Array:
         i, j = pair_arrays(namespace(r), r.shape[1])
         return self._strength * self._function(r[:, i] - r[:, j])
 
-    def antiparallel(self, walkers):
+    def antiparallel(self, walkers: Walkers) -> Array:
         """The same where the two spins differ, 0 elsewhere."""
         xp = namespace(walkers.r)
         i, j = pair_arrays(xp, walkers.r.shape[1])
@@ -62,7 +66,7 @@ class AntiparallelPairs(PairTerm):
 
     name = "antiparallel"
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         return self.antiparallel(walkers).sum(axis=1)
 
 
@@ -76,7 +80,7 @@ class SpinExchange(PairTerm):
 
     name = "spin_exchange"
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         return psi.spin_exchanges(walkers, self.antiparallel(walkers))
 
 
@@ -89,10 +93,10 @@ class ThreeBody:
 
     name = "three_body"
 
-    def __init__(self, function, strength: float = 1.0):
+    def __init__(self, function: Callable[[Array], Array], strength: float = 1.0) -> None:
         self._function, self._strength = function, float(strength)
 
-    def local(self, walkers, psi):
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
         r, xp = walkers.r, namespace(walkers.r)
         n = r.shape[1]
         i, j = pair_arrays(xp, n)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from vmcnet.walkers import Psi, Walkers
+
 
 class Term(Protocol):
     """(H_k psi)/psi for one part H_k of the Hamiltonian.
@@ -15,4 +17,4 @@ class Term(Protocol):
     that is NaN or infinite is counted and stops the run.
     """
 
-    def local(self, walkers, psi) -> Any: ...
+    def local(self, walkers: Walkers, psi: Psi) -> Any: ...

@@ -8,8 +8,9 @@ the same name, with the same arguments but the namespace.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +39,10 @@ class Kernels:
         for name in plain.__all__:
             setattr(self, name, passes.get(name) or partial(vars(plain)[name], xp))
         self.modules = modules
+
+    if TYPE_CHECKING:  # the names of plain.py, set above
+
+        def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 
 @lru_cache(maxsize=256)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from vmcnet.arguments import shown
+from vmcnet.backend.arrays import Array
+from vmcnet.walkers import Psi, Walkers
 
 
 @runtime_checkable
@@ -40,7 +42,7 @@ class Observable(Protocol):
     shown: Sequence[int] | None = None
     grid: Mapping[str, np.ndarray] = MappingProxyType({})
 
-    def measure(self, walkers, psi) -> np.ndarray:
+    def measure(self, walkers: Walkers, psi: Psi) -> Array:
         """(W, K)."""
         ...
 
@@ -49,7 +51,7 @@ class Observable(Protocol):
         return {}
 
 
-def refuse_unfit(observables) -> None:
+def refuse_unfit(observables: Iterable[Any]) -> None:
     """Raise ValueError unless all of them are Observables with names and labels of their own."""
     names = []
     for found in observables:
@@ -75,7 +77,7 @@ def refuse_unfit(observables) -> None:
         raise ValueError(f"observables: {twice[0]} occurs twice: give one another name")
 
 
-def joined(defaults, further) -> list:
+def joined(defaults: Iterable[Observable], further: Any) -> list[Observable]:
     """The defaults of a system and what a user asks for: one of the same name takes its place.
     Raises ValueError for what are no observables.
     """

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from vmcnet.backend.arrays import Array
 
 
-def counted(values, weights, low: float, width: float, bins: int) -> np.ndarray:
+def counted(
+    values: np.ndarray, weights: ArrayLike, low: float, width: float, bins: int
+) -> np.ndarray:
     """Histograms (W, bins) of values (W, M) with weights that broadcast to them; what lies outside
     is left out.
     """
@@ -19,7 +25,7 @@ def counted(values, weights, low: float, width: float, bins: int) -> np.ndarray:
     return np.bincount(place.ravel(), weights.ravel(), walkers * bins).reshape(walkers, bins)
 
 
-def texts(values) -> list[str]:
+def texts(values: Iterable[float]) -> list[str]:
     """Different numbers as different texts, with as few digits as that takes, 4 at least."""
     for digits in range(4, 18):
         found = [f"{x:.{digits}g}" for x in values]
@@ -28,13 +34,13 @@ def texts(values) -> list[str]:
     raise ValueError("expected different numbers")
 
 
-def ball(radius, dimensions: int):
+def ball(radius: ArrayLike, dimensions: int) -> Array:
     """Volume of balls: 2 r, pi r^2, 4 pi r^3/3."""
     unit = math.pi ** (dimensions / 2) / math.gamma(dimensions / 2 + 1)
     return unit * np.asarray(radius, np.float64) ** dimensions
 
 
-def ball_in_box(radius: float, lengths) -> float:
+def ball_in_box(radius: float, lengths: np.ndarray) -> float:
     """Volume of the points of a box of these lengths (d,) that are nearer to its centre than
     `radius`: in closed form in one and two dimensions, by quadrature over slices in three.
     """
@@ -57,7 +63,7 @@ def ball_in_box(radius: float, lengths) -> float:
     return 8.0 * total
 
 
-def _quarter(radius, a: float, b: float):
+def _quarter(radius: np.ndarray, a: float, b: float) -> np.ndarray:
     """Area of x < a, y < b, x^2 + y^2 < radius^2 in the first quadrant."""
     radius = np.maximum(radius, 1e-300)
     near = np.minimum(
@@ -65,7 +71,7 @@ def _quarter(radius, a: float, b: float):
     )  # where the circle meets y = b
     far = np.minimum(a, radius)
 
-    def under(x):
+    def under(x: Array) -> Array:
         root = np.sqrt(np.maximum(radius**2 - x * x, 0.0))
         return 0.5 * (x * root + radius**2 * np.arcsin(np.minimum(x / radius, 1.0)))
 

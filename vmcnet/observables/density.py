@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
@@ -9,12 +11,13 @@ from vmcnet.backend.arrays import to_host
 from vmcnet.observables.base import Observable
 from vmcnet.observables.bins import ball, counted, texts
 from vmcnet.statistics.jackknife import jackknife
+from vmcnet.walkers import Psi, Walkers
 
 SPINS = {"up": 1, "down": -1}
 MOST = 1_000_000  # bins
 
 
-def in_space(observable, system) -> None:
+def in_space(observable: Any, system: Any) -> None:
     """Raise ValueError where a system has no coordinates."""
     if not system.dimensions:
         raise ValueError(
@@ -23,14 +26,14 @@ def in_space(observable, system) -> None:
         )
 
 
-def reach(observable, system, extent, lengths: float) -> float:
+def reach(observable: Any, system: Any, extent: float | None, lengths: float) -> float:
     """The extent given, or so many lengths of the system."""
     if extent is None:
         return lengths * system.length
     return arguments.scale(f"{observable.name} extent", extent)
 
 
-def species(system, by_spin: bool) -> dict:
+def species(system: Any, by_spin: bool) -> dict:
     """What is told apart: "" -> 0 for all particles, or the spins that the system has."""
     if not by_spin:
         return {"": 0}
@@ -48,7 +51,9 @@ class Density(Observable):
 
     name = "density"
 
-    def __init__(self, system, bins: int = 50, extent: float | None = None, by_spin: bool = False):
+    def __init__(
+        self, system: Any, bins: int = 50, extent: float | None = None, by_spin: bool = False
+    ) -> None:
         in_space(self, system)
         if system.box is not None:
             raise ValueError("density: radial, for open space; use density_map in a periodic box")
@@ -61,7 +66,7 @@ class Density(Observable):
         self.labels = [f"n{kind}({r})" for kind in self._kinds for r in texts(middle)]
         self.units = "1/length^d"
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         r, s = to_host(walkers.r).astype(np.float64), to_host(walkers.s)
         distance, width = np.sqrt((r * r).sum(axis=2)), self._extent / self._bins
         parts = [
@@ -83,12 +88,12 @@ class DensityMap(Observable):
 
     def __init__(
         self,
-        system,
-        axes=(0, 1),
+        system: Any,
+        axes: Any = (0, 1),
         bins: int = 40,
         extent: float | None = None,
         by_spin: bool = False,
-    ):
+    ) -> None:
         in_space(self, system)
         axes = arguments.wholes("density_map axes", axes)
         bins = arguments.whole("density_map bins", bins, 1, MOST)
@@ -113,7 +118,7 @@ class DensityMap(Observable):
         self.labels = [f"n{kind}{cell}" for kind in self._kinds for cell in cells]
         self.units = f"1/length^{len(axes)}"
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         r, s = to_host(walkers.r).astype(np.float64), to_host(walkers.s)
         r = r if self._box is None else self._box.wrap(r)
         place = np.floor((r[:, :, list(self._axes)] - self._low) / self._widths).astype(np.int64)
@@ -135,14 +140,14 @@ class Radius(Observable):
 
     name, labels, units = "radius", ("r", "r^2"), "length, length^2"
 
-    def __init__(self, system):
+    def __init__(self, system: Any) -> None:
         in_space(self, system)
         if system.box is not None:
             raise ValueError("radius: for open space, not for a periodic box")
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         square = (to_host(walkers.r).astype(np.float64) ** 2).sum(axis=2)
         return np.stack([np.sqrt(square).mean(axis=1), square.mean(axis=1)], axis=1)
 
-    def derived(self, mean, square):
+    def derived(self, mean: dict, square: dict) -> dict:
         return {"rms radius": jackknife(np.sqrt, mean["r^2"])}

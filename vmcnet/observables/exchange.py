@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.backend.arrays import Array, namespace, to_host
 from vmcnet.observables.base import Observable
 from vmcnet.observables.bins import texts
 from vmcnet.observables.density import in_space, reach
 from vmcnet.statistics.jackknife import jackknife
-from vmcnet.walkers import Walkers
+from vmcnet.walkers import Psi, Walkers
 
 LOW_BITS = {8: 2.0**24, 4: 2.0**10}  # bytes of a number: where its low bits begin
 
@@ -25,11 +27,11 @@ class TotalSpin(Observable):
 
     name, labels, units = "total_spin", ("S^2",), "hbar^2"
 
-    def __init__(self, system):
+    def __init__(self, system: Any) -> None:
         in_space(self, system)
         self._up, self._down = (np.flatnonzero(system.spins == s) for s in (1, -1))
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> Array:
         amplitude, xp = psi.amplitude(walkers.r, walkers.s), namespace(walkers.r)
         z = 0.5 * (len(self._up) - len(self._down))
         total = xp.full(len(walkers.r), z * (z + 1.0) + len(self._down))
@@ -48,15 +50,16 @@ class Virial(Observable):
 
     name, labels = "virial", ("r.grad V",)
 
-    def __init__(self, system):
+    def __init__(self, system: Any) -> None:
         in_space(self, system)
         if system.box is not None or system.core:
             raise ValueError("virial: walls of a box or of hard spheres have a virial of their own")
         self.units = system.units
         self._terms = [term for name, term in system.terms.items() if name != "kinetic"]
 
-    def measure(self, walkers, psi):
-        xp, h, total = namespace(walkers.r), 2.0**-13, 0.0
+    def measure(self, walkers: Walkers, psi: Psi) -> Array:
+        xp, h = namespace(walkers.r), 2.0**-13
+        total: Array = 0.0
         r = xp.asarray(walkers.r, dtype=xp.float64)
         for sign in (1.0, -1.0):
             scaled = Walkers(r * (1.0 + sign * h), walkers.s)
@@ -64,7 +67,7 @@ class Virial(Observable):
                 total = total + sign * term.local(scaled, psi) / (2.0 * h)
         return total[:, None]
 
-    def derived(self, mean, square):
+    def derived(self, mean: dict, square: dict) -> dict:
         found = jackknife(lambda t, v: 2.0 * t / v, mean["kinetic"], mean["r.grad V"])
         return {"virial ratio": found}
 
@@ -84,8 +87,12 @@ class MomentumDistribution(Observable):
     name = "momentum_distribution"
 
     def __init__(
-        self, system, shells: int = 12, largest: float | None = None, extent: float | None = None
-    ):
+        self,
+        system: Any,
+        shells: int = 12,
+        largest: float | None = None,
+        extent: float | None = None,
+    ) -> None:
         in_space(self, system)
         self._box, d = system.box, system.dimensions
         shells = arguments.whole(f"{self.name} shells", shells, 1, 10_000)
@@ -102,7 +109,7 @@ class MomentumDistribution(Observable):
             self._factor = 1.0 / len(set(system.spins.tolist()))
         self.grid, self.labels = {"k": k}, [f"n({x})" for x in texts(k)]
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         xp, r = namespace(walkers.r), walkers.r
         cell = xp.asarray(self._cell, dtype=r.dtype)
         fine = LOW_BITS[r.dtype.itemsize] * r / cell

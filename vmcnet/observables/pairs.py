@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
@@ -10,6 +12,7 @@ from vmcnet.calculus.jet import pair_arrays
 from vmcnet.observables.base import Observable
 from vmcnet.observables.bins import ball, ball_in_box, counted, texts
 from vmcnet.observables.density import MOST, in_space, reach
+from vmcnet.walkers import Psi, Walkers
 
 
 class PairDistribution(Observable):
@@ -24,7 +27,9 @@ class PairDistribution(Observable):
 
     name = "pair_distribution"
 
-    def __init__(self, system, bins: int = 60, extent: float | None = None, by_spin: bool = False):
+    def __init__(
+        self, system: Any, bins: int = 60, extent: float | None = None, by_spin: bool = False
+    ) -> None:
         in_space(self, system)
         n, box, up = system.particles, system.box, int((system.spins == 1).sum())
         if n < 2:
@@ -57,7 +62,7 @@ class PairDistribution(Observable):
         share = np.divide(1.0, volumes, out=np.zeros(bins), where=volumes > 0.0)
         self._factors = [factor * share for factor in wanted]
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         r, s = to_host(walkers.r).astype(np.float64), to_host(walkers.s)
         i, j = pair_arrays(np, r.shape[1])
         apart = r[:, i] - r[:, j]
@@ -76,7 +81,7 @@ class StaticStructureFactor(Observable):
 
     name = "static_structure_factor"
 
-    def __init__(self, system, shells: int = 12):
+    def __init__(self, system: Any, shells: int = 12) -> None:
         in_space(self, system)
         if system.box is None:
             raise ValueError("static_structure_factor needs a periodic box")
@@ -86,7 +91,7 @@ class StaticStructureFactor(Observable):
         lengths = np.array([np.sqrt((k[0] ** 2).sum()) for k in self._waves])
         self.grid, self.labels = {"k": lengths}, [f"S({k})" for k in texts(lengths)]
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         r = to_host(walkers.r).astype(np.float64)
         out = []
         for k in self._waves:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet.backend.arrays import to_host
 from vmcnet.observables.base import Observable
+from vmcnet.walkers import Psi, Walkers
 
 
-def _places(vectors) -> list[str]:
+def _places(vectors: np.ndarray) -> list[str]:
     return ["(" + ",".join(map(str, v)) + ")" for v in vectors.tolist()]
 
 
@@ -17,11 +20,11 @@ class Magnetisation(Observable):
 
     name, labels = "magnetisation", ("m", "|m|", "m^2")
 
-    def __init__(self, system):
+    def __init__(self, system: Any) -> None:
         _of_spins(self, system)
         self._signs = np.ones(system.particles)
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         m = (to_host(walkers.s) * self._signs).mean(axis=1)
         return np.stack([m, np.abs(m), m * m], axis=1)
 
@@ -31,7 +34,7 @@ class StaggeredMagnetisation(Magnetisation):
 
     name = "staggered"
 
-    def __init__(self, system):
+    def __init__(self, system: Any) -> None:
         super().__init__(system)
         if system.lattice.sublattice is None:
             raise ValueError("staggered: the lattice has no two sublattices (an odd length?)")
@@ -45,7 +48,7 @@ class StructureFactor(Observable):
 
     name = "structure_factor"
 
-    def __init__(self, system):
+    def __init__(self, system: Any) -> None:
         _of_spins(self, system)
         lattice = system.lattice
         if not lattice.translated:
@@ -55,7 +58,7 @@ class StructureFactor(Observable):
         self.labels = _places(lattice.positions)
         self.shown = range(1, lattice.sites)
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         s = to_host(walkers.s).astype(np.float64)
         amplitude = np.fft.fftn(s.reshape((-1, *self._extent)), axes=self._axes)
         return (np.abs(amplitude) ** 2).reshape(len(s), -1) / self._sites
@@ -68,12 +71,12 @@ class Correlations(StructureFactor):
 
     name = "correlations"
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         grid = super().measure(walkers, psi).reshape((-1, *self._extent))
         return np.fft.ifftn(grid, axes=self._axes).real.reshape(len(grid), -1)
 
 
-def _of_spins(observable, system) -> None:
+def _of_spins(observable: Any, system: Any) -> None:
     if system.moves != "spins":
         raise ValueError(
             f"{observable.name} is a function of spins, and what moves in "
@@ -81,10 +84,10 @@ def _of_spins(observable, system) -> None:
         )
 
 
-def spin_observables(system) -> tuple:
+def spin_observables(system: Any) -> tuple:
     """What a spin lattice measures by itself: all of these that its lattice has."""
     lattice = system.lattice
-    found = [Magnetisation(system)]
+    found: list[Observable] = [Magnetisation(system)]
     if lattice.sublattice is not None:
         found.append(StaggeredMagnetisation(system))
     if lattice.translated:

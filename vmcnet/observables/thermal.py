@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from vmcnet.backend.arrays import to_host
+from vmcnet.backend.arrays import Array, to_host
 from vmcnet.observables.base import Observable
 from vmcnet.statistics.jackknife import jackknife
+from vmcnet.walkers import Psi, Walkers
 
 
 class OrderParameter(Observable):
@@ -16,17 +19,17 @@ class OrderParameter(Observable):
 
     name, labels = "order", ("m", "m^2", "m^4")
 
-    def __init__(self, system):
+    def __init__(self, system: Any) -> None:
         self._colours = _thermal(self, system).labels_of_site
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         s, q = to_host(walkers.s), len(self._colours)
         most = np.stack([(s == c).sum(axis=1) for c in self._colours]).max(axis=0)
         m = (q * most / s.shape[1] - 1.0) / (q - 1.0)
         return np.stack([m, m**2, m**4], axis=1)
 
-    def derived(self, mean, square):
-        def binder(m2, m4):
+    def derived(self, mean: dict, square: dict) -> dict:
+        def binder(m2: Array, m4: Array) -> Array:
             return 1.0 - m4 / (3.0 * m2 * m2)
 
         return {"Binder cumulant": jackknife(binder, mean["m^2"], mean["m^4"])}
@@ -37,18 +40,18 @@ class HeatCapacity(Observable):
 
     name, labels = "thermodynamics", ()
 
-    def __init__(self, system):
+    def __init__(self, system: Any) -> None:
         self._sites = _thermal(self, system).particles
         self._temperature = system.temperature
 
-    def measure(self, walkers, psi):
+    def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         return np.empty((len(walkers.s), 0))
 
-    def derived(self, mean, square):
+    def derived(self, mean: dict, square: dict) -> dict:
         n, t = self._sites, self._temperature
         e = mean["energy"] - mean["energy"].mean()
 
-        def heat(x, xx):
+        def heat(x: Array, xx: Array) -> Array:
             return (xx - x * x) / (n * t * t)
 
         return {
@@ -57,7 +60,7 @@ class HeatCapacity(Observable):
         }
 
 
-def _thermal(observable, system):
+def _thermal(observable: Any, system: Any) -> Any:
     if system.temperature is None:
         raise ValueError(
             f"{observable.name} belongs to classical models at a temperature, and "
