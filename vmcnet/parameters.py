@@ -69,7 +69,7 @@ IDENTITY, POSITIVE = Identity(), Positive()
 @dataclass(frozen=True)
 class Entry:
     """One named array of parameters: its shape, its place in theta, the map from theta to its
-    values.
+    values, and the unit that the system gives them.
     """
 
     name: str
@@ -77,6 +77,7 @@ class Entry:
     start: int
     stop: int
     map: Map
+    unit: float = 1.0
 
     @property
     def slice(self) -> slice:
@@ -86,26 +87,34 @@ class Entry:
 class Layout:
     """Names -> slices of theta, in the order of declaration.
 
-    Values seen by a wavefunction are p = map(t), with t the numbers kept in theta.
+    Values seen by a wavefunction are p = map(t), with t the numbers kept in theta. unit: what p is
+    natural in, as the system's length for a width: another system starts from p/unit of this one
+    times its own.
     """
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
         self.size = 0
 
-    def add(self, name: str, shape: tuple[int, ...] = (), map: Map = IDENTITY) -> Layout:
+    def add(
+        self,
+        name: str,
+        shape: tuple[int, ...] = (),
+        map: Map = IDENTITY,
+        unit: float = 1.0,
+    ) -> Layout:
         """Append an array of parameters; raises ValueError on a name that is taken."""
         if name in self.entries:
             raise ValueError(f"parameter {name!r} is declared twice in one wavefunction")
         stop = self.size + prod(shape)
-        self.entries[name] = Entry(name, tuple(shape), self.size, stop, map)
+        self.entries[name] = Entry(name, tuple(shape), self.size, stop, map, float(unit))
         self.size = stop
         return self
 
     def prefixed(self, prefix: str, other: Layout) -> None:
         """Append all entries of `other` under `prefix.name`."""
         for e in other.entries.values():
-            self.add(f"{prefix}.{e.name}", e.shape, e.map)
+            self.add(f"{prefix}.{e.name}", e.shape, e.map, e.unit)
 
     def pack(self, values: dict[str, np.ndarray]) -> np.ndarray:
         """theta (P,) whose mapped views equal `values`; every name must be given, with its
@@ -132,6 +141,11 @@ class Layout:
     def values(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         """name -> p = map(t), shaped; float64 on the host."""
         return {n: e.map.forward(theta[e.slice]).reshape(e.shape) for n, e in self.entries.items()}
+
+    @property
+    def units(self) -> dict[str, float]:
+        """name -> unit."""
+        return {n: e.unit for n, e in self.entries.items()}
 
     def slopes(self, theta: np.ndarray) -> np.ndarray:
         """dp/dt for every element of theta (P,)."""

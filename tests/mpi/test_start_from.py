@@ -3,6 +3,7 @@ file.
 """
 
 import hashlib
+import json
 
 import h5py
 import numpy as np
@@ -38,8 +39,11 @@ def test_parameters_are_taken_and_said(folder, tmp_path):
     )
     assert "arrays of parameters taken from the other run" in done.stdout
     with h5py.File(folder / "first.h5") as first, h5py.File(tmp_path / "a.h5") as second:
-        for name, value in first["parameters"].items():
-            np.testing.assert_allclose(second["parameters"][name][()], value[()], rtol=1e-14)
+        here, there = (json.loads(x.attrs["parameter_units"]) for x in (second, first))
+        assert here["rbm.width"] == pytest.approx(there["rbm.width"] * 2**0.5)
+        for name in here:
+            expected = first["parameters"][name][()] * (here[name] / there[name])
+            np.testing.assert_allclose(second["parameters"][name][()], expected, rtol=1e-14)
         digest = hashlib.sha256((folder / "first.h5").read_bytes()).hexdigest()
         assert second.attrs["start_digest"] == digest and "rbm.a" in second.attrs["start_taken"]
 

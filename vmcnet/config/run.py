@@ -52,8 +52,8 @@ class TrainingTable(Table):
         None,
         min_length=1,
         description=(
-            "run file whose parameters are taken where name and shape agree; the others start as "
-            "usual, and walkers start afresh"
+            "run file whose parameters are taken where name and shape agree, lengths in units of "
+            "the two systems; the others start as usual, and walkers start afresh"
         ),
     )
     growth: list[GrowthTable] = Field(

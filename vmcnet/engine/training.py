@@ -87,6 +87,11 @@ class TrainingResult:
         return self.population.wavefunction.layout.values(self.state.theta)
 
     @property
+    def parameter_units(self) -> dict[str, float]:
+        """name -> natural unit in this system."""
+        return self.population.wavefunction.layout.units
+
+    @property
     def warnings(self) -> list[str]:
         """What is doubtful about the end of this training."""
         people = self.population
@@ -245,7 +250,8 @@ def train(
     products (another number gives other last digits); device cpu, gpu or auto, precision float64 or
     float32 of the walkers (parameters and sums are float64). Under a
     launcher the ranks find each other; comm: a communicator of vmcnet.connect().
-    start: a result, or name -> array, whose parameters are taken where name and shape agree;
+    start: a result or an opened run, whose parameters are taken where name and shape agree, in
+    units of the two systems; or name -> array, taken as they are.
     growth: (iteration, walkers) pairs, from which iteration on there are more walkers. Raises
     ValueError for parts and arguments that do not fit, NonFiniteError when a local energy or the
     step is NaN or infinite.
@@ -274,8 +280,10 @@ def train(
     series: dict[str, list] = {}
 
     if start is not None:
-        values = start if isinstance(start, dict) else start.parameters
-        state.theta = transferred(wavefunction, state.theta, values).theta
+        values, units = start, None
+        if not isinstance(start, dict):
+            values, units = start.parameters, start.parameter_units
+        state.theta = transferred(wavefunction, state.theta, values, units).theta
 
     def record(phase: str, done: int, total: int, row: dict) -> None:
         if phase == "training":

@@ -26,12 +26,14 @@ class Transfer:
         return text
 
 
-def transferred(wavefunction, theta, values: dict) -> Transfer:
+def transferred(wavefunction, theta, values: dict, units: dict | None = None) -> Transfer:
     """theta (P,) with every parameter of `values` (name -> array) that has a name and shape here.
 
-    Values are those that psi sees, so that another map of theta does no harm. Raises ValueError
-    where nothing fits.
+    Values are those that psi sees, so that another map of theta does no harm. units: name -> unit
+    of the system they come from; a value is multiplied by its unit here over that one there, so
+    that lengths follow a change of scale. Raises ValueError where nothing fits.
     """
+    units = units or {}
     theta, taken, missing, unfit = theta.copy(), [], [], []
     for name, entry in wavefunction.layout.entries.items():
         if name not in values:
@@ -39,7 +41,10 @@ def transferred(wavefunction, theta, values: dict) -> Transfer:
         elif np.shape(values[name]) != entry.shape:
             unfit.append(name)
         else:
-            theta[entry.slice] = np.ravel(entry.map.inverse(np.asarray(values[name], np.float64)))
+            value = np.asarray(values[name], np.float64) * (
+                entry.unit / units.get(name, entry.unit)
+            )
+            theta[entry.slice] = np.ravel(entry.map.inverse(value))
             taken.append(name)
     if not taken:
         raise ValueError(

@@ -21,6 +21,7 @@ from vmcnet.parallel.communicators import connect
 from vmcnet.runs.building import build, device_of, observables_of
 from vmcnet.runs.fit import fit_report
 from vmcnet.runs.report import evaluation_result
+from vmcnet.runs.starting import parameter_units
 from vmcnet.runs.state import standing
 from vmcnet.runs.told import told
 from vmcnet.statistics.format import with_error
@@ -86,6 +87,11 @@ class Run:
     def parameters(self) -> dict[str, np.ndarray]:
         """name -> array, as they stand in the file; start= of vmc.train takes them."""
         return {k: v for k, v in self.file.parameters.items() if k != "theta"}
+
+    @property
+    def parameter_units(self) -> dict[str, float]:
+        """name -> natural unit in this system; empty where the file is older than them."""
+        return parameter_units(self.file)
 
     @cached_property
     def psi(self) -> Any:

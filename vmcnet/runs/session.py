@@ -4,6 +4,7 @@ alone touches files.
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,6 +99,7 @@ class Session:
                 units=system.units,
                 about=telling(system, wavefunction),
                 sources=sources(job),
+                parameter_units=json.dumps(wavefunction.layout.units),
             )
 
         with freed_on_error(held):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 from vmcnet.config import Job
@@ -10,6 +11,11 @@ from vmcnet.engine.transfer import transferred
 from vmcnet.runs.root import on_root
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.run_file import RunFile
+
+
+def parameter_units(file: RunFile) -> dict[str, float]:
+    """name -> natural unit of the parameters in the file's system; empty in older files."""
+    return json.loads(file.attributes.get("parameter_units", "{}"))
 
 
 def started(comm, job: Job, wavefunction, theta, held):
@@ -20,7 +26,8 @@ def started(comm, job: Job, wavefunction, theta, held):
 
     def taken():
         try:
-            found = transferred(wavefunction, theta, RunFile.open(source).parameters)
+            file = RunFile.open(source)
+            found = transferred(wavefunction, theta, file.parameters, parameter_units(file))
         except ValueError as error:
             raise FileProblem(f"training.start_from = {source}: {error}") from error
         digest = hashlib.sha256(source.read_bytes()).hexdigest()

@@ -39,6 +39,7 @@ ATTRIBUTES = (
     ("mixed", "in what the processors of other ranks differed from rank 0's"),
     ("start_digest", "SHA-256 of the run file training.start_from"),
     ("start_taken", "parameters taken from it, joined by commas"),
+    ("parameter_units", "natural unit of every parameter in this system, as JSON"),
     ("about", "system and wavefunction as reports name them, as JSON"),
     ("sources", 'SHA-256 of every module of classes of a user, as JSON; "" without'),
     ("condition_*", "what bits depend on besides the job: processor, versions, BLAS, threads"),

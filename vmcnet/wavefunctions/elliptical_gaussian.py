@@ -35,7 +35,8 @@ class EllipticalGaussian(Wavefunction):
             "alpha": 0.5 / system.length**2 if alpha is None else alpha,
             "beta": system.anisotropy if beta is None else beta,
         }
-        self.layout = Layout().add("alpha", (), POSITIVE).add("beta", (), POSITIVE)
+        self.layout = Layout().add("alpha", (), POSITIVE, system.length**-2)
+        self.layout.add("beta", (), POSITIVE, system.anisotropy)
 
     def initial(self, stream):
         return {name: np.float64(value) for name, value in self._start.items()}

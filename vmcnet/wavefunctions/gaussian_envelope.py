@@ -24,7 +24,7 @@ class GaussianEnvelope(Wavefunction):
         if alpha is not None:
             alpha = arguments.scale("GaussianEnvelope alpha", alpha)
         self._alpha = 0.5 / system.length**2 if alpha is None else alpha
-        self.layout = Layout().add("alpha", (), POSITIVE)
+        self.layout = Layout().add("alpha", (), POSITIVE, system.length**-2)
 
     def initial(self, stream):
         return {"alpha": np.float64(self._alpha)}

@@ -48,8 +48,8 @@ class GaussianRBM(Wavefunction):
             raise ValueError("GaussianRBM symmetric = true needs at least 2 particles")
         self.layout = Layout()
         for name, shape in self._shapes().items():
-            self.layout.add(name, shape)
-        self.layout.add("width", (), POSITIVE)
+            self.layout.add(name, shape, unit=1.0 if name == "b" else system.length)
+        self.layout.add("width", (), POSITIVE, system.length)
 
     def _shapes(self) -> dict:
         """name -> shape of all parameters but the width."""

@@ -54,7 +54,7 @@ class PadeJastrow(Wavefunction):
         ):
             if present.any():
                 self.kinds.append((kind, cusp))
-                self.layout.add(f"beta_{kind}", (), POSITIVE)
+                self.layout.add(f"beta_{kind}", (), POSITIVE, system.screening)
 
     def initial(self, stream):
         return {f"beta_{kind}": np.float64(self._beta) for kind, _ in self.kinds}

@@ -155,9 +155,10 @@ class LatticeOrbitals:
         self._turns = np.diag(turns)
         self._sites = np.concatenate([weight * np.cos(angles), weight * np.sin(angles)], axis=1).T
         self._all = np.full(self.size, -weight.sum())
+        self._unit = (self.size / box.volume) ** (1.5 / box.dimensions)  # r_s^(-3/2): oscillations
 
     def declare(self, layout, prefix):
-        layout.add(f"{prefix}alpha", (), POSITIVE)
+        layout.add(f"{prefix}alpha", (), POSITIVE, self._unit)
 
     def initial(self, prefix):
         return {f"{prefix}alpha": np.float64(self._alpha)}
