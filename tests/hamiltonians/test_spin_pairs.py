@@ -20,7 +20,6 @@ from vmcnet.parameters import Layout
 from vmcnet.systems import NeutronMatter
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import MessagePassing, Slater, Wavefunction
-from vmcnet.wavefunctions.exchanges import exchange_sum
 
 STANDIN = fakecupy
 PAULI = [np.array(m) for m in ([[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]])]
@@ -96,19 +95,62 @@ def test_exchange_equals_the_dense_matrix(n, kind):
     assert np.abs(found).max() > 0.1
 
 
+def by_evaluation(bound, walkers, elements):
+    """sum_{i<j} elements_ij psi(s_i <-> s_j)/psi, one evaluation of psi a pair."""
+    r, s = walkers.r, walkers.s
+    one = np.ones(1)
+    phase, log = bound.amplitude(r, s)
+    total = 0.0
+    for p, (i, j) in enumerate(combinations(range(s.shape[1]), 2)):
+        t = s.copy()
+        t[:, [i, j]] = s[:, [j, i]]
+        new_phase, new = bound.amplitude(r, t)
+        phases = [one if x is None else x for x in (new_phase, phase)]
+        ratio = np.exp(new - log) * phases[0] * np.conj(phases[1])
+        total = total + np.where(s[:, i] != s[:, j], elements[:, p] * ratio, 0.0)
+    return total
+
+
+WAVEFUNCTIONS = {
+    "determinants": {},
+    "backflow": {"network": MessagePassing(width=4, passes=2, spread=0.3)},
+    "orbitals": {"network": MessagePassing(width=4, passes=1, spread=0.3), "heads": ["orbitals"]},
+    "excitations": {"excitations": 1, "network": MessagePassing(width=4, passes=1, spread=0.3)},
+}
+
+
+@pytest.mark.parametrize("options", WAVEFUNCTIONS.values(), ids=list(WAVEFUNCTIONS))
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_interaction_of_neutrons_equals_the_dense_matrix(n, options):
+    """v(r_ij) (1 - sigma_i . sigma_j)/4 on all spin states with the same numbers up and down, at
+    one r; polarised neutrons feel nothing.
+    """
+    system = NeutronMatter(n, 0.08, polarisation=n % 2 / n, twist=[0.2, 0.1, -0.3])
+    psi = Slater(system, **options)
+    theta = psi.start(Stream(2, 0, 0, 0))
+    bound = psi.bind(theta + 0.1 * Stream(3, 0, 0, 0).normal(theta.shape))
+    s = states(n)
+    own = np.flatnonzero(s.sum(axis=1) == system.spins.sum())
+    r = np.repeat(system.start(Stream(1, 0, 0, 0), 1).r, len(own), axis=0)
+    walkers = Walkers(r, s[own])
+    phase, log = bound.amplitude(r, s[own])
+    amplitude = np.exp(log) * (1.0 if phase is None else phase)
+    u = system.terms["pair_diagonal"].pairs(r[:1])[0] * 2.0
+    pairs = list(combinations(range(n), 2))
+    h = sum(x * pair_matrix(n, i, j) for x, (i, j) in zip(u, pairs, strict=True))
+    known = h[np.ix_(own, own)] @ amplitude / amplitude
+    found = sum(system.terms[k].local(walkers, bound) for k in ("pair_diagonal", "pair_exchange"))
+    np.testing.assert_allclose(found, known, rtol=1e-10)
+
+
 def test_many_pairs_in_tiles_and_on_a_device():
     """Seven up, seven down: 49 pairs in tiles, against one evaluation a pair; the stand-in too."""
     psi, rng = AnyState(14, "sign"), np.random.default_rng(2)
     r, bound = 0.2 * rng.normal(size=(3, 14, 2)), psi.bind(np.zeros(0))
     s = np.array([rng.permutation([1] * 7 + [-1] * 7) for _ in range(3)], np.int8)
     found = SpinExchange(radial).local(Walkers(r, s), bound)
-    known, (phase, log) = np.zeros(3), bound.amplitude(r, s)
-    for i, j in combinations(range(14), 2):
-        t = s.copy()
-        t[:, [i, j]] = s[:, [j, i]]
-        new_phase, new = bound.amplitude(r, t)
-        ratio = np.exp(new - log) * new_phase * phase
-        known += np.where(s[:, i] != s[:, j], radial(r[:, i] - r[:, j]) * ratio, 0.0)
+    i, j = np.triu_indices(14, 1)
+    known = by_evaluation(bound, Walkers(r, s), radial(r[:, i] - r[:, j]))
     np.testing.assert_allclose(found, known, rtol=1e-12)
     there = Walkers(STANDIN.asarray(r), STANDIN.asarray(s))
     moved = SpinExchange(lambda x: STANDIN.exp(-0.5 * (x * x).sum(axis=-1))).local(there, bound)
@@ -128,7 +170,7 @@ def test_ratios_of_determinants_equal_full_evaluation(n, polarisation, twist):
     for s in (fixed, np.array([rng.permutation(x) for x in fixed])):
         walkers = Walkers(r, s)
         elements = rng.normal(size=(12, n * (n - 1) // 2))
-        known = exchange_sum(bound.amplitude, walkers, elements)
+        known = by_evaluation(bound, walkers, elements)
         found = bound.spin_exchanges(walkers, elements)
         np.testing.assert_allclose(found, known, rtol=1e-10, atol=1e-12 * np.abs(known).max())
         there = Walkers(STANDIN.asarray(r), STANDIN.asarray(s))

@@ -9,7 +9,7 @@ from vmcnet.backend.stream import Stream
 from vmcnet.calculus.elementwise import LAYERS
 from vmcnet.calculus.jet import ALL, DISPLACEMENT, OWN, PAIR, Frame, JetData
 from vmcnet.calculus.pairs import COLLECT, MESSAGES
-from vmcnet.kernels import cpu, numba_pairs
+from vmcnet.kernels import cpu, numba_pairs, plain
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.tiled_jets import NEAR, WIDEST, jet_tile
 
@@ -67,6 +67,32 @@ def test_bits_do_not_depend_on_the_other_walkers(sizes, dtype):
         assert np.array_equal(MESSAGES.jet(np, *some).slots, whole[:, part])
         assert np.array_equal(COLLECT.jet(np, *some[:2]).slots, collected[:, part])
         assert np.array_equal(MESSAGES.value(np, *(x.value for x in some)), values[part])
+
+
+@TYPES
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_messages_of_chosen_variants(sizes, dtype):
+    """Compiled and plain, against messages of what was chosen: v of walkers, of configurations, and
+    none.
+    """
+    (n, _, features), rng = sizes, np.random.default_rng(2)
+    (i, j), walkers, count, variants = np.triu_indices(n, 1), 3, 4, 3
+    e, g = rng.normal(size=(2, walkers * variants, len(i), features)).astype(dtype)
+    index = rng.integers(variants, size=(walkers * count, len(i)))
+    row = np.arange(walkers).repeat(count)[:, None] * variants + index
+    chosen = [x[row, np.arange(len(i))] for x in (e, g)]
+    for rows in (0, walkers, walkers * count):
+        v = rng.normal(size=(rows, n, features)).astype(dtype) if rows else None
+        ones = np.ones((walkers * count, n, features), dtype)
+        full = ones if v is None else np.repeat(v, walkers * count // rows, axis=0)
+        known = MESSAGES.value(np, *chosen, full)
+        for found in (
+            cpu.chosen_messages(e, g, v, index, walkers, i, j),
+            plain.chosen_messages(np, e, g, v, index, walkers, i, j),
+        ):
+            assert found.dtype == dtype
+            tolerance = 30 * np.finfo(dtype).eps * abs(known).max()
+            np.testing.assert_allclose(found, known, rtol=0, atol=tolerance)
 
 
 @TYPES

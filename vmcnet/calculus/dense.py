@@ -52,6 +52,9 @@ class Dense(Operation):
     name = "dense"
     selective = keeps = True
 
+    def apart(self, axes, **static):
+        return axes > 2
+
     def value(self, xp, x, weight, bias, activation):
         return activation.layer(xp, matmul(x, weight), bias)
 
@@ -98,6 +101,9 @@ class Residual(Operation):
 
     name = "residual"
     selective = keeps = True
+
+    def apart(self, axes, **static):
+        return axes > 2
 
     @staticmethod
     def _argument(terms):

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from vmcnet.calculus import arithmetic, dense, elementwise, linear, norm, pairs
+from vmcnet.calculus.jet import pair_arrays
 from vmcnet.calculus.matrix_operations import MatrixOperations
 from vmcnet.calculus.pointwise import PointwiseOperations
 from vmcnet.calculus.quantity import Handle, is_number
@@ -173,6 +174,17 @@ class Interpreter(MatrixOperations, PointwiseOperations):
         return self.apply(
             dense.RESIDUAL, (h, bias, *flat), activation=elementwise.LAYERS[activation]
         )
+
+    def pair_labels(self, s, functions):
+        """A fixed feature of every pair i < j for each of the functions f(s_i, s_j) of the labels s
+        (w, n): (w, n(n-1)/2, functions). f takes two integer arrays and acts on them elementwise.
+        """
+        i, j = self._pairs(s.shape[1])
+        parts = [f(s[:, i], s[:, j])[..., None] for f in functions]
+        return self.constant(self.xp.concatenate(parts, axis=-1).astype(self.real_dtype))
+
+    def _pairs(self, n):
+        return pair_arrays(self.xp, n)
 
     def fixed(self, array):
         """A fixed matrix or vector in the place of a parameter: W or b of `affine`; the reverse

@@ -67,6 +67,9 @@ class Affine(Operation):
     name = "affine"
     selective = True
 
+    def apart(self, axes, **static):
+        return axes > 2
+
     def value(self, xp, x, weight, bias=None):
         out = matmul(x, weight)
         if bias is not None:
@@ -119,6 +122,9 @@ class Sum(Operation):
 
     name = "sum"
 
+    def apart(self, axes, axis, keepdims):
+        return axis != 1
+
     def value(self, xp, x, axis, keepdims):
         return summed(xp, x, axis, keepdims)
 
@@ -170,6 +176,9 @@ class Expand(Operation):
 
     name = "expand"
 
+    def apart(self, axes, axis):
+        return axes + axis > 0
+
     def value(self, xp, x, axis):
         return xp.expand_dims(x, axis)
 
@@ -207,6 +216,9 @@ class Concatenate(Operation):
     """Join along the last axis; jets are first brought to one support."""
 
     name = "concatenate"
+
+    def apart(self, axes, **static):
+        return axes > 2
 
     def value(self, xp, *args):
         return xp.concatenate(args, axis=-1)

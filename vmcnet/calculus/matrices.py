@@ -1,4 +1,4 @@
-"""Products of matrices that both depend on the walker, and softmax along rows."""
+"""Products of matrices that both depend on the walker, their transposes, softmax along rows."""
 
 from __future__ import annotations
 
@@ -40,6 +40,25 @@ class Matmul(Operation):
         )
 
 
+class Transpose(Operation):
+    """(w, ..., p, q) -> (w, ..., q, p), on every slot alike; a jet keeps its support where the
+    particle axis stays.
+    """
+
+    name = "transpose"
+
+    def value(self, xp, x):
+        return xp.ascontiguousarray(xp.swapaxes(x, -1, -2))
+
+    def jet(self, xp, x):
+        if x.support not in (CONSTANT, ALL) and (x.support == LINEAR or len(x.shape) == 3):
+            x = embed(xp, x, ALL)
+        return x.like(self.value(xp, x.slots))
+
+    def reverse(self, xp, adjoint, out, x, per_walker=False):
+        return (xp.swapaxes(adjoint, -1, -2),)
+
+
 class Softmax(Operation):
     """y_k = e^(x_k) / sum_j e^(x_j) over the last axis.
 
@@ -49,6 +68,9 @@ class Softmax(Operation):
     """
 
     name = "softmax"
+
+    def apart(self, axes, **static):
+        return axes > 2
 
     def value(self, xp, x):
         y = xp.exp(x - x.real.max(axis=-1, keepdims=True))
@@ -74,4 +96,4 @@ class Softmax(Operation):
         return (out * (adjoint - (adjoint * out).sum(axis=-1, keepdims=True)),)
 
 
-MATMUL, SOFTMAX = Matmul(), Softmax()
+MATMUL, TRANSPOSE, SOFTMAX = Matmul(), Transpose(), Softmax()

@@ -57,6 +57,12 @@ class MatrixOperations:
             )
         return self.apply(matrices.MATMUL, (a, b))
 
+    def transpose(self, x):
+        """The last two axes exchanged: (w, ..., p, q) -> (w, ..., q, p)."""
+        if x.is_parameter or len(x.shape) < 3:
+            raise ValueError(f"transpose needs shape (walkers, ..., p, q), got {x.shape}")
+        return self.apply(matrices.TRANSPOSE, (x,))
+
     def softmax(self, x):
         """exp(x_k) / sum_j exp(x_j) along the last axis."""
         return self.apply(matrices.SOFTMAX, (x,))

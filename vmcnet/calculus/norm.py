@@ -14,6 +14,9 @@ class Norm(Operation):
 
     name = "norm"
 
+    def apart(self, axes, **static):
+        return axes > 2
+
     def value(self, xp, x):
         return xp.sqrt(summed(xp, x * x, x.ndim - 1))
 

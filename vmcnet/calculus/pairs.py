@@ -62,6 +62,7 @@ class Collect(Operation):
     """
 
     name = "collect"
+    chooses = True
 
     @staticmethod
     def _onto(xp, first, second):
@@ -70,6 +71,11 @@ class Collect(Operation):
 
     def value(self, xp, first, second):
         return self._onto(xp, first, second)
+
+    def chosen(self, xp, index, walkers, first, second):
+        n = (1 + isqrt(1 + 8 * first.shape[1])) // 2
+        own = kernels.of(xp, first.dtype, second.dtype)
+        return own.chosen_messages(first, second, None, index, walkers, *pair_arrays(xp, n))
 
     def jet(self, xp, first, second):
         jets = common(xp, [first, second])
@@ -122,10 +128,15 @@ class Messages(Operation):
     """
 
     name = "messages"
+    chooses = True
 
     def value(self, xp, e, g, v):
         own = kernels.of(xp, e.dtype, g.dtype, v.dtype)
         return own.message_values(e, g, v, *pair_arrays(xp, v.shape[1]))
+
+    def chosen(self, xp, index, walkers, e, g, v):
+        own = kernels.of(xp, e.dtype, g.dtype, v.dtype)
+        return own.chosen_messages(e, g, v, index, walkers, *pair_arrays(xp, v.shape[1]))
 
     def jet(self, xp, e, g, v):
         if e.support in PAIRED and g.support in PAIRED and v.support in (OWN, ALL):

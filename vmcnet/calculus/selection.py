@@ -30,6 +30,9 @@ class Take(Operation):
 
     name = "take"
 
+    def apart(self, axes, index, axis):
+        return axis > 1
+
     def value(self, xp, x, index, axis):
         return _chosen(xp, x, index, axis - x.ndim)
 

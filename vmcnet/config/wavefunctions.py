@@ -136,6 +136,39 @@ class SlaterTable(Table):
     )
 
 
+class PfaffianTable(Table):
+    """A Pfaffian of the system's orbitals: fermions in pairs, starting at the determinants."""
+
+    builds = "vmcnet.wavefunctions:Pfaffian"
+    type: Literal["pfaffian"]
+    shells: int = Field(ge=0, le=100, description="empty shells that pairs may occupy")
+    triplet: bool | None = Field(
+        description="a triplet part of the pairs, made by the network; where there is one, when "
+        "absent"
+    )
+    network: MessagePassingTable | None = Field(
+        description="network that the heads read; none when absent"
+    )
+    heads: list[Literal["backflow", "orbitals", "jastrow"]] | None = Field(
+        min_length=1, description="as in slater; backflow and jastrow when absent"
+    )
+
+
+class HiddenFermionsTable(Table):
+    """A determinant of the particles and of hidden ones, whose rows are functions of all."""
+
+    builds = "vmcnet.wavefunctions:HiddenFermions"
+    type: Literal["hidden_fermions"]
+    hidden: int = Field(ge=1, le=1000, description="number of hidden fermions")
+    shells: int = Field(ge=0, le=100, description="empty shells that hidden orbitals are made of")
+    network: MessagePassingTable | None = Field(
+        description="network that everything reads; its defaults when absent"
+    )
+    heads: list[Literal["backflow", "jastrow"]] | None = Field(
+        min_length=1, description="as in slater; both when absent"
+    )
+
+
 class NetworkJastrowTable(Table):
     """exp sum h_i.j of a message-passing network: a symmetric factor."""
 
@@ -205,6 +238,8 @@ WavefunctionTable = Annotated[
     | FeedForwardTable
     | PadeJastrowTable
     | SlaterTable
+    | PfaffianTable
+    | HiddenFermionsTable
     | NetworkJastrowTable
     | HardCoreJastrowTable
     | BinaryRBMTable

@@ -13,6 +13,7 @@ from vmcnet.kernels import (
     numba_activations,
     numba_ewald,
     numba_jets,
+    numba_messages,
     numba_moves,
     numba_normals,
     numba_pairs,
@@ -248,14 +249,29 @@ def message_values(e, g, v, i, j):
         return plain.message_values(np, e, g, v, i, j)
     out = np.empty(v.shape, v.dtype)
     shape = *e.shape[:2], *v.shape[1:]
-    numba_pairs.message_values(*map(_flat, (e, g, v)), i, j, shape, out.reshape(-1))
+    numba_messages.message_values(*map(_flat, (e, g, v)), i, j, shape, out.reshape(-1))
+    return out
+
+
+def chosen_messages(e, g, v, index, walkers: int, i, j):
+    """m_i = sum_j e_ij v_j (W C, n, F) of C configurations a walker: e, g (W V, P, F) of V
+    variants, of which index (W C, P) says the one to take; v (W, n, F), (W C, n, F) or None: 1.
+    """
+    rows, n, features = len(index), int(j[-1]) + 1, e.shape[-1]
+    if e.ndim != 3 or e.shape != g.shape or len(e) % walkers:
+        return plain.chosen_messages(np, e, g, v, index, walkers, i, j)
+    out = np.empty((rows, n, features), e.dtype)
+    v = np.empty((0, n, features), e.dtype) if v is None else v
+    apart = rows // len(v) if len(v) else 0  # configurations that share a row of v
+    shape = rows // walkers, len(e) // walkers, e.shape[1], n, features, apart
+    numba_messages.chosen_messages(*map(_flat, (e, g, v)), index, i, j, shape, out.reshape(-1))
     return out
 
 
 def message_adjoints(adjoint, e, g, v, i, j):
     """The adjoints of e, g and v."""
     out = np.empty(e.shape, e.dtype), np.empty(g.shape, g.dtype), np.empty(v.shape, v.dtype)
-    numba_pairs.message_adjoints(
+    numba_messages.message_adjoints(
         *map(_flat, (adjoint, e, g, v)),
         i,
         j,

@@ -1,4 +1,4 @@
-"""Pairs onto particles, and messages: values, jets and the way back. Every walker by itself, in the
+"""Pairs onto particles, and messages, as jets. Every walker by itself, in the
 order of the pairs, so that a walker's bits do not depend on how many come with it.
 
 Slots of e and g, (S, W, P, F): S = 2 d + 2, derivatives with respect to both particles of a pair;
@@ -384,33 +384,3 @@ def own_messages(e, g, v, i, j, d, shape, out):
                     _plus(e, at, v, moved, cross, its, features)
         for f in range(n * features):
             out[top + f] += cross[f] + cross[f]
-
-
-@compiled
-def message_values(e, g, v, i, j, shape, out):
-    """The values alone, flat: e, g (W, P, F), v and out (W, n, F); shape: W, P, n, F."""
-    walkers, pairs, n, features = shape
-    out[:] = 0
-    for w in range(walkers):
-        for p in range(pairs):
-            at = (w * pairs + p) * features
-            a, b = (w * n + i[p]) * features, (w * n + j[p]) * features
-            _plus(e, at, v, b, out, a, features)
-            _plus(g, at, v, a, out, b, features)
-
-
-@compiled
-def message_adjoints(adjoint, e, g, v, i, j, shape, de, dg, dv):
-    """de_p = adj_i v_j, dg_p = adj_j v_i, dv_j += adj_i e_p, dv_i += adj_j g_p, flat."""
-    walkers, pairs, n, features = shape
-    de[:] = 0
-    dg[:] = 0
-    dv[:] = 0
-    for w in range(walkers):
-        for p in range(pairs):
-            at = (w * pairs + p) * features
-            a, b = (w * n + i[p]) * features, (w * n + j[p]) * features
-            _plus(adjoint, a, v, b, de, at, features)
-            _plus(adjoint, b, v, a, dg, at, features)
-            _plus(adjoint, a, e, at, dv, b, features)
-            _plus(adjoint, b, g, at, dv, a, features)

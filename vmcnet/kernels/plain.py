@@ -19,6 +19,7 @@ __all__ = [
     "applied",
     "chain",
     "chain_linear",
+    "chosen_messages",
     "collect",
     "ewald",
     "excited_jet",
@@ -225,6 +226,20 @@ def message_values(xp, e, g, v, i, j):
     """m_i = sum_j e_ij v_j (W, n, F); e, g (W, P, F)."""
     n = v.shape[1]
     return xp.moveaxis(scatter_pairs(xp, e * v[:, j], g * v[:, i], i, j, n), 0, -2)
+
+
+def chosen_messages(xp, e, g, v, index, walkers: int, i, j):
+    """m_i = sum_j e_ij v_j (W C, n, F) of C configurations a walker: e, g (W V, P, F) of V
+    variants, of which index (W C, P) says the one to take; v (W, n, F), (W C, n, F) or None: 1.
+    """
+    configurations, variants = len(index) // walkers, len(e) // walkers
+    first = xp.repeat(variants * xp.arange(walkers), configurations)[:, None]
+    pairs = xp.arange(index.shape[1])[None]
+    e, g = (x[first + index, pairs] for x in (e, g))
+    if v is None:
+        n = int(j[-1]) + 1
+        return xp.moveaxis(scatter_pairs(xp, e, g, i, j, n), 0, -2)
+    return message_values(xp, e, g, xp.repeat(v, len(e) // len(v), axis=0), i, j)
 
 
 def message_adjoints(xp, adjoint, e, g, v, i, j):

@@ -7,10 +7,12 @@ from vmcnet.wavefunctions.elliptical_gaussian import EllipticalGaussian
 from vmcnet.wavefunctions.feedforward import FeedForward
 from vmcnet.wavefunctions.gaussian_envelope import GaussianEnvelope
 from vmcnet.wavefunctions.gaussian_rbm import GaussianRBM
+from vmcnet.wavefunctions.hidden_fermions import HiddenFermions
 from vmcnet.wavefunctions.jastrow import HardCoreJastrow, PadeJastrow
 from vmcnet.wavefunctions.message_passing import MessagePassing
 from vmcnet.wavefunctions.network_jastrow import NetworkJastrow
 from vmcnet.wavefunctions.orbitals import HarmonicOrbitals, Orbitals, UserOrbitals
+from vmcnet.wavefunctions.pfaffian import Pfaffian
 from vmcnet.wavefunctions.plane_waves import LatticeOrbitals, PlaneWaves
 from vmcnet.wavefunctions.slater import Slater
 from vmcnet.wavefunctions.spin_jastrow import SpinJastrow
@@ -25,11 +27,13 @@ __all__ = [
     "GaussianRBM",
     "HardCoreJastrow",
     "HarmonicOrbitals",
+    "HiddenFermions",
     "LatticeOrbitals",
     "MessagePassing",
     "NetworkJastrow",
     "Orbitals",
     "PadeJastrow",
+    "Pfaffian",
     "PlaneWaves",
     "Product",
     "Slater",

@@ -6,7 +6,10 @@ import numpy as np
 
 from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.replay import Recorder
+from vmcnet.calculus.staged import Staged
 from vmcnet.calculus.values import Values
+
+ROWS = 512  # configurations of one call on the host, which stay near the processor
 
 
 def ratio(new, old):
@@ -46,6 +49,25 @@ class Amplitude:
                 self._repeats[r.dtype] = spins, None
         phase, log = self._reading.log_psi(*self.reader(*key), r, s)
         return None if phase is None else phase.data, log.data
+
+    def configurations(self, r, s):
+        """(phase, log psi), (W, C) each, of C configurations s (W, C, n) of labels at the same r
+        (W, n, d): what does not depend on labels is evaluated once a walker.
+        """
+        xp, (tile, count, n), parts = namespace(r), s.shape, []
+        while xp is np and tile % 2 == 0 and tile * count > ROWS:
+            tile //= 2
+        for k in range(0, len(r), tile):
+            ops = Staged(xp, tile, count)
+            theta, rows = self._reading.handles(ops, xp, r.dtype), slice(k, k + tile)
+            found = self._reading.log_psi(ops, theta, r[rows], s[rows].reshape(-1, n))
+            parts.append([None if x is None else x.data.reshape(-1, count) for x in found])
+        phases, logs = zip(*parts, strict=True)
+        if all(phase is None for phase in phases):
+            return None, xp.concatenate(logs)
+        one = xp.ones((tile, count), r.dtype)  # where psi > 0 in all configurations of a tile
+        phases = [one if phase is None else phase for phase in phases]
+        return xp.concatenate(phases), xp.concatenate(logs)
 
     def reader(self, xp, dtype):
         """The interpreter of values and the handles of the parameters, made once."""

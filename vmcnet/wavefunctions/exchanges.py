@@ -9,7 +9,8 @@ from vmcnet.backend.arrays import namespace, writable
 from vmcnet.calculus.jet import pair_arrays
 from vmcnet.wavefunctions.amplitude import ratio
 
-TILE = 16  # exchanged configurations of every walker that are evaluated in one call
+TILE = 16  # connected configurations of every walker that are evaluated in one call
+PAIRS = 64  # the same of exchanges at given coordinates
 
 
 def connected_sum(value, walkers, moves, elements):
@@ -33,28 +34,28 @@ def connected_sum(value, walkers, moves, elements):
     return total
 
 
-def exchange_sum(value, walkers, elements):
+def exchange_sum(amplitude, walkers, elements):
     """sum_{i<j} elements_ij psi(s_i <-> s_j)/psi over the pairs whose spins differ, (W,).
 
-    elements (W, pairs), pairs i < j; value(r, s) -> (phase, log psi). Every walker's pairs that act
-    are gathered first, so that fixed labels n_up, n_down cost n_up n_down evaluations.
+    elements (W, pairs), pairs i < j. Every walker's pairs that act are gathered first, so that
+    fixed labels n_up, n_down cost n_up n_down configurations; what does not depend on the labels
+    is evaluated once a walker (Amplitude.configurations).
     """
     r, s, xp = walkers.r, walkers.s, namespace(walkers.r)
     i, j = pair_arrays(xp, s.shape[1])
     acts = s[:, i] != s[:, j]
     order = xp.argsort(~acts, axis=1, kind="stable")
     most, rows = int(acts.sum(axis=1).max()), xp.arange(len(r))[:, None]
-    here = value(r, s)
+    here = amplitude(r, s)
     total = xp.zeros(len(r), here[1].dtype)
-    for start in range(0, most, TILE):
-        pairs = order[:, start : min(start + TILE, most)]
+    for start in range(0, most, PAIRS):
+        pairs = order[:, start : min(start + PAIRS, most)]
         count = pairs.shape[1]
         first, second = i[pairs], j[pairs]
         to = xp.repeat(s[:, None], count, axis=1)
         columns = xp.arange(count)[None]
         to[rows, columns, first], to[rows, columns, second] = s[rows, second], s[rows, first]
-        there = value(xp.repeat(r, count, axis=0), to.reshape(len(r) * count, s.shape[1]))
-        ratios = _ratios(there, here)
+        ratios = _ratios(amplitude.configurations(r, to), here)
         part = xp.where(acts[rows, pairs], elements[rows, pairs] * ratios, 0.0).sum(axis=1)
         total = _added(total, part, ratios)
     return total

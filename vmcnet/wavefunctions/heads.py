@@ -75,14 +75,14 @@ class Heads:
             raise ValueError(
                 f"heads = {names}: expected some of {', '.join(HEADS)}, each once at most"
             )
-        self._network = network.declare(layout, "network_", system)
+        self.network = network.declare(layout, "network_", system)
         arguments = {"backflow": (system,), "orbitals": (orbitals,), "jastrow": ()}
         self._heads = {
-            name: HEADS[name](layout, "", self._network, *arguments[name]) for name in names
+            name: HEADS[name](layout, "", self.network, *arguments[name]) for name in names
         }
 
     def initial(self, stream) -> dict:
-        out = self._network.initial(stream)
+        out = self.network.initial(stream)
         for head in self._heads.values():
             out |= head.initial(stream)
         return out
@@ -91,7 +91,11 @@ class Heads:
         """(r, factors, log): the coordinates that orbitals read (w, n, d); what they are multiplied
         by, (w, n, orbitals) or None; what is added to log psi, (w,) or None.
         """
-        h, heads = self._network.hidden(ops, theta, walkers), self._heads
+        return self.read(ops, theta, walkers, self.network.hidden(ops, theta, walkers))
+
+    def read(self, ops, theta, walkers, h):
+        """The same of hidden states h (w, n, F)."""
+        heads = self._heads
         return (
             heads["backflow"](ops, theta, walkers.r, h) if "backflow" in heads else walkers.r,
             heads["orbitals"](ops, theta, h) if "orbitals" in heads else None,

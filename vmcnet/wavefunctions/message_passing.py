@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from math import sqrt
+from operator import mul as multiply
 
 import numpy as np
 
 from vmcnet import arguments
 from vmcnet.calculus.elementwise import LAYERS
-from vmcnet.calculus.jet import pair_arrays
 
 EDGES = ("filter", "full", "attention")
 
@@ -165,9 +165,7 @@ class Network:
         """Features of all pairs (i, j), as i and as j sees them: odd ones change sign."""
         odd, even = self._open(ops, walkers) if self.box is None else self._periodic(ops, walkers)
         if self.spins_differ:
-            i, j = pair_arrays(ops.xp, self.particles)
-            s = walkers.s
-            even.append(ops.constant((s[:, i] * s[:, j])[:, :, None].astype(ops.real_dtype)))
+            even.append(ops.pair_labels(walkers.s, [multiply]))
         return ops.concatenate([odd, *even]), ops.concatenate([-odd, *even])
 
     def _open(self, ops, walkers):

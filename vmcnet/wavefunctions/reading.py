@@ -89,10 +89,10 @@ class Reading:
                 "expected None where psi > 0, or one number a walker"
             )
         phase, log = ops.phase(result[0]), result[1]
-        if log.shape != r.shape[:1] or (phase is not None and phase.shape != log.shape):
+        if log.shape != s.shape[:1] or (phase is not None and phase.shape != log.shape):
             given = log.shape if phase is None else f"{log.shape} and a phase {phase.shape}"
             raise ValueError(
                 f"log_psi of {type(self.wavefunction).__name__} has shape {given}; expected "
-                f"one number a walker, {r.shape[:1]}"
+                f"one number a walker, {s.shape[:1]}"
             )
         return phase, log

@@ -50,6 +50,17 @@ def selections():
             f"stack({kind})",
             lambda ops, t, x, s=s: ops.stack([s(ops, t, x), own(ops, t, x)]) ** 2,
         )
+    for kind, s in (DEEP | COMPLEX).items():
+        case(
+            "transpose",
+            f"transpose({kind})",
+            lambda ops, t, x, s=s: ops.transpose(s(ops, t, x)) ** 2,
+        )
+        case(
+            "transpose",
+            f"transpose({kind}, one matrix a particle)",
+            lambda ops, t, x, s=s: ops.transpose(ops.reshape(s(ops, t, x), x.shape[1], 1, -1)) ** 2,
+        )
     case("take", "four, pairs of three", lambda ops, t, x: three_of_four(ops, t, x), 4)
     case(
         "take",
