@@ -54,6 +54,10 @@ class Psi(Protocol):
         """sum_m elements_m psi(s^m)/psi(s) over the moves that act on s; elements (M,)."""
         ...
 
+    def exchange_ratios(self, walkers: Walkers) -> Array:
+        """psi(s_i <-> s_j)/psi of all pairs i < j, (W, pairs), 1 where the spins are equal."""
+        ...
+
     def spin_exchanges(self, walkers: Walkers, elements: Array) -> Array:
         """sum_{i<j} elements_ij psi(s_i <-> s_j)/psi over the pairs whose spins differ; elements
         (W, pairs).

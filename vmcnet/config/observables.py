@@ -105,6 +105,7 @@ class PairDistributionTable(Table):
         description="largest distance; the corner of a box, 8 lengths of the system when absent",
     )
     by_spin: bool = Field(False, description="pairs of equal and of opposite spins apart")
+    channels: bool = Field(False, description="pairs in singlet and in triplet apart")
 
 
 class StaticStructureFactorTable(Table):

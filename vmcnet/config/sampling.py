@@ -38,7 +38,9 @@ class SamplingTable(Table):
         None,
         description=(
             "moves of all particles, of one at a time (n moves count as one step), or of all "
-            "along the drift (importance sampling); on lattices flips of single spins, exchanges "
+            "along the drift (importance sampling); alternating: of all particles, then an "
+            "exchange of two spins, which checks that fixed labels lose nothing; on lattices flips "
+            "of single spins, exchanges "
             "of neighbours (a sweep counts as one step), or block Gibbs sampling of a real "
             "binary_rbm; heat bath of a classical model with the wavefunction boltzmann; the "
             "system's usual one when absent: gaussian, on lattices exchange where the "

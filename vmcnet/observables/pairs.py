@@ -16,19 +16,27 @@ from vmcnet.walkers import Psi, Walkers
 
 
 class PairDistribution(Observable):
-    """How often two particles are at a distance r, of all pairs or by spin pair (by_spin).
+    """How often two particles are at a distance r, of all pairs, by spin pair (by_spin) or in
+    singlet and triplet (channels).
 
     In a periodic box g(r) = V/(N N') <sum_{i != j} delta(r - r_ij)>, of minimum images: 1 without
     correlation, and the integral of n (g - 1) over the cell is -1 for all pairs and for equal
     spins, 0 for opposite ones. In open space the probability a volume, whose integral over space
-    is 1. K = bins from 0 to extent: in a box the distance to its corner unless given, in open space
-    8 lengths of the system. grid: r, the edges; volume, of the part of each shell in the cell.
+    is 1. Singlet and triplet, (1 - P_ij)/2 and (1 + P_ij)/2 with P_ij the exchange of two spins
+    1/2, add up to all pairs. K = bins from 0 to extent: in a box the distance to its corner unless
+    given, in open space 8 lengths of the system. grid: r, the edges; volume, of the part of each
+    shell in the cell.
     """
 
     name = "pair_distribution"
 
     def __init__(
-        self, system: Any, bins: int = 60, extent: float | None = None, by_spin: bool = False
+        self,
+        system: Any,
+        bins: int = 60,
+        extent: float | None = None,
+        by_spin: bool = False,
+        channels: bool = False,
     ) -> None:
         in_space(self, system)
         n, box, up = system.particles, system.box, int((system.spins == 1).sum())
@@ -38,6 +46,11 @@ class PairDistribution(Observable):
         corner = 0.0 if box is None else 0.5 * float(np.sqrt((box.lengths**2).sum()))
         if box is None or extent is not None:
             corner = reach(self, system, extent, 8.0)
+        if channels and (by_spin or not 0 < up < n):
+            raise ValueError(
+                "pair_distribution channels: expected spins up and down, and by_spin = false"
+            )
+        self._channels = channels
         self._bins, self._box, self._by_spin = bins, box, by_spin and 0 < up < n
         edges = np.linspace(0.0, corner, bins + 1)
         self._width = edges[1]
@@ -50,11 +63,14 @@ class PairDistribution(Observable):
         pairs = {"": n * (n - 1) / 2}
         if self._by_spin:
             pairs = {" equal": same, " opposite": opposite}
+        if channels:
+            pairs = {" singlet": n * (n - 1) / 2, " triplet": n * (n - 1) / 2}
         letter = "P" if box is None else "g"
         middle = 0.5 * (edges[1:] + edges[:-1])
         self.labels = [f"{letter}{kind}({r})" for kind in pairs for r in texts(middle)]
         self.units = "" if box is not None else "1/length^d"
         squares = {"": n * n, " equal": up**2 + (n - up) ** 2, " opposite": 2 * opposite}
+        squares |= {" singlet": n * n, " triplet": n * n}
         wanted = [
             1.0 / max(count, 1) if box is None else 2.0 * box.volume / squares[kind]
             for kind, count in pairs.items()
@@ -69,7 +85,12 @@ class PairDistribution(Observable):
         apart = apart if self._box is None else self._box.minimum_image(apart)
         distance = np.sqrt((apart**2).sum(axis=2))
         equal = s[:, i] == s[:, j]
-        kinds = [equal, ~equal] if self._by_spin else [1.0]
+        kinds: list[Any] = [1.0]
+        if self._by_spin:
+            kinds = [equal, ~equal]
+        elif self._channels:
+            turned = to_host(psi.exchange_ratios(walkers).real).astype(np.float64)
+            kinds = [0.5 * (1.0 - turned), 0.5 * (1.0 + turned)]
         parts = [counted(distance, kind, 0.0, self._width, self._bins) for kind in kinds]
         return np.concatenate([x * f for x, f in zip(parts, self._factors, strict=True)], axis=1)
 

@@ -9,13 +9,14 @@ SAMPLERS = {
     "gaussian": "vmcnet.sampling.gaussian:Gaussian",
     "one_particle": "vmcnet.sampling.one_particle:OneParticle",
     "langevin": "vmcnet.sampling.langevin:Langevin",
+    "alternating": "vmcnet.sampling.alternating:Alternating",
     "spin_flip": "vmcnet.sampling.spin_metropolis:SpinFlip",
     "exchange": "vmcnet.sampling.spin_metropolis:Exchange",
     "gibbs": "vmcnet.sampling.gibbs:Gibbs",
     "thermal": "vmcnet.sampling.thermal:Thermal",
 }
 MOVES = {  # what may move in a system -> the samplers that move it
-    "coordinates": ("gaussian", "one_particle", "langevin"),
+    "coordinates": ("gaussian", "one_particle", "langevin", "alternating"),
     "spins": ("spin_flip", "exchange", "gibbs", "thermal"),
     "colours": ("thermal",),
 }

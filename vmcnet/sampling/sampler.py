@@ -13,13 +13,14 @@ from vmcnet.walkers import Walkers
 @dataclass(frozen=True)
 class Counts:
     """Accepted and tried moves, proposals whose log psi was NaN, and the accepted moves of every
-    walker (W,), on the host.
+    walker (W,), on the host; others: the counts of moves of other kinds made in turn with these.
     """
 
     accepted: int
     tried: int
     nonfinite: int
     walkers: np.ndarray | None = None
+    others: tuple[Counts, ...] = ()
 
     @property
     def stuck(self) -> int:

@@ -10,7 +10,7 @@ from vmcnet.geometry.moves import SpinMove
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import reverse, tiled_jets
 from vmcnet.wavefunctions.amplitude import Amplitude, ratio
-from vmcnet.wavefunctions.exchanges import connected_sum, exchange_sum
+from vmcnet.wavefunctions.exchanges import connected_sum, exchange_ratios
 from vmcnet.wavefunctions.reading import Configuration, Reading
 
 
@@ -66,17 +66,25 @@ class Bound:
 
     def spin_exchanges(self, walkers, elements):
         """sum_{i<j} elements_ij psi(s_i <-> s_j)/psi over the pairs whose spins differ, (W,);
-        elements (W, pairs) of all pairs i < j. By the wavefunction's ratios where it has them.
+        elements (W, pairs) of all pairs i < j.
+        """
+        xp = namespace(walkers.r)
+        i, j = pair_arrays(xp, walkers.s.shape[1])
+        acts = walkers.s[:, i] != walkers.s[:, j]
+        return xp.where(acts, elements * self.exchange_ratios(walkers), 0.0).sum(axis=1)
+
+    def exchange_ratios(self, walkers):
+        """psi(s_i <-> s_j)/psi of all pairs i < j, (W, pairs), 1 where the spins are equal. By the
+        wavefunction's ratios where it has them.
         """
         ops, theta = self.amplitude.reader(namespace(walkers.r), walkers.r.dtype)
         read = Configuration(ops.coordinates(walkers.r), walkers.s)
         ratios = self.wavefunction.exchange_ratios(ops, theta, read)
         if ratios is None:
-            return exchange_sum(self.amplitude, walkers, elements)
+            return exchange_ratios(self.amplitude, walkers)
         xp = namespace(walkers.r)
         i, j = pair_arrays(xp, walkers.s.shape[1])
-        acts = walkers.s[:, i] != walkers.s[:, j]
-        return xp.where(acts, elements * ratios, 0.0).sum(axis=1)
+        return xp.where(walkers.s[:, i] != walkers.s[:, j], ratios, 1.0)
 
     def jet(self, walkers):
         """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,)."""

@@ -34,12 +34,12 @@ def connected_sum(value, walkers, moves, elements):
     return total
 
 
-def exchange_sum(amplitude, walkers, elements):
-    """sum_{i<j} elements_ij psi(s_i <-> s_j)/psi over the pairs whose spins differ, (W,).
+def exchange_ratios(amplitude, walkers):
+    """psi(s_i <-> s_j)/psi of all pairs i < j, (W, pairs); 1 where the spins are equal.
 
-    elements (W, pairs), pairs i < j. Every walker's pairs that act are gathered first, so that
-    fixed labels n_up, n_down cost n_up n_down configurations; what does not depend on the labels
-    is evaluated once a walker (Amplitude.configurations).
+    Every walker's pairs that act are gathered first, so that fixed labels n_up, n_down cost n_up
+    n_down configurations; what does not depend on the labels is evaluated once a walker
+    (Amplitude.configurations).
     """
     r, s, xp = walkers.r, walkers.s, namespace(walkers.r)
     i, j = pair_arrays(xp, s.shape[1])
@@ -47,7 +47,7 @@ def exchange_sum(amplitude, walkers, elements):
     order = xp.argsort(~acts, axis=1, kind="stable")
     most, rows = int(acts.sum(axis=1).max()), xp.arange(len(r))[:, None]
     here = amplitude(r, s)
-    total = xp.zeros(len(r), here[1].dtype)
+    out = xp.ones(acts.shape, here[1].dtype)
     for start in range(0, most, PAIRS):
         pairs = order[:, start : min(start + PAIRS, most)]
         count = pairs.shape[1]
@@ -56,9 +56,9 @@ def exchange_sum(amplitude, walkers, elements):
         columns = xp.arange(count)[None]
         to[rows, columns, first], to[rows, columns, second] = s[rows, second], s[rows, first]
         ratios = _ratios(amplitude.configurations(r, to), here)
-        part = xp.where(acts[rows, pairs], elements[rows, pairs] * ratios, 0.0).sum(axis=1)
-        total = _added(total, part, ratios)
-    return total
+        out = out.astype(xp.result_type(out, ratios), copy=False)
+        out[rows, pairs] = xp.where(acts[rows, pairs], ratios, 1.0)
+    return out
 
 
 def _ratios(there, here):
