@@ -1,11 +1,12 @@
-"""Energy against variance over several runs, and the line's end at variance 0.
+"""Energy against variance of several wavefunctions of one system, and the line's end at variance 0.
 
     vmcnet sweep jobs/quantum_dot_2.toml wavefunction.0.hidden 1 2 4 8
     python analysis/zero_variance.py runs/quantum_dot_2-wavefunction.0.hidden=*.h5
 
 Near the ground state the energy's distance from the exact one is proportional to the variance of
-the local energy: better wavefunctions lie closer to the axis. Least squares weighted with the
-errors; at least three runs. Writes zero_variance.png, or what --figure names.
+the local energy: better wavefunctions lie closer to the axis. Three runs or more, their last
+evaluations; the line of `vmcnet report` along one training (vmcnet.statistics.zero_variance),
+refused for the same reasons. Writes zero_variance.png, or what --figure names.
 """
 
 from __future__ import annotations
@@ -21,14 +22,7 @@ import numpy as np
 
 import vmcnet as vmc
 from vmcnet.runs.figures import COLOURS, STYLE
-from vmcnet.statistics.format import with_error
-
-
-def fitted(x, y, error) -> tuple[np.ndarray, np.ndarray]:
-    """(slope, energy at 0) and their covariance, of y = slope x + energy with errors of y."""
-    design = np.stack([x, np.ones_like(x)], axis=1) / error[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    return covariance @ design.T @ (y / error), covariance
+from vmcnet.statistics.zero_variance import straight_line
 
 
 def main() -> None:
@@ -41,14 +35,18 @@ def main() -> None:
     if lacking or len(runs) < 3:
         parser.error(f"{lacking[0]}: no evaluation yet" if lacking else "give three runs or more")
     last = [run.evaluations[-1] for run in runs]
+    others = [run.path for run in runs if run.system.describe() != runs[0].system.describe()]
+    if others:
+        parser.error(f"{others[0]}: another system than {runs[0].path}")
     x, y, error = (np.array([getattr(e, k) for e in last]) for k in ("variance", "energy", "error"))
-    (slope, energy), covariance = fitted(x, y, error)
-    print(f"energy at variance 0: {with_error(energy, covariance[1, 1] ** 0.5)}")
+    found = straight_line(x, y, error)
+    print(f"energy at variance 0: {found.told()}")
     with plt.rc_context({**STYLE, "savefig.transparent": False}):
         figure, axis = plt.subplots(layout="constrained")
         axis.errorbar(x, y, error, fmt="o", color=COLOURS[0], label="runs")
-        line = np.array([0.0, 1.05 * x.max()])
-        axis.plot(line, energy + slope * line, color=COLOURS[1], label="least squares")
+        if not found.refused:
+            line = np.array([0.0, 1.05 * x.max()])
+            axis.plot(line, found.energy + found.slope * line, color=COLOURS[1], label="line")
         reference = runs[0].system.reference_of(runs[0].wavefunction)
         if reference:
             axis.axhline(reference[0], color=COLOURS[4], linestyle="--", label="reference")

@@ -7,6 +7,7 @@ docs/guarantees.md.
 
 import math
 import sys
+from itertools import pairwise
 
 import h5py
 import numpy as np
@@ -82,6 +83,34 @@ def tail(bins, counts, time):
     return shape, (1 + abs(shape)) / math.sqrt(beyond / max(time, 1.0))
 
 
+def at_variance_0(energy, variance, error):
+    """The weighted line of mean energies against median variances of 16 growing segments of a
+    training, where the variance is below 5 times the smallest; or why there is none.
+    """
+    n = len(energy)
+    ends = [round(n * 32.0 ** (k / 16 - 1)) for k in range(17)]
+    points = [
+        (np.median(variance[a:b]), energy[a:b].mean(), math.hypot(*error[a:b]) / (b - a))
+        for a, b in pairwise(ends)
+        if b > a
+    ]
+    least = min(x for x, _, _ in points)
+    x, y, s = np.array([point for point in points if point[0] <= 5.0 * least]).T
+    if x.max() < 1.5 * x.min():
+        return f"none, the variances span a factor of {x.max() / x.min():.2f}, a line needs 1.5"
+    design = np.stack([np.ones(len(x)), x], axis=1) / s[:, None]
+    inverse = np.linalg.inv(design.T @ design)
+    c = inverse @ (design.T @ (y / s))
+    chi = ((y / s - design @ c) ** 2).sum() / (len(x) - 2)
+    if chi > 1.0 + 6.0 * math.sqrt(2.0 / (len(x) - 2)):
+        return f"none, energies against variances lie on no line, chi^2 is {chi:.1f} a point"
+    spread = np.sqrt(np.diag(inverse) * max(1.0, chi))
+    if c[1] < 3.0 * spread[1]:
+        return "none, energies do not fall with the variances beyond their errors"
+    where = f"by variances from {x.min():.2g} to {x.max():.2g}"
+    return f"{with_error(c[0], spread[0])} (an estimate, no bound; {where})"
+
+
 def figures(path):
     out = {}
     with h5py.File(path) as file:
@@ -99,6 +128,9 @@ def figures(path):
             )
             out["last energy"] = "last energy " + with_error(
                 training["energy"][-1], training["error"][-1]
+            )
+            out["variance 0"] = "energy at variance 0: " + at_variance_0(
+                *(training[k] for k in ("energy", "variance", "error"))
             )
             out["training acceptance"] = f"acceptance {training['acceptance'][-1]:.2f}"
         for number, group in sorted(

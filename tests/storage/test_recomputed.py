@@ -15,6 +15,7 @@ from tests.runs import JOB, vmcnet
 
 PROGRAM = Path(__file__).with_name("recomputed.py")
 TEXT = JOB.replace("steps = 20", "steps = 400").replace('name = "small"', 'name = "printed"')
+TEXT = TEXT.replace("iterations = 12", "iterations = 80")
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_progress_lines_come_from_the_series(printed):
         )
         measured = file["evaluation/0/energy"][:]
     for done, value, error, accepted in re.findall(
-        r"^training (\d+)/12  energy (-?[\d.]+)\((\d+)\)  acceptance ([\d.]+)", first, re.M
+        r"^training (\d+)/80  energy (-?[\d.]+)\((\d+)\)  acceptance ([\d.]+)", first, re.M
     ):
         k, unit = int(done) - 1, 10.0 ** -len(value.partition(".")[2])
         assert (

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.runs.reading import Run
+from vmcnet.runs.report import extrapolated
 from vmcnet.statistics.blocking import blocking_curve
 from vmcnet.statistics.tails import edges
 
@@ -140,42 +141,34 @@ def norms(axis: Any, run: Run) -> bool:
 
 
 def extrapolation(axis: Any, run: Run) -> bool:
-    """Energy against variance of E_L in the second half of training; both fall together, and a
-    straight line meets variance 0 near the exact energy. A guide to the eye, no result.
+    """Energy against variance of E_L along training, and the straight line down to variance 0, an
+    estimate of the exact energy; points alone where it was refused.
     """
-    found = extrapolated(run)
-    if found is None:
+    line = extrapolated(run.file, run.told_system, run.job)
+    if line is None or line.points.shape[1] < 3 or not np.isfinite(line.points).all():
         return False
     share, label = axis_of(run)
-    half = run.file.rows // 2
-    x = binned(run.training["variance"][half:], 60) / share**2
-    y = binned(run.training["energy"][half:], 60) / share
-    axis.plot(x, y, "o", color=COLOURS[0], markersize=3)
-    slope, intercept = found
-    line = np.array([0.0, x.max()])
-    axis.plot(line, intercept / share + slope * share * line, color=COLOURS[1])
+    x, y, error = line.points[0], *(line.points[1:] / share)
+    axis.errorbar(x, y, error, fmt="o", markersize=3, color=COLOURS[0], label="segments")
+    if not line.refused:
+        ends = np.array([0.0, x.max()])
+        axis.plot(ends, (line.energy + line.slope * ends) / share, color=COLOURS[1])
+        axis.errorbar(
+            0.0,
+            line.energy / share,
+            line.error / share,
+            fmt="s",
+            markersize=4,
+            color=COLOURS[1],
+            label="estimate at variance 0",
+            clip_on=False,
+        )
     reference = reference_of(run)
     if reference is not None:
         axis.axhline(reference, color=COLOURS[4], linestyle="--", label="reference")
-        axis.legend()
+    axis.legend()
     axis.set(xlabel="variance of the local energy", ylabel=label, xlim=(0, None))
     return True
-
-
-def extrapolated(run: Run) -> tuple[float, float] | None:
-    """Slope and energy at variance 0 of a least-squares line through the second half of training;
-    None where variance and energy did not fall together, by three standard errors of the slope.
-    """
-    half = run.file.rows // 2
-    if half < 40 or run.job.data is not None:
-        return None
-    x, y = (binned(run.training[k][half:], 60) for k in ("variance", "energy"))
-    if not (np.isfinite(x).all() and np.isfinite(y).all()) or x.max() < 1.3 * x.min():
-        return None
-    (slope, intercept), covariance = np.polyfit(x, y, 1, cov=True)
-    if not slope > 3.0 * np.sqrt(covariance[0, 0]):
-        return None
-    return float(slope), float(intercept)
 
 
 def blocking(axis: Any, run: Run) -> bool:

@@ -7,9 +7,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from vmcnet.runs.curves import extrapolated, figures
+from vmcnet.runs.curves import figures
 from vmcnet.runs.figures import compared, drawn, inline
 from vmcnet.runs.reading import Run
+from vmcnet.runs.report import extrapolated
 from vmcnet.runs.summary import differing, keys, rows, summary
 from vmcnet.statistics.format import with_error
 from vmcnet.version import VERSION
@@ -21,8 +22,8 @@ CAPTIONS = {
     "terms": "The terms of the energy while training.",
     "acceptance": "Acceptance of moves, and the size of the steps.",
     "norms": "Length of the gradient and of the steps that the optimizer took.",
-    "extrapolation": "Energy against variance in the second half of training. The line's end at "
-    "variance 0 is a guide, no result.",
+    "extrapolation": "Energy against variance of segments of training. The end of the straight "
+    "line at variance 0 estimates the exact energy; it is no bound.",
     "blocking": "Blocking: the error of the mean must reach a plateau; it should agree with the "
     "error between walkers.",
     "autocorrelation": "Autocorrelation of the measured energies; the band is noise.",
@@ -129,12 +130,9 @@ def _headline(run: Run, found: dict, last: dict | None) -> str:
             f"<p>Reference {reference['energy'] / share:.8g} ({_text(reference['source'])}); "
             f"difference {last['difference'] / share:+.2e}{sigmas}.</p>"
         )
-    line = extrapolated(run)
+    line = extrapolated(run.file, run.told_system, run.job)
     if line is not None:
-        text += (
-            f"<p>A line through energies and variances of training ends at {line[1] / share:.6g} "
-            "for variance 0: a guide, no result.</p>"
-        )
+        text += f"<p>Energy at variance 0: {_text(line.told(share))}.</p>"
     return state + text
 
 

@@ -11,6 +11,7 @@ from vmcnet.engine.results import EvaluationResult, summarize
 from vmcnet.exact.divergence import enumerated_divergence
 from vmcnet.runs.contents import measured_of
 from vmcnet.statistics.format import with_error
+from vmcnet.statistics.zero_variance import ZeroVariance, along_training
 
 LARGEST_ENUMERATION = 2**18
 
@@ -85,6 +86,15 @@ def estimate_lines(system, result: EvaluationResult) -> list[str]:
     return lines
 
 
+def extrapolated(file, system, job) -> ZeroVariance | None:
+    """The energy at variance 0 by a line along a training that minimises the energy; None where
+    training is another or short.
+    """
+    if job.data is not None or system.temperature is not None:
+        return None
+    return along_training(*(file.training.get(k, ()) for k in ("energy", "variance", "error")))
+
+
 def describe_system(system, wavefunction) -> str:
     """The system, and what is known of its energy with this wavefunction."""
     reference = system.reference_of(wavefunction)
@@ -131,6 +141,8 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
             file.training, job.sampling.walkers, system.moves, job.data is None
         )
         lines += [f"    warning: {text}" for text in doubts]
+        line = extrapolated(file, system, job)
+        lines += [f"    energy at variance 0: {line.told(share)}"] if line else []
     for number, content in sorted(file.evaluations.items()):
         result = evaluation_result(content, system, blocking)
         lines.append(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.runs.reading import Run
-from vmcnet.runs.report import training_warnings
+from vmcnet.runs.report import extrapolated, training_warnings
 from vmcnet.runs.state import standing
 from vmcnet.statistics.format import with_error
 
@@ -37,6 +37,7 @@ def summary(run: Run, blocking: str = "pyblock") -> dict[str, Any]:
         "energies_divided_by": share,
         "reference": reference and {"energy": float(reference[0]), "source": reference[1]},
         "training": _training(run),
+        "zero_variance": _zero_variance(run),
         "evaluations": [
             _evaluation(number, run, result, reference)
             for number, result in zip(
@@ -80,6 +81,21 @@ def _training(run: Run) -> dict[str, Any] | None:
                 run.job.data is None,
             )
         ),
+    }
+
+
+def _zero_variance(run: Run) -> dict[str, Any] | None:
+    """The line of energies against variances along training, its points as lists."""
+    line = extrapolated(run.file, run.told_system, run.job)
+    if line is None:
+        return None
+    names = ("variance", "energy", "error")
+    return {
+        "energy": line.energy,
+        "error": line.error,
+        "slope": line.slope,
+        "refused": line.refused,
+        "points": {k: v.tolist() for k, v in zip(names, line.points, strict=True)},
     }
 
 
