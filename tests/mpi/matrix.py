@@ -31,7 +31,7 @@ from vmcnet.optimizers import (
     RMSprop,
 )
 from vmcnet.runs.contents import content_of
-from vmcnet.sampling import Exchange, Gaussian, Langevin, OneParticle, SpinFlip
+from vmcnet.sampling import Alternating, Exchange, Gaussian, Langevin, OneParticle, SpinFlip
 from vmcnet.sampling.gibbs import Gibbs
 from vmcnet.sampling.thermal import Thermal
 from vmcnet.systems import (
@@ -55,8 +55,10 @@ from vmcnet.wavefunctions import (
     GaussianEnvelope,
     GaussianRBM,
     HardCoreJastrow,
+    HiddenFermions,
     MessagePassing,
     PadeJastrow,
+    Pfaffian,
     Slater,
     SpinJastrow,
     SpinNetwork,
@@ -89,9 +91,10 @@ CHAIN, SECTOR, ISING, POTTS = (
     ClassicalIsing([3, 3], 2.4),
     Potts([3, 3]),
 )
-GAS, TURNED, NEUTRONS = (
+GAS, TURNED, PAIR, NEUTRONS = (
     ElectronGas(5, 2.0, 2, polarisation=1.0),
     ElectronGas(4, 2.0, 2, polarisation=0.5, twist=[0.1, 0.23]),
+    NeutronMatter(2, 0.02),
     NeutronMatter(4, polarisation=0.5, twist=[0.1, 0.23, -0.3]),
 )
 SAMPLES = Walkers(
@@ -206,6 +209,17 @@ CASES = {
     ),
     "Adam; neutrons that exchange spins, complex backflow": Case(
         NEUTRONS, Slater(NEUTRONS, network=MessagePassing(2, 2)), Adam(0.01), OneParticle()
+    ),
+    "SPRING; labels that move; Pfaffian of neutrons": Case(
+        PAIR,
+        Pfaffian(PAIR, network=MessagePassing(2, 2)),
+        SGD(0.05),
+        Alternating(),
+        5.0,
+        SPRING(1e-2),
+    ),
+    "Adam; hidden fermions": Case(
+        PAIR, HiddenFermions(PAIR, 2, network=MessagePassing(2, 2)), Adam(0.01), Gaussian()
     ),
     "heat bath of a classical model": Case(POTTS, Boltzmann(POTTS), SGD(0.05), Thermal(POTTS)),
 }
