@@ -81,6 +81,11 @@ STEPS = {
     "messages": (EVERY, lambda o, t, y, x, v, z: o.messages(y, o.sin(y), v)),
     "messages of all": (EVERY, lambda o, t, y, x, v, z: o.messages(x, y, z)),
     "messages, shared": (SHARED, lambda o, t, y, x, v, z: o.messages(x, x, v)),
+    "other labels": (EVERY, lambda o, t, y, x, v, z: y * o.pair_labels(-o.s, [larger])),
+    "other labels alone": (
+        CHOSEN,
+        lambda o, t, y, x, v, z: x * o.pair_labels(-o.s, [product, product, larger]),
+    ),
     "two choices": (EVERY, lambda o, t, y, x, v, z: y * o.pair_labels(o.s, [larger])),
     "two choices, messages": (
         EVERY,

@@ -27,10 +27,11 @@ SHARED, CHOSEN, EVERY = "shared", "chosen", "every"
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """index (W C, m): which of the variants every configuration has at m."""
+    """index (W C, m): which of the variants every configuration of the labels has at m."""
 
     index: Any
     variants: int
+    labels: Any
 
 
 class Stage(Handle):
@@ -131,12 +132,12 @@ class Staged(Interpreter):
         first, second = np.repeat(kinds, len(kinds)), np.tile(kinds, len(kinds))
         numbers = np.stack([np.asarray(f(first, second), np.float64) for f in functions], axis=-1)
         table, variant = np.unique(numbers, axis=0, return_inverse=True)
-        key = kinds.tobytes(), variant.tobytes()
+        key = id(s), kinds.tobytes(), variant.tobytes()  # the choice keeps s
         if key not in self._choices:
             code = xp.searchsorted(xp.asarray(kinds), s)
             i, j = self._pairs(s.shape[1])
             index = xp.asarray(variant.reshape(-1))[code[:, i] * len(kinds) + code[:, j]]
-            self._choices[key] = Choice(index, len(table))
+            self._choices[key] = Choice(index, len(table), s)
         choice = self._choices[key]
         array = xp.asarray(table.astype(self.real_dtype))[None, :, None]
         shape = self.walkers, len(table), choice.index.shape[1], len(functions)

@@ -134,6 +134,12 @@ class SlaterTable(Table):
         le=20,
         description="empty shells that pairs are excited into, one coefficient a class of symmetry",
     )
+    parity: Literal["even", "odd"] | None = Field(
+        description="psi(r) + psi(-r), or their difference, at twice the cost; none when absent"
+    )
+    spin_flip: Literal["even", "odd"] | None = Field(
+        description="the same of psi with all spins turned over; none when absent"
+    )
 
 
 class PfaffianTable(Table):
@@ -152,6 +158,12 @@ class PfaffianTable(Table):
     heads: list[Literal["backflow", "orbitals", "jastrow"]] | None = Field(
         min_length=1, description="as in slater; backflow and jastrow when absent"
     )
+    parity: Literal["even", "odd"] | None = Field(
+        description="psi(r) + psi(-r), or their difference, at twice the cost; none when absent"
+    )
+    spin_flip: Literal["even", "odd"] | None = Field(
+        description="the same of psi with all spins turned over; none when absent"
+    )
 
 
 class HiddenFermionsTable(Table):
@@ -166,6 +178,12 @@ class HiddenFermionsTable(Table):
     )
     heads: list[Literal["backflow", "jastrow"]] | None = Field(
         min_length=1, description="as in slater; both when absent"
+    )
+    parity: Literal["even", "odd"] | None = Field(
+        description="psi(r) + psi(-r), or their difference, at twice the cost; none when absent"
+    )
+    spin_flip: Literal["even", "odd"] | None = Field(
+        description="the same of psi with all spins turned over; none when absent"
     )
 
 

@@ -10,6 +10,7 @@ from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.filling import filled
 from vmcnet.wavefunctions.heads import Heads
 from vmcnet.wavefunctions.message_passing import MessagePassing
+from vmcnet.wavefunctions.projection import Projection
 
 
 class HiddenFermions(Wavefunction):
@@ -21,16 +22,27 @@ class HiddenFermions(Wavefunction):
     `shells` above the occupied ones included. The rows of B (hidden, n) and D (hidden, hidden) are
     a layer of what does not change under permutations, mean_i h_i and sum_i phi_k(x_i)/sqrt(n),
     with weights that start as the network's spread: at 0 psi is the Slater determinant. x_i are
-    the particles, or what the head backflow makes of them; jastrow adds a symmetric factor.
+    the particles, or what the head backflow makes of them; jastrow adds a symmetric factor. parity
+    and spin_flip as for Slater.
 
     Robledo Moreno, Carleo, Georges, Stokes, PNAS 119, e2122059119 (2022); for neutrons Fore et al.,
     Phys. Rev. Research 5, 033062 (2023). Raises ValueError for arguments out of range.
     """
 
-    name, antisymmetric = "hidden_fermions", True
+    name = "hidden_fermions"
 
-    def __init__(self, system, hidden: int = 4, shells: int = 1, network=None, heads=None):
+    def __init__(
+        self,
+        system,
+        hidden: int = 4,
+        shells: int = 1,
+        network=None,
+        heads=None,
+        parity: str | None = None,
+        spin_flip: str | None = None,
+    ):
         self.place(system)
+        self._projection = Projection("HiddenFermions", system, parity, spin_flip)
         self.hidden = arguments.whole("HiddenFermions hidden", hidden, 1)
         shells = arguments.whole("HiddenFermions shells", shells)
         heads = ("backflow", "jastrow") if heads is None else heads
@@ -75,7 +87,14 @@ class HiddenFermions(Wavefunction):
             out[name] = scale * stream.normal(shape) if len(shape) > 1 else np.zeros(shape)
         return out
 
+    def check(self, system):
+        self._projection.check(self, system)
+
     def log_psi(self, ops, theta, walkers):
+        return self._projection(ops, theta, walkers, self._one)
+
+    def _one(self, ops, theta, walkers):
+        """log_psi before it is projected."""
         n, more = self.particles, self.hidden
         h = self._heads.network.hidden(ops, theta, walkers)
         x, _, jastrow = self._heads.read(ops, theta, walkers, h)
@@ -104,4 +123,5 @@ class HiddenFermions(Wavefunction):
         return [(k, masks[k][:, :, None].astype(ops.real_dtype)) for k in self.occupied]
 
     def describe(self):
-        return f"hidden_fermions({self.layout.size} parameters; {self.hidden} hidden)"
+        projected = f", {self._projection.describe()}" if self._projection else ""
+        return f"hidden_fermions({self.layout.size} parameters; {self.hidden} hidden{projected})"

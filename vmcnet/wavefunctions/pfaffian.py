@@ -9,6 +9,7 @@ from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.filling import filled
 from vmcnet.wavefunctions.heads import Head, Heads
+from vmcnet.wavefunctions.projection import Projection
 
 
 class Triplet(Head):
@@ -29,20 +30,28 @@ class Pfaffian(Wavefunction):
     The sum is a pair's singlet: symmetric in space, one number c a shell of orbitals. It starts at
     1 for the occupied shells and 0 for the `shells` above, where psi is the product of both spins'
     Slater determinants. triplet: with a network of hidden states h, h_i T h_j of pairs with equal
-    labels and, with another T, of unlike ones, both antisymmetric in space. network and heads as
-    for Slater; without a network there is no triplet part. As many particles up as down, in closed
-    shells of real orbitals: ValueError otherwise.
+    labels and, with another T, of unlike ones, both antisymmetric in space. network, heads, parity
+    and spin_flip as for Slater; without a network there is no triplet part. As many particles up as
+    down, in closed shells of real orbitals: ValueError otherwise.
 
     Bajdich, Mitas, Wagner, Schmidt, Phys. Rev. B 77, 115112 (2008); with networks Kim et al.,
     Commun. Phys. 7, 148 (2024), arXiv:2305.08831.
     """
 
-    name, antisymmetric = "pfaffian", True
+    name = "pfaffian"
 
     def __init__(
-        self, system, shells: int = 1, triplet: bool | None = None, network=None, heads=None
+        self,
+        system,
+        shells: int = 1,
+        triplet: bool | None = None,
+        network=None,
+        heads=None,
+        parity: str | None = None,
+        spin_flip: str | None = None,
     ):
         self.place(system)
+        self._projection = Projection("Pfaffian", system, parity, spin_flip)
         shells = arguments.whole("Pfaffian shells", shells)
         numbers = [int((np.asarray(system.spins) * sign > 0).sum()) for sign in (1, -1)]
         if numbers[0] != numbers[1] or sum(numbers) != self.particles:
@@ -88,7 +97,14 @@ class Pfaffian(Wavefunction):
             out |= part.initial(stream)
         return out
 
+    def check(self, system):
+        self._projection.check(self, system)
+
     def log_psi(self, ops, theta, walkers):
+        return self._projection(ops, theta, walkers, self._one)
+
+    def _one(self, ops, theta, walkers):
+        """log_psi before it is projected."""
         x, h, factors, more = walkers.r, None, None, None
         if self._heads is not None:
             h = self._heads.network.hidden(ops, theta, walkers)
@@ -120,4 +136,5 @@ class Pfaffian(Wavefunction):
     def describe(self):
         empty = sum(1 for c in self._start if not c)
         triplet = ", singlet and triplet" if self._triplet else ""
-        return f"pfaffian({self.layout.size} parameters; {empty} shells above{triplet})"
+        projected = f", {self._projection.describe()}" if self._projection else ""
+        return f"pfaffian({self.layout.size} parameters; {empty} shells above{triplet}{projected})"

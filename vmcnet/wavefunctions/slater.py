@@ -14,6 +14,7 @@ from vmcnet.wavefunctions.filling import described, filled
 from vmcnet.wavefunctions.heads import Heads
 from vmcnet.wavefunctions.one_particle_updates import ParticleRule, SlaterUpdate
 from vmcnet.wavefunctions.plane_waves import PlaneWaves
+from vmcnet.wavefunctions.projection import Projection
 
 UP, DOWN = "up", "down"
 
@@ -32,7 +33,8 @@ class Slater(Wavefunction):
     determinants: K > 1 need different orbitals, by mixing or by the head orbitals; c is (1, 1/K,
     ...) at the start. excitations: pairs are excited into so many empty shells, psi = det (1 +
     sum_o c_o T_o) with one coefficient a class of what symmetry makes equal
-    (wavefunctions.excitations), 0 at the start. Exact for particles without interaction in closed
+    (wavefunctions.excitations), 0 at the start. parity, spin_flip: even or odd under r -> -r and
+    under s -> -s (wavefunctions.projection). Exact for particles without interaction in closed
     shells. Raises ValueError where the orbitals are too few, labels unknown, or options would do
     nothing.
     """
@@ -50,8 +52,11 @@ class Slater(Wavefunction):
         network=None,
         heads=None,
         excitations: int = 0,
+        parity: str | None = None,
+        spin_flip: str | None = None,
     ):
         self.place(system)
+        self._projection = Projection("Slater", system, parity, spin_flip)
         self.determinants = arguments.whole("Slater determinants", determinants, 1)
         self.mixing = mixing = arguments.whole("Slater mixing", mixing)
         excitations = arguments.whole("Slater excitations", excitations)
@@ -157,6 +162,10 @@ class Slater(Wavefunction):
         return out if self._heads is None else out | self._heads.initial(stream)
 
     def log_psi(self, ops, theta, walkers):
+        return self._projection(ops, theta, walkers, self._one)
+
+    def _one(self, ops, theta, walkers):
+        """log_psi before it is projected."""
         r, factors, more = walkers.r, None, None
         if self._heads is not None:
             r, factors, more = self._heads(ops, theta, walkers)
@@ -168,6 +177,9 @@ class Slater(Wavefunction):
         for term in (envelope, more):
             log = log if term is None else log + term
         return sign, log
+
+    def check(self, system):
+        self._projection.check(self, system)
 
     def update_rule(self, values):
         """Moves of one particle by the determinant lemma, of one determinant without a network."""
@@ -184,7 +196,8 @@ class Slater(Wavefunction):
     @property
     def _alone(self) -> bool:
         """Whether psi is one determinant, and nothing but the determinant reads the spins."""
-        return self.determinants == 1 and self._heads is None and self._forms is None
+        plain = self.determinants == 1 and not self._projection
+        return plain and self._heads is None and self._forms is None
 
     def exchange_ratios(self, ops, theta, walkers):
         """Of one determinant without a network; the envelope does not see spins."""
@@ -287,6 +300,8 @@ class Slater(Wavefunction):
             parts.append(f"{self.determinants} determinants")
         if self._forms is not None:
             parts.append(f"{self._forms.classes} classes of pair excitations")
+        if self._projection:
+            parts.append(self._projection.describe())
         return f"slater({self.layout.size} parameters; {'; '.join(parts)})"
 
 

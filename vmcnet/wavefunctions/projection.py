@@ -1,0 +1,79 @@
+"""Projection onto parity, and onto states that change sign or not where all spins turn over."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vmcnet import arguments
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.values import Values
+from vmcnet.wavefunctions.reading import Configuration, Reading
+
+PROBES, LEAST = 8, 0.1  # walkers at which psi is looked at; the part of psi that must be left
+SIGNS = {"even": 1.0, "odd": -1.0}
+
+
+class Projection:
+    """psi(r, s) + p psi(-r, s), and of that the same with f and psi(r, -s): p, f = 1 (even), -1
+    (odd), or None, which projects on nothing. Twice the cost, or four times.
+
+    A state of N spins 1/2 in all and spin S is multiplied by (-1)^(N/2 - S) where all of them turn
+    over: 7 + 7 plane waves are odd. Raises ValueError for other words, and for a spin flip of
+    unequal numbers up and down.
+    """
+
+    def __init__(self, title: str, system, parity: str | None, spin_flip: str | None):
+        for name, word in (("parity", parity), ("spin_flip", spin_flip)):
+            if word is not None:
+                arguments.choice(f"{title} {name}", word, sorted(SIGNS))
+        if spin_flip is not None and np.asarray(system.spins).sum() != 0:
+            raise ValueError(f"{title} spin_flip: expected as many particles up as down")
+        self.parity, self.spin_flip = parity, spin_flip
+
+    def __bool__(self):
+        return self.parity is not None or self.spin_flip is not None
+
+    def __call__(self, ops, theta, walkers, log_psi):
+        """(phase, log) of the projection of log_psi(ops, theta, walkers)."""
+        parts = self._parts(walkers)
+        if len(parts) == 1:
+            return log_psi(ops, theta, walkers)
+        found = [log_psi(ops, theta, Configuration(r, s)) for r, s, _ in parts]
+        logs = ops.stack([log for _, log in found])
+        # which are None where the labels of all walkers stand in their order
+        one = ops.constant(ops.xp.ones((logs.shape[0],), ops.real_dtype))
+        phases = [one if phase is None else ops.phase(phase) for phase, _ in found]
+        signs = ops.stack([phase * c for phase, (_, _, c) in zip(phases, parts, strict=True)])
+        return ops.logsumexp(logs, signs)
+
+    def _parts(self, walkers):
+        """Coordinates, spins and the sign of all elements of the group."""
+        parts = [(walkers.r, walkers.s, 1.0)]
+        if self.parity is not None:
+            parts += [(r * -1.0, s, SIGNS[self.parity] * c) for r, s, c in parts]
+        if self.spin_flip is not None:
+            parts += [(r, -s, SIGNS[self.spin_flip] * c) for r, s, c in parts]
+        return parts
+
+    def check(self, wavefunction, system):
+        """ValueError where the projection takes all but a small part of psi away at its start."""
+        if not self:
+            return
+        ops, found = Values(np), system.start(Stream(0, 0, 0, 0), PROBES)
+        reading = Reading(wavefunction, wavefunction.start(Stream(0, 0, 0, 0)))
+        theta = reading.handles(ops, np, found.r.dtype)
+        psi = []
+        for r, s, c in self._parts(Configuration(ops.coordinates(found.r), found.s)):
+            phase, log = wavefunction._one(ops, theta, Configuration(r, s))
+            psi.append(c * np.exp(log.data) * (1.0 if phase is None else ops.phase(phase).data))
+        left = np.abs(sum(psi)) / sum(np.abs(x) for x in psi)
+        if np.median(left) < LEAST:
+            raise ValueError(
+                f"{self.describe()}: {np.median(left):.2g} of psi is left at its start, which has "
+                "the other sign: choose the other word"
+            )
+
+    def describe(self) -> str:
+        words = [f"parity {self.parity}"] * (self.parity is not None)
+        words += [f"spin flip {self.spin_flip}"] * (self.spin_flip is not None)
+        return ", ".join(words)
