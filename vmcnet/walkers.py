@@ -54,6 +54,10 @@ class Psi(Protocol):
         """sum_m elements_m psi(s^m)/psi(s) over the moves that act on s; elements (M,)."""
         ...
 
+    def label_ratios(self, walkers: Walkers, s: Array) -> Array:
+        """psi(r, s')/psi of C configurations s (W, C, n) of the labels, (W, C)."""
+        ...
+
     def exchange_ratios(self, walkers: Walkers) -> Array:
         """psi(s_i <-> s_j)/psi of all pairs i < j, (W, pairs), 1 where the spins are equal."""
         ...

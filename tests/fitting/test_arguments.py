@@ -37,6 +37,9 @@ NEEDED = {  # what a constructor needs besides the argument that is tried
     "PadeJastrow": {"system": DOT},
     "Slater": {"system": DOT},
     "NetworkJastrow": {"system": DOT},
+    "Pfaffian": {"system": DOT},
+    "HiddenFermions": {"system": DOT},
+    "SShell": {"system": vmc.systems.Nucleus()},
     "HarmonicOrbitals": {"dimensions": 2, "omega": 1.0, "shells": 2},
     "UserOrbitals": {"function": abs, "size": 2},
 }

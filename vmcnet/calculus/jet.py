@@ -211,11 +211,10 @@ def spread(xp, jet: JetData, *shapes) -> JetData:
     """The jet for broadcasting against `shapes`: a stretched particle or pair axis (of length 1) is
     one no longer.
     """
-    if (
-        jet.support in LOCAL
-        and jet.shape[1] == 1
-        and np.broadcast_shapes(jet.shape, *shapes)[1] != 1
-    ):
+    if jet.support not in LOCAL or jet.shape[1] != 1:
+        return jet
+    back = 1 - len(jet.shape)  # the particle axis counted from the end, as broadcasting counts
+    if any(len(s) >= -back and s[back] != 1 for s in shapes):
         return embed(xp, jet, ALL)
     return jet
 

@@ -105,6 +105,19 @@ class NeutronMatterTable(Table):
     )
 
 
+class NucleusTable(Table):
+    """A light nucleus in free space: 2H, 3H, 3He or 4He."""
+
+    builds = "vmcnet.systems:Nucleus"
+    type: Literal["nucleus"]
+    protons: int = Field(ge=1, le=2, description="number of protons")
+    neutrons: int = Field(ge=1, le=2, description="number of neutrons")
+    model: Literal["o", "o_1.1"] = Field(
+        description="interaction; range of the three-body force 1.0 or 1.1 fm"
+    )
+    charges: bool = Field(description="protons repel each other")
+
+
 Length = Annotated[int, Field(ge=1, le=100_000)]
 Edge = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
@@ -183,6 +196,7 @@ SystemTable = Annotated[
     | DoubleWellTable
     | ElectronGasTable
     | NeutronMatterTable
+    | NucleusTable
     | TransverseIsingTable
     | HeisenbergTable
     | ClassicalIsingTable

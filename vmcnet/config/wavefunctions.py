@@ -187,6 +187,21 @@ class HiddenFermionsTable(Table):
     )
 
 
+class SShellTable(Table):
+    """Up to four nucleons with different labels in one s shell of relative motion."""
+
+    builds = "vmcnet.wavefunctions:SShell"
+    type: Literal["s_shell"]
+    kappa: Positive | None = Field(
+        description="starting decay of a pair, 1/fm; that of 2H over the other particles when "
+        "absent"
+    )
+    core: Positive | None = Field(
+        description="starting distance below which a pair is smooth, fm; the length of the system "
+        "when absent"
+    )
+
+
 class NetworkJastrowTable(Table):
     """exp sum h_i.j of a message-passing network: a symmetric factor."""
 
@@ -258,6 +273,7 @@ WavefunctionTable = Annotated[
     | SlaterTable
     | PfaffianTable
     | HiddenFermionsTable
+    | SShellTable
     | NetworkJastrowTable
     | HardCoreJastrowTable
     | BinaryRBMTable

@@ -7,6 +7,7 @@ from vmcnet.systems.electron_gas import ElectronGas
 from vmcnet.systems.external import DoubleWell, Particles
 from vmcnet.systems.fermions_1d import Fermions1D
 from vmcnet.systems.neutron_matter import NeutronMatter
+from vmcnet.systems.nucleus import Nucleus
 from vmcnet.systems.quantum_dot import QuantumDot
 from vmcnet.systems.spin_lattice import Heisenberg, SpinLattice, TransverseIsing
 
@@ -17,6 +18,7 @@ __all__ = [
     "Fermions1D",
     "Heisenberg",
     "NeutronMatter",
+    "Nucleus",
     "Particles",
     "Potts",
     "QuantumDot",

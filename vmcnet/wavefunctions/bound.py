@@ -10,7 +10,7 @@ from vmcnet.geometry.moves import SpinMove
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import reverse, tiled_jets
 from vmcnet.wavefunctions.amplitude import Amplitude, ratio
-from vmcnet.wavefunctions.exchanges import connected_sum, exchange_ratios
+from vmcnet.wavefunctions.exchanges import connected_sum, exchange_ratios, label_ratios
 from vmcnet.wavefunctions.reading import Configuration, Reading
 
 
@@ -72,6 +72,10 @@ class Bound:
         i, j = pair_arrays(xp, walkers.s.shape[1])
         acts = walkers.s[:, i] != walkers.s[:, j]
         return xp.where(acts, elements * self.exchange_ratios(walkers), 0.0).sum(axis=1)
+
+    def label_ratios(self, walkers, s):
+        """psi(r, s')/psi of C configurations s (W, C, n) of the labels, (W, C)."""
+        return label_ratios(self.amplitude, walkers, s)
 
     def exchange_ratios(self, walkers):
         """psi(s_i <-> s_j)/psi of all pairs i < j, (W, pairs), 1 where the spins are equal. By the

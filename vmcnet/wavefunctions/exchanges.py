@@ -34,6 +34,14 @@ def connected_sum(value, walkers, moves, elements):
     return total
 
 
+def label_ratios(amplitude, walkers, s):
+    """psi(r, s')/psi of C configurations s (W, C, n) of the labels, (W, C), in tiles of PAIRS."""
+    here, xp = amplitude(walkers.r, walkers.s), namespace(walkers.r)
+    starts = range(0, s.shape[1], PAIRS)
+    there = [amplitude.configurations(walkers.r, s[:, k : k + PAIRS]) for k in starts]
+    return xp.concatenate([_ratios(part, here) for part in there], axis=1)
+
+
 def exchange_ratios(amplitude, walkers):
     """psi(s_i <-> s_j)/psi of all pairs i < j, (W, pairs); 1 where the spins are equal.
 

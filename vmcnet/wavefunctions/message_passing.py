@@ -22,8 +22,10 @@ class MessagePassing:
     x_ij/sqrt(1 + x_ij^2) and x_ij^2/(1 + |x_ij|)/2. In a box h_i starts as act(c sum_j e_ij M + b),
     which is the first pass; features are sin and cos of 2 pi x_ij/L and d^2/(0.2 + d) with
     d = |sin(pi x_ij/L)|. All are smooth where particles meet, so that a Jastrow factor's cusp stays
-    exact. s_i s_j is one more feature unless all spins are equal: h changes with particles and
-    their spins exchanged together, in any configuration of spins.
+    exact. A system that keeps its centre of mass (`centre_length`) has no features of x_i, and the
+    first pass is that of a box. s_i s_j is one more feature unless all spins are equal (a system
+    may name other functions of two labels, `label_pairs`): h changes with particles and their spins
+    exchanged together, in any configuration of spins.
 
     edges: filter, e_ij as above, which keeps pairs local (2 d + 2 numbers a feature in the forward
     Laplacian, not n d + 2); full, e_ij = act(f_ij W + h_i A + h_j B + b), m_i = sum_j e_ij;
@@ -70,7 +72,11 @@ class Network:
         self.options, self.prefix, self.width = options, prefix, options.width
         self.particles, self.dimensions = system.particles, system.dimensions
         self.box, self.length = system.box, system.length
-        self.spins_differ = len(set(np.asarray(system.spins).tolist())) > 1
+        # where psi is a function of relative positions, particles have no features of their own
+        self.one_body = system.box is None and getattr(system, "centre_length", None) is None
+        differ = len(set(np.asarray(system.spins).tolist())) > 1
+        # functions of the labels of two particles; of spins +-1 their product
+        self.labels = tuple(getattr(system, "label_pairs", (multiply,))) if differ else ()
         self._shapes = self._parameters()
         for name, shape in self._shapes.items():
             layout.add(prefix + name, shape)
@@ -78,14 +84,14 @@ class Network:
     def _parameters(self) -> dict:
         """name -> shape; matrices (inputs, outputs), biases (outputs,)."""
         d, width, edges = self.dimensions, self.width, self.options.edges
-        pair = (d + 1 if self.box is None else 2 * d + 1) + self.spins_differ
+        pair = (d + 1 if self.box is None else 2 * d + 1) + len(self.labels)
         out = {"pair_weights": (pair, width), "pair_bias": (width,)}
-        if self.box is None:
+        if self.one_body:
             out |= {"one_weights": (d + 1, width), "one_bias": (width,)}
         square = (width, width)
         for t in range(1, self.options.passes + 1):
             out |= {f"edge{t}_weights": square, f"edge{t}_bias": (width,)}
-            later = t > 1 or self.box is None
+            later = t > 1 or self.one_body
             if later and edges == "full":
                 out |= {f"edge{t}_receiver": square, f"edge{t}_sender": square}
             elif later:
@@ -115,7 +121,7 @@ class Network:
             for x in self._pair_features(ops, walkers)
         )
         h = None
-        if self.box is None:
+        if self.one_body:
             h = ops.dense(self._one_body(ops, walkers), p["one_weights"], p["one_bias"], act)
         for t in range(1, self.options.passes + 1):
             m = self._messages(ops, p, t, first, second, h)
@@ -164,8 +170,8 @@ class Network:
     def _pair_features(self, ops, walkers):
         """Features of all pairs (i, j), as i and as j sees them: odd ones change sign."""
         odd, even = self._open(ops, walkers) if self.box is None else self._periodic(ops, walkers)
-        if self.spins_differ:
-            even.append(ops.pair_labels(walkers.s, [multiply]))
+        if self.labels:
+            even.append(ops.pair_labels(walkers.s, self.labels))
         return ops.concatenate([odd, *even]), ops.concatenate([-odd, *even])
 
     def _open(self, ops, walkers):

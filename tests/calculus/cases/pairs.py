@@ -41,6 +41,17 @@ def displacements():
     case("displacements", "of scaled", lambda ops, t, x: ops.exp(ops.displacements(1.7 * x)))
     case("displacements", "of four", lambda ops, t, x: ops.norm(ops.displacements(x)), 4)
     case("displacements", "of two", lambda ops, t, x: ops.norm(ops.displacements(x)) * t["p3"], 2)
+    case(
+        "concatenate",
+        "three and two features of the only pair",
+        lambda ops, t, x: (
+            ops.concatenate(
+                [ops.displacements(x), fixed(ops, (x.shape[0], 1, 3)), ops.displacements(x) ** 2]
+            )
+            ** 2
+        ),
+        2,
+    )
     for kind, s in EVERY.items():
         case(
             "displacements",
