@@ -104,26 +104,28 @@ class Sin(Elementwise):
     name = "sin"
 
     def value(self, xp, x):
-        return xp.sin(x)
+        return kernels.of(xp, x.dtype).sine_cosine(x)[0]
 
     def slope(self, xp, x, y):
-        return xp.cos(x)
+        return kernels.of(xp, x.dtype).sine_cosine(x)[1]
 
-    def curvature(self, xp, x, y, slope):
-        return -y
+    def derivatives(self, xp, x):
+        sine, cosine = kernels.of(xp, x.dtype).sine_cosine(x)
+        return sine, cosine, -sine
 
 
 class Cos(Elementwise):
     name = "cos"
 
     def value(self, xp, x):
-        return xp.cos(x)
+        return kernels.of(xp, x.dtype).sine_cosine(x)[1]
 
     def slope(self, xp, x, y):
-        return -xp.sin(x)
+        return -kernels.of(xp, x.dtype).sine_cosine(x)[0]
 
-    def curvature(self, xp, x, y, slope):
-        return -y
+    def derivatives(self, xp, x):
+        sine, cosine = kernels.of(xp, x.dtype).sine_cosine(x)
+        return cosine, -sine, -cosine
 
 
 class Power(Elementwise):

@@ -19,6 +19,7 @@ from vmcnet.kernels import (
     numba_pairs,
     numba_philox,
     numba_product,
+    numba_waves,
     plain,
 )
 
@@ -155,6 +156,17 @@ def activation_value(name: str, x):
 def activation_slope(name: str, x, y):
     """f'(x), y = f(x)."""
     return activation(name, x)[1]
+
+
+def sine_cosine(x):
+    """sin x and cos x."""
+    within = x.dtype == np.float64 and x.size > 0
+    if not (within and max(x.max(), -x.min()) <= numba_waves.LARGEST):  # NaN is not within
+        return plain.sine_cosine(np, x)
+    x = np.ascontiguousarray(x)
+    sine, cosine = np.empty(x.shape), np.empty(x.shape)
+    numba_waves.sine_cosine(x.reshape(-1), sine.reshape(-1), cosine.reshape(-1))
+    return sine, cosine
 
 
 def layer(name: str, z, bias):

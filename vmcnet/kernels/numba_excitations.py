@@ -1,5 +1,5 @@
-"""Pair excitations: sparse forms of the ratios of either spin, and jets; one walker after the
-other.
+"""Pair excitations: sparse forms of the ratios of either spin, and jets; every walker's sums in
+the same order, whatever comes with it.
 """
 
 from __future__ import annotations
@@ -8,15 +8,28 @@ import numpy as np
 
 from vmcnet.kernels.compiled import compiled
 
+TILE = 16  # walkers at a time, the length of the innermost loop
+
 
 @compiled
 def form(a, b, first, second, number, out):
     """out (w,) += sum number a[first] b[second]."""
-    for w in range(a.shape[0]):
-        p, q, total = a[w], b[w], out[w] * 0
+    p, q = np.zeros((a.shape[1], TILE), a.dtype), np.zeros((b.shape[1], TILE), b.dtype)
+    total = np.zeros(TILE, out.dtype)
+    for low in range(0, a.shape[0], TILE):
+        width = min(TILE, a.shape[0] - low)
+        for w in range(width):
+            for k in range(a.shape[1]):
+                p[k, w] = a[low + w, k]
+            for k in range(b.shape[1]):
+                q[k, w] = b[low + w, k]
+        total[:] = 0
         for n in range(len(number)):
-            total += number[n] * p[first[n]] * q[second[n]]
-        out[w] += total
+            x, y, z = number[n], p[first[n]], q[second[n]]
+            for w in range(TILE):
+                total[w] += x * y[w] * z[w]
+        for w in range(width):
+            out[low + w] += total[w]
 
 
 @compiled

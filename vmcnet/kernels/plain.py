@@ -42,6 +42,7 @@ __all__ = [
     "product",
     "residual",
     "scatter_pairs",
+    "sine_cosine",
     "slogdet",
     "slogpf",
     "traces",
@@ -65,6 +66,11 @@ def activation_value(xp, name: str, x):
 def activation_slope(xp, name: str, x, y):
     """f'(x), y = f(x)."""
     return FORMULAS[name].slope(xp, x, y)
+
+
+def sine_cosine(xp, x):
+    """sin x and cos x."""
+    return xp.sin(x), xp.cos(x)
 
 
 def layer(xp, name: str, z, bias):
