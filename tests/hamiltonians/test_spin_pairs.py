@@ -182,6 +182,19 @@ def test_ratios_of_determinants_equal_full_evaluation(n, polarisation, twist):
     assert network.exchange_ratios(*reading(other, walkers)) is None
 
 
+@pytest.mark.parametrize("options", list(WAVEFUNCTIONS.values())[:2], ids=["waves", "backflow"])
+def test_float32(options):
+    """The term in the precision of the walkers."""
+    system = NeutronMatter(14)
+    psi = Slater(system, **options)
+    bound, walkers = psi.bind(psi.start(Stream(2, 0, 0, 0))), system.start(Stream(1, 0, 0, 0), 8)
+    known = system.terms["pair_exchange"].local(walkers, bound)
+    narrow = Walkers(walkers.r.astype(np.float32), walkers.s)
+    found = system.terms["pair_exchange"].local(narrow, bound)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, known, rtol=2e-3, atol=2e-3)
+
+
 def reading(bound, walkers):
     """What a wavefunction's exchange_ratios is given."""
     ops, theta = bound.amplitude.reader(np, np.dtype(np.float64))

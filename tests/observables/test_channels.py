@@ -5,8 +5,8 @@ import pytest
 
 from tests.device import fakecupy
 from vmcnet.backend.stream import Stream
-from vmcnet.observables import PairDistribution
-from vmcnet.systems import NeutronMatter, QuantumDot
+from vmcnet.observables import Density, PairDistribution, TotalSpin
+from vmcnet.systems import NeutronMatter, Nucleus, QuantumDot
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import MessagePassing, Slater
 
@@ -56,6 +56,21 @@ def test_two_electrons_in_a_trap_are_a_singlet():
     every = PairDistribution(system, bins=5).measure(system.start(Stream(1, 0, 0, 0), 6), None)
     np.testing.assert_allclose(x[:, :5], every, rtol=1e-12)
     assert not x[:, 5:].any() and found.units == "1/length^d"
+
+
+@pytest.mark.parametrize("spins", ["fixed", "mixed"])
+def test_total_spin_of_any_labels(spins):
+    """0 of filled shells, whichever particles are up."""
+    system, psi, walkers = waves(spins)
+    few = Walkers(walkers.r[:2], walkers.s[:2])
+    assert np.abs(TotalSpin(system).measure(few, psi)).max() < 1e-8
+
+
+@pytest.mark.parametrize("kind", [TotalSpin, PairDistribution, Density])
+def test_four_labels_are_no_spins(kind):
+    options = {} if kind is TotalSpin else {"by_spin": True}
+    with pytest.raises(ValueError, match=r"labels \[1, 3\] of Nucleus are not spins"):
+        kind(Nucleus(), **options)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,13 @@ def in_space(observable: Any, system: Any) -> None:
         )
 
 
+def spins_half(what: str, system: Any) -> None:
+    """Raise ValueError where labels are no spins +1 and -1."""
+    labels = sorted({*system.spins.tolist()})
+    if not {*labels} <= {*SPINS.values()}:
+        raise ValueError(f"{what}: labels {labels} of {type(system).__name__} are not spins +1, -1")
+
+
 def reach(observable: Any, system: Any, extent: float | None, lengths: float) -> float:
     """The extent given, or so many lengths of the system."""
     if extent is None:
@@ -37,6 +44,7 @@ def species(system: Any, by_spin: bool) -> dict:
     """What is told apart: "" -> 0 for all particles, or the spins that the system has."""
     if not by_spin:
         return {"": 0}
+    spins_half("by_spin", system)
     found = {f" {name}": s for name, s in SPINS.items() if (system.spins == s).any()}
     return found if len(found) > 1 else {"": 0}
 

@@ -10,7 +10,7 @@ from vmcnet import arguments
 from vmcnet.backend.arrays import Array, namespace, to_host
 from vmcnet.observables.base import Observable
 from vmcnet.observables.bins import texts
-from vmcnet.observables.density import in_space, reach
+from vmcnet.observables.density import in_space, reach, spins_half
 from vmcnet.statistics.jackknife import jackknife
 from vmcnet.walkers import Psi, Walkers
 
@@ -19,7 +19,7 @@ LOW_BITS = {8: 2.0**24, 4: 2.0**10}  # bytes of a number: where its low bits beg
 
 class TotalSpin(Observable):
     """S^2 = S_z (S_z + 1) + N_down - sum over up i and down j of psi(r_i <-> r_j)/psi, of spin 1/2
-    with spins s_i = +-1 of the particles kept in place.
+    with spins s_i = +-1 kept in place.
 
     psi is the part of an antisymmetric state in which the particles have these spins. N_up N_down
     evaluations of psi. Huang, Filippi, Umrigar, J. Chem. Phys. 108, 8838 (1998), eq. 7.
@@ -29,16 +29,18 @@ class TotalSpin(Observable):
 
     def __init__(self, system: Any) -> None:
         in_space(self, system)
-        self._up, self._down = (np.flatnonzero(system.spins == s) for s in (1, -1))
+        spins_half(self.name, system)
+        self._up, self._down = (int((system.spins == s).sum()) for s in (1, -1))
 
     def measure(self, walkers: Walkers, psi: Psi) -> Array:
         amplitude, xp = psi.amplitude(walkers.r, walkers.s), namespace(walkers.r)
-        z = 0.5 * (len(self._up) - len(self._down))
-        total = xp.full(len(walkers.r), z * (z + 1.0) + len(self._down))
-        for i in self._up:
-            for j in self._down:
-                r = walkers.r.copy()
-                r[:, i], r[:, j] = walkers.r[:, j], walkers.r[:, i]
+        order, w = xp.argsort(-walkers.s, axis=1, kind="stable"), xp.arange(len(walkers.r))
+        z = 0.5 * (self._up - self._down)
+        total = xp.full(len(walkers.r), z * (z + 1.0) + self._down)
+        for a in range(self._up):
+            for b in range(self._up, self._up + self._down):
+                r, i, j = walkers.r.copy(), order[:, a], order[:, b]
+                r[w, i], r[w, j] = walkers.r[w, j], walkers.r[w, i]
                 total = total - psi.ratio(r, walkers.s, amplitude).real
         return total[:, None]
 

@@ -11,7 +11,7 @@ from vmcnet.backend.arrays import to_host
 from vmcnet.calculus.jet import pair_arrays
 from vmcnet.observables.base import Observable
 from vmcnet.observables.bins import ball, ball_in_box, counted, texts
-from vmcnet.observables.density import MOST, in_space, reach
+from vmcnet.observables.density import MOST, in_space, reach, spins_half
 from vmcnet.walkers import Psi, Walkers
 
 
@@ -46,6 +46,8 @@ class PairDistribution(Observable):
         corner = 0.0 if box is None else 0.5 * float(np.sqrt((box.lengths**2).sum()))
         if box is None or extent is not None:
             corner = reach(self, system, extent, 8.0)
+        if by_spin or channels:
+            spins_half("pair_distribution", system)
         if channels and (by_spin or not 0 < up < n):
             raise ValueError(
                 "pair_distribution channels: expected spins up and down, and by_spin = false"
