@@ -17,9 +17,9 @@ from vmcnet.hamiltonians.spin_pairs import (
     ThreeBody,
 )
 from vmcnet.parameters import Layout
-from vmcnet.systems import NeutronMatter
+from vmcnet.systems import NeutronMatter, QuantumDot
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions import MessagePassing, Slater, Wavefunction
+from vmcnet.wavefunctions import HiddenFermions, MessagePassing, Pfaffian, Slater, Wavefunction
 
 STANDIN = fakecupy
 PAULI = [np.array(m) for m in ([[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]])]
@@ -93,6 +93,38 @@ def test_exchange_equals_the_dense_matrix(n, kind):
     ).local(walkers, bound)
     np.testing.assert_allclose(found, known, atol=1e-10)
     assert np.abs(found).max() > 0.1
+
+
+SIX = {
+    "slater": lambda system, net: Slater(system, network=net),
+    "projected": lambda system, net: Slater(system, network=net, parity="even", spin_flip="odd"),
+    "pfaffian": lambda system, net: Pfaffian(system, network=net),
+    "hidden": lambda system, net: HiddenFermions(system, 2, network=net),
+}
+
+
+@pytest.mark.parametrize("make", SIX.values(), ids=list(SIX))
+@pytest.mark.parametrize("n", [2, 6])
+def test_every_wavefunction_against_the_dense_matrix(n, make):
+    """u (1 - sigma_i . sigma_j)/4 of particles in a trap, on all states of as many up as down."""
+    system = QuantumDot(n, omega=0.8)
+    psi = make(system, MessagePassing(width=3, passes=2, spread=0.3))
+    theta = psi.start(Stream(2, 0, 0, 0))
+    bound = psi.bind(theta + 0.1 * Stream(3, 0, 0, 0).normal(theta.shape))
+    s = states(n)
+    own = np.flatnonzero(s.sum(axis=1) == 0)
+    r = np.repeat(system.start(Stream(1, 0, 0, 0), 1).r, len(own), axis=0)
+    sign, log = bound.amplitude(r, s[own])
+    amplitude = sign * np.exp(log)
+    pairs = list(combinations(range(n), 2))
+    u = STRENGTH * radial(r[:1, [i for i, _ in pairs]] - r[:1, [j for _, j in pairs]])[0]
+    h = sum(x * pair_matrix(n, i, j) for x, (i, j) in zip(u, pairs, strict=True))
+    known = (h[np.ix_(own, own)] @ amplitude).real / amplitude
+    walkers = Walkers(r, s[own])
+    found = SpinExchange(radial, -0.5 * STRENGTH).local(walkers, bound) + AntiparallelPairs(
+        radial, 0.5 * STRENGTH
+    ).local(walkers, bound)
+    np.testing.assert_allclose(found, known, atol=1e-10 * np.abs(known).max())
 
 
 def by_evaluation(bound, walkers, elements):
