@@ -8,6 +8,7 @@ from scipy.stats import chi2
 
 import vmcnet as vmc
 from tests.device import fakecupy
+from tests.runs import JOB, datasets, vmcnet
 from vmcnet.backend.stream import Stream
 from vmcnet.sampling import Alternating, Gaussian, LabelExchange
 from vmcnet.systems import Fermions1D, NeutronMatter
@@ -70,6 +71,26 @@ def test_counts_of_each_kind_apart():
     stream = Stream(3, 0, 0, 0, xp=fakecupy)
     again, _ = sampler.sample(there, bound, 0.3, 5, stream)
     assert np.array_equal(again.s.get(), moved.s)
+
+
+@pytest.mark.processes
+def test_both_acceptances_are_recorded(tmp_path):
+    """In training and evaluation, across a resume; and only where both kinds of moves are made."""
+    job = JOB.replace("steps = 3", 'steps = 3\nproposal = "alternating"')
+    job = job.replace('type = "gaussian_rbm"\nhidden = 2', 'type = "slater"')
+    (tmp_path / "job.toml").write_text(job)
+    vmcnet("run", tmp_path / "job.toml", "--output", tmp_path / "a.h5")
+    vmcnet("resume", tmp_path / "a.h5", "--set", "training.iterations=14")
+    found = datasets(tmp_path / "a.h5")
+    names = [k for k in found if k.endswith("/exchange_acceptance")]
+    assert names == ["evaluation/0/exchange_acceptance", *names[1:]] and len(names) == 3
+    for name in names:
+        shares, moves = found[name], found[name.replace("exchange_", "")]
+        assert shares.shape == moves.shape and (shares != moves).any()
+        assert ((shares >= 0) & (shares <= 1)).all() and shares.mean() > 0.1
+    assert found["training/exchange_acceptance"].shape == (14,)
+    plain = vmc.train(NeutronMatter(2), Slater(NeutronMatter(2)), iterations=1, walkers=128)
+    assert "exchange_acceptance" not in plain.series
 
 
 def test_one_label_alone_is_refused():

@@ -104,6 +104,7 @@ def run_evaluation(
             "variance": summary.variance,
             **{f"terms/{n}": v for n, v in summary.terms.items()},
             "acceptance": summary.accepted / summary.tried,
+            **summary.others,
         }
         for name, value in (row | summary.observed).items():
             state.series.setdefault(name, []).append(value)

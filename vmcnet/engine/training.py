@@ -195,6 +195,7 @@ def run_training(
             "variance": summary.variance,
             **{f"terms/{name}": value for name, value in summary.terms.items()},
             "acceptance": summary.accepted / summary.tried,
+            **summary.others,
             "stuck": summary.stuck,
             "step_size": state.step_size,
             "gradient_norm": float(np.sqrt(np.dot(gradient, gradient))),

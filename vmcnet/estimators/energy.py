@@ -65,9 +65,8 @@ class Row:
     iteration.
 
     count, median and mean absolute deviation of E_L, accepted, tried, non-finite, stop flag, hash
-    of theta (two exact halves),
-    walkers that accepted no move, mean of Im E_L, then mean and M2 of E_L and of every term (real
-    parts).
+    of theta (two exact halves), walkers that accepted no move, mean of Im E_L, accepted and tried
+    moves of other kinds, then mean and M2 of E_L and of every term (real parts).
     """
 
     FIXED = (
@@ -82,6 +81,8 @@ class Row:
         "hash_low",
         "stuck",
         "imaginary",
+        "others_accepted",
+        "others_tried",
     )
 
     def __init__(self, terms):
@@ -94,6 +95,7 @@ class Row:
         row[5], row[6] = counts.nonfinite, stop
         row[7], row[8] = hash64 >> 32, hash64 & 0xFFFFFFFF
         row[9] = counts.stuck
+        row[11:13] = [sum(getattr(c, k) for c in counts.others) for k in ("accepted", "tried")]
         if energies is not None:
             xp = namespace(energies.total)
             stacked = to_host(
@@ -166,6 +168,12 @@ class Summary:
     @property
     def tried(self) -> int:
         return int(self.rows[:, 4].sum())
+
+    @property
+    def others(self) -> dict:
+        """exchange_acceptance, where exchanges of labels are made in turn with other moves."""
+        accepted, tried = self.rows[:, 11:13].sum(axis=0).tolist()
+        return {"exchange_acceptance": accepted / tried} if tried else {}
 
     @property
     def nonfinite(self) -> int:

@@ -127,7 +127,7 @@ def _shown(observable):
 
 
 def _series(content: dict, further) -> dict:
-    wanted = ("energy", "variance", "acceptance", *further)
+    wanted = ("energy", "variance", "acceptance", "exchange_acceptance", *further)
     return {k: v for k, v in content.items() if k in wanted or k.startswith("terms/")}
 
 

@@ -61,6 +61,7 @@ DATASETS = (
     Dataset("training/variance", "T", "energy^2", "variance of the local energy"),
     Dataset("training/terms/*", "T", "energy", "mean of one term of the Hamiltonian"),
     Dataset("training/acceptance", "T", "", "share of moves that were accepted"),
+    Dataset("training/exchange_acceptance", "T", "", "share of exchanges of labels accepted"),
     Dataset("training/stuck", "T", "", "walkers that accepted no move"),
     Dataset("training/step_size", "T", "length", "size of proposed moves"),
     Dataset("training/gradient_norm", "T", "energy", "Euclidean norm of the gradient"),
@@ -81,6 +82,7 @@ DATASETS = (
     Dataset("evaluation/*/variance", "M", "energy^2", "variance over walkers"),
     Dataset("evaluation/*/terms/*", "M", "energy", "mean over walkers of a term"),
     Dataset("evaluation/*/acceptance", "M", "", "share of moves accepted since the last one"),
+    Dataset("evaluation/*/exchange_acceptance", "M", "", "the same of exchanges of labels"),
     Dataset(
         "evaluation/*/walker_mean",
         "2, 1 + terms, W",
