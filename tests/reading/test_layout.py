@@ -80,6 +80,8 @@ def test_every_dataset_is_on_the_list(files):
         "evaluation/*/observables/*/derived",
         "evaluation/*/observables/*/derived_labels",
         "evaluation/*/observables/*/grid/*",
+        "training/exchange_acceptance",
+        "evaluation/*/exchange_acceptance",
     }
 
 

@@ -11,6 +11,7 @@ from tests.device import fakecupy
 from tests.runs import JOB, datasets, vmcnet
 from vmcnet.backend.stream import Stream
 from vmcnet.sampling import Alternating, Gaussian, LabelExchange
+from vmcnet.storage.layout import entry_of
 from vmcnet.systems import Fermions1D, NeutronMatter
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import MessagePassing, NetworkJastrow, Slater
@@ -85,6 +86,7 @@ def test_both_acceptances_are_recorded(tmp_path):
     names = [k for k in found if k.endswith("/exchange_acceptance")]
     assert names == ["evaluation/0/exchange_acceptance", *names[1:]] and len(names) == 3
     for name in names:
+        assert entry_of(name) is not None
         shares, moves = found[name], found[name.replace("exchange_", "")]
         assert shares.shape == moves.shape and (shares != moves).any()
         assert ((shares >= 0) & (shares <= 1)).all() and shares.mean() > 0.1
