@@ -8,7 +8,10 @@ from pathlib import Path
 
 from vmcnet.config import (
     JobError,
+    changed_keys,
     check_resume,
+    evaluation_plan,
+    inherited,
     job_text,
     load_job,
     parse_job,
@@ -41,17 +44,20 @@ def _output(options, job) -> Path:
 def _run(job, path, options, comm) -> int:
     from vmcnet.runs.root import on_root
     from vmcnet.runs.session import Session
+    from vmcnet.storage.paths import resolved
 
     def adjust(old, iteration):
-        wanted = job
+        wanted = inherited(old, job)
+        for key in changed_keys(job, wanted):
+            print(f"note: {key} stays as it was when the run began, the job does not say it")
         if job.training.iterations < iteration:  # it went farther in the meantime: keep that
             print(f"note: {path} has {iteration} iterations, more than the job asks for")
-            training = job.training.model_copy(update={"iterations": iteration})
-            wanted = job.model_copy(update={"training": training})
+            training = wanted.training.model_copy(update={"iterations": iteration})
+            wanted = wanted.model_copy(update={"training": training})
         check_resume(old, wanted, iteration)
         return wanted
 
-    if options.go_on and on_root(comm, path.exists):
+    if options.go_on and on_root(comm, lambda: resolved(path).exists()):
         return _drive(Session.reopen(comm, path, _progress(options), adjust), comm)
     session = Session.new(comm, job, path, _progress(options), options.overwrite, options.job)
     return _drive(session, comm)
@@ -141,21 +147,15 @@ def evaluate(options, comm) -> int:
     from vmcnet.runs.evaluations import Evaluations
     from vmcnet.runs.session import Session
 
+    asked = parse_observables(options.observable, "--observable")
     session = Session.reopen(comm, options.file, _progress(options), learns=False)
     evaluations = Evaluations(session)
-    asked = parse_observables(options.observable, "--observable")
     kept = [t for t in session.job.observable if t.type not in {a.type for a in asked}]
     tables = [*kept, *asked]
-    defaults = session.job.evaluation
-    plan = {
-        k: v if vars(options)[k] is None else vars(options)[k]
-        for k, v in defaults.model_dump().items()
-    }
+    given = {k: v for k in ("steps", "interval", "warmup") if (v := vars(options)[k]) is not None}
 
     def work():
-        for name, least in (("steps", 2), ("interval", 1), ("warmup", 0)):
-            if plan[name] < least:
-                raise JobError(f"--{name} {plan[name]}: expected at least {least}")
+        plan = evaluation_plan({**session.job.evaluation.model_dump(), **given}).model_dump()
         found = evaluations.unfinished()
         if found:
             raise JobError(
@@ -281,6 +281,7 @@ def check(options, comm) -> int:
     from vmcnet.observables.base import joined
     from vmcnet.runs.building import build, device_of, observables_of
     from vmcnet.runs.report import describe_system
+    from vmcnet.runs.starting import starting
     from vmcnet.storage.samples import read_samples
 
     job = load_job(options.job, options.settings)
@@ -292,6 +293,7 @@ def check(options, comm) -> int:
     system, wavefunction, optimizer, natural, sampler = build(job)
     device = device_of(job, system, 0)
     data = read_samples(job.data.file, system)[0] if job.data else None
+    start = starting(job, wavefunction) if job.training.start_from else None
     print(f"{options.job}: valid")
     if job.twists:
         print(f"  {len(runs)} runs, a twist each; of one of them:")
@@ -304,6 +306,8 @@ def check(options, comm) -> int:
     measured = joined(system.observables, observables_of(job.observable, system))
     if measured:
         print(f"  evaluations measure {', '.join(o.name for o in measured)}")
+    if start:
+        print(f"  start from {job.training.start_from}: {start}")
     if data:
         print(f"  data: {len(data.s)} samples in {job.data.file}")
     print("\n".join(_cost_lines(job, system, wavefunction, optimizer, natural, sampler, device)))
@@ -314,20 +318,20 @@ def _cost_lines(job, system, wavefunction, optimizer, natural, sampler, device) 
     """Sizes, ranks, memory and time, from one block that is moved and measured."""
     from threadpoolctl import threadpool_limits
 
-    from vmcnet.runs.cost import checkpoint_size, measure
+    from vmcnet.runs.cost import checkpoint_size, measure, rank_memory
+    from vmcnet.runs.memory import check_memory
 
     sampling, evaluation, iterations = job.sampling, job.evaluation, job.training.iterations
     blocks = sampling.walkers // sampling.block
+    try:
+        check_memory(job, system, wavefunction, 1)
+    except JobError as error:
+        return [f"  warning: not on this machine, on one rank: {error}"]
+    checkpoint = checkpoint_size(system, wavefunction, optimizer, natural, sampling.walkers)
+    step_size = sampling.step_size * system.length
     with threadpool_limits(job.run.threads):
-        cost = measure(
-            system,
-            wavefunction,
-            sampler,
-            job.seed,
-            sampling.block,
-            sampling.step_size * system.length,
-            device,
-        )
+        cost = measure(system, wavefunction, sampler, job.seed, sampling.block, step_size, device)
+    arrays = rank_memory(cost, job, system, wavefunction, natural, checkpoint) / 1e6
     training = blocks * (
         iterations * (sampling.steps * cost.step + cost.energies + cost.gradient)
         + sampling.warmup * sampling.steps * cost.step
@@ -336,7 +340,6 @@ def _cost_lines(job, system, wavefunction, optimizer, natural, sampler, device) 
         evaluation.steps * (evaluation.interval * cost.step + cost.energies)
         + evaluation.warmup * evaluation.interval * cost.step
     )
-    checkpoint = checkpoint_size(system, wavefunction, optimizer, natural, sampling.walkers)
     return [
         f"  {sampling.walkers} walkers in {blocks} blocks of {sampling.block}: 1 to {blocks} "
         f"ranks, evenly loaded where ranks divide {blocks}",
@@ -344,8 +347,8 @@ def _cost_lines(job, system, wavefunction, optimizer, natural, sampler, device) 
         f"its local energies, {1e3 * cost.gradient:.3g} ms its gradient",
         f"  about {training + measuring:.3g} cpu-seconds: {iterations} iterations {training:.3g}, "
         f"{evaluation.steps} measurements {measuring:.3g}",
-        f"  memory of a rank about {(cost.memory + checkpoint) / 1e6:.3g} MB beside the libraries, "
-        f"checkpoint {checkpoint / 1e6:.2g} MB, "
+        f"  memory of one rank about {cost.libraries / 1e6 + arrays:.3g} MB, of it {arrays:.3g} MB "
+        f"beside the libraries, checkpoint {checkpoint / 1e6:.2g} MB, "
         f"{job.run.threads} BLAS thread(s), device {device.describe()}",
     ]
 

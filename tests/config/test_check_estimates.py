@@ -1,6 +1,8 @@
 """What `check` foretells: sizes of checkpoints, and costs, from a small block where it is large."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -43,6 +45,55 @@ def test_size_of_a_checkpoint(tmp_path, capsys, settings):
     assert float(foretold[1]) == pytest.approx(size, rel=0.2)
 
 
+LARGE = {  # jobs whose arrays are larger than the libraries
+    "dot": ["sampling={walkers=640000, block=64000, warmup=0, steps=2}"],
+    "lattice": [
+        "system={type='transverse_ising', extent=[12, 12]}",
+        "wavefunction=[{type='binary_rbm', alpha=2.0}]",
+        "sampling={walkers=96000, block=12000, warmup=0, steps=1}",
+    ],
+    "network": [
+        "system={type='quantum_dot', particles=12}",
+        "wavefunction=[{type='slater', network={type='message_passing', width=32}}]",
+        "sampling={walkers=4096, block=1024, warmup=0, steps=1}",
+    ],
+}
+RUN = """
+import resource, sys
+from vmcnet import cli
+try:
+    cli.main(sys.argv[1:])
+finally:
+    print("peak", 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.verify
+@pytest.mark.processes
+@pytest.mark.parametrize("name", LARGE)
+def test_peak_of_memory(tmp_path, name):
+    """What a run takes at most, against what check says, each in a process of its own."""
+    job = tmp_path / "job.toml"
+    job.write_text(JOB)
+    settings = [*LARGE[name], "training.iterations=2", "evaluation={steps=4, warmup=1}"]
+    options = [x for s in settings for x in ("--set", s)]
+
+    def lines(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-c", RUN, *map(str, arguments), *options],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    said = re.search(r"one rank about (\S+) MB, of it (\S+) MB", lines("check", job))
+    peak = re.search(r"peak (\d+)", lines("run", job, "--output", tmp_path / "run.h5", "--quiet"))
+    found = int(peak[1]) / 1e6
+    print(f"{name}: {said[1]} MB foretold ({said[2]} beside libraries), {found:.0f} MB taken")
+    assert float(said[2]) > 200.0 and float(said[1]) == pytest.approx(found, rel=0.2)
+
+
 def test_large_blocks_are_not_measured_whole(tmp_path, monkeypatch):
     """Where patience is short the figures of the small block are multiplied."""
     path = tmp_path / "job.toml"
@@ -57,7 +108,7 @@ def test_large_blocks_are_not_measured_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(cost, "_timed", watched)
     monkeypatch.setattr(cost, "PATIENCE", 0.0)
     found = cost.measure(system, psi, sampler, 1, 4096, 1.0)
-    assert looked == [cost.SMALL]
+    assert looked == [cost.FIRST]
     monkeypatch.setattr(cost, "PATIENCE", 1e9)
     whole = cost.measure(system, psi, sampler, 1, 4096, 1.0)
     assert looked[-1] == 4096 and 0.2 < found.memory / whole.memory < 5.0

@@ -14,31 +14,6 @@ class JobError(ValueError):
     """One line that names the key, what was expected and what was found."""
 
 
-def _known_keys(model, location) -> list[str]:
-    for part in location:
-        if isinstance(part, int) or model is None:
-            continue
-        tables = _tables(model)
-        if part in tables:
-            model = tables[part]
-        elif isinstance(model, type) and part in model.model_fields:
-            annotation = model.model_fields[part].annotation
-            model = (
-                annotation
-                if isinstance(annotation, type) and issubclass(annotation, BaseModel)
-                else _Variants(variants(annotation))
-            )
-    return list(model.model_fields) if isinstance(model, type) else []
-
-
-class _Variants(dict):
-    pass
-
-
-def _tables(model) -> dict:
-    return model if isinstance(model, _Variants) else {}
-
-
 def variants(annotation) -> dict:
     """type name -> table model, for a union of tables or a list of them."""
     found = {}
@@ -52,13 +27,34 @@ def variants(annotation) -> dict:
     return found
 
 
-def _tags(model) -> set:
-    """The types of all tables below a table."""
-    found = set()
-    for info in model.model_fields.values():
-        for tag, table in variants(info.annotation).items():
-            found |= {tag} | _tags(table)
-    return found
+def _inside(annotation) -> list:
+    """The tables that an annotation may mean."""
+    parts = [annotation, *getattr(annotation, "__args__", ())]
+    found = [p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)]
+    return found + [t for p in parts[1:] for t in _inside(p) if t not in found]
+
+
+def _walked(root, location) -> tuple[list, list]:
+    """The keys of a location, without the types of tables that stand between them; and the tables
+    that it may lie in or be.
+    """
+    names, models, tags = [], [root], {}
+    for part in location:
+        if part in tags and not isinstance(part, int):
+            models, tags = [tags[part]], {}
+            continue
+        names.append(str(part))
+        if isinstance(part, int):
+            continue
+        found = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+        models = [t for annotation in found for t in _inside(annotation)]
+        tags = {tag: t for annotation in found for tag, t in variants(annotation).items()}
+    return names, models
+
+
+def _known_keys(root, location) -> list[str]:
+    models = _walked(root, location)[1]
+    return list(models[0].model_fields) if len(models) == 1 else []
 
 
 def short(text: str, most: int = 80) -> str:
@@ -108,8 +104,7 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
     problems = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     problem = problems[0]
     location = problem["loc"]
-    names = _tags(root)
-    key = ".".join(str(p) for k, p in enumerate(location) if not (p in names and k)) or "job"
+    key = ".".join(_walked(root, location)[0]) or "job"
     found = f", found {_found(problem['input'])}" if problem["type"] != "missing" else ""
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(

@@ -221,6 +221,17 @@ def job_text(job: Job) -> str:
     return tomli_w.dumps(job.model_dump(exclude_none=True))
 
 
+def evaluation_plan(values: dict) -> EvaluationTable:
+    """The table of an evaluation that is asked for; raises JobError in the words of the options."""
+    try:
+        found = EvaluationTable.model_validate(values)
+    except ValidationError as error:
+        raise JobError(f"--{explain(error, EvaluationTable)}") from None
+    if found.steps < 2:
+        raise JobError(f"--steps {found.steps}: expected at least 2")
+    return found
+
+
 def changed_keys(old: Job, new: Job) -> list[str]:
     """Dotted keys whose values differ."""
 
@@ -239,6 +250,32 @@ def changed_keys(old: Job, new: Job) -> list[str]:
 
     a, b = flat(old.model_dump()), flat(new.model_dump())
     return sorted(k for k in set(a) | set(b) if a.get(k) != b.get(k))
+
+
+def inherited(old, new, prefix: str = ""):
+    """`new` with the values of `old` where its text does not say a key: what was written out when
+    the run began stays, though a default may have changed since. Keys that may change at resume
+    are those of `new`, and a table that is absent stays absent.
+    """
+    if type(old) is not type(new):
+        return new
+    update = {}
+    for name in type(new).model_fields:
+        a, b, key = getattr(old, name), getattr(new, name), f"{prefix}{name}"
+        if key.startswith(CHANGEABLE) or f"{key}." in CHANGEABLE:
+            continue
+        said = name in new.model_fields_set
+        if isinstance(a, Table):
+            same = type(a) is type(b) and not said
+            update[name] = a if same else inherited(a, b, f"{key}.")
+        elif isinstance(b, list) and said and len(a or ()) == len(b):
+            update[name] = [
+                inherited(x, y, f"{key}.{k}.") if isinstance(y, Table) else y
+                for k, (x, y) in enumerate(zip(a, b, strict=True))
+            ]
+        elif not said:
+            update[name] = a
+    return new.model_copy(update=update)
 
 
 def check_resume(old: Job, new: Job, iteration: int) -> None:

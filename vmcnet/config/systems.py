@@ -8,6 +8,7 @@ from pydantic import Field
 
 from vmcnet.config.table import Positive, Table
 from vmcnet.config.user import UserTable
+from vmcnet.systems.base import MOST_PAIRED
 
 
 class QuantumDotTable(Table):
@@ -15,7 +16,7 @@ class QuantumDotTable(Table):
 
     builds = "vmcnet.systems:QuantumDot"
     type: Literal["quantum_dot"]
-    particles: int = Field(ge=1, le=10_000, description="number of electrons")
+    particles: int = Field(ge=1, le=MOST_PAIRED, description="number of electrons")
     spin_projection: float | None = Field(
         description=(
             "(up - down)/2, half-integer for odd numbers; the lowest, 0 or 1/2, when absent"
@@ -34,7 +35,7 @@ class Fermions1DTable(Table):
 
     builds = "vmcnet.systems:Fermions1D"
     type: Literal["fermions_1d"]
-    particles: int = Field(ge=1, le=10_000, description="number of fermions")
+    particles: int = Field(ge=1, le=MOST_PAIRED, description="number of fermions")
     omega: Positive = Field(description="trap frequency, hartree")
     strength: float = Field(description="V0: integral of the interaction, below 0 attractive")
     range: Positive = Field(description="width s of the Gaussian interaction, bohr")
@@ -71,7 +72,7 @@ class ElectronGasTable(Table):
 
     builds = "vmcnet.systems:ElectronGas"
     type: Literal["electron_gas"]
-    particles: int = Field(ge=2, le=10_000, description="number of electrons")
+    particles: int = Field(ge=2, le=MOST_PAIRED, description="number of electrons")
     r_s: Positive = Field(
         description="radius of the sphere (disk in 2D) that holds one electron, bohr"
     )
@@ -92,7 +93,7 @@ class NeutronMatterTable(Table):
 
     builds = "vmcnet.systems:NeutronMatter"
     type: Literal["neutron_matter"]
-    particles: int = Field(ge=2, le=10_000, description="number of neutrons")
+    particles: int = Field(ge=2, le=MOST_PAIRED, description="number of neutrons")
     density: Positive = Field(description="neutrons in fm^3")
     model: Literal["o", "o_1.1"] = Field(
         description="interaction; range of the three-body force 1.0 or 1.1 fm"

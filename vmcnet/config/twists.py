@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from vmcnet.config.table import Table
+
+MOST = 100_000  # twists of a job
 
 
 class TwistsTable(Table):
@@ -19,7 +22,7 @@ class TwistsTable(Table):
             "run once"
         ),
     )
-    random: Annotated[int, Field(ge=2, le=100_000)] | None = Field(
+    random: Annotated[int, Field(ge=2, le=MOST)] | None = Field(
         None, description="or so many twists drawn from the seed, uniform"
     )
     number: Annotated[int, Field(ge=1, le=100_000_000)] | None = Field(
@@ -30,4 +33,6 @@ class TwistsTable(Table):
     def _one(self):
         if (self.grid is None) == (self.random is None):
             raise ValueError("expected either grid or random")
+        if self.grid and prod(self.grid) > MOST:
+            raise ValueError(f"grid has {prod(self.grid)} points: expected at most {MOST}")
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from vmcnet import arguments
 from vmcnet.backend.arrays import to_host
+from vmcnet.engine.fitting import notes_of
 from vmcnet.engine.observing import Halves, Observing
 from vmcnet.engine.population import EVALUATION
 from vmcnet.engine.results import EvaluationResult, Measured, summarize
@@ -207,4 +208,8 @@ def evaluate(
             poll=lambda: 0,
         )
     measured = finish(population, state)
-    return None if measured is None else summarize(measured, moves=population.system.moves)
+    if measured is None:
+        return None
+    found = summarize(measured, moves=population.system.moves)
+    notes = notes_of(population.system, population.wavefunction)
+    return replace(found, warnings=[*notes, *found.warnings])

@@ -17,6 +17,7 @@ from vmcnet.wavefunctions.base import USUAL, Wavefunction
 
 NAME = re.compile(r"[^,/\s.][^,/.]*")  # names become columns and HDF5 names
 FAR, PROBES = (1e2, 1e3), 4  # lengths and directions at which a psi that decays is looked at
+MOST_PARAMETERS = 10**9
 LARGEST_PROBE = 10**6  # numbers; larger systems are not probed
 NEARBY, SAME = 0.1, 1e-6  # width of the step from the start; psi'/psi is -1 up to rounding
 
@@ -35,6 +36,10 @@ def fit(system, wavefunction, sampler=None):
     """
     _kinds(system, wavefunction)
     _terms(system)
+    try:
+        system.check_start()
+    except ValueError as error:
+        raise Misfit("system", str(error)) from error
     title, kind = type(wavefunction).__name__, system.moves
     for factor in factors_of(wavefunction):
         if kind not in factor.reading():
@@ -54,6 +59,12 @@ def fit(system, wavefunction, sampler=None):
             factor.check(system)
         except ValueError as error:
             raise Misfit("wavefunction", str(error)) from error
+    if wavefunction.layout.size > MOST_PARAMETERS:
+        raise Misfit(
+            "wavefunction",
+            f"{float(wavefunction.layout.size):.3g} parameters: expected at most "
+            f"{MOST_PARAMETERS:.0e}, take fewer hidden units or narrower layers",
+        )
     for name in wavefunction.layout.entries:
         if not isinstance(name, str) or "," in name or "/" in name:
             raise Misfit("wavefunction", f"a parameter's name is {name!r}: no commas or slashes")
@@ -166,7 +177,8 @@ def _moves(system, wavefunction, sampler):
 
 def _decays(system, wavefunction):
     size = system.particles * system.dimensions
-    small = PROBES * system.particles * size <= LARGEST_PROBE
+    most = max(PROBES * system.particles * size, wavefunction.layout.size)
+    small = most <= LARGEST_PROBE
     if wavefunction.decays is False or (wavefunction.decays is None and not small):
         raise Misfit(
             "wavefunction",

@@ -9,19 +9,23 @@ import numpy as np
 MOST_ELEMENTS, ITERATIONS = 120, 60
 
 
-def breakpoints(shortest: float, longest: float, end: float) -> np.ndarray:
-    """0, then lengths that double from `shortest` on and grow by at most `longest`, up to `end`."""
-    points = [0.0, min(shortest, end)]
+def breakpoints(shortest: float, longest: float, end: float, start: float = 0.0) -> np.ndarray:
+    """`start`, then lengths that double from `shortest` on and grow by at most `longest`, up to
+    `end`.
+    """
+    points = [start, min(start + shortest, end)]
     while points[-1] < end and len(points) <= MOST_ELEMENTS:
-        points.append(min(end, points[-1] + min(points[-1], longest)))
+        points.append(min(end, points[-1] + min(points[-1] - start, longest)))
     return np.array(points)
 
 
-def radial_energy(potential, points: np.ndarray, dimensions: int, degree: int = 8) -> float:
-    """Lowest eigenvalue of -(R'' + (d-1) R'/r) + potential(r) R = E R on [0, points[-1]], R = 0 at
-    the end: the minimum of int r^(d-1) (R'^2 + V R^2) / int r^(d-1) R^2 over functions that are
-    polynomials of the degree on each element between `points`. NaN where the elements are too short
-    for the arithmetic.
+def radial_energy(
+    potential, points: np.ndarray, dimensions: int, degree: int = 8, wall: bool = False
+) -> float:
+    """Lowest eigenvalue of -(R'' + (d-1) R'/r) + potential(r) R = E R between the first and the
+    last of `points`, R = 0 at the end, and with `wall` at the beginning: the minimum of int r^(d-1)
+    (R'^2 + V R^2) / int r^(d-1) R^2 over functions that are polynomials of the degree on each
+    element between `points`. NaN where the elements are too short for the arithmetic.
     """
     from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
@@ -53,12 +57,13 @@ def radial_energy(potential, points: np.ndarray, dimensions: int, degree: int = 
     # inverse iteration and the quotient element by element: short elements make eigenvalues of
     # 1/length^2, whose rounding would drown the lowest one
     try:
-        factor, vector = cho_factor(energy[:-1, :-1]), np.ones(size)
+        inner = slice(int(wall), size - 1)
+        factor, vector = cho_factor(energy[inner, inner]), np.ones(size)
     except (LinAlgError, ValueError):
         return float("nan")
     for _ in range(ITERATIONS):
-        vector[:-1] = cho_solve(factor, norm[:-1, :-1] @ vector[:-1])
-        vector[-1] = 0.0
+        vector[inner] = cho_solve(factor, norm[inner, inner] @ vector[inner])
+        vector[: inner.start] = vector[-1] = 0.0
         vector /= np.abs(vector).max()
     above = below = 0.0
     for part, measure, v, half in pieces:

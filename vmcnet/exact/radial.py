@@ -81,6 +81,38 @@ def two_electron_reference(
     return found[1] if abs(found[0] - found[1]) < 1e-7 * max(omega, abs(found[1])) else None
 
 
+def two_sphere_energy(omega: float, dimensions: int, diameter: float, points: int = 120) -> float:
+    """Ground-state energy of two hard spheres of mass 1 in a spherical trap: centre of mass d
+    omega/2 plus relative motion, -u'' + ((d-1)(d-3)/4r^2 + omega^2 r^2/4) u = E u for u = r^((d-1)
+    /2) R on r >= diameter, u = 0 there, by Chebyshev collocation.
+    """
+    end = diameter + 12.0 / np.sqrt(omega)
+    x, d1 = chebyshev(points)
+    r, d1 = diameter + 0.5 * (end - diameter) * (x + 1.0), d1 * 2.0 / (end - diameter)
+    inner = slice(1, points)
+    potential = (dimensions - 1) * (dimensions - 3) / (4.0 * r**2) + 0.25 * (omega * r) ** 2
+    levels = np.linalg.eigvals(np.diag(potential[inner]) - (d1 @ d1)[inner, inner])
+    real = levels[np.abs(levels.imag) < 1e-8 * np.abs(levels)].real
+    return 0.5 * dimensions * omega + float(real[real > 0].min())
+
+
+@lru_cache(maxsize=64)
+def two_sphere_reference(omega: float, dimensions: int, diameter: float) -> float | None:
+    """The energy of `two_sphere_energy` where finite elements agree with it to 1e-7, else None."""
+    width = 1.0 / np.sqrt(omega)
+    end = diameter + 12.0 * width
+    shortest = min(diameter, width) / 8.0
+    points = breakpoints(shortest, width, end, diameter)
+    if points[-1] < end:
+        return None
+    relative = radial_energy(
+        lambda r: 0.25 * (omega * r) ** 2, points, dimensions, degree=10, wall=True
+    )
+    other = two_sphere_energy(omega, dimensions, diameter)
+    found = 0.5 * dimensions * omega + relative
+    return found if abs(found - other) < 1e-7 * abs(found) else None
+
+
 def line_energy(potential, extent: float, points: int = 160, level: int = 0) -> float:
     """Eigenvalue `level`, counted from 0, of -(1/2) d^2/dx^2 + potential(x) on [-extent, extent],
     psi = 0 at the ends, by Chebyshev collocation; atomic units.

@@ -61,17 +61,27 @@ def torus_thermodynamics(rows: int, columns: int, temperature: float) -> tuple[f
 
 
 def _hot(rows: int, columns: int, temperature: float) -> tuple[float, float]:
-    """ln Z = bonds ln cosh K + ln(1 + triangles v^3 + squares v^4 + ...), v = tanh K: energy and
-    heat capacity. Loops that close around a period of 3 or 4 count as well; both lengths at least
-    3.
+    """ln Z = sum_b ln cosh K_b + ln(1 + triangles v^3 + squares v^4 + ...), v = tanh K: energy and
+    heat capacity. Loops that close around a period of 3 or 4 count as well. Around a period of 2
+    two bonds join the same sites: one of strength 2K.
     """
     k = 1.0 / temperature
-    v, sech = np.tanh(k), np.cosh(k) ** -2
-    around = {3: 0, 4: 0}
-    for length, number in ((rows, columns), (columns, rows)):
-        if length in around:
-            around[length] += number
-    bonds, squares = 2 * rows * columns, rows * columns + around[4]
-    slope = bonds * v + (3 * around[3] * v**2 + 4 * squares * v**3) * sech
-    curve = bonds + 6 * around[3] * v + (12 * squares - bonds) * v**2
+    sites = rows * columns
+    strengths = [2.0 if length == 2 else 1.0 for length in (rows, columns)]
+    bonds = [sites / 2.0 if length == 2 else float(sites) for length in (rows, columns)]
+    down, along = strengths
+    squares = sites / max(down * along, 1.0)  # plaquettes of different sites
+    loops = [(squares, (down, down, along, along))]
+    for length, other, strength in ((rows, columns, down), (columns, rows, along)):
+        if length in (3, 4):
+            loops.append((float(other), (strength,) * length))
+    slope = sum(n * x * np.tanh(x * k) for n, x in zip(bonds, strengths, strict=True))
+    curve = sum(n * x * x / np.cosh(x * k) ** 2 for n, x in zip(bonds, strengths, strict=True))
+    for number, members in loops:
+        v = np.tanh(np.array(members) * k)
+        rate = np.array(members) / np.cosh(np.array(members) * k) ** 2 / v  # (ln v)'
+        turn = -(rate**2) - 2.0 * np.array(members) * v * rate  # (ln v)''
+        term = number * v.prod()
+        slope += term * rate.sum()
+        curve += term * (rate.sum() ** 2 + turn.sum())
     return float(-slope), float(k * k * curve)

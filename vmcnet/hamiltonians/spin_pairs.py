@@ -11,6 +11,8 @@ from vmcnet.calculus.jet import pair_arrays
 from vmcnet.geometry.box import Box
 from vmcnet.walkers import Psi, Walkers
 
+MOST_IMAGES = 100  # cells on either side of an axis that are summed over
+
 
 class GaussianImages:
     """g(x) = exp(-|x|^2/R^2), in a box summed over all images of x (..., d), which factorises over
@@ -21,6 +23,12 @@ class GaussianImages:
         self.radius, self.box = float(radius), box
         if box is not None:  # the terms left out are below exp(-40)
             self._reach = [int(np.ceil(6.4 * radius / length + 0.5)) for length in box.lengths]
+            if max(self._reach) > MOST_IMAGES:
+                raise ValueError(
+                    f"a box of length {min(box.lengths):.3g} needs {max(self._reach)} images of an "
+                    f"interaction of radius {radius:.3g}: expected at most {MOST_IMAGES}, take a "
+                    "lower density or more particles"
+                )
 
     def __call__(self, x: Array) -> Array:
         xp = namespace(x)

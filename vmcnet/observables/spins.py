@@ -16,7 +16,7 @@ def _places(vectors: np.ndarray) -> list[str]:
 
 
 class Magnetisation(Observable):
-    """m = sum_i s_i / n, |m| and m^2."""
+    """m = sum_i s_i / n of spins s_i = +-1, |m| and m^2; three numbers a walker."""
 
     name, labels = "magnetisation", ("m", "|m|", "m^2")
 
@@ -30,7 +30,9 @@ class Magnetisation(Observable):
 
 
 class StaggeredMagnetisation(Magnetisation):
-    """m = sum_i e_i s_i / n with the signs e_i of the two sublattices, |m| and m^2."""
+    """m = sum_i e_i s_i / n with the signs e_i of the two sublattices, |m| and m^2. Raises
+    ValueError on lattices that have no two sublattices.
+    """
 
     name = "staggered"
 

@@ -36,7 +36,9 @@ class OrderParameter(Observable):
 
 
 class HeatCapacity(Observable):
-    """Energy and heat capacity (<E^2> - <E>^2)/T^2, a site: both follow from the energies."""
+    """Energy <E>/n and heat capacity (<E^2> - <E>^2)/(n T^2) a site, k_B = 1, with jackknife
+    errors: both follow from the energies. Raises ValueError for a system without temperature.
+    """
 
     name, labels = "thermodynamics", ()
 

@@ -5,27 +5,43 @@ from __future__ import annotations
 import itertools
 import time
 import tracemalloc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.population import PARAMETERS, TRAINING, Population
+from vmcnet.engine.tangents import KEEP
 from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.runs.memory import COPIES, resident
 
-SMALL = 32  # walkers of the first look
+FIRST, SMALL = 2, 32  # walkers of the first and of the second look
 PATIENCE, MEMORY = 30.0, 2e9  # seconds and bytes that a whole block may take
+LONG = 5.0  # seconds of a look that is not repeated
 FORMAT = 12_000  # bytes of a checkpoint that holds no arrays
 
 
 @dataclass(frozen=True)
 class Cost:
     """CPU seconds of one block for one sampler step, one set of local energies, one gradient; the
-    peak of memory (bytes) on the way.
+    peak of memory (bytes) on the way, what of it a block keeps, and what libraries and compiled
+    code hold.
     """
 
     step: float
     energies: float
     gradient: float
     memory: int
+    kept: int
+    libraries: int = 0
+
+    def times(self, ratio: float) -> Cost:
+        return Cost(
+            ratio * self.step,
+            ratio * self.energies,
+            ratio * self.gradient,
+            int(ratio * self.memory),
+            int(ratio * self.kept),
+            self.libraries,
+        )
 
 
 def measure(
@@ -40,20 +56,44 @@ def measure(
 ) -> Cost:
     """Time one block, minimum of 3 after a first call that compiles and warms up.
 
-    A small block comes first; where the whole one would take long or need much memory, its figures
-    are those of the small one times the ratio of walkers.
+    A few walkers come first, then more; where the next look would take long or need much memory,
+    its figures are those of the last one times the ratio of walkers.
     """
-    small = min(block, SMALL)
-    cost = _timed(system, wavefunction, sampler, seed, small, step_size, device, steps)
-    ratio = block / small
-    seconds = 5 * ratio * (steps * cost.step + cost.energies + cost.gradient)
-    if small == block:
-        return cost
-    if seconds < PATIENCE and ratio * cost.memory < MEMORY:
-        return _timed(system, wavefunction, sampler, seed, block, step_size, device, steps)
-    return Cost(
-        ratio * cost.step, ratio * cost.energies, ratio * cost.gradient, int(ratio * cost.memory)
-    )
+    looks, libraries = sorted({min(block, FIRST), min(block, SMALL), block}), 0
+    for walkers, following in itertools.pairwise([*looks, None]):
+        cost = _timed(system, wavefunction, sampler, seed, walkers, step_size, device, steps)
+        libraries = libraries or resident()
+        cost = replace(cost, libraries=libraries)
+        if following is None:
+            break
+        ratio = following / walkers
+        seconds = 5 * ratio * (steps * cost.step + cost.energies + cost.gradient)
+        if seconds > PATIENCE or ratio * cost.memory > MEMORY:
+            return cost.times(block / walkers)
+    return cost
+
+
+def rank_memory(cost: Cost, job, system, wavefunction, natural, checkpoint: int, ranks: int = 1):
+    """Bytes of rank 0 beside the libraries: what all its blocks keep, and above it the largest of
+    one block's work, a checkpoint in the making and the arrays of a natural gradient.
+    """
+    walkers = max(job.sampling.walkers, *(g.walkers for g in job.training.growth), 0)
+    blocks = -(-(walkers // job.sampling.block) // ranks)
+    work = max(cost.memory - cost.kept, COPIES * checkpoint * walkers / job.sampling.walkers)
+    if natural and not job.data:
+        work += metric_memory(
+            natural, wavefunction.layout.size, walkers, blocks, job.sampling.block
+        )
+    return blocks * cost.kept + work
+
+
+def metric_memory(natural, size: int, walkers: int, own: int) -> float:
+    """Bytes of the log-derivatives of `own` walkers and of the matrix that is solved, with its
+    factor.
+    """
+    form = getattr(natural, "form", {"sr": "metric", "minsr": "gram"}.get(natural.name, "none"))
+    side = {"metric": size, "gram": walkers, "none": 0, "auto": min(size, walkers)}[form]
+    return min(8.0 * own * size, KEEP) + 3 * 8.0 * side**2
 
 
 def checkpoint_size(system, wavefunction, optimizer, natural, walkers: int) -> int:
@@ -81,10 +121,11 @@ def _timed(system, wavefunction, sampler, seed, block, step_size, device, steps)
         marks.append(time.process_time())
         return [b - a for a, b in itertools.pairwise(marks)]
 
-    once()
-    seconds = [min(x) for x in zip(*(once() for _ in range(3)), strict=True)]
+    first = once()
+    again = [once() for _ in range(3)] if sum(first) < LONG else [first]
+    seconds = [min(x) for x in zip(*again, strict=True)]
     tracemalloc.start()
     once()
-    peak = tracemalloc.get_traced_memory()[1]
+    kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return Cost(seconds[0] / steps, seconds[1], seconds[2], peak)
+    return Cost(seconds[0] / steps, seconds[1], seconds[2], peak, kept)

@@ -6,7 +6,9 @@ import resource
 from pathlib import Path
 
 from vmcnet.config import JobError
+from vmcnet.sampling.sampler import DRAWN
 
+STATES = 6.0  # vectors of parameters: theta, its gradient, the optimizer's, those of a checkpoint
 COPIES = 3.0  # of all walkers on rank 0 while a checkpoint is made: gathered, in the file, written
 
 
@@ -16,13 +18,19 @@ def walkers_bytes(job, system) -> int:
     return count * (system.particles * (8 * system.dimensions + 1) + 8)
 
 
-def need(job, system, ranks: int) -> float:
-    """The least bytes that rank 0 needs for walkers, checkpoints and the random numbers of a
-    block.
+def need(job, system, wavefunction, ranks: int) -> float:
+    """The least bytes that rank 0 needs for walkers, checkpoints, parameters, and the random
+    numbers and pairs of a block.
     """
-    walkers = walkers_bytes(job, system)
-    moves = job.sampling.steps * job.sampling.block * system.particles * max(system.dimensions, 1)
-    return walkers * (COPIES + 2.0 / ranks) + 8.0 * moves
+    walkers, block, n = walkers_bytes(job, system), job.sampling.block, system.particles
+    drawn = block * n * max(system.dimensions, 1)
+    drawn = min(job.sampling.steps * drawn, max(DRAWN, drawn))
+    pairs = block * n * (n - 1) / 2 * system.dimensions if system.fermions or system.core else 0
+    return (
+        walkers * (COPIES + 2.0 / ranks)
+        + 8.0 * (drawn + pairs)
+        + 8.0 * STATES * wavefunction.layout.size
+    )
 
 
 def free() -> float:
@@ -54,12 +62,20 @@ def _numbers(path: Path) -> dict:
     return {w[0]: int(w[1]) for w in lines if len(w) > 1 and w[1].isdigit()}
 
 
-def check_memory(job, system, ranks: int) -> None:
+def resident() -> float:
+    """Bytes that this process holds."""
+    return 1024.0 * _numbers(Path("/proc/self/status")).get("VmRSS:", 0)
+
+
+def check_memory(job, system, wavefunction, ranks: int) -> None:
     """Raise JobError with what is needed and what is free where it cannot fit."""
-    needed, left = need(job, system, ranks), free()
+    needed, left = need(job, system, wavefunction, ranks), free()
     if needed > left:
+        most = max(job.sampling.walkers, *(g.walkers for g in job.training.growth), 0)
         raise JobError(
-            f"sampling.walkers = {job.sampling.walkers}: walkers, checkpoints and random numbers "
-            f"need about {needed / 1e9:.2g} GB on rank 0, and {max(left, 0) / 1e9:.2g} GB are "
-            "free: fewer walkers or sampling.steps, or a smaller sampling.block"
+            f"{most} walkers in blocks of {job.sampling.block}, {system.particles} "
+            f"{'particles' if system.dimensions else 'sites'} and {wavefunction.layout.size} "
+            f"parameters need at least {needed / 1e9:.2g} GB on rank 0, and "
+            f"{max(left, 0) / 1e9:.2g} GB are free: fewer sampling.walkers, or a smaller "
+            "sampling.block"
         )

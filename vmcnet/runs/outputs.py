@@ -37,6 +37,8 @@ def other_reports(runs: Any, options: Any) -> None:
     if options.html:
         from vmcnet.runs.page import page
 
+        if options.html.is_dir():
+            raise JobError(f"--html {options.html}: is a folder: name a file")
         if options.html.exists() and options.html.read_bytes()[:2] != b"<!":
             raise JobError(f"--html {options.html}: exists and is no page: choose another name")
         replace_file(options.html, page(runs, options.blocking).encode())
@@ -44,6 +46,8 @@ def other_reports(runs: Any, options: Any) -> None:
     if options.plot:
         from vmcnet.runs.figures import written
 
+        if options.plot.exists() and not options.plot.is_dir():
+            raise JobError(f"--plot {options.plot}: is a file: name a folder")
         for run in runs:
             print("\n".join(map(str, written(run, options.plot))))
     if not (options.json or options.csv or options.table):

@@ -16,7 +16,7 @@ def built_for(comm, job: Job, learns=True):
     its data ("": none, or not read because nothing `learns`).
     """
     system, wavefunction, optimizer, natural, sampler = build(job)
-    on_root(comm, lambda: check_memory(job, system, comm.size))
+    on_root(comm, lambda: check_memory(job, system, wavefunction, comm.size))
     parts = (
         system,
         wavefunction,

@@ -6,7 +6,9 @@ import hashlib
 import json
 from pathlib import Path
 
+from vmcnet.backend.stream import Stream
 from vmcnet.config import Job
+from vmcnet.engine.population import PARAMETERS
 from vmcnet.engine.transfer import transferred
 from vmcnet.runs.root import on_root
 from vmcnet.storage.atomic import FileProblem
@@ -18,6 +20,20 @@ def parameter_units(file: RunFile) -> dict[str, float]:
     return json.loads(file.attributes.get("parameter_units", "{}"))
 
 
+def starting(job: Job, wavefunction, theta=None):
+    """What a wavefunction takes of the run file training.start_from; raises FileProblem."""
+    source = Path(job.training.start_from)
+    if theta is None:
+        theta = wavefunction.start(Stream(job.seed, PARAMETERS, 0, 0))
+    try:
+        file = RunFile.open(source)
+        return transferred(wavefunction, theta, file.parameters, parameter_units(file))
+    except ValueError as error:
+        if isinstance(error, FileProblem):
+            raise
+        raise FileProblem(f"training.start_from = {source}: {error}") from error
+
+
 def started(comm, job: Job, wavefunction, theta, held):
     """theta with the parameters of the run file training.start_from where they fit; its SHA-256 and
     what was taken go into the run file.
@@ -25,11 +41,7 @@ def started(comm, job: Job, wavefunction, theta, held):
     source = Path(job.training.start_from)
 
     def taken():
-        try:
-            file = RunFile.open(source)
-            found = transferred(wavefunction, theta, file.parameters, parameter_units(file))
-        except ValueError as error:
-            raise FileProblem(f"training.start_from = {source}: {error}") from error
+        found = starting(job, wavefunction, theta)
         digest = hashlib.sha256(source.read_bytes()).hexdigest()
         held["file"].attributes.update(start_digest=digest, start_taken=",".join(found.taken))
         print(f"start from {source}: {found}", flush=True)

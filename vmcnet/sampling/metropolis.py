@@ -9,7 +9,7 @@ import numpy as np
 
 from vmcnet import kernels
 from vmcnet.backend.arrays import namespace, to_host
-from vmcnet.sampling.sampler import Counts, Sampler
+from vmcnet.sampling.sampler import Counts, Sampler, groups
 from vmcnet.walkers import Walkers
 
 
@@ -109,29 +109,38 @@ class Metropolis(Sampler):
             xp.zeros(walkers.r.shape[0], np.int64),
             xp.zeros(walkers.r.shape[0], np.int64),
         )
-        noise = self.noise(stream, steps, walkers.r.shape)
-        thresholds = xp.log(xp.asarray(stream.uniform((len(noise), len(accepted)))))
         r, s, log = walkers.r.copy(), walkers.s, walkers.log_psi.copy()
         guide = self.guide(psi, r, s)[1] if self.guided else None
-        own = kernels.of(xp, r.dtype)
-        for move, threshold in zip(noise, thresholds, strict=True):
-            trial = self._trial(r, guide, step, move)
-            trial_log, trial_guide = self.guide(psi, trial, s)
-            ratio = self.log_ratio(r, guide, trial, trial_guide, step)
-            if not np.isscalar(ratio) and np.shape(ratio) != log.shape:
-                raise ValueError(
-                    f"log_ratio of {type(self).__name__} has shape {np.shape(ratio)}; expected a "
-                    f"number or one a walker, {log.shape}"
+        own, tried = kernels.of(xp, r.dtype), 0
+        for some in groups(steps, r.size):
+            noise = self.noise(stream, some, r.shape)
+            thresholds = xp.log(xp.asarray(stream.uniform((len(noise), len(accepted)))))
+            tried += thresholds.size
+            for move, threshold in zip(noise, thresholds, strict=True):
+                trial = self._trial(r, guide, step, move)
+                trial_log, trial_guide = self.guide(psi, trial, s)
+                ratio = self._ratio(r, guide, trial, trial_guide, step)
+                r, log, accept = decided(
+                    own, threshold, r, log, trial, trial_log, ratio, accepted, bad
                 )
-            r, log, accept = decided(own, threshold, r, log, trial, trial_log, ratio, accepted, bad)
-            if self.guided:
-                guide = xp.where(
-                    accept.reshape((-1,) + (1,) * (trial_guide.ndim - 1)), trial_guide, guide
-                )
+                if self.guided:
+                    guide = xp.where(
+                        accept.reshape((-1,) + (1,) * (trial_guide.ndim - 1)), trial_guide, guide
+                    )
         moved = to_host(accepted)
-        return Walkers(r, s, log), Counts(
-            int(moved.sum()), len(noise) * len(moved), int(bad.sum()), moved
-        )
+        return Walkers(r, s, log), Counts(int(moved.sum()), tried, int(bad.sum()), moved)
+
+    def _ratio(
+        self, r: np.ndarray, guide: Any, trial: np.ndarray, trial_guide: Any, step: float
+    ) -> Any:
+        """What log_ratio gives, a number or one a walker."""
+        ratio = self.log_ratio(r, guide, trial, trial_guide, step)
+        if not np.isscalar(ratio) and np.shape(ratio) != (len(r),):
+            raise ValueError(
+                f"log_ratio of {type(self).__name__} has shape {np.shape(ratio)}; expected a "
+                f"number or one a walker, {(len(r),)}"
+            )
+        return ratio
 
 
 def tuned_step(step: float, accepted: int, tried: int, target: float | None, gain: float) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.geometry.moves import ParticleMove
 from vmcnet.sampling.metropolis import Metropolis
-from vmcnet.sampling.sampler import Counts
+from vmcnet.sampling.sampler import Counts, groups
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.local_update import RENEW
 
@@ -45,20 +45,23 @@ class OneParticle(Metropolis):
         update, (count, n, _) = walkers.update, walkers.r.shape
         xp = namespace(walkers.r)
         accepted, bad, rows = xp.zeros(count, np.int64), xp.zeros(count, np.int64), xp.arange(count)
-        noise = self.noise(stream, steps, walkers.r.shape)
-        thresholds = xp.log(xp.asarray(stream.uniform((len(noise), count))))
-        for k, ((particle, shift), threshold) in enumerate(zip(noise, thresholds, strict=True)):
-            if k and k % (RENEW * n) == 0:
+        tried = 0
+        for some in groups(steps, walkers.r.size):
+            if tried:
                 update.renew()
-            who = xp.asarray(particle)
-            to = update.configuration()[0][rows, who] + step * xp.asarray(shift)
-            move = ParticleMove(who, to)
-            exponent = 2.0 * update.ratio(move)[1].real
-            accept = threshold < exponent
-            bad += xp.isnan(exponent)
-            accepted += accept
-            update.accept(move, accept)
+            noise = self.noise(stream, some, walkers.r.shape)
+            thresholds = xp.log(xp.asarray(stream.uniform((len(noise), count))))
+            tried += thresholds.size
+            for k, ((particle, shift), threshold) in enumerate(zip(noise, thresholds, strict=True)):
+                if k and k % (RENEW * n) == 0:
+                    update.renew()
+                who = xp.asarray(particle)
+                to = update.configuration()[0][rows, who] + step * xp.asarray(shift)
+                move = ParticleMove(who, to)
+                exponent = 2.0 * update.ratio(move)[1].real
+                accept = threshold < exponent
+                bad += xp.isnan(exponent)
+                accepted += accept
+                update.accept(move, accept)
         moved, (r, s) = to_host(accepted), update.configuration()
-        return replace(walkers, r=r, s=s), Counts(
-            int(moved.sum()), len(noise) * count, int(bad.sum()), moved
-        )
+        return replace(walkers, r=r, s=s), Counts(int(moved.sum()), tried, int(bad.sum()), moved)

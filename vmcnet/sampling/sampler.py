@@ -9,6 +9,17 @@ import numpy as np
 
 from vmcnet.walkers import Walkers
 
+DRAWN = 2**23  # random numbers of a block that are kept at once
+
+
+def groups(steps: int, numbers: int) -> list[int]:
+    """Step counts that add up to `steps`: as many together as their random numbers, `numbers` a
+    step, are at most DRAWN. They follow from shapes alone, so that all ranks draw alike.
+    """
+    most = max(1, DRAWN // max(1, numbers))
+    whole, rest = divmod(steps, most)
+    return [most] * whole + [rest] * (rest > 0)
+
 
 @dataclass(frozen=True)
 class Counts:

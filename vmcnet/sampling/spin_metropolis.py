@@ -10,7 +10,7 @@ import numpy as np
 from vmcnet import arguments
 from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.geometry.moves import SpinMove, SpinMoves
-from vmcnet.sampling.sampler import Counts, Sampler
+from vmcnet.sampling.sampler import Counts, Sampler, groups
 from vmcnet.walkers import Walkers
 
 SCANS, ACCEPTANCES = ("random", "systematic"), ("metropolis", "heat_bath")
@@ -77,34 +77,47 @@ class SpinMetropolis(Sampler):
         by log psi otherwise, with the same proposals and thresholds. `step` is not used: moves
         have no size.
         """
-        xp = namespace(walkers.s)
-        sequence, thresholds = self.plan(stream, steps, walkers.s.shape[0])
-        if walkers.update is not None:
-            moved, bad = walkers.update.sweep(self.moves, sequence, thresholds)
-            return replace(walkers, s=walkers.update.configuration()[1]), Counts(
-                int(moved.sum()), len(sequence) * len(moved), int(bad.sum()), moved
-            )
+        size = len(walkers.s)
+        s, log, update = walkers.s, walkers.log_psi, walkers.update
+        accepted, bad, tried = np.zeros(size, np.int64), np.zeros(size, np.int64), 0
+        for some in groups(steps, size * len(self.moves)):
+            sequence, thresholds = self.plan(stream, some, size)
+            if update is None:
+                s, log, moved, wrong = self._sweep(psi, walkers.r, s, log, sequence, thresholds)
+            else:
+                if tried:
+                    update.renew()
+                moved, wrong = update.sweep(self.moves, sequence, thresholds)
+            accepted, bad, tried = accepted + moved, bad + wrong, tried + len(sequence) * size
+        counts = Counts(int(accepted.sum()), tried, int(bad.sum()), accepted)
+        if update is not None:
+            return replace(walkers, s=update.configuration()[1]), counts
+        return Walkers(walkers.r, s, log), counts
+
+    def _sweep(
+        self, psi: Any, r: np.ndarray, s: np.ndarray, log: Any, sequence: Any, thresholds: Any
+    ) -> tuple:
+        """One proposal after the other by log psi; spins, log psi, accepted moves and NaN."""
+        xp = namespace(s)
         limits = xp.log(xp.asarray(thresholds))
-        s, log = walkers.s, walkers.log_psi
         accepted, bad = xp.zeros(s.shape[0], np.int64), xp.zeros(s.shape[0], np.int64)
         for m, limit in zip(sequence.tolist(), limits, strict=True):
             one = slice(m, m + 1)
             trial = self.moves.connected(s, one)[:, 0]
-            trial_log = psi.log(walkers.r, trial)
+            trial_log = psi.log(r, trial)
             exponent = 2.0 * (trial_log.real - log.real)
             accept = (limit < exponent) & self.moves.acts(s, one)[:, 0]
             bad += xp.isnan(exponent)
             accepted += accept
             s = xp.where(accept[:, None], trial, s)
             log = xp.where(accept, trial_log, log)
-        moved = to_host(accepted)
-        return Walkers(walkers.r, s, log), Counts(
-            int(moved.sum()), len(sequence) * len(moved), int(bad.sum()), moved
-        )
+        return s, log, to_host(accepted), to_host(bad)
 
 
 class SpinFlip(SpinMetropolis):
-    """Single spin flips, for the full space."""
+    """Single spin flips, s_i -> -s_i, for the full space: n proposals a sweep. Raises ValueError for a
+    system whose magnetisation is fixed.
+    """
 
     name = "spin_flip"
 
@@ -118,8 +131,8 @@ class SpinFlip(SpinMetropolis):
 
 
 class Exchange(SpinMetropolis):
-    """Exchanges of the two spins of a nearest-neighbour bond, for a sector of fixed
-    magnetisation.
+    """Exchanges of the two spins of a nearest-neighbour bond, for a sector of fixed magnetisation: as
+    many proposals a sweep as there are bonds. Raises ValueError for a system without a sector.
     """
 
     name = "exchange"

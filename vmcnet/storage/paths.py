@@ -12,13 +12,24 @@ import os
 import re
 from pathlib import Path
 
+from vmcnet.storage.atomic import FileProblem
+
 KINDS = ("checkpoint", "evaluation", "rollback", "nonfinite")
 OLD = re.compile(r"\.((checkpoint|evaluation|rollback|nonfinite)(\.previous)?|previous)$")
 
 
 def resolved(path: Path) -> Path:
-    """`path`, or what it points to where it is a symbolic link."""
+    """`path`, or what it points to where it is a symbolic link. Raises FileProblem for what can be
+    no file: a name that is too long, or a folder that may not be entered.
+    """
     path = Path(path)
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "not a path"
+        raise FileProblem(f"{str(path)[:200]!r}: cannot be used as a file ({why})") from error
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 

@@ -131,6 +131,8 @@ class RunFile:
         With `or_previous` the previous one takes the place of one that is damaged.
         """
         path = resolved(path)
+        if path.is_dir():
+            raise FileProblem(f"{path}: is a folder: name a run file in it")
         previous = existing(previous_run(path), path)
         if or_previous and previous.exists():
             try:
@@ -303,7 +305,7 @@ def writable(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileProblem(
-            f"{path.parent}: cannot be created ({error}): choose another --output"
+            f"{path.parent}: cannot be created ({error.strerror}): choose another --output"
         ) from error
     if not os.access(path.parent, os.W_OK):
         raise FileProblem(f"{path.parent}: not writable: choose another --output")

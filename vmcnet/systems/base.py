@@ -8,6 +8,8 @@ import numpy as np
 
 from vmcnet.walkers import Walkers
 
+MOST_PAIRED = 2000  # particles of which all pairs are summed over, or that fill determinants
+
 
 class System:
     """Particles in space: which Hamiltonian terms, which units, what is known exactly.
@@ -50,6 +52,9 @@ class System:
             return Walkers(r, self.labels(walkers))
         r = (self.length / np.sqrt(2.0)) * stream.normal((walkers, self.particles, self.dimensions))
         return Walkers(r, self.labels(walkers))
+
+    def check_start(self) -> None:
+        """ValueError where walkers cannot start, in one line that says why."""
 
     def labels(self, walkers: int) -> np.ndarray:
         """Spin labels (W, n) int8."""

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.backend.stream import Stream
+from vmcnet.exact.radial import two_sphere_reference
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
-from vmcnet.systems.base import System
+from vmcnet.systems.base import MOST_PAIRED, System
 from vmcnet.walkers import Walkers
 
 TRIES = 1000
@@ -21,8 +23,9 @@ class TrappedBosons(System):
 
     omega_z: omega (a spherical trap) unless given. diameter > 0: hard spheres, infinite repulsion
     where r_ij <= diameter; H has no term for
-    it, but psi must be 0 there. Exact: the ideal gas, E0 = n ((d - 1) omega + omega_z)/2. Raises
-    ValueError for arguments out of range.
+    it, but psi must be 0 there. Exact: the ideal gas, E0 = n ((d - 1) omega + omega_z)/2, and two
+    hard spheres in a spherical trap, by their relative motion. Raises ValueError for arguments out
+    of range.
     """
 
     units = "hbar omega_0"
@@ -47,6 +50,11 @@ class TrappedBosons(System):
         )
         if diameter and particles < 2:
             raise ValueError(f"TrappedBosons diameter must be 0 for one particle, got {diameter:g}")
+        if diameter and particles > MOST_PAIRED:
+            raise ValueError(
+                f"TrappedBosons particles must be at most {MOST_PAIRED} as hard spheres, got "
+                f"{particles}"
+            )
         self.core = diameter
         self.frequencies = np.array(
             [omega] * (dimensions - 1) + [omega if omega_z is None else omega_z]
@@ -55,6 +63,10 @@ class TrappedBosons(System):
         self.spins = np.ones(particles, np.int8)
         self.length = 1.0 / np.sqrt(omega)
         self.terms = {"kinetic": Kinetic(), "trap": Harmonic(self.frequencies)}
+        if particles == 2 and diameter and self.anisotropy == 1.0:
+            energy = two_sphere_reference(omega, dimensions, diameter)
+            if energy is not None:
+                self.reference = energy, "exact: two hard spheres, relative motion"
         if not diameter:
             self.reference = (0.5 * particles * float(self.frequencies.sum()), "exact: ideal gas")
 
@@ -62,6 +74,14 @@ class TrappedBosons(System):
         """Particles one by one from the trap's ground state, each drawn again where it would touch
         one placed before.
         """
+        return self._placed(stream, walkers, TRIES)
+
+    def check_start(self) -> None:
+        """ValueError unless some walkers find places in a tenth of the tries."""
+        if self.core:
+            self._placed(Stream(0, 0, 0, 0), 8, TRIES // 10)
+
+    def _placed(self, stream: Any, walkers: int, tries: int) -> Walkers:
         width = 1.0 / np.sqrt(2.0 * self.frequencies)
         if not self.core:
             return Walkers(
@@ -71,7 +91,7 @@ class TrappedBosons(System):
         r = np.empty((walkers, self.particles, self.dimensions))
         for i in range(self.particles):
             touching = np.ones(walkers, bool)
-            for _ in range(TRIES):
+            for _ in range(tries):
                 r[:, i] = np.where(
                     touching[:, None], width * stream.normal((walkers, self.dimensions)), r[:, i]
                 )
@@ -82,8 +102,7 @@ class TrappedBosons(System):
             else:
                 raise ValueError(
                     f"TrappedBosons: no place for particle {i + 1} of {self.particles} with "
-                    f"spheres of diameter {self.core}: "
-                    "fewer or smaller spheres"
+                    f"spheres of diameter {self.core:g} in this trap: take fewer or smaller ones"
                 )
         return Walkers(r, self.labels(walkers))
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.exact.torus import HOT, torus_thermodynamics
+from vmcnet.exact.torus import torus_thermodynamics
+from vmcnet.exact.transfer import lattice_energy
 from vmcnet.geometry.lattice import Hypercubic
 from vmcnet.hamiltonians.pauli import Diagonal, LongitudinalField
 from vmcnet.hamiltonians.potts import PottsBonds
@@ -44,6 +45,17 @@ class ClassicalLattice(SpinLattice):
                 "overflow"
             )
         self.terms = energy_terms
+
+    def reference_of(self, wavefunction: Any) -> tuple[float, str] | None:
+        """What is known, otherwise the energy of a chain or a small rectangle by transfer
+        matrices.
+        """
+        lattice = self.lattice
+        if self.reference is not None or not isinstance(lattice, Hypercubic):
+            return self.reference
+        tables = tuple(map(tuple, self.pair.tolist())), tuple(self.single.tolist())
+        energy = lattice_energy(lattice.extent, *tables, self.temperature, lattice.periodic)
+        return None if energy is None else (energy, "exact: transfer matrix")
 
     @property
     def observables(self) -> tuple:
@@ -83,8 +95,12 @@ class ClassicalLattice(SpinLattice):
 
 
 class ClassicalIsing(ClassicalLattice):
-    """E = -J sum_<ij> s_i s_j - h sum_i s_i, s = +-1. Without field the periodic square lattice is
-    known exactly (Kaufman).
+    """E = -J sum_<ij> s_i s_j - h sum_i s_i, s_i = +-1, at temperature T (k_B = 1); J = coupling, h =
+    field, all in one unit of energy.
+
+    The lattice is extent, periodic or open, or a graph of sites and edges. Known: without field
+    the periodic square (Kaufman); chains and narrow rectangles by transfer matrices. Raises
+    ValueError for arguments out of range and for temperatures at which Boltzmann factors overflow.
     """
 
     def __init__(
@@ -116,7 +132,6 @@ class ClassicalIsing(ClassicalLattice):
             and lattice.periodic
             and not field
             and coupling > 0
-            and (min(lattice.extent) > 2 or temperature / coupling < HOT)
         ):
             energy, heat = torus_thermodynamics(
                 lattice.extent[0], lattice.extent[1], temperature / coupling
@@ -128,7 +143,12 @@ class ClassicalIsing(ClassicalLattice):
 
 
 class Potts(ClassicalLattice):
-    """E = -J sum_<ij> delta(s_i, s_j), s = 0 .. q - 1."""
+    """E = -J sum_<ij> delta(s_i, s_j), s_i = 0 .. q - 1, at temperature T (k_B = 1); q = states, J =
+    coupling. F. Y. Wu, Rev. Mod. Phys. 54, 235 (1982), eq. 1.1.
+
+    The lattice is extent, periodic or open, or a graph of sites and edges. Known: chains and narrow
+    rectangles by transfer matrices. Raises ValueError as ClassicalIsing.
+    """
 
     def __init__(
         self,

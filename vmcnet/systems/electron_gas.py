@@ -11,7 +11,7 @@ from vmcnet.exact.plane_waves import coulomb_energy, kinetic_energy
 from vmcnet.geometry.box import Box
 from vmcnet.hamiltonians.ewald import Ewald
 from vmcnet.hamiltonians.kinetic import Kinetic
-from vmcnet.systems.base import System
+from vmcnet.systems.base import MOST_PAIRED, System
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.plane_waves import LatticeOrbitals, PlaneWaves, wave_labels
 
@@ -23,10 +23,12 @@ def spin_counts(particles: int, polarisation: float, name: str) -> tuple[int, in
     polarisation = arguments.number(f"{name} polarisation", polarisation)
     up = 0.5 * particles * (1.0 + polarisation)
     if not 0 <= polarisation <= 1 or abs(up - round(up)) > 1e-9:
-        choices = [f"{(2 * k - particles) / particles:.6g}" for k in range(particles + 1)]
-        shown = ", ".join(c for c in choices if not c.startswith("-"))
+        choices = [abs(2 * k - particles) / particles for k in range(particles // 2 + 1)]
+        near = sorted(sorted(choices, key=lambda c: abs(c - polarisation))[:8])
+        more = " ..." if len(near) < len(choices) else ""
         raise ValueError(
-            f"{name} polarisation {polarisation} of {particles} particles: expected one of {shown}"
+            f"{name} polarisation {polarisation:g} of {particles} particles: expected one of "
+            f"{', '.join(f'{c:.6g}' for c in near)}{more}"
         )
     return round(up), particles - round(up)
 
@@ -73,7 +75,9 @@ class ElectronGas(System):
         lattice: str | None = None,
     ):
         self.dimensions = dimensions = arguments.whole("ElectronGas dimensions", dimensions, 2, 3)
-        self.particles = particles = arguments.whole("ElectronGas particles", particles, 2)
+        self.particles = particles = arguments.whole(
+            "ElectronGas particles", particles, 2, MOST_PAIRED
+        )
         self.r_s = arguments.scale("ElectronGas r_s", r_s)
         if lattice is not None and lattice != "bcc":
             raise ValueError(

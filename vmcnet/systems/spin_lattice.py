@@ -128,7 +128,8 @@ class TransverseIsing(SpinLattice):
 
     The periodic chain without longitudinal field is solved exactly: E0 = -sum_n sqrt(J^2 + h^2 + 2
     J h cos k_n), k_n = (2n + 1) pi / N for
-    even N (P. Pfeuty, Ann. Phys. 57, 79 (1970)).
+    even N (P. Pfeuty, Ann. Phys. 57, 79 (1970)). Up to 12 sites are diagonalised. Raises ValueError
+    for arguments out of range.
     """
 
     def __init__(
@@ -173,7 +174,9 @@ class Heisenberg(SpinLattice):
     sites), full_space lifts that. marshall: in the basis turned by pi about z on one sublattice,
     where for J > 0 and J2 = 0 on a bipartite lattice the ground state is positive (W. Marshall,
     Proc. R. Soc. A 232, 48 (1955)). Unless given, the basis is turned on the sites that make it
-    positive, where there are such; otherwise as by marshall where J > 0 on a bipartite lattice.
+    positive, where there are such; otherwise as by marshall where J > 0 on a bipartite lattice. Up
+    to 12 sites are diagonalised. Raises ValueError for arguments out of range, and for shells of
+    neighbours that are not different.
     """
 
     units = "J"

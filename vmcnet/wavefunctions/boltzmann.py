@@ -10,7 +10,7 @@ from vmcnet.wavefunctions.base import Wavefunction
 
 class Boltzmann(Wavefunction):
     """psi(s) = exp(-E(s)/2T), so that |psi|^2 is the Boltzmann distribution of a classical lattice
-    model. It has no parameters.
+    model. It has no parameters. Raises ValueError for a system without temperature.
     """
 
     name = "boltzmann"

@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 
 LEAST = 1e-9  # entries of a class below this are rounding
+MOST_PAIRS = 100_000  # pairs of occupied orbitals times pairs of empty ones
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,12 @@ def shell_pairs(labels, up, down, virtual) -> PairExcitations:
     and down are alike, spins may be exchanged. Every class has norm 1.
     """
     labels = [tuple(n) for n in labels]
+    count = max(len(up), len(down)) ** 2 * len(virtual) ** 2
+    if count > MOST_PAIRS:
+        raise ValueError(
+            f"excitations of {count} pairs of orbitals into pairs: expected at most {MOST_PAIRS}, "
+            "take fewer shells"
+        )
     closed = all(whole_shells(labels, s) for s in (up, down, virtual))
     both = up == down and len(up) > 0
     lists, names = {"unlike": [], "up": [], "down": []}, []

@@ -13,7 +13,8 @@ class GaussianEnvelope(Wavefunction):
     """psi = exp(-alpha sum_i r_i^2), alpha > 0 in 1/length^2; alpha = omega/2 is the oscillator's
     ground state.
 
-    `alpha` is the starting value; without it, the oscillator's.
+    `alpha` is the starting value; without it, the oscillator's. Raises ValueError where it is not
+    positive.
     """
 
     name = "envelope"

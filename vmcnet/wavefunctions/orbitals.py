@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
+from math import comb
 from typing import Protocol
 
 import numpy as np
@@ -127,7 +128,7 @@ class HarmonicOrbitals:
     def holding(cls, particles: int, dimensions: int, omega: float, more: int = 0):
         """Shells for so many particles of one spin, and `more` empty ones above."""
         shells = 1
-        while cls(dimensions, omega, shells).size < particles:
+        while comb(shells - 1 + dimensions, dimensions) < particles:
             shells += 1
         return cls(dimensions, omega, shells + more)
 
