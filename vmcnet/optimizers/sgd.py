@@ -10,7 +10,8 @@ from vmcnet.optimizers.schedule import Constant
 
 class SGD(Optimizer):
     """theta <- theta - rate g, no step longer than max_norm: a natural gradient of a heavy-tailed
-    sample can be of any length, and one such step ends a training. None: no limit. rate: learning_rate times the schedule.
+    sample can be of any length, and one such step ends a training. None: no limit.
+    rate: learning_rate times the schedule.
     """
 
     name = "sgd"

@@ -115,8 +115,8 @@ class SpinMetropolis(Sampler):
 
 
 class SpinFlip(SpinMetropolis):
-    """Single spin flips, s_i -> -s_i, for the full space: n proposals a sweep. Raises ValueError for a
-    system whose magnetisation is fixed.
+    """Single spin flips, s_i -> -s_i, for the full space: n proposals a sweep. Raises ValueError for
+    a system whose magnetisation is fixed.
     """
 
     name = "spin_flip"
@@ -131,8 +131,8 @@ class SpinFlip(SpinMetropolis):
 
 
 class Exchange(SpinMetropolis):
-    """Exchanges of the two spins of a nearest-neighbour bond, for a sector of fixed magnetisation: as
-    many proposals a sweep as there are bonds. Raises ValueError for a system without a sector.
+    """Exchanges of the two spins of a nearest-neighbour bond, for a sector of fixed magnetisation:
+    as many proposals a sweep as there are bonds. Raises ValueError for a system without a sector.
     """
 
     name = "exchange"

@@ -95,8 +95,8 @@ class ClassicalLattice(SpinLattice):
 
 
 class ClassicalIsing(ClassicalLattice):
-    """E = -J sum_<ij> s_i s_j - h sum_i s_i, s_i = +-1, at temperature T (k_B = 1); J = coupling, h =
-    field, all in one unit of energy.
+    """E = -J sum_<ij> s_i s_j - h sum_i s_i, s_i = +-1, at temperature T (k_B = 1); J = coupling,
+    h = field, all in one unit of energy.
 
     The lattice is extent, periodic or open, or a graph of sites and edges. Known: without field
     the periodic square (Kaufman); chains and narrow rectangles by transfer matrices. Raises
@@ -143,8 +143,8 @@ class ClassicalIsing(ClassicalLattice):
 
 
 class Potts(ClassicalLattice):
-    """E = -J sum_<ij> delta(s_i, s_j), s_i = 0 .. q - 1, at temperature T (k_B = 1); q = states, J =
-    coupling. F. Y. Wu, Rev. Mod. Phys. 54, 235 (1982), eq. 1.1.
+    """E = -J sum_<ij> delta(s_i, s_j), s_i = 0 .. q - 1, at temperature T (k_B = 1); q = states,
+    J = coupling. F. Y. Wu, Rev. Mod. Phys. 54, 235 (1982), eq. 1.1.
 
     The lattice is extent, periodic or open, or a graph of sites and edges. Known: chains and narrow
     rectangles by transfer matrices. Raises ValueError as ClassicalIsing.
