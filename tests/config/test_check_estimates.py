@@ -108,7 +108,7 @@ def test_large_blocks_are_not_measured_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(cost, "_timed", watched)
     monkeypatch.setattr(cost, "PATIENCE", 0.0)
     found = cost.measure(system, psi, sampler, 1, 4096, 1.0)
-    assert looked == [cost.FIRST]
+    assert looked == [cost.FIRST, cost.SMALL]
     monkeypatch.setattr(cost, "PATIENCE", 1e9)
     whole = cost.measure(system, psi, sampler, 1, 4096, 1.0)
     assert looked[-1] == 4096 and 0.2 < found.memory / whole.memory < 5.0

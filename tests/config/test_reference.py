@@ -7,8 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.runs import JOB
-from vmcnet.config import check_resume, job_text, load_job, parse_job, reference_page
-from vmcnet.config.job import changed_keys
+from vmcnet import cli
+from vmcnet.config import (
+    JobError,
+    changed_keys,
+    check_resume,
+    inherited,
+    job_text,
+    load_job,
+    parse_job,
+    reference_page,
+)
+from vmcnet.storage.run_file import RunFile
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,3 +55,53 @@ def test_what_may_change_at_resume():
     assert changed_keys(old, new) == ["evaluation.steps", "run.wall_time", "training.iterations"]
     check_resume(old, new, 12)
     assert new.run.wall_time == 60.0
+
+
+def test_defaults_of_another_version_stay():
+    """A run that began with other defaults, or with them written out, goes on with them; what the
+    job says, and tables that it leaves out, count.
+    """
+    old = parse_job(
+        JOB,
+        [
+            "sampling.proposal='gaussian'",
+            "optimizer={type='adam', learning_rate=0.02, beta1=0.8}",
+            "wavefunction.0.spread=0.02",
+            "training.clip=5.0",
+            "evaluation.interval=7",
+        ],
+    )
+    job = parse_job(JOB, ["training.iterations=20", "optimizer={type='adam', beta1=0.8}"])
+    found = inherited(old, job)
+    check_resume(old, found, 12)
+    assert found.sampling.proposal == "gaussian" and found.wavefunction[0].spread == 0.02
+    assert found.optimizer.learning_rate == 0.02 and found.training.clip == 5.0
+    assert found.training.iterations == 20 and found.evaluation.interval == 5
+    assert parse_job(job_text(found)) == found
+    for setting, key in (
+        ("optimizer={type='adam', learning_rate=0.03}", "optimizer.learning_rate"),
+        ("optimizer={type='sgd'}", "optimizer"),
+        ("sampling.proposal='langevin'", "sampling.proposal"),
+        ("wavefunction.0.spread=0.5", "wavefunction.0.spread"),
+        ("natural_gradient={type='sr'}", "natural_gradient"),
+    ):
+        with pytest.raises(JobError, match=f"{key}.* may not change at resume"):
+            check_resume(old, inherited(old, parse_job(JOB, [setting])), 12)
+    with_metric = parse_job(JOB, ["natural_gradient={type='sr'}"])
+    with pytest.raises(JobError, match=r"natural_gradient.* may not change"):
+        check_resume(with_metric, inherited(with_metric, parse_job(JOB)), 12)
+
+
+@pytest.mark.processes
+def test_continue_says_what_stays(tmp_path, capsys):
+    path, output = tmp_path / "job.toml", tmp_path / "run.h5"
+    path.write_text(JOB)
+    for settings in (["sampling.step_size=0.7", "evaluation.steps=0"], ["evaluation.steps=4"]):
+        options = [x for s in settings for x in ("--set", s)]
+        with pytest.raises(SystemExit) as end:
+            cli.main(["run", str(path), "--output", str(output), "--continue", *options])
+        out, err = capsys.readouterr()
+        assert end.value.code == 0, err
+    assert "note: sampling.step_size stays as it was when the run began" in out
+    job = parse_job(RunFile.open(output).attributes["job"])
+    assert job.sampling.step_size == 0.7 and job.evaluation.steps == 4

@@ -135,6 +135,17 @@ def test_two_walkers_of_a_chain_of_two():
         assert np.isnan(found.error) and found.warnings
 
 
+def test_signs_that_psi_cannot_represent_are_said_in_python_too():
+    """Second neighbours against a positive psi: the note of reports stands among the warnings."""
+    system = vmc.systems.Heisenberg([6], second=0.4, marshall=True)
+    result = frozen(system, BinaryRBM(system), vmc.sampling.Exchange(system), np.zeros(48))
+    found = vmc.evaluate(result, steps=20, interval=1, warmup=0)
+    assert found.warnings[0].startswith("psi is positive, and H has positive off-diagonal elements")
+    system = vmc.systems.Heisenberg([6])
+    result = frozen(system, BinaryRBM(system), vmc.sampling.Exchange(system), np.zeros(48))
+    assert not said(vmc.evaluate(result, steps=20, interval=1, warmup=0), "psi is positive")
+
+
 # tails
 
 

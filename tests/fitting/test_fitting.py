@@ -36,6 +36,7 @@ from vmcnet.wavefunctions import (
 DOT, DOT3, CHAIN = QuantumDot(), QuantumDot(dimensions=3), TransverseIsing([6])
 SECTOR, MODEL, POTTS = Heisenberg([6]), ClassicalIsing([4, 4]), Potts([4, 4])
 SPHERES = TrappedBosons(3, diameter=0.2)
+CROWD = TrappedBosons(60, diameter=1.0)
 
 
 class Own(Wavefunction):
@@ -109,6 +110,13 @@ MISFITS = {
         "another classical system",
     ),
     "heat bath of a machine": (MODEL, BinaryRBM(MODEL), Thermal(MODEL), "use spin_flip"),
+    "no place": (
+        CROWD,
+        GaussianEnvelope(CROWD) * HardCoreJastrow(CROWD),
+        None,
+        "no place for particle .* of 60 with spheres of diameter 1 in this trap",
+    ),
+    "too many parameters": (DOT, GaussianRBM(DOT, 10**9), None, r"5e\+09 parameters: expected"),
     "a class": (QuantumDot, GaussianRBM(DOT), None, "the class QuantumDot itself"),
     "a class of psi": (DOT, GaussianRBM, None, "the class GaussianRBM itself"),
     "no system": ("dot", GaussianRBM(DOT), None, "expected a System such as"),

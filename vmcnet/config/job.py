@@ -223,13 +223,13 @@ def job_text(job: Job) -> str:
 
 def evaluation_plan(values: dict) -> EvaluationTable:
     """The table of an evaluation that is asked for; raises JobError in the words of the options."""
+    for name, least in (("steps", 2), ("interval", 1), ("warmup", 0)):
+        if values[name] < least:
+            raise JobError(f"--{name} {values[name]}: expected at least {least}")
     try:
-        found = EvaluationTable.model_validate(values)
+        return EvaluationTable.model_validate(values)
     except ValidationError as error:
         raise JobError(f"--{explain(error, EvaluationTable)}") from None
-    if found.steps < 2:
-        raise JobError(f"--steps {found.steps}: expected at least 2")
-    return found
 
 
 def changed_keys(old: Job, new: Job) -> list[str]:

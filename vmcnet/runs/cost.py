@@ -66,9 +66,10 @@ def measure(
         cost = replace(cost, libraries=libraries)
         if following is None:
             break
-        ratio = following / walkers
-        seconds = 5 * ratio * (steps * cost.step + cost.energies + cost.gradient)
-        if seconds > PATIENCE or ratio * cost.memory > MEMORY:
+        ratio, once = following / walkers, steps * cost.step + cost.energies + cost.gradient
+        # what the first look takes is mostly the same for more walkers, unless it is long
+        late = once > LONG / 5 if following == SMALL else 5 * ratio * once > PATIENCE
+        if late or ratio * cost.memory > MEMORY:
             return cost.times(block / walkers)
     return cost
 

@@ -115,8 +115,8 @@ class SpinMetropolis(Sampler):
 
 
 class SpinFlip(SpinMetropolis):
-    """Single spin flips, s_i -> -s_i, for the full space: n proposals a sweep. Raises ValueError for
-    a system whose magnetisation is fixed.
+    """Single spin flips, s_i -> -s_i, for the full space: n proposals a sweep. Raises ValueError
+    for a system whose magnetisation is fixed.
     """
 
     name = "spin_flip"
