@@ -29,8 +29,6 @@ def starting(job: Job, wavefunction, theta=None):
         file = RunFile.open(source)
         return transferred(wavefunction, theta, file.parameters, parameter_units(file))
     except ValueError as error:
-        if isinstance(error, FileProblem):
-            raise
         raise FileProblem(f"training.start_from = {source}: {error}") from error
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from vmcnet import arguments
 from vmcnet.walkers import Walkers
 
-MOST_PAIRED = 2000  # particles of which all pairs are summed over, or that fill determinants
+MOST_PAIRED = 1000  # particles of which all pairs are summed over, or that fill determinants
 
 
 def paired(name: str, value: Any, least: int) -> int:
