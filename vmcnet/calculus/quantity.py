@@ -5,6 +5,7 @@ which `x**2` or `y *= .5` would give a wrong Laplacian without a word.
 from __future__ import annotations
 
 import numbers
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,9 @@ class Handle:
     """
 
     __slots__ = ("ops",)
+    ops: Any
+    data: Any
+    shape: tuple[int, ...]
     is_parameter = False
 
     @property

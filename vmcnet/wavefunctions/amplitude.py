@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
 from vmcnet.calculus.replay import Recorder
 from vmcnet.calculus.staged import Staged
 from vmcnet.calculus.values import Values
+from vmcnet.wavefunctions.reading import Parameters, Reading
 
 ROWS = 512  # configurations of one call on the host, which stay near the processor
 
 
-def ratio(new, old):
+def ratio(new: tuple[Array, Array], old: tuple[Array, Array]) -> Array:
     """psi'/psi of two amplitudes (phase, log) of shapes that broadcast; either phase may be None,
     which is 1.
     """
@@ -31,10 +34,12 @@ class Amplitude:
     repeated without log_psi.
     """
 
-    def __init__(self, reading):
-        self._reading, self._readers, self._repeats = reading, {}, {}
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._readers: dict[tuple, tuple[Values, Parameters]] = {}
+        self._repeats: dict[Any, tuple] = {}
 
-    def __call__(self, r, s):
+    def __call__(self, r: Array, s: Array) -> tuple[Array, Array]:
         key = namespace(r), r.dtype
         if key[0] is np and self._reading.wavefunction.reads == "coordinates":
             spins = s.tobytes()
@@ -50,7 +55,7 @@ class Amplitude:
         phase, log = self._reading.log_psi(*self.reader(*key), r, s)
         return None if phase is None else phase.data, log.data
 
-    def configurations(self, r, s):
+    def configurations(self, r: Array, s: Array) -> tuple[Array, Array]:
         """(phase, log psi), (W, C) each, of C configurations s (W, C, n) of labels at the same r
         (W, n, d): what does not depend on labels is evaluated once a walker.
         """
@@ -69,7 +74,7 @@ class Amplitude:
         phases = [one if phase is None else phase for phase in phases]
         return xp.concatenate(phases), xp.concatenate(logs)
 
-    def reader(self, xp, dtype):
+    def reader(self, xp: Any, dtype: Any) -> tuple[Values, Parameters]:
         """The interpreter of values and the handles of the parameters, made once."""
         key = xp, dtype
         if key not in self._readers:
@@ -77,7 +82,7 @@ class Amplitude:
             self._readers[key] = ops, self._reading.handles(ops, xp, dtype)
         return self._readers[key]
 
-    def _recorded(self, r, s):
+    def _recorded(self, r: Array, s: Array) -> Any:
         """Phase and log psi as a function of coordinates alone, or False where log_psi does not
         allow it.
         """

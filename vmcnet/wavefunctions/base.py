@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 from vmcnet.arguments import shown
+from vmcnet.backend.arrays import Array
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
+from vmcnet.geometry.box import Box
 from vmcnet.parameters import Layout
+from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.bound import Bound
+from vmcnet.wavefunctions.local_update import UpdateRule
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 USUAL = {  # what a message recommends
     "coordinates": "GaussianRBM, GaussianEnvelope or another factor of coordinates",
@@ -40,10 +51,15 @@ class Wavefunction:
     # what of the walkers psi is a function of: coordinates, spins, colours, or a tuple of these
     reads: str | tuple[str, ...] = "coordinates"
     box = None  # the Box in which psi is periodic (up to the twist's phase), or None: open space
-    # or the integers (m, d) of the waves of either spin, where psi is their determinant, no more
-    plane_waves = None
 
-    def place(self, system) -> None:
+    @property
+    def plane_waves(self) -> list[np.ndarray] | None:
+        """The integers (m, d) of the waves of either spin where psi is their determinant and
+        nothing else; otherwise None.
+        """
+        return None
+
+    def place(self, system: Any) -> None:
         """Take the sizes of `system`; ValueError where psi reads what no walker of it moves."""
         title = type(self).__name__
         dimensions = getattr(system, "dimensions", None)  # anything may be passed here by mistake
@@ -67,12 +83,12 @@ class Wavefunction:
             kind if kind == "coordinates" else f"{kind} on a lattice" for kind in self.reading()
         )
 
-    def check(self, system) -> None:
+    def check(self, system: Any) -> None:
         """ValueError where psi was built for another system in a way that its sizes do not show."""
 
     twisted = False  # whether a particle that crosses the box turns psi by the box's twist
 
-    def check_box(self, box) -> None:
+    def check_box(self, box: Box | None) -> None:
         """Raise ValueError unless psi is periodic in `box` (None: open space) with its twist."""
         self._check_lengths(box)
         if box is not None and box.twist.any() and not self.twisted:
@@ -82,7 +98,7 @@ class Wavefunction:
                 "waves, or leave the twist out"
             )
 
-    def _check_lengths(self, box) -> None:
+    def _check_lengths(self, box: Box | None) -> None:
         if self.box != box:
             where = "in open space" if self.box is None else f"periodic in {self.box}"
             wanted = "open space" if box is None else f"periodic in {box}"
@@ -92,34 +108,36 @@ class Wavefunction:
                 "factor; your own sets box = system.box)"
             )
 
-    def update_rule(self, values):
+    def update_rule(self, values: dict[str, np.ndarray]) -> UpdateRule | None:
         """The UpdateRule of psi at the parameters `values` (name -> array), for moves that cost
         less than log psi; None: psi is evaluated whole.
         """
-        return
+        return None
 
-    def quick_derivatives(self, walkers):
+    def quick_derivatives(self, walkers: Walkers) -> list | None:
         """d log psi / d p of every entry of the layout, in its order, from the LocalUpdate of the
         walkers, walkers.update.
 
         Each (W,) + shape or an Outer; None where that is not offered, and the reverse pass does it.
         """
-        return
+        return None
 
-    def exchange_ratios(self, ops, theta, walkers):
+    def exchange_ratios(self, ops: Interpreter, theta: Parameters, walkers: Configuration) -> Array:
         """psi(s_i <-> s_j)/psi of all pairs i < j, numbers (W, pairs), anything where the spins
         are equal; None where psi has no quicker way than to be evaluated for every pair. Arguments
         as those of log_psi, `ops` the interpreter of values.
         """
         return
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         raise TypeError(f"{type(self).__name__} defines no log_psi(ops, theta, walkers)")
 
-    def initial(self, stream) -> dict[str, np.ndarray]:
+    def initial(self, stream: Stream) -> dict[str, Array]:
         raise TypeError(f"{type(self).__name__} defines no initial(stream)")
 
-    def start(self, stream) -> np.ndarray:
+    def start(self, stream: Stream) -> np.ndarray:
         """A starting theta (P,)."""
         values = self.initial(stream)
         if not isinstance(values, dict):
@@ -129,7 +147,7 @@ class Wavefunction:
             )
         return self.layout.pack(values)
 
-    def bind(self, theta) -> Bound:
+    def bind(self, theta: np.ndarray) -> Bound:
         return Bound(self, theta)
 
     def __mul__(self, other: Wavefunction) -> Product:
@@ -145,17 +163,20 @@ class Wavefunction:
 class Product(Wavefunction):
     """psi_1 psi_2 ...: logs add, phases multiply. Parameters are named factor.parameter."""
 
-    def __init__(self, factors):
-        flat = [f for g in factors for f in (g.factors if isinstance(g, Product) else [g])]
+    def __init__(self, factors: Iterable[Wavefunction]) -> None:
+        flat: list[Wavefunction] = []
+        for given in factors:
+            flat += given.factors if isinstance(given, Product) else [given]
         shapes = {(f.particles, f.dimensions) for f in flat}
         if len(shapes) > 1:
             raise ValueError(
                 "factors of a product were built for different systems (particles, dimensions): "
                 f"{sorted(shapes)}"
             )
-        self.factors = flat
+        self.factors: list[Wavefunction] = flat
         self.particles, self.dimensions = flat[0].particles, flat[0].dimensions
-        self.layout, self.names = Layout(), []
+        self.layout = Layout()
+        self.names: list[str] = []
         single = {f.name for f in flat if sum(g.name == f.name for g in flat) == 1}
         for factor in flat:
             label, k = factor.name, 0
@@ -177,12 +198,15 @@ class Product(Wavefunction):
             )
         self.reads = common[0] if len(common) == 1 else tuple(common)
 
-    def _check_lengths(self, box) -> None:
+    def _check_lengths(self, box: Box | None) -> None:
         for factor in self.factors:
             factor._check_lengths(box)
 
-    def log_psi(self, ops, theta, walkers):
-        phase, total = None, None
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
+        phase: Any = None
+        total: Any = None
         for label, factor in zip(self.names, self.factors, strict=True):
             p, log = factor.log_psi(ops, theta.within(label), walkers)
             p = ops.phase(p)
@@ -190,7 +214,7 @@ class Product(Wavefunction):
             phase = p if phase is None else phase if p is None else phase * p
         return phase, total
 
-    def update_rule(self, values):
+    def update_rule(self, values: dict[str, np.ndarray]) -> UpdateRule | None:
         """The product of the factors' rules, where every factor has one."""
         product = None
         for label, factor in zip(self.names, self.factors, strict=True):
@@ -200,7 +224,7 @@ class Product(Wavefunction):
             product = rule if product is None else product.times(rule)
         return product
 
-    def exchange_ratios(self, ops, theta, walkers):
+    def exchange_ratios(self, ops: Interpreter, theta: Parameters, walkers: Configuration) -> Array:
         """The product, where every factor has its ratios."""
         product = None
         for label, factor in zip(self.names, self.factors, strict=True):
@@ -211,17 +235,17 @@ class Product(Wavefunction):
         return product
 
     @staticmethod
-    def _own(values, label):
+    def _own(values: dict[str, np.ndarray], label: str) -> dict[str, np.ndarray]:
         """The values of one factor, under its own names."""
         return {
             k.removeprefix(label + "."): v for k, v in values.items() if k.startswith(label + ".")
         }
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         out = {}
         for label, factor in zip(self.names, self.factors, strict=True):
             out.update({f"{label}.{k}": v for k, v in factor.initial(stream).items()})
         return out
 
-    def describe(self):
+    def describe(self) -> str:
         return " x ".join(f.describe() for f in self.factors)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.outer import Outer
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
+from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.local_update import UpdateRule
 from vmcnet.wavefunctions.machines.machine import Machine
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 UNITS = ("spin", "binary")
 
@@ -37,14 +45,14 @@ class BinaryRBM(Wavefunction):
 
     def __init__(
         self,
-        system,
+        system: Any,
         alpha: float = 1.0,
         weights: str = "real",
         symmetric: bool = False,
         point_group: bool = False,
         units: str = "spin",
         spread: float = 0.02,
-    ):
+    ) -> None:
         self.place(system)
         n = self.particles
         self.units = arguments.choice("BinaryRBM units", units, UNITS)
@@ -72,17 +80,19 @@ class BinaryRBM(Wavefunction):
                 f"b{part}", (self.hidden,)
             ).add(f"weights{part}", (n, self.hidden))
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         return {e.name: self.spread * stream.normal(e.shape) for e in self.layout.entries.values()}
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         s = walkers.s if self.units == "spin" else (1 + walkers.s) // 2
         visible = ops.constant(s.astype(ops.real_dtype))
         seen = (
             visible if self._group is None else ops.constant(self._images(s).astype(ops.real_dtype))
         )
 
-        def read(part):
+        def read(part: str) -> Any:
             bias = ops.sum(visible * theta[f"a{part}"], axis=-1)
             return bias, ops.affine(seen, theta[f"weights{part}"], theta[f"b{part}"])
 
@@ -95,17 +105,17 @@ class BinaryRBM(Wavefunction):
             unit = ops.sum(unit, axis=-1)
         return None, bias + unit
 
-    def _images(self, s):
+    def _images(self, s: Array) -> Array:
         """s under every element of the group (W, G, n), contiguous, which fancy indexing would not
         give.
         """
         xp = namespace(s)
         return xp.take(s, xp.asarray(self._group), axis=1)
 
-    def update_rule(self, values):
+    def update_rule(self, values: dict[str, np.ndarray]) -> UpdateRule | None:
         return self.machine(values)
 
-    def machine(self, values) -> Machine:
+    def machine(self, values: dict[str, np.ndarray]) -> Machine:
         """The Machine that psi is at the parameters `values` (name -> array)."""
         a, b, w = (
             values[k] + 1j * values[f"{k}_imaginary"] if self.complex else values[k]
@@ -121,18 +131,18 @@ class BinaryRBM(Wavefunction):
             a, b, w = a / 2 + w.sum(axis=1) / 4, b / 2 + w.sum(axis=0) / 4, w / 4
         return Machine(a, b, w)
 
-    def quick_derivatives(self, walkers):
+    def quick_derivatives(self, walkers: Walkers) -> list | None:
         """For units +-1: d/da_i = s_i, d/db_j = t_j, d/dW_ij = s_i t_j; sums over the group where
         filters are shared.
         """
         if self.units == "binary":
             return None
-        s, tanh, walkers = walkers.s.astype(np.float64), walkers.update.tanh(), len(walkers.s)
+        s, tanh = walkers.s.astype(np.float64), walkers.update.tanh()
         if self._group is None:
             pieces = [s, tanh, Outer(s, tanh)]
             turned = 1j * tanh
             return pieces + [1j * s, turned, Outer(s, turned)] if self.complex else pieces
-        t = tanh.reshape(walkers, len(self._group), self.hidden)
+        t = tanh.reshape(len(s), len(self._group), self.hidden)
         filters = np.matmul(namespace(t).ascontiguousarray(t.transpose(0, 2, 1)), self._images(s))
         pieces = [s.sum(axis=1), t.sum(axis=1), filters.transpose(0, 2, 1)]
         return pieces + [1j * piece for piece in pieces] if self.complex else pieces

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.backend.arrays import Array
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
 class EllipticalGaussian(Wavefunction):
@@ -21,7 +28,7 @@ class EllipticalGaussian(Wavefunction):
     name = "elliptical_gaussian"
     decays = True
 
-    def __init__(self, system, alpha: float | None = None, beta: float | None = None):
+    def __init__(self, system: Any, alpha: float | None = None, beta: float | None = None) -> None:
         self.place(system)
         if system.dimensions < 2:
             raise ValueError(
@@ -38,15 +45,17 @@ class EllipticalGaussian(Wavefunction):
         self.layout = Layout().add("alpha", (), POSITIVE, system.length**-2)
         self.layout.add("beta", (), POSITIVE, system.anisotropy)
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         return {name: np.float64(value) for name, value in self._start.items()}
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         squares = walkers.r * walkers.r
         axial = np.zeros((1, 1, self.dimensions))
         axial[..., -1] = 1.0
 
-        def total(weights):
+        def total(weights: np.ndarray) -> Handle:
             return ops.total(squares * ops.constant(ops.xp.asarray(weights, dtype=ops.real_dtype)))
 
         return None, -((total(1.0 - axial) + total(axial) * theta["beta"]) * theta["alpha"])

@@ -4,16 +4,21 @@ spins by a determinant's ratios.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from vmcnet import kernels
-from vmcnet.backend.arrays import namespace, writable
+from vmcnet.backend.arrays import Array, namespace, writable
 from vmcnet.calculus.jet import pair_arrays
-from vmcnet.wavefunctions.amplitude import ratio
+from vmcnet.geometry.moves import SpinMoves
+from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions.amplitude import Amplitude, ratio
 
 TILE = 16  # connected configurations of every walker that are evaluated in one call
 PAIRS = 64  # the same of exchanges at given coordinates
 
 
-def connected_sum(value, walkers, moves, elements):
+def connected_sum(value: Callable, walkers: Walkers, moves: SpinMoves, elements: Array) -> Array:
     """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act on s (W, n), (W,); elements
     (M,); value(r, s) -> (phase, log psi).
 
@@ -34,7 +39,7 @@ def connected_sum(value, walkers, moves, elements):
     return total
 
 
-def label_ratios(amplitude, walkers, s):
+def label_ratios(amplitude: Amplitude, walkers: Walkers, s: Array) -> Array:
     """psi(r, s')/psi of C configurations s (W, C, n) of the labels, (W, C), in tiles of PAIRS."""
     here, xp = amplitude(walkers.r, walkers.s), namespace(walkers.r)
     starts = range(0, s.shape[1], PAIRS)
@@ -42,7 +47,7 @@ def label_ratios(amplitude, walkers, s):
     return xp.concatenate([_ratios(part, here) for part in there], axis=1)
 
 
-def exchange_ratios(amplitude, walkers):
+def exchange_ratios(amplitude: Amplitude, walkers: Walkers) -> Array:
     """psi(s_i <-> s_j)/psi of all pairs i < j, (W, pairs); 1 where the spins are equal.
 
     Every walker's pairs that act are gathered first, so that fixed labels n_up, n_down cost n_up
@@ -69,21 +74,22 @@ def exchange_ratios(amplitude, walkers):
     return out
 
 
-def _ratios(there, here):
+def _ratios(there: Any, here: Any) -> Array:
     """psi'/psi (W, K) from the amplitudes of K configurations a walker (W K,) and of the walkers
     (W,).
     """
     count = len(here[1])
-    there = [None if x is None else x.reshape(count, -1) for x in there]
-    return ratio(there, [None if x is None else x[:, None] for x in here])
+    new = [None if x is None else x.reshape(count, -1) for x in there]
+    old = [None if x is None else x[:, None] for x in here]
+    return ratio((new[0], new[1]), (old[0], old[1]))
 
 
-def _added(total, part, ratios):
+def _added(total: Array, part: Array, ratios: Array) -> Array:
     """total + part in the precision of psi; complex from where the ratios are."""
     return (total + part).astype(namespace(total).result_type(total, ratios), copy=False)
 
 
-def determinant_ratios(up, down, s):
+def determinant_ratios(up: Array, down: Array, s: Array) -> Array:
     """psi(s_i <-> s_j)/psi of all pairs i < j (W, pairs) for psi = det A det B, A the orbitals
     `up` (W, n, m) of the particles with s > 0, B the orbitals `down` (W, n, n - m) of the others.
 

@@ -4,8 +4,10 @@ the symmetry of the state.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -39,11 +41,11 @@ class PairExcitations:
     down: Entries
     labels: tuple
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
 
-def rotations(labels) -> list[np.ndarray]:
+def rotations(labels: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     """Matrices (K, K) of x_a d/dx_b - x_b d/dx_a on oscillator functions `labels`, all a < b; None
     in one dimension. The functions must fill whole shells.
     """
@@ -64,13 +66,13 @@ def rotations(labels) -> list[np.ndarray]:
     return out
 
 
-def whole_shells(labels, occupied) -> bool:
+def whole_shells(labels: Any, occupied: Sequence[int]) -> bool:
     """Whether `occupied` holds with a label all of its shell."""
     shells = [sum(labels[k]) for k in occupied]
     return all(shells.count(n) == sum(sum(label) == n for label in labels) for n in set(shells))
 
 
-def null_space(matrix) -> np.ndarray:
+def null_space(matrix: np.ndarray) -> np.ndarray:
     """Rows that span {x: matrix x = 0}, orthonormal, each with as few leading columns as can be:
     reduced echelon form first, so that they depend on the matrix alone.
     """
@@ -93,7 +95,7 @@ def null_space(matrix) -> np.ndarray:
     for n, k in enumerate(free):
         rows[n, k] = 1.0
         rows[n, pivots] = -a[: len(pivots), k]
-    out = []
+    out: list[np.ndarray] = []
     for x in rows:
         for y in out:
             x = x - (x @ y) * y
@@ -101,7 +103,7 @@ def null_space(matrix) -> np.ndarray:
     return np.array(out).reshape(-1, a.shape[1])
 
 
-def shell_pairs(labels, up, down, virtual) -> PairExcitations:
+def shell_pairs(labels: Any, up: Any, down: Any, virtual: Any) -> PairExcitations:
     """The classes of two particles of an oscillator lifted from `up`, `down` into `virtual`, all
     columns of `labels`.
 
@@ -118,7 +120,8 @@ def shell_pairs(labels, up, down, virtual) -> PairExcitations:
         )
     closed = all(whole_shells(labels, s) for s in (up, down, virtual))
     both = up == down and len(up) > 0
-    lists, names = {"unlike": [], "up": [], "down": []}, []
+    lists: dict[str, list] = {"unlike": [], "up": [], "down": []}
+    names: list[str] = []
     spins = [("unlike", up, down)] * bool(up and down)
     spins += [("both" if both else "up", up, up)] + [("down", down, down)] * (not both)
     for kind, first, second in spins:
@@ -127,19 +130,21 @@ def shell_pairs(labels, up, down, virtual) -> PairExcitations:
             for name in ("up", "down") if kind == "both" else (kind,):
                 lists[name].append((np.full(len(i), len(names)), i, j, tensor[i, j]))
             names.append(f"{'unlike' if kind == 'unlike' else 'like'} {words}")
-    return PairExcitations(
-        tuple(virtual), *(_joined(lists[k]) for k in ("unlike", "up", "down")), tuple(names)
-    )
+    unlike, ups, downs = (_joined(lists[k]) for k in ("unlike", "up", "down"))
+    return PairExcitations(tuple(virtual), unlike, ups, downs, tuple(names))
 
 
-def _joined(parts) -> Entries:
+def _joined(parts: Any) -> Entries:
     if not parts:
         parts = [tuple(np.empty(0, t) for t in (np.int64, np.int64, np.int64, np.float64))]
     class_, first, second, value = (np.concatenate(x) for x in zip(*parts, strict=True))
-    return Entries(*(x.astype(np.int64) for x in (class_, first, second)), value)
+    whole = [x.astype(np.int64) for x in (class_, first, second)]
+    return Entries(whole[0], whole[1], whole[2], value)
 
 
-def _classes(labels, first, second, virtual, kind, closed, both):
+def _classes(
+    labels: Any, first: Any, second: Any, virtual: Any, kind: Any, closed: bool, both: bool
+) -> Iterator[tuple[str, np.ndarray]]:
     """(words, matrix (m v, m' v)) of every class of pairs of these spins."""
     shells = lambda s: sorted({sum(labels[k]) for k in s})  # noqa: E731
     for k, l, q, p in product(shells(first), shells(second), shells(virtual), shells(virtual)):
@@ -165,7 +170,9 @@ def _classes(labels, first, second, virtual, kind, closed, both):
                 yield f"{k},{l}>{q},{p}", (tensor / size).reshape(shape)
 
 
-def _invariants(labels, sets, shells, like, both, closed):
+def _invariants(
+    labels: Any, sets: Any, shells: Any, like: Any, both: bool, closed: bool
+) -> Iterator[list]:
     """Forms sum value (a, b -> c, d) over orbitals of four shells, each a list of
     ((a, b, c, d), value).
     """
@@ -191,7 +198,7 @@ def _invariants(labels, sets, shells, like, both, closed):
             row[place[tuple(t[k] for k in order)]] -= sign
             rows.append(row)
     if closed:
-        everything = {}
+        everything: dict[tuple, np.ndarray] = {}
         for generator in rotations(labels):
             for t, n in place.items():
                 for axis in range(4):

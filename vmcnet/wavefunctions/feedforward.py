@@ -4,14 +4,21 @@ features.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.backend.arrays import Array
+from vmcnet.backend.stream import Stream
 from vmcnet.calculus.elementwise import ACTIVATIONS
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
 class Layers:
@@ -22,8 +29,14 @@ class Layers:
     """
 
     def __init__(
-        self, layout: Layout, prefix: str, inputs: int, layers, activation: str, skip: bool
-    ):
+        self,
+        layout: Layout,
+        prefix: str,
+        inputs: int,
+        layers: Sequence[int],
+        activation: str,
+        skip: bool,
+    ) -> None:
         self.prefix, self.widths, self.activation, self.skip = (
             prefix,
             [inputs, *layers],
@@ -39,21 +52,21 @@ class Layers:
     def outputs(self) -> int:
         return self.widths[-1]
 
-    def initial(self, stream) -> dict:
+    def initial(self, stream: Stream) -> dict:
         out = {}
         for k, (fan, width) in enumerate(zip(self.widths, self.widths[1:], strict=False), 1):
             out[f"{self.prefix}weights{k}"] = stream.normal((fan, width)) / sqrt(fan)
             out[f"{self.prefix}bias{k}"] = np.zeros(width)
         return out
 
-    def __call__(self, ops, theta, h):
+    def __call__(self, ops: Interpreter, theta: Parameters, h: Handle) -> Handle:
         for weights, bias, added in self._layers:
             new = ops.dense(h, theta[weights], theta[bias], self.activation)
             h = h + new if added else new
         return h
 
 
-def checked_network(title: str, layers, activation: str, skip: bool) -> list[int]:
+def checked_network(title: str, layers: Sequence[int], activation: str, skip: bool) -> list[int]:
     """`layers` as a list of widths; ValueError for what makes no network."""
     arguments.choice(f"{title} activation", activation, sorted(f.name for f in ACTIVATIONS))
     arguments.flag(f"{title} skip", skip)
@@ -88,15 +101,15 @@ class FeedForward(Wavefunction):
 
     def __init__(
         self,
-        system,
-        layers=(16, 16),
+        system: Any,
+        layers: Sequence[int] = (16, 16),
         activation: str = "tanh",
         skip: bool = False,
         symmetric: bool = False,
         pairs: bool = False,
-        head=(),
+        head: Sequence[int] = (),
         spread: float = 0.01,
-    ):
+    ) -> None:
         self.place(system)
         layers = checked_network("FeedForward", layers, activation, skip)
         head = arguments.wholes("FeedForward head", () if head is None else head, 1)
@@ -112,7 +125,8 @@ class FeedForward(Wavefunction):
         n, d = self.particles, self.dimensions
         self.symmetric, self.pairs, self._length = symmetric, pairs, system.length
         self._spread = arguments.positive("FeedForward spread", spread)
-        self.layout, self.networks = Layout(), []
+        self.layout = Layout()
+        self.networks: list[Layers] = []
         if symmetric:
             self._particle = self._network("", d, layers, activation, skip)
             if pairs:
@@ -137,11 +151,13 @@ class FeedForward(Wavefunction):
             )
         self.layout.add("last_weights", (last, 1))
 
-    def _network(self, prefix, inputs, layers, activation, skip):
+    def _network(
+        self, prefix: str, inputs: int, layers: Sequence[int], activation: str, skip: bool
+    ) -> Layers:
         self.networks.append(Layers(self.layout, prefix, inputs, layers, activation, skip))
         return self.networks[-1]
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         out = {}
         for network in self.networks:
             out.update(network.initial(stream))
@@ -150,26 +166,28 @@ class FeedForward(Wavefunction):
             "last_weights": self._spread * stream.normal(self.layout.entries["last_weights"].shape),
         }
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         x = walkers.r / self._length
         h = self._pooled(ops, theta, x) if self.symmetric else self._flat(ops, theta, x)
         log = ops.sum(ops.affine(h, theta["last_weights"]), axis=-1)
         return None, self.particles * log if self.particles > 1 else log
 
     @staticmethod
-    def _pair_features(ops, x):
+    def _pair_features(ops: Interpreter, x: Handle) -> Any:
         first, second = ops.pairs(x)
         apart = first - second
         distance = ops.expand(ops.norm(apart), -1)
         return ops.concatenate([first + second, apart * apart / (1.0 + distance)])
 
-    def _flat(self, ops, theta, x):
+    def _flat(self, ops: Interpreter, theta: Parameters, x: Handle) -> Handle:
         features = ops.flatten(x)
         if self.pairs:
             features = ops.concatenate([features, ops.flatten(self._pair_features(ops, x))])
         return self._all(ops, theta, features)
 
-    def _pooled(self, ops, theta, x):
+    def _pooled(self, ops: Interpreter, theta: Parameters, x: Handle) -> Handle:
         pooled = ops.mean(self._particle(ops, theta, x), axis=1)
         if self.pairs:
             pooled = ops.concatenate(

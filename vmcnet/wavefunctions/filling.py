@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 
-def filled(orbitals, count: int, labels, name: str) -> tuple[int, ...]:
+from vmcnet.wavefunctions.orbitals import Orbitals
+
+
+def filled(orbitals: Orbitals, count: int, labels: Any, name: str) -> tuple[int, ...]:
     """Indices of the `count` occupied orbitals: those of `labels`, in their order, or the first by
     energy. Raises ValueError where there are too few, labels unknown, repeated or not `count`.
     """
@@ -31,9 +36,9 @@ def filled(orbitals, count: int, labels, name: str) -> tuple[int, ...]:
     return tuple(known[label] for label in wanted)
 
 
-def described(orbitals, occupied) -> str:
+def described(orbitals: Orbitals, occupied: Sequence[int]) -> str:
     """The full shells by number, all other occupied orbitals by label."""
-    shells = {}
+    shells: dict[float, list[int]] = {}
     for k, energy in enumerate(orbitals.energies):
         shells.setdefault(energy, []).append(k)
     full = [shell for shell in shells.values() if set(shell) <= set(occupied)]
@@ -46,5 +51,5 @@ def described(orbitals, occupied) -> str:
     return " + ".join(words + [" ".join(rest)] * bool(rest)) or "none"
 
 
-def _written(label) -> str:
+def _written(label: Sequence[int]) -> str:
     return "(" + ",".join(str(n) for n in label) + ")"

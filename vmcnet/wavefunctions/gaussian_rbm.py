@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.backend.arrays import Array
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 FORMS = ("F", "sqrtF")
 
@@ -32,12 +39,12 @@ class GaussianRBM(Wavefunction):
 
     def __init__(
         self,
-        system,
+        system: Any,
         hidden: int = 4,
         form: str = "F",
         spread: float = 0.01,
         symmetric: bool = False,
-    ):
+    ) -> None:
         self.place(system)
         self.hidden = hidden = arguments.whole("GaussianRBM hidden", hidden, 1)
         self.form = arguments.choice("GaussianRBM form", form, FORMS)
@@ -60,11 +67,13 @@ class GaussianRBM(Wavefunction):
         visible = self.particles * d
         return {"a": (visible,), "b": (hidden,), "weights": (visible, hidden)}
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         out = {name: self.spread * stream.normal(shape) for name, shape in self._shapes().items()}
         return {**out, "width": np.float64(self._width)}
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         x = walkers.r if self.symmetric else ops.flatten(walkers.r)
         u = (x - theta["a"]) / theta["width"]
         scaled = x / theta["width"] / theta["width"]
@@ -76,7 +85,7 @@ class GaussianRBM(Wavefunction):
         return None, 0.5 * log if self.form == "sqrtF" else log
 
     @staticmethod
-    def _pairs(ops, theta, x):
+    def _pairs(ops: Interpreter, theta: Parameters, x: Handle) -> Any:
         """Hidden units of every pair in both orders, summed, (w, pairs, hidden)."""
         one, other = (ops.pairs(ops.affine(x, theta[name])) for name in ("first", "second"))
         common = ops.affine(ops.sum(x, axis=1, keepdims=True), theta["all"], theta["b"])

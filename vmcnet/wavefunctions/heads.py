@@ -4,18 +4,28 @@ factor. With zero weights each leaves psi as it is, to the bit.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
+from vmcnet.parameters import Layout
+from vmcnet.wavefunctions.message_passing import MessagePassing, Network
+from vmcnet.wavefunctions.reading import Configuration, Parameters
+
 
 class Head:
     """One matrix (F, outputs), prefix + `name`, that starts as `spread` normals."""
 
     name = "head"
 
-    def __init__(self, layout, prefix: str, network, outputs: int):
+    def __init__(self, layout: Layout, prefix: str, network: Network, outputs: int) -> None:
         self._key, self._shape = prefix + self.name, (network.width, outputs)
         self._spread = network.options.spread
         layout.add(self._key, self._shape)
 
-    def initial(self, stream) -> dict:
+    def initial(self, stream: Stream) -> dict:
         return {self._key: self._spread * stream.normal(self._shape)}
 
 
@@ -28,11 +38,11 @@ class Backflow(Head):
 
     name = "backflow"
 
-    def __init__(self, layout, prefix, network, system):
+    def __init__(self, layout: Layout, prefix: str, network: Network, system: Any) -> None:
         super().__init__(layout, prefix, network, system.dimensions)
         self._length = system.length
 
-    def __call__(self, ops, theta, r, h):
+    def __call__(self, ops: Interpreter, theta: Parameters, r: Handle, h: Handle) -> Handle:
         return r + ops.affine(h, theta[self._key] * self._length)
 
 
@@ -41,7 +51,7 @@ class OrbitalFactors(Head):
 
     name = "orbitals"
 
-    def __call__(self, ops, theta, h):
+    def __call__(self, ops: Interpreter, theta: Parameters, h: Handle) -> Handle:
         return 1.0 + ops.affine(h, theta[self._key])
 
 
@@ -50,14 +60,16 @@ class NeuralJastrow(Head):
 
     name = "jastrow"
 
-    def __init__(self, layout, prefix, network):
+    def __init__(self, layout: Layout, prefix: str, network: Network) -> None:
         super().__init__(layout, prefix, network, 1)
 
-    def __call__(self, ops, theta, h):
+    def __call__(self, ops: Interpreter, theta: Parameters, h: Handle) -> Handle:
         return ops.sum(ops.sum(ops.affine(h, theta[self._key]), axis=-1), axis=-1)
 
 
-HEADS = {head.name: head for head in (Backflow, OrbitalFactors, NeuralJastrow)}
+HEADS: dict[str, Callable[..., Any]] = {
+    head.name: head for head in (Backflow, OrbitalFactors, NeuralJastrow)
+}
 
 
 class Heads:
@@ -68,7 +80,14 @@ class Heads:
     for unknown names, names that come twice, or none.
     """
 
-    def __init__(self, network, names, layout, system, orbitals: int):
+    def __init__(
+        self,
+        network: MessagePassing,
+        names: Sequence[str],
+        layout: Layout,
+        system: Any,
+        orbitals: int,
+    ) -> None:
         names = list(names)
         unknown = [name for name in names if name not in HEADS]
         if unknown or not names or len(set(names)) < len(names):
@@ -81,19 +100,21 @@ class Heads:
             name: HEADS[name](layout, "", self.network, *arguments[name]) for name in names
         }
 
-    def initial(self, stream) -> dict:
+    def initial(self, stream: Stream) -> dict:
         out = self.network.initial(stream)
         for head in self._heads.values():
             out |= head.initial(stream)
         return out
 
-    def __call__(self, ops, theta, walkers):
+    def __call__(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Handle, Handle | None, Handle | None]:
         """(r, factors, log): the coordinates that orbitals read (w, n, d); what they are multiplied
         by, (w, n, orbitals) or None; what is added to log psi, (w,) or None.
         """
         return self.read(ops, theta, walkers, self.network.hidden(ops, theta, walkers))
 
-    def read(self, ops, theta, walkers, h):
+    def read(self, ops: Interpreter, theta: Parameters, walkers: Configuration, h: Handle) -> Any:
         """The same of hidden states h (w, n, F)."""
         heads = self._heads
         return (

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.backend.arrays import Array
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.filling import filled
 from vmcnet.wavefunctions.heads import Heads
 from vmcnet.wavefunctions.message_passing import MessagePassing
 from vmcnet.wavefunctions.projection import Projection
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
 class HiddenFermions(Wavefunction):
@@ -33,14 +40,14 @@ class HiddenFermions(Wavefunction):
 
     def __init__(
         self,
-        system,
+        system: Any,
         hidden: int = 4,
         shells: int = 1,
-        network=None,
-        heads=None,
+        network: Any = None,
+        heads: Any = None,
         parity: str | None = None,
         spin_flip: str | None = None,
-    ):
+    ) -> None:
         self.place(system)
         self._projection = Projection("HiddenFermions", system, parity, spin_flip)
         self.hidden = arguments.whole("HiddenFermions hidden", hidden, 1)
@@ -80,20 +87,24 @@ class HiddenFermions(Wavefunction):
         for name, shape in self._shapes.items():
             self.layout.add(name, shape)
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         out = self.orbitals.initial("") | self._heads.initial(stream)
         for name, shape in self._shapes.items():
             scale = self._spread if name == "hidden_rows" else shape[0] ** -0.5
             out[name] = scale * stream.normal(shape) if len(shape) > 1 else np.zeros(shape)
         return out
 
-    def check(self, system):
+    def check(self, system: Any) -> None:
         self._projection.check(self, system)
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         return self._projection(ops, theta, walkers, self._one)
 
-    def _one(self, ops, theta, walkers):
+    def _one(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         """log_psi before it is projected."""
         n, more = self.particles, self.hidden
         h = self._heads.network.hidden(ops, theta, walkers)
@@ -117,11 +128,11 @@ class HiddenFermions(Wavefunction):
             log = log if term is None else log + term
         return sign, log
 
-    def _masks(self, ops, s):
+    def _masks(self, ops: Interpreter, s: Array) -> Any:
         """Of either spin: 1 (w, n, 1) where a particle has it."""
         masks = {"up": s > 0, "down": s < 0}
         return [(k, masks[k][:, :, None].astype(ops.real_dtype)) for k in self.occupied]
 
-    def describe(self):
+    def describe(self) -> str:
         projected = f", {self._projection.describe()}" if self._projection else ""
         return f"hidden_fermions({self.layout.size} parameters; {self.hidden} hidden{projected})"

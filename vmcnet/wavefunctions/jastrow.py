@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.backend.arrays import Array
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.jet import pair_arrays
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.local_update import UpdateRule
 from vmcnet.wavefunctions.one_particle_updates import PairUpdate, ParticleRule
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
 class PadeJastrow(Wavefunction):
@@ -27,7 +35,7 @@ class PadeJastrow(Wavefunction):
     name = "jastrow"
     decays = False
 
-    def __init__(self, system, beta: float | None = None):
+    def __init__(self, system: Any, beta: float | None = None) -> None:
         self.place(system)
         if system.dimensions < 2:
             raise ValueError(
@@ -56,20 +64,22 @@ class PadeJastrow(Wavefunction):
                 self.kinds.append((kind, cusp))
                 self.layout.add(f"beta_{kind}", (), POSITIVE, system.screening)
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         return {f"beta_{kind}": np.float64(self._beta) for kind, _ in self.kinds}
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         first, second = ops.pairs(walkers.r)
         i, j = pair_arrays(ops.xp, self.particles)
         like = walkers.s[:, i] == walkers.s[:, j]
         return None, self._pairs(ops, theta, first - second, like)
 
-    def update_rule(self, values):
+    def update_rule(self, values: dict[str, np.ndarray]) -> UpdateRule | None:
         """Moves of one particle by its own pairs."""
         return ParticleRule(lambda walkers: PairUpdate(self._pairs, values, walkers))
 
-    def _pairs(self, ops, theta, apart, like):
+    def _pairs(self, ops: Interpreter, theta: Parameters, apart: Handle, like: Any) -> Any:
         """sum over pairs (w,), apart (w, pairs, d) their r_i - r_j, like (w, pairs) whether their
         spins are equal.
         """
@@ -82,7 +92,7 @@ class PadeJastrow(Wavefunction):
             total = term if total is None else total + term
         return ops.sum(total, axis=-1)
 
-    def _distance(self, ops, apart):
+    def _distance(self, ops: Interpreter, apart: Handle) -> Handle:
         """(w, pairs): r_ij, in a box the length of (L/pi) sin(pi x/L)."""
         if self.box is None:
             return ops.norm(apart)
@@ -106,16 +116,18 @@ class HardCoreJastrow(Wavefunction):
     name = "hard_core"
     decays = False
 
-    def __init__(self, system):
+    def __init__(self, system: Any) -> None:
         self.place(system)
         if not system.core > 0:
             raise ValueError("HardCoreJastrow: this system has no hard core, set its diameter")
         self.core = system.core
         self.layout = Layout()
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         return {}
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         first, second = ops.pairs(walkers.r)
         return None, ops.sum(ops.hard_core(ops.norm(first - second), self.core), axis=-1)

@@ -8,12 +8,13 @@ two as its base inherits what has a body here.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from vmcnet.backend.arrays import namespace, to_host
-from vmcnet.geometry.moves import ParticleMove, SpinMove
+from vmcnet.backend.arrays import Array, namespace, to_host
+from vmcnet.geometry.moves import ParticleMove, SpinMove, SpinMoves
+from vmcnet.walkers import Walkers
 
 RENEW = 64  # sweeps between two renewals
 
@@ -31,15 +32,17 @@ class LocalUpdate(Protocol):
     any order. Raises TypeError for a move of a kind that the rule does not name.
     """
 
-    def configuration(self): ...
+    def configuration(self) -> tuple[Array, Array]: ...
 
-    def ratio(self, move): ...
+    def ratio(self, move: Any) -> tuple[Array, Array]: ...
 
-    def accept(self, move, mask) -> None: ...
+    def accept(self, move: Any, mask: Array) -> None: ...
 
     def renew(self) -> None: ...
 
-    def sweep(self, moves, sequence, limits):
+    def sweep(
+        self, moves: SpinMoves, sequence: np.ndarray, limits: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The SpinMoves `sequence` (K,) one after the other; walker w takes a move where
         limits (K, W) < |psi'/psi|^2. Accepted moves and NaN ratios of every walker, (W,) each, on
         the host.
@@ -59,7 +62,7 @@ class LocalUpdate(Protocol):
             self.accept(move, take)
         return to_host(accepted), to_host(bad)
 
-    def connected(self, moves, elements):
+    def connected(self, moves: SpinMoves, elements: Array) -> Array:
         """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act, (W,); elements (M,)."""
         s, total = self.configuration()[1], 0.0
         xp = namespace(s)
@@ -79,7 +82,7 @@ class UpdateRule(Protocol):
 
     kinds: tuple[type, ...]
 
-    def of(self, walkers) -> LocalUpdate | None:
+    def of(self, walkers: Walkers) -> LocalUpdate | None:
         """None where these walkers or parameters are beyond it: log psi is then evaluated whole."""
 
     def times(self, other: UpdateRule) -> UpdateRule:
@@ -90,11 +93,11 @@ class UpdateRule(Protocol):
 class ProductRule(UpdateRule):
     """Two factors, each with a rule of its own: phases multiply, logs add."""
 
-    def __init__(self, first: UpdateRule, second: UpdateRule):
+    def __init__(self, first: UpdateRule, second: UpdateRule) -> None:
         self.parts = first, second
         self.kinds = tuple(kind for kind in first.kinds if kind in second.kinds)
 
-    def of(self, walkers):
+    def of(self, walkers: Walkers) -> LocalUpdate | None:
         parts = [rule.of(walkers) for rule in self.parts]
         return None if None in parts else ProductUpdate(parts)
 
@@ -102,13 +105,13 @@ class ProductRule(UpdateRule):
 class ProductUpdate(LocalUpdate):
     """The updates of factors, moved together."""
 
-    def __init__(self, parts):
+    def __init__(self, parts: Any) -> None:
         self.parts = parts
 
-    def configuration(self):
+    def configuration(self) -> tuple[Array, Array]:
         return self.parts[0].configuration()
 
-    def ratio(self, move):
+    def ratio(self, move: Any) -> tuple[Array, Array]:
         phase, total = self.parts[0].ratio(move)
         for part in self.parts[1:]:
             p, log = part.ratio(move)
@@ -116,11 +119,11 @@ class ProductUpdate(LocalUpdate):
             phase = p if phase is None else phase if p is None else phase * p
         return phase, total
 
-    def accept(self, move, mask):
+    def accept(self, move: Any, mask: Array) -> None:
         for part in self.parts:
             part.accept(move, mask)
 
-    def renew(self):
+    def renew(self) -> None:
         for part in self.parts:
             part.renew()
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from math import sqrt
 from operator import mul as multiply
+from typing import Any
 
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.backend.stream import Stream
 from vmcnet.calculus.elementwise import LAYERS
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
+from vmcnet.parameters import Layout
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 EDGES = ("filter", "full", "attention")
 
@@ -43,14 +49,14 @@ class MessagePassing:
         activation: str = "tanh",
         edges: str = "filter",
         spread: float = 0.01,
-    ):
+    ) -> None:
         self.width = arguments.whole("MessagePassing width", width, 1)
         self.passes = arguments.whole("MessagePassing passes", passes, 1)
         self.activation = arguments.choice("MessagePassing activation", activation, sorted(LAYERS))
         self.edges = arguments.choice("MessagePassing edges", edges, EDGES)
         self.spread = arguments.number("MessagePassing spread", spread, least=0)
 
-    def declare(self, layout, prefix: str, system) -> Network:
+    def declare(self, layout: Layout, prefix: str, system: Any) -> Network:
         """The network on a system, its parameters added to `layout` as prefix + name.
 
         Raises ValueError for fewer than two particles.
@@ -64,7 +70,7 @@ class MessagePassing:
 class Network:
     """A MessagePassing network on a system: `initial` parameters and hidden states."""
 
-    def __init__(self, options: MessagePassing, layout, prefix: str, system):
+    def __init__(self, options: MessagePassing, layout: Layout, prefix: str, system: Any) -> None:
         if system.particles < 2:
             raise ValueError(
                 f"MessagePassing needs at least 2 particles, the system has {system.particles}"
@@ -104,7 +110,7 @@ class Network:
             out |= {f"message{t}_weights": square, f"update{t}_bias": (width,)}
         return out
 
-    def initial(self, stream) -> dict:
+    def initial(self, stream: Stream) -> dict:
         """Weights are normals of width 1/sqrt(inputs), biases 0."""
         return {
             self.prefix + name: (
@@ -113,14 +119,14 @@ class Network:
             for name, shape in self._shapes.items()
         }
 
-    def hidden(self, ops, theta, walkers):
+    def hidden(self, ops: Interpreter, theta: Parameters, walkers: Configuration) -> Handle:
         """h (w, n, width)."""
         act, p = self.options.activation, _Named(theta, self.prefix)
         first, second = (
             ops.dense(x, p["pair_weights"], p["pair_bias"], act)
             for x in self._pair_features(ops, walkers)
         )
-        h = None
+        h: Any = None
         if self.one_body:
             h = ops.dense(self._one_body(ops, walkers), p["one_weights"], p["one_bias"], act)
         for t in range(1, self.options.passes + 1):
@@ -133,7 +139,9 @@ class Network:
                 h = ops.residual(h, [(h, p[f"own{t}_weights"]), (m, weights)], bias, act)
         return h
 
-    def _messages(self, ops, p, t, first, second, h):
+    def _messages(
+        self, ops: Interpreter, p: Any, t: int, first: Any, second: Any, h: Handle | None
+    ) -> Handle:
         act, edges = self.options.activation, self.options.edges
         weights, bias = p[f"edge{t}_weights"], p[f"edge{t}_bias"]
         if h is not None and edges == "full":
@@ -163,24 +171,24 @@ class Network:
             )
         return ops.messages(e, g, v)
 
-    def _one_body(self, ops, walkers):
+    def _one_body(self, ops: Interpreter, walkers: Configuration) -> Handle:
         x = walkers.r * (1.0 / self.length)
         return ops.concatenate([x, ops.sum(x * x, axis=-1, keepdims=True) * 0.5])
 
-    def _pair_features(self, ops, walkers):
+    def _pair_features(self, ops: Interpreter, walkers: Configuration) -> Any:
         """Features of all pairs (i, j), as i and as j sees them: odd ones change sign."""
         odd, even = self._open(ops, walkers) if self.box is None else self._periodic(ops, walkers)
         if self.labels:
             even.append(ops.pair_labels(walkers.s, self.labels))
         return ops.concatenate([odd, *even]), ops.concatenate([-odd, *even])
 
-    def _open(self, ops, walkers):
+    def _open(self, ops: Interpreter, walkers: Configuration) -> Any:
         apart = ops.displacements(walkers.r * (1.0 / self.length))
         square = ops.sum(apart * apart, axis=-1, keepdims=True)
         distance = ops.expand(ops.norm(apart), -1)
         return apart * (1.0 + square) ** -0.5, [square / (1.0 + distance) * 0.5]
 
-    def _periodic(self, ops, walkers):
+    def _periodic(self, ops: Interpreter, walkers: Configuration) -> Any:
         turns = ops.fixed(np.diag(np.pi / self.box.lengths))
         half = ops.affine(ops.displacements(walkers.r), turns)
         sine = ops.sin(half)
@@ -192,8 +200,8 @@ class Network:
 class _Named:
     """theta with a prefix before every name."""
 
-    def __init__(self, theta, prefix):
+    def __init__(self, theta: Parameters, prefix: str) -> None:
         self._theta, self._prefix = theta, prefix
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Handle:
         return self._theta[self._prefix + name]

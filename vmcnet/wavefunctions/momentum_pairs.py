@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 
+from vmcnet.backend.arrays import Array
+from vmcnet.geometry.box import Box
 from vmcnet.wavefunctions.excitations import Entries
 from vmcnet.wavefunctions.plane_waves import real_waves
 
 LEAST = 1e-9  # coefficients of a class below this are rounding
 
 
-def symmetries(box, *sets) -> list[np.ndarray]:
+def symmetries(box: Box, *sets: Any) -> list[np.ndarray]:
     """Matrices (d, d) of integers: the permutations and reflections of the axes that leave the
     lengths and every one of the sets of integers (m, d) as they are; with a twist the identity.
     """
@@ -53,11 +57,11 @@ class PairClasses:
     labels: tuple
     members: tuple
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
 
-def _transform(box, integers):
+def _transform(box: Box, integers: np.ndarray) -> np.ndarray:
     """U (orbitals, waves): a wave exp(i k.r) as a sum of the orbitals cos(K.r + b) that stand for
     `integers`, in their order; the identity where the set has no real orbitals.
     """
@@ -74,7 +78,7 @@ def _transform(box, integers):
     return out
 
 
-def _classes(terms, images):
+def _classes(terms: list, images: Callable) -> list[list]:
     """The terms in classes of symmetry: lists of (term, sign). images(term) -> (term, sign) of all
     elements of the group; a term that the group maps onto its own negative belongs to none.
     """
@@ -91,7 +95,7 @@ def _classes(terms, images):
     return out
 
 
-def pair_classes(box, up, down, virtual) -> PairClasses:
+def pair_classes(box: Box, up: Any, down: Any, virtual: Any) -> PairClasses:
     """The classes of pair excitations of occupied integers up (m, d) and down (m', d) into virtual
     ones (v, d), none of which is occupied: all k, l -> q, p of equal sum.
 
@@ -102,28 +106,28 @@ def pair_classes(box, up, down, virtual) -> PairClasses:
     both = np.array_equal(up, down)
     a, b, v = ([tuple(m) for m in s.tolist()] for s in (up, down, virtual))
 
-    def equal(k, l, q, p):
+    def equal(k: Any, l: Any, q: Any, p: Any) -> bool:
         return all(w + x == y + z for w, x, y, z in zip(k, l, q, p, strict=True))
 
     unlike = [t for t in product(a, b, v, v) if equal(*t)]
 
-    def turned(g, t):
+    def turned(g: Any, t: tuple) -> tuple:
         return tuple(tuple((g @ np.array(m)).tolist()) for m in t)
 
-    def spins(t):
+    def spins(t: tuple) -> Iterator[tuple]:
         for g in group:
             k, l, q, p = turned(g, t)
             yield (k, l, q, p), 1
             if both:
                 yield (l, k, p, q), 1
 
-    def ordered(t):
+    def ordered(t: tuple) -> Iterator[tuple]:
         for g in group:
             k, l, q, p = turned(g, t)
             swaps = (k > l) + (q > p)
             yield (*sorted((k, l)), *sorted((q, p))), 1 - 2 * (swaps % 2)
 
-    def like(s):
+    def like(s: Array) -> list:
         return [t for t in product(s, s, v, v) if t[0] < t[1] and t[2] < t[3] and equal(*t)]
 
     found = [("unlike", c) for c in _classes(unlike, spins)]
@@ -133,7 +137,9 @@ def pair_classes(box, up, down, virtual) -> PairClasses:
     maps = [_transform(box, s) for s in (up, down)]
     filled = _transform(box, virtual)
     places = [{k: n for n, k in enumerate(s)} for s in (a, b, v)]
-    lists, labels, kept = {"unlike": [], "up": [], "down": []}, [], []
+    lists: dict[str, list] = {"unlike": [], "up": [], "down": []}
+    labels: list[str] = []
+    kept: list[tuple] = []
     for kind, members in found:
         spin = {"unlike": (0, 1), "both": (0, 0), "up": (0, 0), "down": (1, 1)}[kind]
         entries = _entries(members, spin, maps, filled, places, len(v))
@@ -148,15 +154,13 @@ def pair_classes(box, up, down, virtual) -> PairClasses:
             f"{'unlike' if kind == 'unlike' else 'like'} {squares[0]},{squares[1]}>"
             f"{squares[2]},{squares[3]} x{len(members)}"
         )
-    return PairClasses(
-        virtual,
-        *(_joined(lists[name]) for name in ("unlike", "up", "down")),
-        tuple(labels),
-        tuple(kept),
-    )
+    unlike_, ups, downs = (_joined(lists[name]) for name in ("unlike", "up", "down"))
+    return PairClasses(virtual, unlike_, ups, downs, tuple(labels), tuple(kept))
 
 
-def _entries(members, spin, maps, filled, places, count):
+def _entries(
+    members: list, spin: tuple[int, int], maps: list, filled: np.ndarray, places: list, count: int
+) -> Any:
     """first, second, value of one class in the basis of orbitals, or None where it vanishes."""
     inverse = [np.linalg.inv(m) for m in maps]
     total: dict[tuple, complex] = {}
@@ -187,7 +191,7 @@ def _entries(members, spin, maps, filled, places, count):
     return first, second, value.real
 
 
-def _joined(parts) -> Entries:
+def _joined(parts: Any) -> Entries:
     if not parts:
         return Entries(*(np.empty(0, t) for t in (np.int64, np.int64, np.int64, np.float64)))
     return Entries(

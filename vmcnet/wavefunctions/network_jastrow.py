@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from vmcnet.backend.arrays import Array
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.heads import NeuralJastrow
 from vmcnet.wavefunctions.message_passing import MessagePassing
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
 class NetworkJastrow(Wavefunction):
@@ -19,15 +26,17 @@ class NetworkJastrow(Wavefunction):
 
     name = "network_jastrow"
 
-    def __init__(self, system, network: MessagePassing | None = None):
+    def __init__(self, system: Any, network: MessagePassing | None = None) -> None:
         self.place(system)
         self.box, self.layout = system.box, Layout()
         network = network or MessagePassing()
         self._network = network.declare(self.layout, "", system)
         self._head = NeuralJastrow(self.layout, "", self._network)
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         return {**self._network.initial(stream), **self._head.initial(stream)}
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         return None, self._head(ops, theta, self._network.hidden(ops, theta, walkers))

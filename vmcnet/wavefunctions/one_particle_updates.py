@@ -4,12 +4,16 @@ particle that moves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from vmcnet import kernels
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
 from vmcnet.calculus.values import Values
 from vmcnet.geometry.moves import ParticleMove
+from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.local_update import LocalUpdate, UpdateRule
 
 LEAST = 10  # particles from which an update costs less than psi of all of them, as measured
@@ -22,10 +26,10 @@ class ParticleRule(UpdateRule):
 
     kinds = (ParticleMove,)
 
-    def __init__(self, make):
+    def __init__(self, make: Callable[[Walkers], LocalUpdate | None]) -> None:
         self._make = make
 
-    def of(self, walkers):
+    def of(self, walkers: Walkers) -> LocalUpdate | None:
         return self._make(walkers) if walkers.r.shape[1] >= LEAST else None
 
 
@@ -34,7 +38,7 @@ class Moved(LocalUpdate):
     of the values.
     """
 
-    def __init__(self, values, walkers):
+    def __init__(self, values: dict[str, np.ndarray], walkers: Walkers) -> None:
         self.r, self.s = walkers.r.copy(), walkers.s
         self._xp = xp = namespace(self.r)
         self._rows = xp.arange(len(self.r))
@@ -45,10 +49,10 @@ class Moved(LocalUpdate):
             name: self._ops.parameter(xp.asarray(v, dtype=dtype)) for name, v in values.items()
         }
 
-    def configuration(self):
+    def configuration(self) -> tuple[Array, Array]:
         return self.r, self.s
 
-    def accept(self, move, mask):
+    def accept(self, move: Any, mask: Array) -> None:
         rows = self._rows[mask]
         self.r[rows, move.particle[mask]] = move.to[mask]
 
@@ -58,7 +62,9 @@ class SlaterUpdate(Moved):
     changes by one outer product (Sherman and Morrison).
     """
 
-    def __init__(self, slater, values, walkers, rows):
+    def __init__(
+        self, slater: Any, values: dict[str, np.ndarray], walkers: Walkers, rows: Any
+    ) -> None:
         super().__init__(values, walkers)
         self._slater, xp, n = slater, self._xp, walkers.r.shape[1]
         self._blocks = {spin: rows[spin] for spin in slater.occupied}
@@ -69,7 +75,7 @@ class SlaterUpdate(Moved):
             self._columns[spin] = xp.asarray(column)
         self.renew()
 
-    def _orbitals(self, x):
+    def _orbitals(self, x: Array) -> dict:
         """spin -> occupied orbitals at x (W, rows, d), numbers (W, rows, m)."""
         slater, ops = self._slater, self._ops
         phi = slater.orbitals.matrix(ops, self._theta, "", ops.coordinates(x))
@@ -77,14 +83,14 @@ class SlaterUpdate(Moved):
             spin: slater.columns(ops, self._theta, phi, None, spin).data for spin in self._blocks
         }
 
-    def renew(self):
+    def renew(self) -> None:
         every = self._orbitals(self.r)
         self._inverse = {}
         for spin, particles in self._blocks.items():
             matrix = every[spin][:, list(particles)]
             self._inverse[spin] = kernels.of(self._xp, matrix.dtype).inverse(matrix)[0]
 
-    def _changes(self, move):
+    def _changes(self, move: Any) -> Any:
         """spin -> phi(r') A^-1 (W, m), and the particle's place among them, -1 of the other
         spin.
         """
@@ -95,8 +101,9 @@ class SlaterUpdate(Moved):
             for spin, back in self._inverse.items()
         }
 
-    def ratio(self, move):
-        xp, ratio = self._xp, None
+    def ratio(self, move: Any) -> tuple[Array, Array]:
+        xp = self._xp
+        ratio: Array = None
         for change, place in self._changes(move).values():
             value = xp.where(place < 0, 1.0, change[self._rows, place])
             ratio = value if ratio is None else ratio * value
@@ -113,7 +120,7 @@ class SlaterUpdate(Moved):
         ]
         return phase, log if parts[0] is None else log + parts[0].data - parts[1].data
 
-    def accept(self, move, mask):
+    def accept(self, move: Any, mask: Array) -> None:
         xp, rows = self._xp, self._rows
         for spin, (change, place) in self._changes(move).items():
             back = self._inverse[spin]
@@ -130,14 +137,14 @@ class PairUpdate(Moved):
     numbers of the particle that moves with all others.
     """
 
-    def __init__(self, pairs, values, walkers):
+    def __init__(self, pairs: Callable, values: dict[str, np.ndarray], walkers: Walkers) -> None:
         super().__init__(values, walkers)
         n = walkers.r.shape[1]
         self._pairs = pairs
         others = [[j for j in range(n) if j != i] for i in range(n)]
         self._others = self._xp.asarray(np.array(others, np.int64).reshape(n, n - 1))
 
-    def ratio(self, move):
+    def ratio(self, move: Any) -> tuple[Array, Array]:
         rows, who = self._rows, move.particle
         others = self._others[who]
         there = self.r[rows[:, None], others]
@@ -148,5 +155,5 @@ class PairUpdate(Moved):
         )
         return None, new.data - old.data
 
-    def renew(self):
+    def renew(self) -> None:
         pass

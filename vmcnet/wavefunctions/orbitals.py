@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
 from math import comb
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.parameters import POSITIVE
-from vmcnet.wavefunctions.excitations import shell_pairs
+from vmcnet.backend.arrays import Array
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
+from vmcnet.parameters import POSITIVE, Layout
+from vmcnet.wavefunctions.excitations import PairExcitations, shell_pairs
+from vmcnet.wavefunctions.reading import Parameters
 
 
 class Orbitals(Protocol):
@@ -39,13 +44,15 @@ class Orbitals(Protocol):
     box: object
     twisted: bool
 
-    def declare(self, layout, prefix: str) -> None: ...
+    def declare(self, layout: Layout, prefix: str) -> None: ...
 
     def initial(self, prefix: str) -> dict: ...
 
-    def matrix(self, ops, theta, prefix: str, x): ...
+    def matrix(self, ops: Interpreter, theta: Parameters, prefix: str, x: Handle) -> Handle: ...
 
-    def envelope(self, ops, theta, prefix: str, r): ...
+    def envelope(
+        self, ops: Interpreter, theta: Parameters, prefix: str, r: Handle
+    ) -> Handle | None: ...
 
 
 class HermitePolynomials:
@@ -53,11 +60,11 @@ class HermitePolynomials:
     (2/(n+1))^(1/2) x p_n - (n/(n+1))^(1/2) p_n-1; p_n' = (2n)^(1/2) p_n-1.
     """
 
-    def __init__(self, labels):
+    def __init__(self, labels: Any) -> None:
         self._degrees = np.array(labels, np.int64).T  # (d, K)
         self._top = int(self._degrees.max())
 
-    def _tables(self, xp, x):
+    def _tables(self, xp: Any, x: Array) -> Array:
         """p_n of every coordinate, (..., d, top + 1)."""
         p = [xp.ones(x.shape, x.dtype)]
         for n in range(self._top):
@@ -65,24 +72,24 @@ class HermitePolynomials:
             p.append(step - (n / (n + 1)) ** 0.5 * p[-2] if n else step)
         return xp.stack(p, axis=-1)
 
-    def _columns(self, xp, table, axis, lowered):
+    def _columns(self, xp: Any, table: Array, axis: int, lowered: int) -> Array:
         """The lowered-th derivative of every function's polynomial in one coordinate, (..., K)."""
         degrees = tuple(self._degrees[axis].tolist())
         index, factor = _lowered(xp, degrees, lowered, table.real.dtype)
         columns = table[..., axis, :][..., index]
         return columns if lowered == 0 else columns * factor
 
-    def _product(self, xp, table, orders):
+    def _product(self, xp: Any, table: Array, orders: list[int]) -> Array:
         out = None
         for axis, lowered in enumerate(orders):
             columns = self._columns(xp, table, axis, lowered)
             out = columns if out is None else out * columns
         return out
 
-    def value(self, xp, x):
+    def value(self, xp: Any, x: Array) -> Array:
         return self._product(xp, self._tables(xp, x), [0] * len(self._degrees))
 
-    def derivatives(self, xp, x):
+    def derivatives(self, xp: Any, x: Array) -> tuple[Array, Array, Array]:
         table, d = self._tables(xp, x), len(self._degrees)
         one = [[int(a == k) for a in range(d)] for k in range(d)]
         first = [self._product(xp, table, orders) for orders in one]
@@ -95,7 +102,7 @@ class HermitePolynomials:
 
 
 @lru_cache(maxsize=256)
-def _lowered(xp, degrees: tuple, order: int, dtype):
+def _lowered(xp: Any, degrees: tuple, order: int, dtype: Any) -> tuple[Array, Array]:
     """Where p_n^(order) lies in a table of p, and its factor: sqrt(2n) sqrt(2n - 2) ..."""
     factor = [np.prod([np.sqrt(2.0 * max(n - k, 0)) for k in range(order)]) for n in degrees]
     index = np.array([max(n - order, 0) for n in degrees], np.int64)
@@ -113,7 +120,7 @@ class HarmonicOrbitals:
 
     decays, box, twisted = True, None, False
 
-    def __init__(self, dimensions: int, omega: float, shells: int):
+    def __init__(self, dimensions: int, omega: float, shells: int) -> None:
         self.dimensions = arguments.whole("HarmonicOrbitals dimensions", dimensions, 1)
         self.omega = arguments.scale("HarmonicOrbitals omega", omega)
         self.shells = shells = arguments.whole("HarmonicOrbitals shells", shells, 1)
@@ -125,14 +132,16 @@ class HarmonicOrbitals:
         self._functions = HermitePolynomials(self.labels)
 
     @classmethod
-    def holding(cls, particles: int, dimensions: int, omega: float, more: int = 0):
+    def holding(
+        cls, particles: int, dimensions: int, omega: float, more: int = 0
+    ) -> HarmonicOrbitals:
         """Shells for so many particles of one spin, and `more` empty ones above."""
         shells = 1
         while comb(shells - 1 + dimensions, dimensions) < particles:
             shells += 1
         return cls(dimensions, omega, shells + more)
 
-    def excitations(self, up, down, shells: int):
+    def excitations(self, up: Any, down: Any, shells: int) -> PairExcitations:
         """Pairs lifted from the columns up and down into the next `shells` empty shells, and into
         what is empty in an open shell.
         """
@@ -147,16 +156,18 @@ class HarmonicOrbitals:
             )
         return shell_pairs(self.labels, tuple(up), tuple(down), tuple(virtual))
 
-    def declare(self, layout, prefix):
+    def declare(self, layout: Layout, prefix: str) -> None:
         layout.add(f"{prefix}alpha", (), POSITIVE)
 
-    def initial(self, prefix):
+    def initial(self, prefix: str) -> dict[str, Array]:
         return {f"{prefix}alpha": np.float64(1.0)}
 
-    def matrix(self, ops, theta, prefix, x):
+    def matrix(self, ops: Interpreter, theta: Parameters, prefix: str, x: Handle) -> Handle:
         return ops.applied(self._functions, x * (theta[f"{prefix}alpha"] * self.omega) ** 0.5)
 
-    def envelope(self, ops, theta, prefix, r):
+    def envelope(
+        self, ops: Interpreter, theta: Parameters, prefix: str, r: Handle
+    ) -> Handle | None:
         return ops.total(r * r) * (theta[f"{prefix}alpha"] * (-0.5 * self.omega))
 
 
@@ -170,7 +181,14 @@ class UserOrbitals:
 
     box, twisted = None, False
 
-    def __init__(self, function, size: int, labels=None, energies=None, decays: bool = True):
+    def __init__(
+        self,
+        function: Callable,
+        size: int,
+        labels: Any = None,
+        energies: Any = None,
+        decays: bool = True,
+    ) -> None:
         if not callable(function):
             raise ValueError(
                 "UserOrbitals function must be a function of (ops, x), got "
@@ -191,13 +209,13 @@ class UserOrbitals:
         if list(self.energies) != sorted(self.energies):
             raise ValueError("UserOrbitals energies must not fall: order the orbitals by energy")
 
-    def declare(self, layout, prefix):
+    def declare(self, layout: Layout, prefix: str) -> None:
         pass
 
-    def initial(self, prefix):
+    def initial(self, prefix: str) -> dict[str, Array]:
         return {}
 
-    def matrix(self, ops, theta, prefix, x):
+    def matrix(self, ops: Interpreter, theta: Parameters, prefix: str, x: Handle) -> Handle:
         out = self._function(ops, x)
         if out.shape != (*x.shape[:2], self.size):
             raise ValueError(
@@ -206,5 +224,7 @@ class UserOrbitals:
             )
         return out
 
-    def envelope(self, ops, theta, prefix, r):
+    def envelope(
+        self, ops: Interpreter, theta: Parameters, prefix: str, r: Handle
+    ) -> Handle | None:
         return None

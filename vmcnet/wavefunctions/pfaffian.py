@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.backend.arrays import Array
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.filling import filled
 from vmcnet.wavefunctions.heads import Head, Heads
 from vmcnet.wavefunctions.projection import Projection
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
 class Triplet(Head):
     """t(i, j) = h_i T h_j, T (F, F), of which the Pfaffian reads the antisymmetric part."""
 
-    def __init__(self, layout, name, network):
+    def __init__(self, layout: Layout, name: str, network: Any) -> None:
         self.name = name
         super().__init__(layout, "", network, network.width)
 
-    def __call__(self, ops, theta, h):
+    def __call__(self, ops: Interpreter, theta: Parameters, h: Handle) -> Handle:
         return ops.matmul(ops.affine(h, theta[self._key]), ops.transpose(h))
 
 
@@ -42,14 +49,14 @@ class Pfaffian(Wavefunction):
 
     def __init__(
         self,
-        system,
+        system: Any,
         shells: int = 1,
         triplet: bool | None = None,
-        network=None,
-        heads=None,
+        network: Any = None,
+        heads: Any = None,
         parity: str | None = None,
         spin_flip: str | None = None,
-    ):
+    ) -> None:
         self.place(system)
         self._projection = Projection("Pfaffian", system, parity, spin_flip)
         shells = arguments.whole("Pfaffian shells", shells)
@@ -81,7 +88,8 @@ class Pfaffian(Wavefunction):
         self.orbitals.declare(self.layout, "")
         for k in range(len(self._shells)):
             self.layout.add(f"pairing{k}", ())
-        self._heads, self._triplet = None, []
+        self._heads: Heads | None = None
+        self._triplet: list[Triplet] = []
         if network is not None:
             heads = ("backflow", "jastrow") if heads is None else heads
             self._heads = Heads(network, heads, self.layout, system, self.orbitals.size)
@@ -91,22 +99,29 @@ class Pfaffian(Wavefunction):
                     for name in ("triplet_like", "triplet_unlike")
                 ]
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         out = self.orbitals.initial("")
         out |= {f"pairing{k}": np.float64(c) for k, c in enumerate(self._start)}
-        for part in [self._heads] * (self._heads is not None) + self._triplet:
+        heads = [] if self._heads is None else [self._heads]
+        parts: list[Any] = [*heads, *self._triplet]
+        for part in parts:
             out |= part.initial(stream)
         return out
 
-    def check(self, system):
+    def check(self, system: Any) -> None:
         self._projection.check(self, system)
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         return self._projection(ops, theta, walkers, self._one)
 
-    def _one(self, ops, theta, walkers):
+    def _one(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         """log_psi before it is projected."""
-        x, h, factors, more = walkers.r, None, None, None
+        x, factors, more = walkers.r, None, None
+        h: Any = None
         if self._heads is not None:
             h = self._heads.network.hidden(ops, theta, walkers)
             x, factors, more = self._heads.read(ops, theta, walkers, h)
@@ -128,13 +143,13 @@ class Pfaffian(Wavefunction):
             log = log if term is None else log + term
         return sign, log
 
-    def _masks(self, ops, s):
+    def _masks(self, ops: Interpreter, s: Array) -> Any:
         """(w, n, n): 2 where i is up and j down; 1 where their labels are equal."""
         i, j = s[:, :, None], s[:, None, :]
         up = 2.0 * ((i > 0) & (j < 0))
         return up.astype(ops.real_dtype), (i == j).astype(ops.real_dtype)
 
-    def describe(self):
+    def describe(self) -> str:
         empty = sum(1 for c in self._start if not c)
         triplet = ", singlet and triplet" if self._triplet else ""
         projected = f", {self._projection.describe()}" if self._projection else ""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from vmcnet.parameters import POSITIVE
+from vmcnet.backend.arrays import Array
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
+from vmcnet.geometry.box import Box
+from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.excitations import PairExcitations
+from vmcnet.wavefunctions.reading import Parameters
 
 CLOSED = 1e-9  # of 2 pi/L: wave vectors that agree to this are one
 
 
-def paired(box, integers):
+def paired(box: Box, integers: np.ndarray) -> list[int] | None:
     """For every wave of `integers` (m, d) the index of the one of -k, which for k = 0 is its own;
     None where the set is not closed under k -> -k.
     """
@@ -25,7 +33,7 @@ def paired(box, integers):
     return out
 
 
-def real_waves(box, integers):
+def real_waves(box: Box, integers: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Wave vectors K (d, m) and angles b (m,) such that cos(K.r + b) span what the plane waves of
     `integers` (m, d) span, in their order; None where the set is not closed under k -> -k.
 
@@ -41,7 +49,7 @@ def real_waves(box, integers):
     return k.T.copy(), angles
 
 
-def wave_labels(box, count: int) -> list:
+def wave_labels(box: Box, count: int) -> list:
     """Labels of the `count` lowest plane waves; raises ValueError where they leave a shell open."""
     return [tuple(m) for m in box.filled(count).tolist()]
 
@@ -57,7 +65,7 @@ class PlaneWaves:
 
     decays, twisted = True, True
 
-    def __init__(self, box, shells: int, real: bool = True):
+    def __init__(self, box: Box, shells: int, real: bool = True) -> None:
         if shells < 1:
             raise ValueError(f"PlaneWaves needs at least 1 shell, got {shells}")
         self.box, self.integers = box, np.concatenate(box.shells(shells))
@@ -67,13 +75,11 @@ class PlaneWaves:
         counts = [len(s) for s in box.shells(shells)]
         self.energies = tuple(np.repeat(members, counts).tolist())
         waves = real_waves(box, self.integers) if real else None
-        self.real = waves is not None
-        self._waves, self._angles = (
-            waves if self.real else (box.wave_vectors(self.integers).T.copy(), None)
-        )
+        self.real, self._angles = waves is not None, None if waves is None else waves[1]
+        self._waves = box.wave_vectors(self.integers).T.copy() if waves is None else waves[0]
 
     @classmethod
-    def holding(cls, box, counts, more: int = 0):
+    def holding(cls, box: Box, counts: Sequence[int], more: int = 0) -> PlaneWaves:
         """Shells for so many particles of either spin, and `more` above; complex where one of the
         numbers leaves a shell open.
         """
@@ -81,7 +87,7 @@ class PlaneWaves:
         shells = int(np.searchsorted(sizes, max(counts))) + 1
         return cls(box, shells + more, real=all(n in (0, *sizes) for n in counts))
 
-    def waves(self, occupied):
+    def waves(self, occupied: Sequence[Sequence[int]]) -> list[np.ndarray] | None:
         """Integers (m, d) of the plane waves whose determinants `occupied`, indices of either spin,
         stand for; None where real orbitals of k are occupied without those of -k.
         """
@@ -90,7 +96,7 @@ class PlaneWaves:
             return None
         return sets
 
-    def excitations(self, up, down, shells: int):
+    def excitations(self, up: Any, down: Any, shells: int) -> PairExcitations:
         """Pairs lifted from the columns up and down into the next `shells` empty shells, at equal
         momentum. Raises ValueError where an open shell or its symmetry is beyond the classes.
         """
@@ -110,19 +116,21 @@ class PlaneWaves:
         found = pair_classes(self.box, *sets)
         return PairExcitations(tuple(virtual), found.unlike, found.up, found.down, found.labels)
 
-    def declare(self, layout, prefix):
+    def declare(self, layout: Layout, prefix: str) -> None:
         pass
 
-    def initial(self, prefix):
+    def initial(self, prefix: str) -> dict[str, Array]:
         return {}
 
-    def matrix(self, ops, theta, prefix, x):
+    def matrix(self, ops: Interpreter, theta: Parameters, prefix: str, x: Handle) -> Handle:
         if self.real:
             return ops.cos(ops.affine(x, ops.fixed(self._waves), ops.fixed(self._angles)))
         phase = ops.affine(x, ops.fixed(self._waves))
         return ops.complex(ops.cos(phase), ops.sin(phase))
 
-    def envelope(self, ops, theta, prefix, r):
+    def envelope(
+        self, ops: Interpreter, theta: Parameters, prefix: str, r: Handle
+    ) -> Handle | None:
         return None
 
 
@@ -136,7 +144,7 @@ class LatticeOrbitals:
 
     decays, twisted = True, False
 
-    def __init__(self, box, sites, alpha: float):
+    def __init__(self, box: Box, sites: Array, alpha: float) -> None:
         self.box, self.sites, self._alpha = box, np.asarray(sites, np.float64), float(alpha)
         if self.sites.ndim != 2 or self.sites.shape[1] != box.dimensions:
             raise ValueError(
@@ -157,17 +165,19 @@ class LatticeOrbitals:
         self._all = np.full(self.size, -weight.sum())
         self._unit = (self.size / box.volume) ** (1.5 / box.dimensions)  # r_s^(-3/2): oscillations
 
-    def declare(self, layout, prefix):
+    def declare(self, layout: Layout, prefix: str) -> None:
         layout.add(f"{prefix}alpha", (), POSITIVE, self._unit)
 
-    def initial(self, prefix):
+    def initial(self, prefix: str) -> dict[str, Array]:
         return {f"{prefix}alpha": np.float64(self._alpha)}
 
-    def matrix(self, ops, theta, prefix, x):
+    def matrix(self, ops: Interpreter, theta: Parameters, prefix: str, x: Handle) -> Handle:
         turned = ops.affine(x, ops.fixed(self._turns))
         waves = ops.concatenate([ops.cos(turned), ops.sin(turned)])
         near = ops.affine(waves, ops.fixed(self._sites.copy()), ops.fixed(self._all))
         return ops.exp(near * theta[f"{prefix}alpha"])
 
-    def envelope(self, ops, theta, prefix, r):
+    def envelope(
+        self, ops: Interpreter, theta: Parameters, prefix: str, r: Handle
+    ) -> Handle | None:
         return None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.backend.arrays import Array
 from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 from vmcnet.calculus.values import Values
-from vmcnet.wavefunctions.reading import Configuration, Reading
+from vmcnet.wavefunctions.reading import Configuration, Parameters, Reading
 
 PROBES, LEAST = 8, 0.1  # walkers at which psi is looked at; the part of psi that must be left
 SIGNS = {"even": 1.0, "odd": -1.0}
@@ -22,7 +28,7 @@ class Projection:
     unequal numbers up and down.
     """
 
-    def __init__(self, title: str, system, parity: str | None, spin_flip: str | None):
+    def __init__(self, title: str, system: Any, parity: str | None, spin_flip: str | None) -> None:
         for name, word in (("parity", parity), ("spin_flip", spin_flip)):
             if word is not None:
                 arguments.choice(f"{title} {name}", word, sorted(SIGNS))
@@ -30,10 +36,12 @@ class Projection:
             raise ValueError(f"{title} spin_flip: expected as many particles up as down")
         self.parity, self.spin_flip = parity, spin_flip
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.parity is not None or self.spin_flip is not None
 
-    def __call__(self, ops, theta, walkers, log_psi):
+    def __call__(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration, log_psi: Callable
+    ) -> tuple[Any, Handle]:
         """(phase, log) of the projection of log_psi(ops, theta, walkers)."""
         parts = self._parts(walkers)
         if len(parts) == 1:
@@ -46,16 +54,16 @@ class Projection:
         signs = ops.stack([phase * c for phase, (_, _, c) in zip(phases, parts, strict=True)])
         return ops.logsumexp(logs, signs)
 
-    def _parts(self, walkers):
+    def _parts(self, walkers: Configuration) -> list[tuple[Any, Array, float]]:
         """Coordinates, spins and the sign of all elements of the group."""
-        parts = [(walkers.r, walkers.s, 1.0)]
+        parts: list[tuple[Any, Array, float]] = [(walkers.r, walkers.s, 1.0)]
         if self.parity is not None:
             parts += [(r * -1.0, s, SIGNS[self.parity] * c) for r, s, c in parts]
         if self.spin_flip is not None:
             parts += [(r, -s, SIGNS[self.spin_flip] * c) for r, s, c in parts]
         return parts
 
-    def check(self, wavefunction, system):
+    def check(self, wavefunction: Any, system: Any) -> None:
         """ValueError where the projection takes all but a small part of psi away at its start."""
         if not self:
             return

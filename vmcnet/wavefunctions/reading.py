@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from vmcnet.backend.arrays import Array
+from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.quantity import Handle
+from vmcnet.parameters import Entry
 
 
 @dataclass(frozen=True)
 class Configuration:
     """What log_psi reads: r a handle (w, n, d), s the spins (w, n) int8."""
 
-    r: object
-    s: object
+    r: Handle
+    s: Array
 
 
 class Parameters:
     """name -> handle, as log_psi sees them; `within` gives a factor of a product its own names."""
 
-    def __init__(self, handles: dict, prefix: str = ""):
-        self._handles, self._prefix, self._within = handles, prefix, {}
+    def __init__(self, handles: dict, prefix: str = "") -> None:
+        self._handles, self._prefix = handles, prefix
+        self._within: dict[str, Parameters] = {}
 
-    def __getitem__(self, name: str):
+    def __getitem__(self, name: str) -> Handle:
         key = self._prefix + name
         if key not in self._handles:
             known = [k[len(self._prefix) :] for k in self._handles if k.startswith(self._prefix)]
@@ -41,13 +46,13 @@ class Reading:
     respect to theta.
     """
 
-    def __init__(self, wavefunction, theta):
+    def __init__(self, wavefunction: Any, theta: np.ndarray) -> None:
         self.wavefunction = wavefunction
         self.values = wavefunction.layout.values(theta)
         self._slopes = wavefunction.layout.slopes(theta)
-        self._arrays = {}
+        self._arrays: dict[Any, Any] = {}
 
-    def arrays(self, xp, dtype):
+    def arrays(self, xp: Any, dtype: Any) -> dict[str, Array]:
         """Parameters as arrays of the walkers' kind: cast, and sent to a device, once."""
         if (xp, dtype) not in self._arrays:
             self._arrays[xp, dtype] = {
@@ -55,7 +60,7 @@ class Reading:
             }
         return self._arrays[xp, dtype]
 
-    def slopes(self, xp, entry):
+    def slopes(self, xp: Any, entry: Entry) -> Array:
         """d value / d theta of an entry of the layout, sent to a device once."""
         if (xp, entry.name) not in self._arrays:
             self._arrays[xp, entry.name] = xp.asarray(
@@ -63,11 +68,13 @@ class Reading:
             )
         return self._arrays[xp, entry.name]
 
-    def handles(self, ops, xp, dtype) -> Parameters:
+    def handles(self, ops: Interpreter, xp: Any, dtype: Any) -> Parameters:
         """The parameters as quantities of the interpreter `ops`."""
         return Parameters({n: ops.parameter(v) for n, v in self.arrays(xp, dtype).items()})
 
-    def log_psi(self, ops, parameters, r, s):
+    def log_psi(
+        self, ops: Interpreter, parameters: Parameters, r: Array, s: Array
+    ) -> tuple[Any, Any]:
         """(phase, log) as quantities of `ops`, (w,) each, the phase None where psi > 0; raises
         ValueError or TypeError where log_psi gives something else.
         """
@@ -85,10 +92,11 @@ class Reading:
             )
         if np.isscalar(result[0]):
             raise TypeError(
-                f"log_psi of {type(self.wavefunction).__name__} returns the phase {result[0]}; "
+                f"log_psi of {type(self.wavefunction).__name__} returns the phase {result[0]!s}; "
                 "expected None where psi > 0, or one number a walker"
             )
-        phase, log = ops.phase(result[0]), result[1]
+        phase: Handle | None = ops.phase(result[0])
+        log = result[1]
         if log.shape != s.shape[:1] or (phase is not None and phase.shape != log.shape):
             given = log.shape if phase is None else f"{log.shape} and a phase {phase.shape}"
             raise ValueError(

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
-from vmcnet.backend.arrays import namespace, writable
+from vmcnet.backend.arrays import Array, namespace, writable
 from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.tape import Tape, built
 from vmcnet.parameters import IDENTITY
+from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions.reading import Reading
 
 
-def log_and_drift(reading, r, s):
+def log_and_drift(reading: Reading, r: Array, s: Array) -> tuple[Array, Array]:
     """log psi (W,) and Re grad log psi (W, n, d), by one pass forward and one back."""
     r, s, xp = writable(r), writable(s), namespace(r)
     ops = Tape(xp, coordinates_wanted=True, parameters_wanted=False)
     _, log = reading.log_psi(ops, reading.handles(ops, xp, r.dtype), r, s)
-    adjoints = ops.reverse(log, xp.ones(log.shape, log.data.dtype))
+    adjoints: dict[Any, Array] = ops.reverse(log, xp.ones(log.shape, log.data.dtype))
     return log.data, adjoints[ops.position].real
 
 
-def parameter_adjoints(reading, walkers, seed, per_walker, factored=False):
+def parameter_adjoints(
+    reading: Reading, walkers: Walkers, seed: Array, per_walker: bool, factored: bool = False
+) -> Iterator[Any]:
     """d log psi / d t of every entry of the layout, in its order: (...) + shape, or an
     Outer.
     """
@@ -29,7 +36,7 @@ def parameter_adjoints(reading, walkers, seed, per_walker, factored=False):
         return
     xp = namespace(walkers.r)
     ops = Tape(xp)
-    handles = reading.handles(ops, xp, walkers.r.dtype)
+    handles: Any = reading.handles(ops, xp, walkers.r.dtype)  # nodes of the tape
     _, log = reading.log_psi(ops, handles, walkers.r, walkers.s)
     adjoints = ops.reverse(
         log, xp.ones(log.shape, log.data.dtype) if seed is None else seed, per_walker, factored
@@ -44,7 +51,7 @@ def parameter_adjoints(reading, walkers, seed, per_walker, factored=False):
         yield adjoint
 
 
-def _weighed(piece, seed, per_walker, factored):
+def _weighed(piece: Any, seed: Array, per_walker: bool, factored: bool) -> Array:
     """One entry's derivatives (W,) + shape or an Outer, as they are, weighed by seed (W,), or
     summed over walkers.
     """

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
 class SShell(Wavefunction):
@@ -25,10 +30,10 @@ class SShell(Wavefunction):
 
     name, decays = "s_shell", True
 
-    def __init__(self, system, kappa: float | None = None, core: float | None = None):
+    def __init__(self, system: Any, kappa: float | None = None, core: float | None = None) -> None:
         self.place(system)
         labels = np.asarray(system.spins).tolist()
-        self._centre = getattr(system, "centre_length", None)
+        self._centre: Any = getattr(system, "centre_length", None)  # which nuclei alone have
         if self._centre is None:
             raise ValueError(
                 "SShell is a function of relative positions: expected a system that keeps its "
@@ -48,10 +53,12 @@ class SShell(Wavefunction):
         for name in self._start:
             self.layout.add(name, (), POSITIVE)
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         return {name: np.float64(value) for name, value in self._start.items()}
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         x = ops.displacements(walkers.r)
         square = ops.sum(x * x, axis=-1) + theta["core"] * theta["core"]
         pairs = ops.sqrt(square) * theta["kappa"] + ops.log(square) * (0.5 * theta["gamma"])
@@ -59,9 +66,10 @@ class SShell(Wavefunction):
         centre = ops.sum(centre * centre, axis=-1) * (0.5 / self._centre**2)
         return self._sign(ops, walkers.s), -ops.sum(pairs, axis=-1) - centre
 
-    def _sign(self, ops, s):
+    def _sign(self, ops: Interpreter, s: Array) -> Any:
         """(w,): prod_{i<j} sign(s_j - s_i)."""
-        xp, sign = namespace(s), None
+        xp = namespace(s)
+        sign: Any = None
         for i, j in combinations(range(self.particles), 2):
             one = xp.sign(s[:, j] - s[:, i])
             sign = one if sign is None else sign * one

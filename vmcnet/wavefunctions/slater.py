@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.backend.arrays import Array, namespace, to_host
+from vmcnet.backend.stream import Stream
 from vmcnet.calculus.excitations import PairForms
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
+from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.exchanges import determinant_ratios
 from vmcnet.wavefunctions.filling import described, filled
 from vmcnet.wavefunctions.heads import Heads
+from vmcnet.wavefunctions.local_update import LocalUpdate, UpdateRule
+from vmcnet.wavefunctions.message_passing import MessagePassing
 from vmcnet.wavefunctions.one_particle_updates import ParticleRule, SlaterUpdate
 from vmcnet.wavefunctions.plane_waves import PlaneWaves
 from vmcnet.wavefunctions.projection import Projection
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 UP, DOWN = "up", "down"
 
@@ -43,18 +53,18 @@ class Slater(Wavefunction):
 
     def __init__(
         self,
-        system,
-        orbitals=None,
+        system: Any,
+        orbitals: Any = None,
         determinants: int = 1,
-        occupied_up=None,
-        occupied_down=None,
+        occupied_up: Any = None,
+        occupied_down: Any = None,
         mixing: int = 0,
-        network=None,
-        heads=None,
+        network: MessagePassing | None = None,
+        heads: Sequence[str] | None = None,
         excitations: int = 0,
         parity: str | None = None,
         spin_flip: str | None = None,
-    ):
+    ) -> None:
         self.place(system)
         self._projection = Projection("Slater", system, parity, spin_flip)
         self.determinants = arguments.whole("Slater determinants", determinants, 1)
@@ -85,7 +95,8 @@ class Slater(Wavefunction):
             raise ValueError(f"Slater heads = {list(heads)}: there is no network for them to read")
         heads = ("backflow", "jastrow") if heads is None else heads
         self._check(network, heads)
-        self.layout, self._forms, self._spins_seen = Layout(), None, (None, None)
+        self.layout, self._spins_seen = Layout(), (None, None)
+        self._forms: PairForms | None = None
         orbitals.declare(self.layout, "")
         for spin in self._sets:
             if mixing:
@@ -100,7 +111,7 @@ class Slater(Wavefunction):
             None if network is None else Heads(network, heads, self.layout, system, columns)
         )
 
-    def _excite(self, shells):
+    def _excite(self, shells: int) -> None:
         if self.determinants > 1:
             raise ValueError(
                 f"Slater excitations = {shells}: expected one determinant, not {self.determinants}"
@@ -121,7 +132,7 @@ class Slater(Wavefunction):
         self._forms, self._virtual = PairForms(len(found), parts), found.virtual
         self.layout.add("excitations", (len(found),))
 
-    def _check(self, network, heads):
+    def _check(self, network: MessagePassing | None, heads: Sequence[str]) -> None:
         different = self.mixing or (network is not None and "orbitals" in heads)
         if self.determinants > 1 and not different:
             raise ValueError(
@@ -135,17 +146,17 @@ class Slater(Wavefunction):
             )
 
     @property
-    def _sets(self):
+    def _sets(self) -> list[str]:
         """The spins whose occupied orbitals have parameters of their own."""
         return list(self.occupied)[:1] if self._shared else list(self.occupied)
 
-    def _key(self, spin):
+    def _key(self, spin: str) -> str:
         return "mixing" if self._shared else f"mixing_{spin}"
 
-    def _empty(self, spin):
+    def _empty(self, spin: str) -> tuple[int, ...]:
         return tuple(k for k in range(self.orbitals.size) if k not in self.occupied[spin])
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         out = self.orbitals.initial("")
         for spin in self._sets if self.mixing else []:
             start = np.zeros(self.layout.entries[self._key(spin)].shape)
@@ -161,10 +172,14 @@ class Slater(Wavefunction):
             out["excitations"] = np.zeros(self._forms.classes)
         return out if self._heads is None else out | self._heads.initial(stream)
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         return self._projection(ops, theta, walkers, self._one)
 
-    def _one(self, ops, theta, walkers):
+    def _one(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         """log_psi before it is projected."""
         r, factors, more = walkers.r, None, None
         if self._heads is not None:
@@ -178,15 +193,15 @@ class Slater(Wavefunction):
             log = log if term is None else log + term
         return sign, log
 
-    def check(self, system):
+    def check(self, system: Any) -> None:
         self._projection.check(self, system)
 
-    def update_rule(self, values):
+    def update_rule(self, values: dict[str, np.ndarray]) -> UpdateRule | None:
         """Moves of one particle by the determinant lemma, of one determinant without a network."""
         if not self._alone:
             return None
 
-        def make(walkers):
+        def make(walkers: Walkers) -> LocalUpdate | None:
             rows, _ = self._rows(walkers.s)
             fixed = all(isinstance(x, tuple) for x in rows.values())
             return SlaterUpdate(self, values, walkers, rows) if fixed else None
@@ -199,7 +214,7 @@ class Slater(Wavefunction):
         plain = self.determinants == 1 and not self._projection
         return plain and self._heads is None and self._forms is None
 
-    def exchange_ratios(self, ops, theta, walkers):
+    def exchange_ratios(self, ops: Interpreter, theta: Parameters, walkers: Configuration) -> Array:
         """Of one determinant without a network; the envelope does not see spins."""
         if not self._alone or len(self.occupied) < 2:
             return None
@@ -208,7 +223,9 @@ class Slater(Wavefunction):
         up, down = (self.columns(ops, theta, phi, None, spin).data for spin in (UP, DOWN))
         return determinant_ratios(up, down, walkers.s)
 
-    def _determinant(self, ops, theta, phi, factors, s):
+    def _determinant(
+        self, ops: Interpreter, theta: Parameters, phi: Handle, factors: Any, s: Array
+    ) -> tuple[Any, Handle]:
         """sign and logarithm, (w,), or (w, K) of K determinants."""
         rows, parity = self._rows(s)
         blocks, filled_ones = [], []
@@ -230,9 +247,10 @@ class Slater(Wavefunction):
             parity = ops.expand(parity, -1)
         return parity if sign is None else sign * parity, log
 
-    def _slogdet(self, ops, blocks):
+    def _slogdet(self, ops: Interpreter, blocks: list) -> tuple[Any, Handle]:
         """The product of the determinants of both spins."""
-        sign = total = None
+        sign: Any = None
+        total: Any = None
         for block in blocks:
             count = None if self.determinants == 1 else self.determinants
             p, log = ops.slogdet(block, count=count)
@@ -240,7 +258,9 @@ class Slater(Wavefunction):
             total = log if total is None else total + log
         return sign, total
 
-    def columns(self, ops, theta, phi, factors, spin):
+    def columns(
+        self, ops: Interpreter, theta: Parameters, phi: Handle, factors: Any, spin: str
+    ) -> Handle:
         """(w, rows, K m): the occupied orbitals of all determinants, side by side."""
         occupied = self.occupied[spin]
         columns = _chosen(ops, phi, occupied, -1)
@@ -255,7 +275,7 @@ class Slater(Wavefunction):
         own = range(first, first + self.determinants * len(occupied))
         return columns * _chosen(ops, factors, tuple(own), -1)
 
-    def _rows(self, s):
+    def _rows(self, s: Array) -> Any:
         """The particles of either spin: a tuple where all walkers have the same spins, otherwise an
         array (w, m); and the sign (w,) of bringing the particles up to the front, None where it is
         1 everywhere. Raises ValueError for other numbers up and down than the determinants have.
@@ -266,7 +286,7 @@ class Slater(Wavefunction):
         self._spins_seen = (None, None) if isinstance(s, np.ndarray) else (s, found)
         return found
 
-    def _look(self, s):
+    def _look(self, s: Array) -> Any:
         up, m = s > 0, len(self.occupied.get(UP, ()))
         numbers = to_host(up.sum(axis=1))
         if (numbers != m).any():
@@ -276,8 +296,8 @@ class Slater(Wavefunction):
             )
         if bool((s == s[:1]).all()):
             first = to_host(s[0]) > 0
-            rows = {UP: first, DOWN: ~first}
-            rows = {spin: tuple(np.flatnonzero(x).tolist()) for spin, x in rows.items()}
+            both = {UP: first, DOWN: ~first}
+            rows = {spin: tuple(np.flatnonzero(x).tolist()) for spin, x in both.items()}
         else:
             order = namespace(s).argsort(~up, axis=1, kind="stable")
             rows = {UP: order[:, :m], DOWN: order[:, m:]}
@@ -286,15 +306,13 @@ class Slater(Wavefunction):
         return rows, None if (parity == 1).all() else parity
 
     @property
-    def plane_waves(self):
-        """The integers of the occupied waves of either spin, where psi is one determinant of plane
-        waves and nothing else; otherwise None.
-        """
+    def plane_waves(self) -> list[np.ndarray] | None:
+        """Where psi is one determinant without a network, of the system's waves alone."""
         if not self._alone or self.mixing or not isinstance(self.orbitals, PlaneWaves):
             return None
         return self.orbitals.waves([self.occupied.get(spin, ()) for spin in (UP, DOWN)])
 
-    def describe(self):
+    def describe(self) -> str:
         parts = [f"{spin} {described(self.orbitals, k)}" for spin, k in self.occupied.items()]
         if self.determinants > 1:
             parts.append(f"{self.determinants} determinants")
@@ -305,11 +323,11 @@ class Slater(Wavefunction):
         return f"slater({self.layout.size} parameters; {'; '.join(parts)})"
 
 
-def _rows_of(ops, x, rows):
+def _rows_of(ops: Interpreter, x: Handle, rows: Any) -> Handle:
     """The particles `rows`, a tuple or one row a walker."""
     return _chosen(ops, x, rows, 1) if isinstance(rows, tuple) else ops.select(x, rows)
 
 
-def _chosen(ops, x, index, axis):
+def _chosen(ops: Interpreter, x: Handle, index: tuple[int, ...], axis: int) -> Handle:
     """ops.take, and x itself where all entries are taken in their order."""
     return x if index == tuple(range(x.shape[axis])) else ops.take(x, index, axis)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.backend.arrays import namespace
-from vmcnet.geometry.moves import SpinMove
+from vmcnet.backend.arrays import Array, namespace
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
+from vmcnet.geometry.moves import SpinMove, SpinMoves
 from vmcnet.parameters import Layout
+from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.local_update import RENEW, LocalUpdate, UpdateRule
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 TILE = 64  # connected configurations whose ratios are held at a time
 
@@ -26,7 +33,7 @@ class SpinJastrow(Wavefunction):
     name = "jastrow"
     reads = "spins"
 
-    def __init__(self, system, symmetric: bool = False, spread: float = 0.02):
+    def __init__(self, system: Any, symmetric: bool = False, spread: float = 0.02) -> None:
         self.place(system)
         symmetric = arguments.flag("SpinJastrow symmetric", symmetric)
         self._spread = arguments.positive("SpinJastrow spread", spread)
@@ -41,23 +48,25 @@ class SpinJastrow(Wavefunction):
             size = len(self._starts)
         self.layout = Layout().add("coupling", (size,))
 
-    def _classes(self, group):
+    def _classes(self, group: np.ndarray) -> np.ndarray:
         """For every pair the number of its class: the smallest image i n + j of it."""
         i, j = (group[:, k] for k in self._pairs)
         codes = np.minimum(i, j) * self.particles + np.maximum(i, j)
         return np.unique(codes.min(axis=0), return_inverse=True)[1]
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         return {"coupling": self._spread * stream.normal(self.layout.entries["coupling"].shape)}
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         i, j = self._pairs
         product = (walkers.s[:, i] * walkers.s[:, j]).astype(ops.real_dtype)
         if self._kinds is not None:
             product = np.add.reduceat(product[:, self._order], self._starts, axis=1)
         return None, ops.sum(ops.constant(product) * theta["coupling"], axis=-1)
 
-    def update_rule(self, values):
+    def update_rule(self, values: dict[str, np.ndarray]) -> UpdateRule | None:
         strength, n = values["coupling"], self.particles
         coupling = np.zeros((n, n))
         coupling[self._pairs] = strength if self._kinds is None else strength[self._kinds]
@@ -69,10 +78,10 @@ class PairCoupling(UpdateRule):
 
     kinds = (SpinMove,)
 
-    def __init__(self, coupling):
+    def __init__(self, coupling: np.ndarray) -> None:
         self.coupling = coupling
 
-    def of(self, walkers):
+    def of(self, walkers: Walkers) -> LocalUpdate | None:
         if not np.isfinite(self.coupling).all():
             return None
         return (CompiledFields if namespace(walkers.s) is np else Fields)(self.coupling, walkers)
@@ -85,22 +94,22 @@ class Fields(LocalUpdate):
     exp(-2 s_i f_i - 2 s_j f_j + 4 J_ij s_i s_j). Both change the fields by O(n).
     """
 
-    def __init__(self, coupling, walkers):
+    def __init__(self, coupling: np.ndarray, walkers: Walkers) -> None:
         self._xp, self._r = namespace(walkers.s), walkers.r
         self.coupling = self._xp.asarray(coupling)
         self._fill(walkers.s)
 
-    def _fill(self, s):
+    def _fill(self, s: Array) -> None:
         self.s = self._xp.ascontiguousarray(s.T).astype(np.float64)  # (n, W)
         self.fields = self.coupling @ self.s
 
-    def configuration(self):
+    def configuration(self) -> tuple[Array, Array]:
         return self._r, self._xp.ascontiguousarray(self.s.T).astype(np.int8)
 
-    def renew(self):
+    def renew(self) -> None:
         self._fill(self.configuration()[1])
 
-    def _changes(self, sites):
+    def _changes(self, sites: Array) -> Array:
         """log psi(s^m) - log psi(s) (moves, W) of moves of the sites (moves, 1 or 2)."""
         i, s, f = self._xp.asarray(sites[:, 0]), self.s, self.fields
         change = -2.0 * s[i] * f[i]
@@ -109,16 +118,16 @@ class Fields(LocalUpdate):
             change += 4.0 * self.coupling[i, j][:, None] * s[i] * s[j] - 2.0 * s[j] * f[j]
         return change
 
-    def ratio(self, move):
+    def ratio(self, move: Any) -> tuple[Array, Array]:
         return None, self._changes(move.sites[None])[0]
 
-    def accept(self, move, mask):
+    def accept(self, move: Any, mask: Array) -> None:
         for site in move.sites.tolist():
             turned = self._xp.where(mask, -2.0 * self.s[site], 0.0)
             self.s[site] += turned
             self.fields += self.coupling[:, site, None] * turned
 
-    def connected(self, moves, elements):
+    def connected(self, moves: SpinMoves, elements: Array) -> Array:
         xp, s, total = self._xp, self.configuration()[1], 0.0
         for start in range(0, len(moves), TILE):
             tile = slice(start, start + TILE)
@@ -131,7 +140,9 @@ class Fields(LocalUpdate):
 class CompiledFields(Fields):
     """The same with the compiled sweep."""
 
-    def sweep(self, moves, sequence, limits):
+    def sweep(
+        self, moves: SpinMoves, sequence: np.ndarray, limits: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         from vmcnet.kernels.numba_spin_pairs import sweep
 
         walkers, some = self.s.shape[1], RENEW * len(moves)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from vmcnet import arguments
+from vmcnet.backend.arrays import Array
+from vmcnet.backend.stream import Stream
+from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.feedforward import Layers, checked_network
+from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
 class SpinNetwork(Wavefunction):
@@ -24,14 +32,14 @@ class SpinNetwork(Wavefunction):
 
     def __init__(
         self,
-        system,
-        layers=(16,),
+        system: Any,
+        layers: Sequence[int] = (16,),
         activation: str = "logcosh",
         skip: bool = False,
         weights: str = "real",
         symmetric: bool = False,
         spread: float = 0.02,
-    ):
+    ) -> None:
         self.place(system)
         weights = arguments.choice("SpinNetwork weights", weights, ("real", "complex"))
         symmetric = arguments.flag("SpinNetwork symmetric", symmetric)
@@ -52,7 +60,7 @@ class SpinNetwork(Wavefunction):
         for name in ("last", "last_imaginary")[: 1 + self.complex]:
             self.layout.add(name, (self._network.outputs,))
 
-    def initial(self, stream):
+    def initial(self, stream: Stream) -> dict[str, Array]:
         out = self._network.initial(stream)
         return out | {
             k: self._spread * stream.normal((self._network.outputs,))
@@ -60,7 +68,9 @@ class SpinNetwork(Wavefunction):
             if k.startswith("last")
         }
 
-    def log_psi(self, ops, theta, walkers):
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
         s = walkers.s if self._group is None else walkers.s[:, self._group]
         h = self._network(ops, theta, ops.constant(s.astype(ops.real_dtype)))
         if self._group is not None:

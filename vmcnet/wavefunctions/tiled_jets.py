@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from vmcnet.backend.arrays import namespace, writable
+from vmcnet.backend.arrays import Array, namespace, writable
 from vmcnet.calculus.jet import CONSTANT, JetData, Unmade
 from vmcnet.calculus.jets import Jet, Jets
+from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions.reading import Reading
 
 MEASURED = 16  # walkers whose jets are made to see how wide they are
 NEAR = 2**21  # bytes of a jet that stays near the processor
-WIDEST = WeakKeyDictionary()  # wavefunction -> {(n, d, dtype): bytes of a walker's widest jet}
+# wavefunction -> {(n, d, dtype): bytes of a walker's widest jet}
+WIDEST: WeakKeyDictionary[Any, dict] = WeakKeyDictionary()
 
 
 class Measuring(Jets):
@@ -20,13 +24,14 @@ class Measuring(Jets):
 
     widest = 0
 
-    def apply(self, operation, args, **static):
+    def apply(self, operation: Any, args: Any, **static: Any) -> Any:
         out = super().apply(operation, args, **static)
         for handle in (*args, *(out if isinstance(out, tuple) else (out,))):
             data = handle.data if isinstance(handle, Jet) else None  # a sign is no jet
             unread = isinstance(data, Unmade) and not data.made
             if isinstance(data, JetData) and not unread and data.support != CONSTANT:
-                self.widest = max(self.widest, data.slots.nbytes // data.slots.shape[1])
+                slots: Array = data.slots
+                self.widest = max(self.widest, slots.nbytes // slots.shape[1])
         return out
 
 
@@ -39,7 +44,7 @@ def jet_tile(walkers: int, widest: int) -> int:
     return walkers
 
 
-def widest(reading, walkers) -> int:
+def widest(reading: Reading, walkers: Walkers) -> int:
     """Bytes of a walker's widest jet: of the first walkers, once for a wavefunction and shape,
     since shapes alone decide.
     """
@@ -52,7 +57,7 @@ def widest(reading, walkers) -> int:
     return known[key]
 
 
-def jet(reading, walkers):
+def jet(reading: Reading, walkers: Walkers) -> tuple[Array, Array, Array]:
     """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,).
 
     On the host in tiles of walkers that keep a jet near the processor; their size depends on

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cupy
 import numpy as np
 
+from vmcnet.backend.arrays import Array
 from vmcnet.kernels.gpu import launch, module
 from vmcnet.wavefunctions.machines import sweep_cuda
 
 CONNECTIONS = 2**24  # ratios of walkers and moves that are held at a time
 
 
-def _launch(name: str, size: int, *arguments) -> None:
+def _launch(name: str, size: int, *arguments: Any) -> None:
     launch(module(sweep_cuda.SOURCE, sweep_cuda.NAMES), name, size, *arguments)
 
 
-def _sites(sites):
+def _sites(sites: Array) -> Any:
     return sites, np.int32(sites.shape[1])
 
 
-def machine_sweep(x, s, sites, table, factor, size: int, sequence, limits, accepted, bad) -> None:
+def machine_sweep(
+    x: Array,
+    s: Array,
+    sites: Array,
+    table: Array,
+    factor: Array,
+    size: int,
+    sequence: np.ndarray,
+    limits: np.ndarray,
+    accepted: Array,
+    bad: Array,
+) -> None:
     """Moves `sequence` (K,) proposed one after the other, thresholds limits (K, W); x (M, W), s (n,
     W) and the counts (W,) in place.
     """
@@ -44,7 +58,9 @@ def machine_sweep(x, s, sites, table, factor, size: int, sequence, limits, accep
     )
 
 
-def machine_connected(x, s, sites, table, factor, size: int, elements):
+def machine_connected(
+    x: Array, s: Array, sites: Array, table: Array, factor: Array, size: int, elements: Array
+) -> Array:
     """sum_m elements_m psi(s^m)/psi(s) over the moves that act (W,), in the order of the moves."""
     units, walkers = x.shape
     total, step = cupy.zeros(walkers), max(1, CONNECTIONS // walkers)
@@ -71,7 +87,7 @@ def machine_connected(x, s, sites, table, factor, size: int, elements):
     return total
 
 
-def machine_tanh(x):
+def machine_tanh(x: Array) -> Array:
     """tanh theta (W, M) from x (M, W) = exp(-2 theta)."""
     out = cupy.empty(x.shape[::-1])
     _launch("machine_tanh", out.size, x, out, np.int64(x.shape[1]), np.int32(x.shape[0]))

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from vmcnet.backend.arrays import namespace
-from vmcnet.geometry.moves import SpinMove
+from vmcnet.backend.arrays import Array, namespace
+from vmcnet.geometry.moves import SpinMove, SpinMoves
+from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.local_update import RENEW, LocalUpdate, UpdateRule
 
 WIDEST_TILE, NARROWEST_TILE = 128, 16  # walkers a tile, the length of the innermost loops
@@ -31,7 +33,7 @@ class Machine(UpdateRule):
     prepared: dict = field(default_factory=dict, compare=False, repr=False)
     kinds = (SpinMove,)
 
-    def of(self, walkers) -> MachineTables | None:
+    def of(self, walkers: Walkers) -> MachineTables | None:
         """By compiled loops on the host; on a device by its kernels, which know real weights. None
         where there are neither, or where the weights are too large for them.
         """
@@ -43,7 +45,7 @@ class Machine(UpdateRule):
         kernels = None if self.is_complex else device_kernels(xp)
         return DeviceTables(self, walkers, xp, kernels) if kernels else None
 
-    def times(self, other):
+    def times(self, other: UpdateRule) -> UpdateRule:
         return self.joined(other) if isinstance(other, Machine) else super().times(other)
 
     @cached_property
@@ -51,7 +53,7 @@ class Machine(UpdateRule):
         return bool(np.iscomplexobj(self.weights))
 
     @cached_property
-    def parts(self):
+    def parts(self) -> list:
         """(weights, b) of the real and of the imaginary parts, contiguous."""
         return [
             tuple(np.ascontiguousarray(x) for x in pair)
@@ -96,7 +98,7 @@ class Machine(UpdateRule):
         groups = -(-units // int(max(1, LARGEST / (1 + self.is_complex) // bound)))
         return -(-units // groups)
 
-    def table(self, moves):
+    def table(self, moves: SpinMoves) -> tuple[np.ndarray, np.ndarray]:
         """E for s = +1 and s = -1 (moves, 2, M), and the factors (moves, 2), of SpinMoves."""
         sites = moves.sites
         weights, slope = self.weights[sites[:, 0]], self.slope()[sites[:, 0]]
@@ -115,28 +117,28 @@ class MachineTables(LocalUpdate):
     thresholds and formulas.
     """
 
-    def __init__(self, machine: Machine, walkers):
+    def __init__(self, machine: Machine, walkers: Walkers) -> None:
         self.machine, self.size, self.walkers = machine, machine.group_size, len(walkers.s)
         self._r = walkers.r
         self._fill(walkers.s)
 
-    def configuration(self):
+    def configuration(self) -> tuple[Array, Array]:
         return self._r, self.spins()
 
-    def ratio(self, move):
+    def ratio(self, move: Any) -> tuple[Array, Array]:
         one = slice(move.index, move.index + 1)
         with np.errstate(divide="ignore"):  # 0 where an exchange does not act
             return None, namespace(self.s).log(self._connected(move.moves, np.ones(1), one))
 
-    def accept(self, move, mask):
+    def accept(self, move: Any, mask: Array) -> None:
         xp, counts = namespace(self.s), self._counts()
         limits = xp.where(mask, -1.0, np.inf)[None]  # |psi'/psi|^2 is above -1, and not above inf
         self._sweep(move.moves, np.array([move.index]), limits, counts, counts)
 
-    def renew(self):
+    def renew(self) -> None:
         self._fill(self.spins())
 
-    def _x(self, s):
+    def _x(self, s: Array) -> Array:
         """exp(-2 theta) (W, M)."""
         s, out = (
             s.astype(np.float64),
@@ -153,19 +155,19 @@ class MachineTables(LocalUpdate):
         out.real, out.imag = size * (1.0 - square), size * (2.0 * t)
         return out
 
-    def _table(self, moves):
+    def _table(self, moves: SpinMoves) -> Any:
         key = type(self), moves
         if key not in self.machine.prepared:
             self.machine.prepared[key] = self._prepared(moves)
         return self.machine.prepared[key]
 
-    def _prepared(self, moves):
+    def _prepared(self, moves: SpinMoves) -> Any:
         return self.machine.table(moves)
 
-    def _fill(self, s):
+    def _fill(self, s: Array) -> None:
         self.s, self.x = s.copy(), self._x(s)
 
-    def _ratios(self, moves, m):
+    def _ratios(self, moves: SpinMoves, m: int) -> tuple[Array, Array, Array]:
         table, factor = self._table(moves)
         sites = moves.sites[m]
         plus = self.s[:, sites[0]] > 0
@@ -179,7 +181,9 @@ class MachineTables(LocalUpdate):
             )
         return ratio, e, moves.acts(self.s, slice(m, m + 1))[:, 0]
 
-    def sweep(self, moves, sequence, limits):
+    def sweep(
+        self, moves: SpinMoves, sequence: np.ndarray, limits: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Accepted moves and NaN ratios of every walker, (W,) each, after the moves `sequence` (K,)
         with thresholds (K, W).
         """
@@ -191,13 +195,20 @@ class MachineTables(LocalUpdate):
             self._sweep(moves, sequence[chunk], limits[chunk], accepted, bad)
         return self._host(accepted), self._host(bad)
 
-    def _counts(self):
+    def _counts(self) -> Array:
         return np.zeros(self.walkers, np.int64)
 
-    def _host(self, array):
+    def _host(self, array: Array) -> np.ndarray:
         return array
 
-    def _sweep(self, moves, sequence, limits, accepted, bad):
+    def _sweep(
+        self,
+        moves: SpinMoves,
+        sequence: np.ndarray,
+        limits: np.ndarray,
+        accepted: Array,
+        bad: Array,
+    ) -> None:
         for m, limit in zip(sequence.tolist(), limits, strict=True):
             ratio, e, acts = self._ratios(moves, m)
             p = np.abs(ratio) ** 2
@@ -207,11 +218,11 @@ class MachineTables(LocalUpdate):
             self.x = np.where(take[:, None], self.x * e, self.x)
             self.s[np.ix_(take, moves.sites[m])] *= -1
 
-    def connected(self, moves, elements):
+    def connected(self, moves: SpinMoves, elements: Array) -> Array:
         """sum_m elements_m psi(s^m)/psi(s) over the moves that act, (W,)."""
         return self._connected(moves, elements, slice(None))
 
-    def _connected(self, moves, elements, some):
+    def _connected(self, moves: SpinMoves, elements: Array, some: slice) -> Array:
         """The same over the moves of the slice `some`, elements (some,)."""
         total = np.zeros(self.walkers, self.x.dtype)
         for m, element in zip(range(len(moves))[some], elements, strict=True):
@@ -219,11 +230,11 @@ class MachineTables(LocalUpdate):
             total += np.where(acts, element * ratio, 0.0)
         return total
 
-    def spins(self):
+    def spins(self) -> Array:
         """s (W, n) int8."""
         return self.s
 
-    def tanh(self):
+    def tanh(self) -> Array:
         """tanh theta (W, M) = (1 - x)/(1 + x)."""
         return 2.0 / (1.0 + self.x) - 1.0
 
@@ -231,7 +242,7 @@ class MachineTables(LocalUpdate):
 class CompiledTables(MachineTables):
     """The same by the kernels of sweep_real.py and sweep_complex.py."""
 
-    def __init__(self, machine, walkers):
+    def __init__(self, machine: Machine, walkers: Walkers) -> None:
         from vmcnet.wavefunctions.machines import sweep_complex, sweep_real
 
         self._kernels = sweep_complex if machine.is_complex else sweep_real
@@ -241,11 +252,11 @@ class CompiledTables(MachineTables):
         self._width = width if width >= NARROWEST_TILE else count
         super().__init__(machine, walkers)
 
-    def _parts(self, array, axis=0):
+    def _parts(self, array: Array, axis: int = 0) -> np.ndarray:
         """Real and imaginary part along a new axis; a real array as it is."""
         return np.stack([array.real, array.imag], axis) if self.machine.is_complex else array
 
-    def _grouped(self, array, missing):
+    def _grouped(self, array: Array, missing: float) -> np.ndarray:
         """(K, M, ...) -> (K, G, R, ...): the units by groups, `missing` where a group has no unit;
         R is the next multiple of 4.
         """
@@ -257,24 +268,31 @@ class CompiledTables(MachineTables):
             out[:, g, : part.shape[1]], out[:, g, part.shape[1] :] = part, missing
         return out
 
-    def _tiles(self, array):
+    def _tiles(self, array: Array) -> np.ndarray:
         """(W, K) -> (tiles, K, T)."""
         return array.reshape(-1, self._width, array.shape[1]).transpose(0, 2, 1)
 
-    def _prepared(self, moves):
+    def _prepared(self, moves: SpinMoves) -> Any:
         table, factor = self.machine.table(moves)
         grouped = self._grouped(table.reshape(-1, table.shape[2]), 1.0)
         return self._parts(grouped.reshape(*table.shape[:2], *grouped.shape[1:])), self._parts(
             factor
         )
 
-    def _fill(self, s):
+    def _fill(self, s: Array) -> None:
         self.s = np.ascontiguousarray(self._tiles(s), np.float64)
         self.x = self._parts(self._grouped(self._tiles(self._x(s)), 0.0), 1)
         self.products = np.empty(self.x.shape[:-2] + self.x.shape[-1:])
         self._kernels.group_products(self.x, self.products)
 
-    def _sweep(self, moves, sequence, limits, accepted, bad):
+    def _sweep(
+        self,
+        moves: SpinMoves,
+        sequence: np.ndarray,
+        limits: np.ndarray,
+        accepted: Array,
+        bad: Array,
+    ) -> None:
         self._kernels.sweep(
             self.x,
             self.products,
@@ -287,7 +305,7 @@ class CompiledTables(MachineTables):
             bad,
         )
 
-    def _connected(self, moves, elements, some):
+    def _connected(self, moves: SpinMoves, elements: Array, some: slice) -> Array:
         total = np.zeros((2, self.walkers) if self.machine.is_complex else self.walkers)
         table, factor = (
             np.ascontiguousarray(array[:, some] if self.machine.is_complex else array[some])
@@ -298,10 +316,10 @@ class CompiledTables(MachineTables):
         )
         return total[0] + 1j * total[1] if self.machine.is_complex else total
 
-    def spins(self):
+    def spins(self) -> Array:
         return self.s.astype(np.int8).transpose(0, 2, 1).reshape(self.walkers, -1)
 
-    def tanh(self):
+    def tanh(self) -> Array:
         x = (
             self.x[:, 0] + 1j * self.x[:, 1] if self.machine.is_complex else self.x
         )  # (tiles, G, R, T)
@@ -314,20 +332,20 @@ class DeviceTables(MachineTables):
     W) and s (n, W).
     """
 
-    def __init__(self, machine, walkers, xp, kernels):
+    def __init__(self, machine: Machine, walkers: Walkers, xp: Any, kernels: Any) -> None:
         self._xp, self._kernels = xp, kernels
         super().__init__(machine, walkers)
 
-    def _counts(self):
+    def _counts(self) -> Array:
         return self._xp.zeros(self.walkers, np.int64)
 
-    def _host(self, array):
+    def _host(self, array: Array) -> np.ndarray:
         return array.get()
 
-    def _prepared(self, moves):
+    def _prepared(self, moves: SpinMoves) -> Any:
         return [self._xp.asarray(array) for array in (moves.sites, *self.machine.table(moves))]
 
-    def _fill(self, s):
+    def _fill(self, s: Array) -> None:
         prepared = self.machine.prepared
         if "machine" not in prepared:
             prepared["machine"] = [
@@ -339,7 +357,14 @@ class DeviceTables(MachineTables):
             self._xp.exp(-2.0 * (s.astype(np.float64) @ weights + b)).T
         )
 
-    def _sweep(self, moves, sequence, limits, accepted, bad):
+    def _sweep(
+        self,
+        moves: SpinMoves,
+        sequence: np.ndarray,
+        limits: np.ndarray,
+        accepted: Array,
+        bad: Array,
+    ) -> None:
         self._kernels.machine_sweep(
             self.x,
             self.s,
@@ -351,20 +376,20 @@ class DeviceTables(MachineTables):
             bad,
         )
 
-    def _connected(self, moves, elements, some):
+    def _connected(self, moves: SpinMoves, elements: Array, some: slice) -> Array:
         sites, table, factor = (array[some] for array in self._table(moves))
         return self._kernels.machine_connected(
             self.x, self.s, sites, table, factor, self.size, self._xp.asarray(elements)
         )
 
-    def spins(self):
+    def spins(self) -> Array:
         return self._xp.ascontiguousarray(self.s.T)
 
-    def tanh(self):
+    def tanh(self) -> Array:
         return self._kernels.machine_tanh(self.x)
 
 
-def device_kernels(xp):
+def device_kernels(xp: Any) -> Any:
     """The kernels for arrays of the namespace xp, or None."""
     if xp.__name__ != "cupy":
         return None

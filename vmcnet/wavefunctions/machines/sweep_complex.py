@@ -14,7 +14,7 @@ from vmcnet.kernels.compiled import compiled
 
 
 @compiled
-def _products(x, table, m, sign, out):
+def _products(x: np.ndarray, table: np.ndarray, m: int, sign: np.ndarray, out: np.ndarray) -> None:
     """out (2, G, T): the products over a group of 1 + x_j E_j, x (2, G, R, T), E = table[:, m, 0]
     where sign > 0, else table[:, m, 1].
     """
@@ -40,7 +40,15 @@ def _products(x, table, m, sign, out):
 
 
 @compiled
-def _ratio(factor, m, sign, new, old, re, im):
+def _ratio(
+    factor: np.ndarray,
+    m: int,
+    sign: np.ndarray,
+    new: np.ndarray,
+    old: np.ndarray,
+    re: np.ndarray,
+    im: np.ndarray,
+) -> None:
     """factor prod_g new_g / old_g, into re, im (T,)."""
     for w in range(len(re)):
         plus = sign[w] > 0.0
@@ -58,7 +66,18 @@ def _ratio(factor, m, sign, new, old, re, im):
 
 
 @compiled
-def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad):
+def sweep(
+    x: np.ndarray,
+    products: np.ndarray,
+    s: np.ndarray,
+    sites: np.ndarray,
+    table: np.ndarray,
+    factor: np.ndarray,
+    sequence: np.ndarray,
+    limits: np.ndarray,
+    accepted: np.ndarray,
+    bad: np.ndarray,
+) -> None:
     """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) <
     |psi'/psi|^2. All tiles (tiles, ...), in place.
     """
@@ -118,7 +137,16 @@ def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad)
 
 
 @compiled
-def connected(x, products, s, sites, table, factor, elements, total):
+def connected(
+    x: np.ndarray,
+    products: np.ndarray,
+    s: np.ndarray,
+    sites: np.ndarray,
+    table: np.ndarray,
+    factor: np.ndarray,
+    elements: np.ndarray,
+    total: np.ndarray,
+) -> None:
     """total (2, W) = sum_m elements_m psi(s^m)/psi(s) over the moves that act, real and imaginary
     part.
     """
@@ -140,7 +168,7 @@ def connected(x, products, s, sites, table, factor, elements, total):
 
 
 @compiled
-def group_products(x, products):
+def group_products(x: np.ndarray, products: np.ndarray) -> None:
     """products (tiles, 2, G, T) of 1 + x_j."""
     one, sign = np.zeros((2, 1, 2, x.shape[2], x.shape[3])), np.ones(x.shape[4])
     one[0] = 1.0

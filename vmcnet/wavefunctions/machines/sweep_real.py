@@ -23,7 +23,7 @@ from vmcnet.kernels.compiled import compiled
 
 
 @compiled
-def _products(x, table, sign, out):
+def _products(x: np.ndarray, table: np.ndarray, sign: np.ndarray, out: np.ndarray) -> None:
     """out (G, T): the products over a group of 1 + x_j E_j, table (2, G, R), E = table[0] where
     sign > 0, else table[1].
     """
@@ -55,7 +55,9 @@ def _products(x, table, sign, out):
 
 
 @compiled
-def _moved_products(x, before, code, table, out):
+def _moved_products(
+    x: np.ndarray, before: np.ndarray, code: np.ndarray, table: np.ndarray, out: np.ndarray
+) -> None:
     """As _products, of x after the move before it, whose table is `before`: x is multiplied where
     that move was accepted, in the same pass.
 
@@ -87,7 +89,18 @@ def _moved_products(x, before, code, table, out):
 
 
 @compiled
-def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad):
+def sweep(
+    x: np.ndarray,
+    products: np.ndarray,
+    s: np.ndarray,
+    sites: np.ndarray,
+    table: np.ndarray,
+    factor: np.ndarray,
+    sequence: np.ndarray,
+    limits: np.ndarray,
+    accepted: np.ndarray,
+    bad: np.ndarray,
+) -> None:
     """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) <
     |psi'/psi|^2. All tiles (tiles, ...), in place.
     """
@@ -135,7 +148,16 @@ def sweep(x, products, s, sites, table, factor, sequence, limits, accepted, bad)
 
 
 @compiled
-def connected(x, products, s, sites, table, factor, elements, total):
+def connected(
+    x: np.ndarray,
+    products: np.ndarray,
+    s: np.ndarray,
+    sites: np.ndarray,
+    table: np.ndarray,
+    factor: np.ndarray,
+    elements: np.ndarray,
+    total: np.ndarray,
+) -> None:
     """total (W,) = sum_m elements_m psi(s^m)/psi(s) over the moves that act."""
     tiles, groups, _, width = x.shape
     new, ratio = np.empty((groups, width)), np.empty(width)
@@ -156,7 +178,7 @@ def connected(x, products, s, sites, table, factor, elements, total):
 
 
 @compiled
-def group_products(x, products):
+def group_products(x: np.ndarray, products: np.ndarray) -> None:
     """products (tiles, G, T) of 1 + x_j."""
     one, sign = np.ones((2, x.shape[1], x.shape[2])), np.ones(x.shape[3])
     for tile in range(x.shape[0]):
