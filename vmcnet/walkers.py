@@ -12,8 +12,8 @@ from vmcnet.geometry.moves import SpinMoves
 
 @dataclass(frozen=True)
 class Walkers:
-    """r (W, n, d) coordinates, s (W, n) int8 spin labels +1 / -1, log_psi (W,) of the current
-    parameters.
+    """r (W, n, d) coordinates, s (W, n) int8 labels, spins +1 / -1 unless a system has others,
+    log_psi (W,) of the current parameters.
 
     update: what psi keeps of these walkers for fast moves at the current parameters (a
     LocalUpdate), or None; log_psi may then be absent.
