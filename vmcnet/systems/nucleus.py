@@ -42,7 +42,8 @@ class Nucleus(System):
     and a proton. Labels of four kinds (hamiltonians.nucleons): 2H has a proton and a neutron up, 3H
     a proton up and neutrons up and down, 3He the mirror image, 4He all four. The centre of mass is
     in the ground state of a trap whose energy is subtracted, exactly: psi must hold
-    exp(-R^2/2 centre_length^2), as SShell does. charges: whether protons repel each other. 2H has
+    exp(-R^2/2 centre_length^2), as SShell does; the kinetic energy inside is the sum of the terms
+    kinetic and centre_of_mass. charges: whether protons repel each other. 2H has
     an exact energy, of its radial equation. Raises ValueError for other numbers of nucleons.
     """
 
