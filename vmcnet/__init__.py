@@ -51,6 +51,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'vmcnet' has no attribute {name!r}")
     home = _HOME[name]
+    # the public name of that module, or the module itself
     return getattr(import_module(home), name) if home else import_module(f"vmcnet.{name}")
 
 

@@ -183,7 +183,7 @@ class Unheard:
 
     def __init__(self, stream):
         self._stream = stream if stream is not None else open(os.devnull, "w")  # noqa: SIM115
-        if hasattr(self._stream, "reconfigure"):
+        if hasattr(self._stream, "reconfigure"):  # a caller's stream need not have it
             self._stream.reconfigure(errors="replace")
 
     def write(self, text: str) -> int:
@@ -204,7 +204,7 @@ class Unheard:
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def __getattr__(self, name):
-        return getattr(self._stream, name)
+        return getattr(self._stream, name)  # all else that a stream has
 
 
 def _main(options) -> None:

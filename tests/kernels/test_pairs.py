@@ -9,9 +9,9 @@ from vmcnet.backend.stream import Stream
 from vmcnet.calculus.elementwise import LAYERS
 from vmcnet.calculus.jet import ALL, DISPLACEMENT, OWN, PAIR, Frame, JetData
 from vmcnet.calculus.pairs import COLLECT, MESSAGES
-from vmcnet.kernels import cpu, numba_pairs, plain
+from vmcnet.kernels import NEAR, cpu, numba_pairs, plain
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions.tiled_jets import NEAR, WIDEST, jet_tile
+from vmcnet.wavefunctions.tiled_jets import WIDEST, jet_tile
 
 TYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 SIZES = [(2, 1, 3), (3, 2, 16), (4, 3, 8), (7, 2, 19), (14, 3, 32)]  # particles, d, features
@@ -118,8 +118,8 @@ def test_tiles_follow_the_widest_jet():
     """Of two networks of one width the deeper has wider jets than one whose layers are not made;
     a tile is the same for every theta.
     """
-    assert jet_tile(128, NEAR // 128) == 128 and jet_tile(128, NEAR // 128 + 1) == 64
-    assert jet_tile(3, NEAR) == 3 and jet_tile(12, NEAR) == 3
+    assert jet_tile(128, NEAR // 128, NEAR) == 128 and jet_tile(128, NEAR // 128 + 1, NEAR) == 64
+    assert jet_tile(3, NEAR, NEAR) == 3 and jet_tile(12, NEAR, NEAR) == 3
     system, widths = vmc.systems.TrappedBosons(4, 3), {}
     for layers in ([64, 64], [64, 64, 64, 64], [48]):
         psi = vmc.wavefunctions.FeedForward(system, layers)

@@ -18,6 +18,11 @@ def namespace(array):
     return sys.modules[type(array).__module__.split(".")[0]]
 
 
+def on_host(array) -> bool:
+    """Whether compiled loops can work on the array, and looking at its numbers means no waiting."""
+    return isinstance(array, np.ndarray)
+
+
 def read_only(array):
     """The array as one that cannot be written to: a view on the host, itself on a device."""
     if isinstance(array, np.ndarray) and array.flags.writeable:

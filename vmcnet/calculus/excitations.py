@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vmcnet import kernels
+from vmcnet.backend.arrays import on_host
 from vmcnet.calculus.jet import ALL, CONSTANT, embed
 from vmcnet.calculus.operation import Operation
 
@@ -32,7 +33,7 @@ class PairForms:
 
     def numbers(self, xp, c):
         """The pairs' numbers for coefficients c (classes,), one array for every part."""
-        if xp is not np:
+        if not on_host(c):
             return [xp.matmul(m, c) for m in self._matrices(xp, c.dtype)]
         key = c.dtype, c.tobytes()
         if self._known.get("key") != key:

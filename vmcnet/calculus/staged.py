@@ -69,7 +69,8 @@ class Staged(Interpreter):
         parameters = self._of_parameters(operation, args)
         kinds = {a.kind for a in args if not a.is_parameter}
         choices = {a.choice for a in args} - {None}
-        by_row = any(getattr(x, "ndim", 0) for x in static.values())  # as the rows of `select`
+        # static values are numbers, tuples, or arrays as the rows of `select`
+        by_row = any(getattr(x, "ndim", 0) for x in static.values())
         kind, choice = EVERY, None
         if not by_row and kinds <= {SHARED}:
             kind, arrays = SHARED, [a.array for a in args]

@@ -29,6 +29,7 @@ def variants(annotation) -> dict:
 
 def _inside(annotation) -> list:
     """The tables that an annotation may mean."""
+    # as above
     parts = [annotation, *getattr(annotation, "__args__", ())]
     found = [p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)]
     return found + [t for p in parts[1:] for t in _inside(p) if t not in found]

@@ -261,6 +261,7 @@ def inherited(old, new, prefix: str = ""):
         return new
     update = {}
     for name in type(new).model_fields:
+        # keys of a table are attributes of its model
         a, b, key = getattr(old, name), getattr(new, name), f"{prefix}{name}"
         if key.startswith(CHANGEABLE) or f"{key}." in CHANGEABLE:
             continue

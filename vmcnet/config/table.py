@@ -40,4 +40,5 @@ def _arguments(path: str):
     if not path:
         return {}
     module, name = path.split(":")
+    # the class or function that `path` names
     return inspect.signature(getattr(import_module(module), name)).parameters

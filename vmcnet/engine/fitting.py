@@ -134,7 +134,7 @@ def _kinds(system, wavefunction):
                 else shown(value)
             )
             raise Misfit(part, f"expected a {kind.__name__} such as {example}, got {what}")
-    for name in ("particles", "dimensions", "layout"):
+    for name in ("particles", "dimensions", "layout"):  # a user's class may leave them out
         if getattr(wavefunction, name, None) is None:
             raise Misfit("wavefunction", f"{type(wavefunction).__name__} sets no `{name}`")
 
@@ -149,6 +149,7 @@ def _terms(system):
                 f"a term is named {name!r}: expected a text without commas, dots and slashes that "
                 "is not 'energy'",
             )
+        # anything may be passed here by mistake
         if inspect.isclass(term) or not callable(getattr(term, "local", None)):
             raise Misfit(
                 "system", f"the term {name!r} has no method local(walkers, psi): {shown(term)}"
@@ -156,7 +157,7 @@ def _terms(system):
 
 
 def _moves(system, wavefunction, sampler):
-    for name in ("sample", "check", "kinds", "name"):
+    for name in ("sample", "check", "kinds", "name"):  # anything may be passed by mistake
         if inspect.isclass(sampler) or getattr(sampler, name, None) is None:
             raise Misfit(
                 "sampler",

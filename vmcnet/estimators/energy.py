@@ -95,7 +95,8 @@ class Row:
         row[5], row[6] = counts.nonfinite, stop
         row[7], row[8] = hash64 >> 32, hash64 & 0xFFFFFFFF
         row[9] = counts.stuck
-        row[11:13] = [sum(getattr(c, k) for c in counts.others) for k in ("accepted", "tried")]
+        others = counts.others
+        row[11:13] = [sum(c.accepted for c in others), sum(c.tried for c in others)]
         if energies is not None:
             xp = namespace(energies.total)
             stacked = to_host(

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+NEAR = 2**21  # bytes of a second cache
+
 
 def route(environ: Mapping[str, str] = os.environ) -> str:
     """VMCNET_PRODUCTS: own (loops for matrix products, where the processor has them) or blas;
@@ -28,9 +30,11 @@ def route(environ: Mapping[str, str] = os.environ) -> str:
 class Kernels:
     """The functions of plain.py for arrays of the namespace xp, by the compiled passes of the same
     names in `modules`, where they have them.
+
+    near: bytes of a call's arrays that stay near the processor; None: the more the better.
     """
 
-    def __init__(self, xp, *modules):
+    def __init__(self, xp, *modules, near: int | None = None):
         from vmcnet.kernels import plain
 
         passes = {}
@@ -38,7 +42,7 @@ class Kernels:
             passes |= vars(module)
         for name in plain.__all__:
             setattr(self, name, passes.get(name) or partial(vars(plain)[name], xp))
-        self.modules = modules
+        self.modules, self.near = modules, near
 
     if TYPE_CHECKING:  # the names of plain.py, set above
 
@@ -56,11 +60,12 @@ def of(xp, *dtypes) -> Kernels:
 
 @lru_cache(maxsize=16)
 def _of(xp, kind: str) -> Kernels:
-    if kind and xp is np:
+    if kind and xp is np:  # the one place that asks
         from vmcnet.kernels import cpu, excitation_passes, linalg
 
         matrices = linalg, excitation_passes  # of complex numbers too
-        return Kernels(xp, cpu, *matrices) if kind == "real" else Kernels(xp, *matrices)
+        passes = (cpu, *matrices) if kind == "real" else matrices
+        return Kernels(xp, *passes, near=NEAR)
     if kind == "real" and xp.__name__ == "cupy":
         from vmcnet.kernels import gpu, linalg_gpu
 

@@ -88,6 +88,7 @@ class NaturalGradient:
     """
 
     name = "natural gradient"
+    form = "none"  # of the matrix that is solved: metric (P x P), gram (N x N), auto, none
 
     def __init__(
         self,
@@ -230,7 +231,7 @@ class SR(NaturalGradient):
     factorisation is rank 0's.
     """
 
-    name = "sr"
+    name, form = "sr", "metric"
 
     def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
         metric = ShiftedMetric(tangents, shift, "metric")
@@ -305,7 +306,7 @@ class MinSR(NaturalGradient):
     Cholesky factorisation is rank 0's.
     """
 
-    name = "minsr"
+    name, form = "minsr", "gram"
 
     def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
         return ShiftedMetric(tangents, shift, "gram").from_rows(tangents.residuals()), state, {}

@@ -92,8 +92,8 @@ def metric_memory(natural, size: int, walkers: int, own: int) -> float:
     """Bytes of the log-derivatives of `own` walkers and of the matrix that is solved, with its
     factor.
     """
-    form = getattr(natural, "form", {"sr": "metric", "minsr": "gram"}.get(natural.name, "none"))
-    side = {"metric": size, "gram": walkers, "none": 0, "auto": min(size, walkers)}[form]
+    sides = {"metric": size, "gram": walkers, "none": 0, "auto": min(size, walkers)}
+    side = sides[natural.form]
     return min(8.0 * own * size, KEEP) + 3 * 8.0 * side**2
 
 

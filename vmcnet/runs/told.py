@@ -12,14 +12,17 @@ from vmcnet.runs.building import build
 from vmcnet.systems.base import System
 from vmcnet.wavefunctions.base import Wavefunction
 
-PLAIN = ("units", "per_particle", "particles", "dimensions", "moves", "length")
-
 
 def telling(system, wavefunction) -> str:
     """The attribute `about` of a run file, JSON."""
     return json.dumps(
         {
-            **{name: _plain(getattr(system, name)) for name in PLAIN},
+            "units": system.units,
+            "per_particle": system.per_particle,
+            "particles": _plain(system.particles),
+            "dimensions": _plain(system.dimensions),
+            "moves": system.moves,
+            "length": _plain(system.length),
             "terms": list(system.terms),
             "reference": system.reference_of(wavefunction),
             "system": system.describe(),

@@ -36,6 +36,7 @@ def usual(system: Any, wavefunction: Any) -> str:
 def sampler(name: str, system: Any, **options: Any) -> Any:
     """The sampler `name` for a system; options: scan, acceptance of proposals that move spins."""
     module, title = SAMPLERS[name].split(":")
+    # the class that SAMPLERS names
     made = getattr(import_module(module), title)
     return made() if name in MOVES["coordinates"] else made(system, **options)
 

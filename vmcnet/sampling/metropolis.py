@@ -92,6 +92,7 @@ class Metropolis(Sampler):
                 f"propose of {type(self).__name__} changes r in place, which the old coordinates "
                 "are needed for: return new ones, as r + step * noise"
             ) from error
+        # a user's proposal may return anything
         if getattr(trial, "shape", None) != r.shape or trial.dtype != r.dtype:
             raise ValueError(
                 f"propose of {type(self).__name__} returns {type(trial).__name__} of shape "

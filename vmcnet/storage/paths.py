@@ -28,7 +28,7 @@ def resolved(path: Path) -> Path:
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "not a path"
+        why = error.strerror if isinstance(error, OSError) else "not a path"
         raise FileProblem(f"{str(path)[:200]!r}: cannot be used as a file ({why})") from error
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 

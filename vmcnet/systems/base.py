@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,9 @@ class System:
     screening: float = 1.0  # 1/length from which correlations of pairs no longer grow
     contact: float | None = None  # strength of a repulsion 1/r between pairs at contact, if known
     fermions = False  # particles of equal spin must not be exchanged without a change of sign
+
+    centre_length: float | None = None  # width of the centre of mass, where that is held
+    label_pairs: tuple = (mul,)  # functions of two labels that tell pairs of particles apart
 
     def start(self, stream: Any, walkers: int) -> Walkers:
         """Walkers to start from: coordinates are independent normals of the trap's ground state, or

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.backend.arrays import Array, namespace
+from vmcnet import kernels
+from vmcnet.backend.arrays import Array, namespace, on_host
 from vmcnet.calculus.replay import Recorder
 from vmcnet.calculus.staged import Staged
 from vmcnet.calculus.values import Values
@@ -41,7 +42,7 @@ class Amplitude:
 
     def __call__(self, r: Array, s: Array) -> tuple[Array, Array]:
         key = namespace(r), r.dtype
-        if key[0] is np and self._reading.wavefunction.reads == "coordinates":
+        if on_host(s) and self._reading.wavefunction.reads == "coordinates":
             spins = s.tobytes()
             known, repeat = self._repeats.get(r.dtype, (None, None))
             if spins == known:
@@ -60,7 +61,8 @@ class Amplitude:
         (W, n, d): what does not depend on labels is evaluated once a walker.
         """
         xp, (tile, count, n), parts = namespace(r), s.shape, []
-        while xp is np and tile % 2 == 0 and tile * count > ROWS:
+        tiled = kernels.of(xp, r.dtype).near is not None
+        while tiled and tile % 2 == 0 and tile * count > ROWS:
             tile //= 2
         for k in range(0, len(r), tile):
             ops = Staged(xp, tile, count)

@@ -61,7 +61,7 @@ class HiddenFermions(Wavefunction):
         spins = np.asarray(system.spins)
         numbers = {"up": int((spins > 0).sum()), "down": int((spins < 0).sum())}
         self.orbitals = system.orbitals(max(numbers.values()), shells)
-        if not getattr(self.orbitals, "real", True):
+        if not self.orbitals.real:
             raise ValueError(
                 "HiddenFermions needs real orbitals: expected closed shells, and no twist but 0 or "
                 "1/2"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import sqrt
-from operator import mul as multiply
 from typing import Any
 
 import numpy as np
@@ -79,10 +78,10 @@ class Network:
         self.particles, self.dimensions = system.particles, system.dimensions
         self.box, self.length = system.box, system.length
         # where psi is a function of relative positions, particles have no features of their own
-        self.one_body = system.box is None and getattr(system, "centre_length", None) is None
+        self.one_body = system.box is None and system.centre_length is None
         differ = len(set(np.asarray(system.spins).tolist())) > 1
         # functions of the labels of two particles; of spins +-1 their product
-        self.labels = tuple(getattr(system, "label_pairs", (multiply,))) if differ else ()
+        self.labels = tuple(system.label_pairs) if differ else ()
         self._shapes = self._parameters()
         for name, shape in self._shapes.items():
             layout.add(prefix + name, shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import product
 from math import comb
@@ -33,16 +33,19 @@ class Orbitals(Protocol):
       envelope(ops, theta, prefix, r)      log of a factor common to all determinants, (w,), read at
                                            the particles' own positions, a sum over particles; or
                                            None
-      excitations(up, down, shells)        where it has them: the PairExcitations from occupied
-                                           columns into so many empty shells
+      excitations(up, down, shells)        the PairExcitations from occupied columns into so many
+                                           empty shells; ValueError where it has none
+
+    real: whether all of them are. A set of your own names this class as its base.
     """
 
     size: int
     labels: tuple
     energies: tuple
     decays: bool
-    box: object
+    box: Any
     twisted: bool
+    real: bool = True
 
     def declare(self, layout: Layout, prefix: str) -> None: ...
 
@@ -53,6 +56,12 @@ class Orbitals(Protocol):
     def envelope(
         self, ops: Interpreter, theta: Parameters, prefix: str, r: Handle
     ) -> Handle | None: ...
+
+    def excitations(self, up: Sequence[int], down: Sequence[int], shells: int) -> PairExcitations:
+        raise ValueError(
+            f"Slater excitations: {type(self).__name__} has no classes of excitations; leave them "
+            "out"
+        )
 
 
 class HermitePolynomials:
@@ -109,7 +118,7 @@ def _lowered(xp: Any, degrees: tuple, order: int, dtype: Any) -> tuple[Array, Ar
     return xp.asarray(index), xp.asarray(np.array(factor, dtype))
 
 
-class HarmonicOrbitals:
+class HarmonicOrbitals(Orbitals):
     """Eigenfunctions of a harmonic trap: H_n(sqrt(alpha omega) x) of every axis, with the common
     factor exp(-alpha omega r^2 / 2); labels (n_x, n_y, ...), shells of equal sum.
 
@@ -141,7 +150,7 @@ class HarmonicOrbitals:
             shells += 1
         return cls(dimensions, omega, shells + more)
 
-    def excitations(self, up: Any, down: Any, shells: int) -> PairExcitations:
+    def excitations(self, up: Sequence[int], down: Sequence[int], shells: int) -> PairExcitations:
         """Pairs lifted from the columns up and down into the next `shells` empty shells, and into
         what is empty in an open shell.
         """
@@ -171,7 +180,7 @@ class HarmonicOrbitals:
         return ops.total(r * r) * (theta[f"{prefix}alpha"] * (-0.5 * self.omega))
 
 
-class UserOrbitals:
+class UserOrbitals(Orbitals):
     """Orbitals that a user writes: function(ops, x) -> (w, rows, size) with the operations `ops`,
     from positions x (w, rows, d).
 

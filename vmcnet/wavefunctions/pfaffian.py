@@ -71,7 +71,7 @@ class Pfaffian(Wavefunction):
             given = "triplet = true" if triplet else f"heads = {list(heads)}"
             raise ValueError(f"Pfaffian {given}: there is no network to read")
         self.orbitals = system.orbitals(numbers[0], shells)
-        if not getattr(self.orbitals, "real", True):
+        if not self.orbitals.real:
             raise ValueError(
                 "Pfaffian pairs real orbitals: expected closed shells, and no twist but 0 or 1/2"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from vmcnet.calculus.quantity import Handle
 from vmcnet.geometry.box import Box
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.excitations import PairExcitations
+from vmcnet.wavefunctions.orbitals import Orbitals
 from vmcnet.wavefunctions.reading import Parameters
 
 CLOSED = 1e-9  # of 2 pi/L: wave vectors that agree to this are one
@@ -54,7 +54,7 @@ def wave_labels(box: Box, count: int) -> list:
     return [tuple(m) for m in box.filled(count).tolist()]
 
 
-class PlaneWaves:
+class PlaneWaves(Orbitals):
     """exp(i k.r), k = (2 pi m + theta)/L, of the lowest `shells` shells of a Box with its twist;
     labels are the integers m, energies k^2/2.
 
@@ -96,7 +96,7 @@ class PlaneWaves:
             return None
         return sets
 
-    def excitations(self, up: Any, down: Any, shells: int) -> PairExcitations:
+    def excitations(self, up: Sequence[int], down: Sequence[int], shells: int) -> PairExcitations:
         """Pairs lifted from the columns up and down into the next `shells` empty shells, at equal
         momentum. Raises ValueError where an open shell or its symmetry is beyond the classes.
         """
@@ -134,7 +134,7 @@ class PlaneWaves:
         return None
 
 
-class LatticeOrbitals:
+class LatticeOrbitals(Orbitals):
     """Gaussians on sites R (m, d), periodic in the Box: exp(-alpha sum_a (L_a/pi)^2
     sin^2(pi (x_a - R_a)/L_a)), alpha > 0 in 1/length^2, one parameter.
 

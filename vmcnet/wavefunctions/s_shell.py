@@ -33,7 +33,7 @@ class SShell(Wavefunction):
     def __init__(self, system: Any, kappa: float | None = None, core: float | None = None) -> None:
         self.place(system)
         labels = np.asarray(system.spins).tolist()
-        self._centre: Any = getattr(system, "centre_length", None)  # which nuclei alone have
+        self._centre = system.centre_length
         if self._centre is None:
             raise ValueError(
                 "SShell is a function of relative positions: expected a system that keeps its "

@@ -116,11 +116,6 @@ class Slater(Wavefunction):
             raise ValueError(
                 f"Slater excitations = {shells}: expected one determinant, not {self.determinants}"
             )
-        if not hasattr(self.orbitals, "excitations"):
-            raise ValueError(
-                f"Slater excitations: {type(self.orbitals).__name__} has no classes of "
-                "excitations; leave them out"
-            )
         found = self.orbitals.excitations(
             self.occupied.get(UP, ()), self.occupied.get(DOWN, ()), shells
         )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.backend.arrays import Array, namespace
+from vmcnet.backend.arrays import Array, namespace, on_host
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.quantity import Handle
@@ -84,7 +84,7 @@ class PairCoupling(UpdateRule):
     def of(self, walkers: Walkers) -> LocalUpdate | None:
         if not np.isfinite(self.coupling).all():
             return None
-        return (CompiledFields if namespace(walkers.s) is np else Fields)(self.coupling, walkers)
+        return (CompiledFields if on_host(walkers.s) else Fields)(self.coupling, walkers)
 
 
 class Fields(LocalUpdate):

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from vmcnet import kernels
 from vmcnet.backend.arrays import Array, namespace, writable
 from vmcnet.calculus.jet import CONSTANT, JetData, Unmade
 from vmcnet.calculus.jets import Jet, Jets
@@ -14,7 +15,6 @@ from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.reading import Reading
 
 MEASURED = 16  # walkers whose jets are made to see how wide they are
-NEAR = 2**21  # bytes of a jet that stays near the processor
 # wavefunction -> {(n, d, dtype): bytes of a walker's widest jet}
 WIDEST: WeakKeyDictionary[Any, dict] = WeakKeyDictionary()
 
@@ -35,11 +35,11 @@ class Measuring(Jets):
         return out
 
 
-def jet_tile(walkers: int, widest: int) -> int:
+def jet_tile(walkers: int, widest: int, near: int) -> int:
     """Walkers a tile: the largest of W, W/2, W/4 ... that divides W and keeps the widest jet, of
-    that many bytes a walker, within NEAR.
+    that many bytes a walker, within `near` bytes.
     """
-    while walkers % 2 == 0 and walkers * widest > NEAR:
+    while walkers % 2 == 0 and walkers * widest > near:
         walkers //= 2
     return walkers
 
@@ -60,12 +60,13 @@ def widest(reading: Reading, walkers: Walkers) -> int:
 def jet(reading: Reading, walkers: Walkers) -> tuple[Array, Array, Array]:
     """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,).
 
-    On the host in tiles of walkers that keep a jet near the processor; their size depends on
-    shapes and dtype alone.
+    Where the kernels ask for it, in tiles of walkers that keep a jet near the processor; their
+    size depends on shapes and dtype alone.
     """
     r, s = writable(walkers.r), writable(walkers.s)
     xp, (count, *shape) = namespace(r), r.shape
-    tile = jet_tile(count, widest(reading, walkers)) if xp is np else count
+    near = kernels.of(xp, r.dtype).near
+    tile = count if near is None else jet_tile(count, widest(reading, walkers), near)
     ops = Jets(xp, *shape)
     parameters = reading.handles(ops, xp, r.dtype)
     parts = [

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.backend.arrays import Array, namespace
+from vmcnet.backend.arrays import Array, namespace, on_host
 from vmcnet.geometry.moves import SpinMove, SpinMoves
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.local_update import RENEW, LocalUpdate, UpdateRule
@@ -40,7 +40,7 @@ class Machine(UpdateRule):
         if not self.fits:
             return None
         xp = namespace(walkers.s)
-        if xp is np:
+        if on_host(walkers.s):
             return CompiledTables(self, walkers)
         kernels = None if self.is_complex else device_kernels(xp)
         return DeviceTables(self, walkers, xp, kernels) if kernels else None
