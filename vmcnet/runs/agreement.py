@@ -31,7 +31,8 @@ def agree(comm, options) -> None:
     everyone = comm.exchange(mine)
     first, notes = everyone[0], []
     for rank, other in enumerate(everyone):
-        for key in sorted({*first, *other}):
+        # The version and the command first: what else differs follows from them.
+        for key in sorted({*first, *other}, key=lambda k: (k not in ("vmcnet", "command"), k)):
             a, b = first.get(key, "nothing"), other.get(key, "nothing")
             if a == b:
                 continue
