@@ -178,7 +178,7 @@ def test_tails_that_only_look_heavy_near_the_bulk():
     """P(x > u) = exp(-u^(1/6)) has all moments; its k among the largest 1 % is above 1."""
     rng = np.random.default_rng(8)
     found = [pareto_tail(binned(rng.exponential(size=150_000) ** 6)) for _ in range(20)]
-    assert min(f.shape for f in found) > 0.8 and sum(f.heavy for f in found) <= 8
+    assert min(f.shape for f in found) > 0.7 and sum(f.heavy for f in found) <= 8
     pareto = [pareto_tail(binned(rng.random(150_000) ** -0.7)) for _ in range(20)]
     assert sum(f.heavy for f in pareto) >= 12
 
