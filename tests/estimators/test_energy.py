@@ -48,7 +48,7 @@ def test_flags():
 def test_a_walker_that_is_not_finite_never_leaves_silently(value):
     blocks = BLOCKS.copy()
     blocks[1, 0, 4] = value
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # of the block's own mean
         summary = rows(blocks)
     assert (
         summary.nonfinite == 1

@@ -47,19 +47,22 @@ def merge_rows(counts, means, m2s) -> Moments:
     of pairs, log2 B rounds of arrays.
 
     The tree depends on B alone, so that every rank gets the same bits, and 65 536 blocks take
-    milliseconds. Every count must be above 0.
+    milliseconds. Every count must be above 0. Rows that hold NaN or infinite numbers give such
+    moments, without a warning.
     """
     means, m2s = np.asarray(means), np.asarray(m2s)
     n = np.asarray(counts, dtype=np.float64).reshape(-1, *[1] * (means.ndim - 1))
     while len(n) > 1:
         even = len(n) - len(n) % 2
         na, nb, a, b = n[0:even:2], n[1:even:2], means[0:even:2], means[1:even:2]
-        total, delta = na + nb, b - a
-        merged = (
-            total,
-            a + delta * (nb / total),
-            m2s[0:even:2] + m2s[1:even:2] + delta * delta * (na * nb / total),
-        )
+        total = na + nb
+        with np.errstate(invalid="ignore", over="ignore"):
+            delta = b - a
+            merged = (
+                total,
+                a + delta * (nb / total),
+                m2s[0:even:2] + m2s[1:even:2] + delta * delta * (na * nb / total),
+            )
         n, means, m2s = (
             np.concatenate([new, old[even:]])
             for new, old in zip(merged, (n, means, m2s), strict=True)
