@@ -20,9 +20,9 @@ def by_order(analytic, differences, noise, what):
     )
 
 
-def check_jet(log, r, value, derivatives, laplacian):
+def check_jet(log, r, value, derivatives, laplacian, together=False):
     """value (W,), derivatives (n d, W), laplacian (W,) of log(r), a function of coordinates (W, n,
-    d) in any real precision.
+    d) in any real precision; `together`: log takes many times W walkers, W after W, at once.
     """
     r = r.astype(np.longdouble)
     middle = log(r)
@@ -31,13 +31,11 @@ def check_jet(log, r, value, derivatives, laplacian):
     assert np.max(np.abs(value - middle)) < 1e-13 * size
     moved = {}
     for h in STEPS:
-        both = []
-        for c in range(r[0].size):
-            step = np.zeros(r[0].size, r.dtype)
-            step[c] = h
-            step = step.reshape(r.shape[1:])
-            both.append((log(r + step), log(r - step)))
-        moved[h] = np.array(both)  # (n d, 2, W)
+        steps = h * np.eye(r[0].size, dtype=r.dtype).reshape(-1, 1, 1, *r.shape[1:])
+        places = r + np.concatenate([steps, -steps], axis=1)  # (n d, 2, W, n, d)
+        places = places.reshape(-1, *r.shape)
+        found = log(np.concatenate(places)) if together else [log(x) for x in places]
+        moved[h] = np.reshape(found, (r[0].size, 2, len(r)))
     by_order(
         derivatives,
         lambda h: (moved[h][:, 0] - moved[h][:, 1]) / (2 * h),

@@ -35,7 +35,7 @@ def test_jet(n, function):
     r = coordinates(n)
     ops = Jets(np, n, DIMENSIONS)
     y, _, _ = call(ops, function, r, theta)
-    check_jet(lambda moved: value(function, moved, wide), r, *ops.read(y))
+    check_jet(lambda moved: value(function, moved, wide), r, *ops.read(y), together=True)
 
 
 @each_case

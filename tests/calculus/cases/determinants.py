@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from tests.calculus.cases.sources import DEEP, FLAT, case, everything, fixed, joined, own, pair
+from tests.calculus.cases.sources import (
+    DEEP,
+    FLAT,
+    WALKERS,
+    case,
+    everything,
+    fixed,
+    joined,
+    own,
+    pair,
+)
 
 
 def square(source):
@@ -37,7 +47,8 @@ def even(source):
 
 def signs(ops, x, last=3):
     """Phases +1 and -1 without derivative, (w, last)."""
-    pattern = np.where(np.arange(x.shape[0] * last).reshape(-1, last) % 3 == 1, -1.0, 1.0)
+    pattern = np.where(np.arange(WALKERS * last).reshape(-1, last) % 3 == 1, -1.0, 1.0)
+    pattern = np.tile(pattern, (x.shape[0] // WALKERS, 1))
     return ops.constant(ops.xp.asarray(pattern.astype(ops.real_dtype)))
 
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from tests.calculus.cases.sources import DEEP, FLAT, UNARY, case, fixed, joined, own, pair
+from tests.calculus.cases.sources import DEEP, FLAT, UNARY, WALKERS, case, fixed, joined, own, pair
 from vmcnet.wavefunctions.orbitals import HermitePolynomials
 
 COMPLEX = {f"complex-{k}": joined(f) for k, f in DEEP.items()}
@@ -79,7 +79,7 @@ def selections():
 
 def chosen(ops, x):
     """Two of three particles, in an order that changes with the walker."""
-    first = np.arange(x.shape[0]) % 3
+    first = np.arange(x.shape[0]) % WALKERS % 3
     return ops.xp.asarray(np.stack([first, (first + 1 + first % 2) % 3], axis=1))
 
 

@@ -128,7 +128,7 @@ def displacements():
         case(
             name,
             f"{name}(one displacement, constant) n=2",
-            lambda ops, t, x, f=f: f(near(ops, t, x), fixed(ops, (5, 4, 2))),
+            lambda ops, t, x, f=f: f(near(ops, t, x), fixed(ops, (x.shape[0], 4, 2))),
             2,
         )
 

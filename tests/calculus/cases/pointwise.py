@@ -174,7 +174,7 @@ def arithmetic():
         case(
             name,
             f"{name}(linear stretched, constant)",
-            lambda ops, t, x, f=f, a=line: f(a(ops, t, x), fixed(ops, (5, 3))),
+            lambda ops, t, x, f=f, a=line: f(a(ops, t, x), fixed(ops, (x.shape[0], 3))),
         )
         case(
             name,
@@ -201,7 +201,7 @@ def arithmetic():
             case(
                 name,
                 f"{name}(axis of length 1, constant) n={n}",
-                lambda ops, t, x, f=f, a=source: f(a(ops, t, x), fixed(ops, (5, 4, 2))),
+                lambda ops, t, x, f=f, a=source: f(a(ops, t, x), fixed(ops, (x.shape[0], 4, 2))),
                 n,
             )
             case(

@@ -7,7 +7,7 @@ saturates. With 3 particles there are 3 pairs, so quantities of all supports hav
 
 import numpy as np
 
-DIMENSIONS = 2
+DIMENSIONS, WALKERS = 2, 5
 SHAPES = {
     "p0": (),
     "p1": (1,),
@@ -42,13 +42,16 @@ def parameters(dtype=np.float64):
     }
 
 
-def coordinates(n=3, walkers=5, dtype=np.float64):
+def coordinates(n=3, walkers=WALKERS, dtype=np.float64):
     return np.random.default_rng(5).uniform(0.5, 1.2, (walkers, n, DIMENSIONS)).astype(dtype)
 
 
 def fixed(ops, shape, key=0):
-    """A constant of fixed random numbers."""
+    """A constant of fixed random numbers; more than five walkers repeat those of the first five."""
+    times = shape[0] // WALKERS if shape[0] and shape[0] % WALKERS == 0 else 1
+    shape = (shape[0] // times, *shape[1:])
     numbers = np.random.default_rng([key, *shape]).uniform(0.5, 1.3, shape)
+    numbers = np.concatenate([numbers] * times)
     return ops.constant(ops.xp.asarray(numbers.astype(ops.real_dtype)))
 
 
