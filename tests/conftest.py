@@ -9,6 +9,8 @@ from pathlib import Path
 import h5py  # noqa: F401 (its first import starts uname, before the guard is there)
 import pytest
 
+from tests import runs
+
 # folders and files whose tests all start programs
 PROGRAMS = {"faults", "mpi", "slurm", "test_device_kernels.py", "test_recomputed.py"}
 running = []  # the test that runs now
@@ -42,5 +44,6 @@ def guarded(start):
     return begin
 
 
-def pytest_configure():
+def pytest_configure(config):
+    runs.verifying = "verify" in config.option.markexpr
     subprocess.Popen.__init__ = guarded(subprocess.Popen.__init__)

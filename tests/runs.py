@@ -33,6 +33,14 @@ warmup = 4
 [run]
 checkpoint_every = 5
 """
+verifying = False  # conftest.py: whether the tests of `make verify` run
+
+
+def many(few, all_of_them):
+    """How many random cases: a few in `make test`, all in `make verify`."""
+    return all_of_them if verifying else few
+
+
 TIMES = {
     "training/seconds",
     "training/communication",

@@ -1,5 +1,5 @@
 """Do the printed error bars hold the truth as often as they say? Many short evaluations of a frozen
-state of known energy.
+state of known energy. (In `make test`: many at once, tests/exact/test_error_bars.py.)
 """
 
 import numpy as np
@@ -39,10 +39,6 @@ def check(runs, widths):
             probability * (1 - probability) / runs
         ), (inside, covered)
     assert abs(z.mean()) < 4 / np.sqrt(runs) and abs(z.std() - 1) < 4 / np.sqrt(2 * runs)
-
-
-def test_200_evaluations():
-    check(200, 4.0)
 
 
 @pytest.mark.verify

@@ -108,7 +108,7 @@ def test_a_binary_machine_learns_ising():
     people = DataPopulation(
         drawn(ISING, 8192), ISING, psi, Gibbs(ISING), SerialCommunicator(), 2, 512, 128
     )
-    theta, _ = trained(people, psi, SGD(0.05, Cosine(500)), 500, 5)
+    theta, _ = trained(people, psi, SGD(0.1, Cosine(250)), 250, 5)
     states, p = ISING.enumerated()
     model = np.exp(2 * psi.bind(theta).log(np.zeros((512, 9, 0)), states))
     model /= model.sum()
@@ -135,7 +135,7 @@ def test_a_gaussian_machine_learns_a_mixture():
         512,
         128,
     )
-    theta, _ = trained(people, psi, SGD(0.1, Cosine(800)), 800, 10)
+    theta, _ = trained(people, psi, SGD(0.2, Cosine(400)), 400, 6)
     x = np.stack(
         np.meshgrid(np.linspace(-5, 5, 201), np.linspace(-5, 5, 201), indexing="ij"), axis=-1
     ).reshape(-1, 1, 2)

@@ -26,11 +26,16 @@ def trained(psi, rate):
     return vmc.evaluate(result, steps=400)
 
 
-def test_machine_with_cusp():
-    found = trained(
+@pytest.fixture(scope="module")
+def with_cusp():
+    return trained(
         vmc.wavefunctions.GaussianRBM(SYSTEM, hidden=4) * vmc.wavefunctions.PadeJastrow(SYSTEM),
         0.03,
     )
+
+
+def test_machine_with_cusp(with_cusp):
+    found = with_cusp
     assert found.error <= 5e-4
     assert EXACT - 4 * found.error < found.energy < EXACT + 2e-3
 
@@ -41,12 +46,9 @@ def test_machine_alone():
     assert EXACT < found.energy < EXACT + 0.09
 
 
-def test_the_virial_theorem():
+def test_the_virial_theorem(with_cusp):
     """2 T = 2 V_trap - V_coulomb for a state whose width is trained: within its error and 0.02."""
-    found = trained(
-        vmc.wavefunctions.GaussianRBM(SYSTEM, hidden=2) * vmc.wavefunctions.PadeJastrow(SYSTEM),
-        0.03,
-    ).estimates
+    found = with_cusp.estimates
     off = 2 * found["kinetic"].mean - 2 * found["trap"].mean + found["coulomb"].mean
     assert abs(off) < 0.02 + 4 * 2 * (found["kinetic"].error + found["trap"].error)
 

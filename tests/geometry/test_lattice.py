@@ -92,4 +92,4 @@ def test_groups_are_written_down_when_asked_for():
     with pytest.raises(ValueError, match="too many to write down"):
         _ = lattice.translations
     with pytest.raises(ValueError, match="leave point_group out"):
-        _ = Hypercubic([3] * 7).space_group
+        _ = Hypercubic([3] * 6).space_group

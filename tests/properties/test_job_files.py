@@ -1,5 +1,5 @@
-"""Job files: what is written reads back as the same job; 1000 mutated ones are understood or
-refused in one line, never met by a traceback.
+"""Job files: what is written reads back as the same job; mutated ones (300, verify: 1000) are
+understood or refused in one line, never met by a traceback.
 """
 
 import random
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.runs import JOB, ROOT
+from tests.runs import JOB, ROOT, many
 from vmcnet import cli
 from vmcnet.config import Job, JobError, check_resume, job_text, load_job, parse_job
 from vmcnet.config.job import changed_keys
@@ -95,7 +95,7 @@ def jobs(draw):
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=many(60, 150), deadline=None)
 @given(jobs())
 def test_the_resolved_text_reads_back_as_the_same_job(data):
     job = Job.model_validate(data)
@@ -104,7 +104,7 @@ def test_the_resolved_text_reads_back_as_the_same_job(data):
     check_resume(job, again, 0)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(40, 100), deadline=None)
 @given(jobs(), positive, st.integers(1, 10**6))
 def test_set_changes_the_key_that_it_names_and_no_other(data, omega, steps):
     job = parse_job(job_text(Job.model_validate(data)))
@@ -178,13 +178,13 @@ def mutated(text: str, rng: random.Random) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def test_1000_mutated_job_files(tmp_path, capsys):
+def test_mutated_job_files(tmp_path, capsys):
     """Read and built as `run` does; what is refused is one line that names the file, with status 2
     at the command line.
     """
     rng, path, refused, accepted = random.Random(11), tmp_path / "job.toml", 0, 0
     sources = [JOB, *(p.read_text() for p in sorted((ROOT / "jobs").glob("*.toml")))]
-    for number in range(1000):
+    for number in range(count := many(300, 1000)):
         path.write_bytes(mutated(sources[number % len(sources)], rng))
         try:
             build(load_job(path))
@@ -202,4 +202,4 @@ def test_1000_mutated_job_files(tmp_path, capsys):
                     and err.startswith("vmcnet: ")
                     and err.count("\n") == 1
                 ), err
-    assert refused > 500 and accepted > 50 and not (tmp_path / "run.h5").exists()
+    assert refused > count / 2 and accepted > count / 20 and not (tmp_path / "run.h5").exists()
