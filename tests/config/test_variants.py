@@ -46,6 +46,8 @@ JOBS = {
         'type = "hard_core_jastrow"',
     ),
     "ising": job('type = "transverse_ising"\nextent = [4]', 'type = "binary_rbm"'),
+    "nucleus": job('type = "nucleus"', 'type = "s_shell"'),
+    "pairs": job('type = "neutron_matter"', 'type = "pfaffian"'),
     "heisenberg": job('type = "heisenberg"\nextent = [6]', 'type = "binary_rbm"'),
     "potts": job('type = "potts"\nextent = [4, 4]', 'type = "boltzmann"'),
 }
@@ -66,6 +68,7 @@ LARGE = {  # what would take all memory, or for ever
         ("system.particles=10000", "system.particles"),
         ("twists.grid=[1000, 1000, 1000]", "twists: grid has 1000000000 points.*at most 100000"),
         ("twists.random=1000000000", "twists.random"),
+        ("observable=[{type='static_structure_factor', shells=10000}]", "observable.0.shells"),
     ],
     "line": [("system.particles=10000", "system.particles")],
     "spheres": [
@@ -74,6 +77,7 @@ LARGE = {  # what would take all memory, or for ever
     ],
     "ising": [
         ("wavefunction.0.alpha=1e300", "parameters: expected at most"),
+        ("wavefunction=[{type='spin_network', layers=[100000, 100000]}]", "1e.10 parameters"),
         ("system.extent=[100000, 100000]", "2 to 100000 sites"),
     ],
 }
@@ -93,6 +97,8 @@ IMPOSSIBLE = {
         ("observable=[{type='correlations'}]", "function of spins"),
         ("twists.random=3", "quantum_dot has no twist"),
         ("optimizer={type='adam', schedule={type='cosine'}}", "optimizer.schedule.iterations"),
+        ("run.wall_time=inf", "run.wall_time: expected a finite number"),
+        ("run.device='gpu'", "run.device: "),
     ],
     "slater": [
         ("system.spin_projection=0.5", "spin_projection 0.5 of 6"),
@@ -133,6 +139,16 @@ IMPOSSIBLE = {
         ("system.range=1e-300", "range must be between"),
         ("system.strength=nan", "system.strength"),
         ("wavefunction.0.occupied_up=[[0], [0], [1]]", "names 2 different orbitals"),
+    ],
+    "nucleus": [
+        ("system.protons=3", "system.protons"),
+        ("system.neutrons=0", "system.neutrons"),
+        ("wavefunction.0.kappa=inf", "wavefunction.0.kappa"),
+    ],
+    "pairs": [
+        ("wavefunction.0.triplet=true", "no network to read"),
+        ("wavefunction.0.parity='x'", "wavefunction.0.parity: expected 'even' or 'odd'"),
+        ("system.polarisation=1.0", "expected as many up as down"),
     ],
     "spheres": [("system.diameter=1e300", "diameter must be between")],
     "heisenberg": [

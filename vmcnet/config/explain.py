@@ -9,6 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from vmcnet.arguments import shown
 
+SCALARS = ("float", "int", "str", "bool")
+
 
 class JobError(ValueError):
     """One line that names the key, what was expected and what was found."""
@@ -43,6 +45,8 @@ def _walked(root, location) -> tuple[list, list]:
     for part in location:
         if part in tags and not isinstance(part, int):
             models, tags = [tags[part]], {}
+            continue
+        if not models and part in SCALARS:  # which of several kinds a value was tried as
             continue
         names.append(str(part))
         if isinstance(part, int):

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from vmcnet.config.explain import JobError, explain
 from vmcnet.config.table import Positive, Table
 from vmcnet.config.user import UserTable
+from vmcnet.observables.base import MOST_SHELLS
 
 
 class MagnetisationTable(Table):
@@ -55,7 +56,7 @@ class HeatCapacityTable(Table):
 
 
 Bins = Annotated[int, Field(ge=1, le=100_000)]
-Shells = Annotated[int, Field(ge=1, le=10_000)]
+Shells = Annotated[int, Field(ge=1, le=MOST_SHELLS)]
 BY_SPIN = "spins up and down apart"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import product
 
 import numpy as np
 
@@ -97,7 +96,8 @@ class Box:
         """
         reach = 1
         while True:
-            m = np.array(list(product(range(-reach, reach + 1), repeat=self.dimensions)))
+            cube = np.indices((2 * reach + 1,) * self.dimensions) - reach
+            m = cube.reshape(self.dimensions, -1).T
             square = (self.wave_vectors(m, twisted) ** 2).sum(axis=-1)
             turned = np.abs(self.twist) if twisted else 0.0
             # every vector outside the cube of integers is longer than this
@@ -110,7 +110,7 @@ class Box:
             whole = square[np.concatenate([starts - 1, [len(m) - 1]])] < complete * (1 - 1e-6)
             if whole.sum() >= count:
                 return [s[np.lexsort(s.T[::-1])] for s in shells[:count]]
-            reach += 1
+            reach += 1 + reach // 4
 
     def filled(self, count: int, last=None) -> np.ndarray:
         """Integers (count, d) of the `count` lowest wave vectors of the box with its twist: whole

@@ -12,6 +12,8 @@ from vmcnet.arguments import shown
 from vmcnet.backend.arrays import Array
 from vmcnet.walkers import Psi, Walkers
 
+MOST_SHELLS = 300  # of wave vectors: some ten thousand vectors in three dimensions
+
 
 @runtime_checkable
 class Observable(Protocol):

@@ -8,7 +8,7 @@ import numpy as np
 
 from vmcnet import arguments
 from vmcnet.backend.arrays import Array, namespace, to_host
-from vmcnet.observables.base import Observable
+from vmcnet.observables.base import MOST_SHELLS, Observable
 from vmcnet.observables.bins import texts
 from vmcnet.observables.density import in_space, reach, spins_half
 from vmcnet.statistics.jackknife import jackknife
@@ -97,7 +97,7 @@ class MomentumDistribution(Observable):
     ) -> None:
         in_space(self, system)
         self._box, d = system.box, system.dimensions
-        shells = arguments.whole(f"{self.name} shells", shells, 1, 10_000)
+        shells = arguments.whole(f"{self.name} shells", shells, 1, MOST_SHELLS)
         if self._box is None:
             self._cell = np.full(d, 2.0 * reach(self, system, extent, 5.0))
             largest = 4.0 / system.length if largest is None else largest

@@ -9,7 +9,7 @@ import numpy as np
 from vmcnet import arguments
 from vmcnet.backend.arrays import to_host
 from vmcnet.calculus.jet import pair_arrays
-from vmcnet.observables.base import Observable
+from vmcnet.observables.base import MOST_SHELLS, Observable
 from vmcnet.observables.bins import ball, ball_in_box, counted, texts
 from vmcnet.observables.density import MOST, in_space, reach, spins_half
 from vmcnet.walkers import Psi, Walkers
@@ -108,7 +108,7 @@ class StaticStructureFactor(Observable):
         in_space(self, system)
         if system.box is None:
             raise ValueError("static_structure_factor needs a periodic box")
-        shells = arguments.whole("static_structure_factor shells", shells, 1, 10_000)
+        shells = arguments.whole("static_structure_factor shells", shells, 1, MOST_SHELLS)
         found = system.box.shells(shells + 1, twisted=False)[1:]
         self._waves = [system.box.wave_vectors(m, twisted=False) for m in found]
         lengths = np.array([np.sqrt((k[0] ** 2).sum()) for k in self._waves])

@@ -82,9 +82,8 @@ def rank_memory(cost: Cost, job, system, wavefunction, natural, checkpoint: int,
     blocks = -(-(walkers // job.sampling.block) // ranks)
     work = max(cost.memory - cost.kept, COPIES * checkpoint * walkers / job.sampling.walkers)
     if natural and not job.data:
-        work += metric_memory(
-            natural, wavefunction.layout.size, walkers, blocks, job.sampling.block
-        )
+        own = blocks * job.sampling.block
+        work += metric_memory(natural, wavefunction.layout.size, walkers, own)
     return blocks * cost.kept + work
 
 
