@@ -3,6 +3,7 @@ weights; cost against the number of electrons; where an iteration spends its tim
 
     python benchmarks/fermions.py peers PYTHON [CASE ...]   # PYTHON: an interpreter with jax, folx
     python benchmarks/fermions.py scaling FIGURE.png        # N = 6, 12, 20, 30 in a trap
+    python benchmarks/fermions.py scaling FIGURE.png gas    # N = 14, 38, 54 in a box, 128 walkers
     python benchmarks/fermions.py profile [CASE]            # a training iteration by function
 
 CPU seconds on one core, 512 walkers in blocks of 128 and as one block, alternating with the peer,
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import cProfile
 import pstats
+import resource
 import subprocess
 import sys
 import tempfile
@@ -161,7 +163,7 @@ def _line(case, what, found) -> None:
     )
 
 
-def iteration(case: str):
+def iteration(case: str, walkers: int = WALKERS):
     """A function that trains one iteration more of a job as jobs/ have it."""
     system = system_of(case)
     o = vmc.optimizers
@@ -173,7 +175,7 @@ def iteration(case: str):
             optimizer=o.SGD(0.05),
             natural_gradient=o.SPRING(1e-3, momentum=0.95),
             iterations=iterations,
-            walkers=WALKERS,
+            walkers=walkers,
             warmup=1,
             clip=5.0,
         )
@@ -181,27 +183,33 @@ def iteration(case: str):
     return run
 
 
-def scaling(figure: str) -> None:
-    """CPU seconds of an iteration against the number of electrons."""
+def scaling(figure: str, kind: str = "dot") -> None:
+    """CPU seconds of an iteration against the number of electrons, and the largest memory."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     keep_to_one_core()
-    counts, found = np.array([6, 12, 20, 30]), []
+    counts, walkers, found = np.array([6, 12, 20, 30]), WALKERS, []
+    if kind == "gas":  # filled shells of plane waves
+        counts, walkers = np.array([14, 38, 54]), BLOCK
     for n in counts:
-        run = iteration(f"dot-{n}")
-        run(1)
-        found.append(min(seconds(lambda run=run: run(3)) for _ in range(3)) / 3)
-        print(f"N = {n}: {found[-1]:.3f} CPU s an iteration of {WALKERS} walkers", flush=True)
+        run = iteration(f"{kind}-{n}", walkers)
+        begun = min(seconds(lambda run=run: run(1)) for _ in range(2))
+        found.append(min(seconds(lambda run=run: run(4)) - begun for _ in range(2)) / 3)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"N = {n}: {found[-1]:.3f} CPU s an iteration of {walkers} walkers, {memory:.0f} MiB",
+            flush=True,
+        )
     power, offset = np.polyfit(np.log(counts), np.log(found), 1)
     print(f"cost N^{power:.2f}")
     plt.figure(figsize=(4.5, 3.4))
     plt.loglog(counts, found, "o-", label="an iteration")
     line = np.exp(offset) * counts**power
     plt.loglog(counts, line, "--", color="0.5", label=f"$N^{{{power:.2f}}}$")
-    plt.xlabel("electrons in the trap")
+    plt.xlabel("electrons")
     plt.ylabel("CPU s an iteration")
     plt.legend()
     plt.tight_layout()

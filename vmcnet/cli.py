@@ -102,6 +102,11 @@ def parser() -> argparse.ArgumentParser:
         help="criterion of the blocking error; default pyblock",
     )
     report.add_argument(
+        "--finite-size",
+        action="store_true",
+        help="corrections to an electron gas in a finite box, from S(k); with --json too",
+    )
+    report.add_argument(
         "--table", action="store_true", help="one line a run, the keys that differ as columns"
     )
     report.add_argument("--json", action="store_true", help="all numbers as JSON")

@@ -256,16 +256,26 @@ def report(options, comm) -> int:
     if options.twists:
         from vmcnet.runs.twists import joined_lines
 
+        if options.finite_size:
+            raise JobError("--finite-size: expected without --twists, of every run")
         print("\n".join(joined_lines(options.file, options.blocking)))
         return 0
     from vmcnet.runs.outputs import opened, other_reports
+    from vmcnet.runs.summary import finite_size_lines
 
     runs, problems = opened(options.file)
+    if options.finite_size and (options.html or options.plot or options.csv or options.table):
+        raise JobError("--finite-size: expected alone, or with --json")
     if options.html or options.plot or options.json or options.csv or options.table:
         other_reports(runs, options)
     else:
         for run in runs:
             _print_report(run.file, options.blocking)
+            if options.finite_size:
+                try:
+                    print("\n".join(finite_size_lines(run)))
+                except ValueError as error:
+                    problems.append(str(error))
     for problem in problems:
         print(f"vmcnet: {problem}", file=sys.stderr)
     return 2 if problems else 0

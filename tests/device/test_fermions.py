@@ -9,7 +9,7 @@ from tests.device import fakecupy  # noqa: F401
 from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.backend.stream import Stream
 from vmcnet.geometry.box import Box
-from vmcnet.systems import Particles, QuantumDot
+from vmcnet.systems import ElectronGas, Particles, QuantumDot
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import MessagePassing, NetworkJastrow, PadeJastrow, Slater
 
@@ -18,11 +18,22 @@ DOT = QuantumDot(5)
 GAS = Particles(
     4, 3, {"none": lambda r: 0 * r[:, 0, 0]}, spins=[1, 1, -1, -1], box=Box([2, 2.5, 3])
 )
+TURNED = ElectronGas(4, 2.0, 2, twist=[0.1, 0.23])
 CASES = {
     "filter": (DOT, lambda s: Slater(s, network=MessagePassing(5)) * PadeJastrow(s)),
     "full": (DOT, lambda s: Slater(s, network=MessagePassing(4, edges="full"))),
     "attention": (DOT, lambda s: Slater(s, network=MessagePassing(4, edges="attention"))),
     "box": (GAS, lambda s: NetworkJastrow(s, MessagePassing(5, 3, "silu", spread=0.5))),
+    "range": (GAS, lambda s: NetworkJastrow(s, MessagePassing(5, 2, spread=0.5, range=0.8))),
+    "twist": (
+        TURNED,
+        lambda s: Slater(
+            s,
+            network=MessagePassing(4, 1, spread=0.2),
+            excitations=5,
+            heads=["backflow", "complex_backflow", "virtual_backflow"],
+        ),
+    ),
 }
 
 

@@ -198,7 +198,7 @@ CASES = {
     ),
     "SPRING; electron gas, plane waves with backflow": Case(
         GAS,
-        Slater(GAS, network=MessagePassing(2, 1)) * PadeJastrow(GAS),
+        Slater(GAS, network=MessagePassing(2, 1, range=1.0)) * PadeJastrow(GAS),
         SGD(0.05),
         Gaussian(),
         5.0,
@@ -208,7 +208,10 @@ CASES = {
         TURNED, Slater(TURNED) * PadeJastrow(TURNED), SGD(0.05), Langevin(), None, SR(1e-2)
     ),
     "Adam; neutrons that exchange spins, complex backflow": Case(
-        NEUTRONS, Slater(NEUTRONS, network=MessagePassing(2, 2)), Adam(0.01), OneParticle()
+        NEUTRONS,
+        Slater(NEUTRONS, network=MessagePassing(2, 2), heads=["backflow", "complex_backflow"]),
+        Adam(0.01),
+        OneParticle(),
     ),
     "SPRING; labels that move; Pfaffian of neutrons": Case(
         PAIR,

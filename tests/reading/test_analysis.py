@@ -48,6 +48,6 @@ def test_zero_variance(run, sweep, tmp_path):
     assert "other.h5: another system than" in call("zero_variance.py", *runs, fails=True)
 
 
-@pytest.mark.parametrize("name", ["energy_against_key.py", "zero_variance.py"])
+@pytest.mark.parametrize("name", ["energy_against_key.py", "zero_variance.py", "electron_gas.py"])
 def test_scripts_are_short(name):
     assert len((ROOT / "analysis" / name).read_text().splitlines()) <= 80

@@ -5,6 +5,7 @@ and gradients in its own unit.
 import numpy as np
 import pytest
 
+import vmcnet as vmc
 from vmcnet.backend.stream import Stream
 from vmcnet.exact.plane_waves import coulomb_energy, kinetic_energy
 from vmcnet.geometry.box import Box
@@ -136,3 +137,32 @@ def test_crystal(n, polarisation):
 def test_refusals(options, words):
     with pytest.raises(ValueError, match=words):
         ElectronGas(**options)
+
+
+@pytest.mark.verify
+def test_tails_through_a_long_training():
+    """No collapse into places where H is singular: after 25 times the training the tail of E_L is
+    as light, its variance lower, and no walker is stuck.
+    """
+    gas = ElectronGas(14, 2.0)
+    network = vmc.wavefunctions.MessagePassing(8, 1)
+    psi = vmc.wavefunctions.Slater(gas, network=network, excitations=1)
+    trained = [
+        vmc.train(
+            gas,
+            psi * vmc.wavefunctions.PadeJastrow(gas),
+            optimizer=vmc.optimizers.SGD(0.025),
+            natural_gradient=vmc.optimizers.SPRING(1e-3, momentum=0.95, max_norm=20.0),
+            iterations=iterations,
+            walkers=128,
+            steps=8,
+            step_size=0.15,
+            clip=5.0,
+            seed=4,
+        )
+        for iterations in (16, 400)
+    ]
+    before, after = (vmc.evaluate(x, steps=60, interval=8) for x in trained)
+    assert after.tail.shape < before.tail.shape + 3 * np.hypot(before.tail.error, after.tail.error)
+    assert not after.tail.heavy and after.variance < 0.5 * before.variance and not after.stuck
+    assert -0.0088 - 4 * after.error / 14 < after.energy / 14 < before.energy / 14

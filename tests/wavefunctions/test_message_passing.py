@@ -14,7 +14,7 @@ from vmcnet.systems import Particles
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import GaussianEnvelope, MessagePassing, NetworkJastrow
 from vmcnet.wavefunctions.base import Wavefunction
-from vmcnet.wavefunctions.heads import HEADS, Heads
+from vmcnet.wavefunctions.heads import Heads
 
 WIDE = np.longdouble
 SPINS = [1, 1, -1, -1, 1]
@@ -25,6 +25,12 @@ OPTIONS = {
     "full": {"width": 4, "passes": 2, "edges": "full"},
     "attention": {"width": 4, "passes": 2, "edges": "attention", "activation": "gelu"},
 }
+RANGED = {
+    "range": {"width": 4, "passes": 2, "range": 0.9},
+    "full with range": {"width": 4, "passes": 2, "edges": "full", "range": 1.2},
+    "attention with range": {"width": 3, "passes": 2, "edges": "attention", "range": 0.7},
+}
+NAMES = ("backflow", "orbitals", "jastrow")
 SPACES = {
     "line": (1, None),
     "plane": (2, None),
@@ -69,7 +75,7 @@ class Determinants(Wavefunction):
         self.heads = None
         if heads:
             network = MessagePassing(**options, spread=spread)
-            self.heads = Heads(network, HEADS, self.layout, of, 2 * of.particles)
+            self.heads = Heads(network, NAMES, self.layout, of, 2 * of.particles)
 
     def initial(self, stream):
         return self.heads.initial(stream) if self.heads else {}
@@ -107,6 +113,7 @@ def hidden(of, options, w):
 
 
 each_option = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
+each_range = pytest.mark.parametrize("options", RANGED.values(), ids=RANGED.keys())
 each_space = pytest.mark.parametrize("space", SPACES)
 
 
@@ -155,6 +162,39 @@ def test_antisymmetry(space, options):
         turned, same = bound.amplitude(w.r[:, order], w.s[:, order])
         assert np.array_equal(turned, -sign)
         np.testing.assert_allclose(same, log, rtol=0, atol=1e-13 * (10 + np.abs(log).max()))
+
+
+@each_range
+def test_a_range(options):
+    """Messages that fall off: exchange, cells, contact, differences as without."""
+    for space in ("square", "box"):
+        test_equivariance(space, options)
+        test_periodic(space, options)
+        test_smooth_at_contact(space, options)
+    test_derivatives("box", options)
+
+
+@pytest.mark.parametrize("options", [*RANGED.values(), {"width": 4}])
+def test_a_range_means_the_same_in_larger_boxes(options):
+    """A cluster with a distant particle, in boxes of 20 and 40 lengths; without range features
+    are of the box.
+    """
+    w, found = np.random.default_rng(2).normal(size=(4, 5, 3)), []
+    w[:, 4] = [13.0, 12.0, 11.0]
+    for length in (26.0, 52.0):
+        of = Particles(
+            5, 3, {"none": lambda r: 0 * r[:, 0, 0]}, length=1.3, spins=SPINS, box=Box([length] * 3)
+        )
+        found.append(hidden(of, options, Walkers(w, of.labels(4))))
+    apart = np.abs(found[0] - found[1]).max()
+    assert apart < 0.05 if "range" in options else apart > 0.2
+
+
+def test_a_range_needs_a_box():
+    with pytest.raises(ValueError, match="range belongs to periodic boxes"):
+        MessagePassing(range=1.0).declare(Layout(), "", system("plane"))
+    with pytest.raises(ValueError, match="MessagePassing range must be above 0"):
+        MessagePassing(range=0.0)
 
 
 @each_space
@@ -257,7 +297,9 @@ def test_refusals(options, words):
 
 @pytest.mark.parametrize("names", [[], ["jastrow", "jastrow"], ["pfaffian"]])
 def test_heads_are_named(names):
-    with pytest.raises(ValueError, match="backflow, orbitals, jastrow, each once"):
+    with pytest.raises(
+        ValueError, match="complex_backflow, virtual_backflow, orbitals, jastrow, each once"
+    ):
         Heads(MessagePassing(), names, Layout(), system("plane"), 4)
 
 

@@ -127,6 +127,104 @@ def test_complex_orbitals_against_differences():
     check_jet(lambda r: psi.log(r, w.s), w.r, *psi.jet(w))
 
 
+COMPLEX = ("backflow", "complex_backflow", "jastrow")
+
+
+@pytest.mark.parametrize("excitations", [0, 5])
+def test_complex_backflow(excitations):
+    """Differences; the twist where a particle crosses the box; the sign under exchange."""
+    system = ElectronGas(4, 2.0, 2, twist=[0.2, -0.1])
+    network = MessagePassing(width=3, passes=1, spread=0.3)
+    options = {"excitations": excitations, "network": network}
+    slater, w = Slater(system, heads=COMPLEX, **options), walkers_of(system, 3)
+    theta = slater.start(Stream(2, 0, 0, 0))
+    psi, way = slater.bind(theta), np.random.default_rng(3).normal(size=theta.shape)
+    ends = [slater.bind(theta + h * way).log(w.r, w.s) for h in (1e-6, -1e-6)]
+    slope = psi.log_derivatives(w) @ way
+    np.testing.assert_allclose((ends[0] - ends[1]) / 2e-6, slope, rtol=1e-6, atol=1e-7)
+    check_jet(lambda r: psi.log(r, w.s), w.r, *psi.jet(w))
+    real = bound(Slater(system, **options)).log(w.r, w.s)
+    assert np.abs(psi.log(w.r, w.s) - real).max() > 1e-3
+    r = w.r.copy()
+    r[:, 1, 0] += system.box.lengths[0]
+    turned = np.exp(psi.log(r, w.s) - psi.log(w.r, w.s))
+    np.testing.assert_allclose(turned, np.exp(1j * system.box.twist[0]), atol=1e-9)
+    swapped = np.exp(psi.log(w.r[:, [1, 0, 2, 3]], w.s) - psi.log(w.r, w.s))
+    np.testing.assert_allclose(swapped, -1.0, atol=1e-9)
+
+
+def test_complex_backflow_without_weights_is_the_determinant_to_the_bit():
+    system = ElectronGas(4, 2.0, 2, twist=[0.2, -0.1])
+    network = MessagePassing(width=3, passes=1, spread=0.0)
+    w = walkers_of(system, 3)
+    plain, moved = (
+        bound(x) for x in (Slater(system), Slater(system, None, network=network, heads=COMPLEX))
+    )
+    np.testing.assert_array_equal(moved.log(w.r, w.s), plain.log(w.r, w.s))
+
+
+def test_complex_backflow_needs_complex_waves():
+    with pytest.raises(ValueError, match=r"complex_backflow belongs to .* give the system a twist"):
+        Slater(ElectronGas(14, 2.0), network=MessagePassing(), heads=COMPLEX)
+
+
+@pytest.mark.parametrize("twist", [None, [0.2, -0.1]])
+def test_virtual_backflow(twist):
+    """Excited pairs have a displacement of their own: differences; without excitations' weights or
+    without its own nothing changes, to the bit; refused where there are none.
+    """
+    system = ElectronGas(10 if twist is None else 4, 2.0, 2, twist=twist)
+    network = MessagePassing(width=3, passes=1, spread=0.3)
+    heads = ("backflow", "virtual_backflow", "jastrow")
+    shells = 1 if twist is None else 5
+    slater = Slater(system, network=network, excitations=shells, heads=heads)
+    plain = Slater(system, network=network, excitations=shells)
+    w, values = walkers_of(system, 3), slater.layout.values(slater.start(Stream(2, 0, 0, 0)))
+    values["excitations"] = np.linspace(0.2, 0.6, values["excitations"].size)
+    psi = slater.bind(slater.layout.pack(values))
+    check_jet(lambda r: psi.log(r, w.s), w.r, *psi.jet(w))
+
+    def both(**changed):
+        own = values | changed
+        less = {k: own[k] for k in plain.layout.entries}
+        return [x.bind(x.layout.pack(v)).log(w.r, w.s) for x, v in ((slater, own), (plain, less))]
+
+    moved, unmoved = both()
+    assert np.abs(moved - unmoved).max() > 1e-3
+    for name in ("virtual_backflow", "excitations"):
+        np.testing.assert_array_equal(*both(**{name: np.zeros_like(values[name])}))
+    with pytest.raises(ValueError, match=r"virtual_backflow belongs to .* with excitations"):
+        Slater(system, network=network, heads=heads)
+
+
+@pytest.mark.parametrize(("dimensions", "opposite", "equal"), [(3, 1.0, 0.5), (2, 2.0, 2 / 3)])
+def test_pairs_at_contact(dimensions, opposite, equal):
+    """The mean of ln |psi|^2 over opposite directions rises by 2/(d - 1) bohr^-1 where two opposite
+    spins meet, that of ln |psi|^2/r^2 by 2/(d + 1) where equal ones do: in every configuration,
+    so in g(r). With a network, excitations and the pair factor.
+    """
+    system = ElectronGas({3: 14, 2: 10}[dimensions], 2.0, dimensions)
+    network = MessagePassing(width=4, passes=2, spread=0.2)
+    psi = Slater(system, network=network, excitations=1) * PadeJastrow(system)
+    theta = psi.start(Stream(2, 0, 0, 0))
+    psi = psi.bind(theta + 0.05 * np.random.default_rng(1).normal(size=theta.shape))
+    w, way = walkers_of(system, 6), np.random.default_rng(3).normal(size=dimensions)
+    way /= np.linalg.norm(way)
+    for j, slope, power in ((system.up, opposite, 0.0), (1, equal, 1.0)):
+
+        def at(h, j=j, power=power):
+            ends = []
+            for x in (h, -h):
+                r = w.r.copy()
+                r[:, j] = r[:, 0] + x * way
+                ends.append(2.0 * (psi.log(r, w.s) - power * np.log(h)))
+            return 0.5 * (ends[0] + ends[1])
+
+        # a + slope h + b h^2: the slope at 0 of three points
+        near = (8.0 * at(2e-3) - 5.0 * at(1e-3) - 3.0 * at(3e-3)) / 2e-3
+        np.testing.assert_allclose(near, slope, atol=0.02)
+
+
 # energies
 
 

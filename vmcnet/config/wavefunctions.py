@@ -102,6 +102,10 @@ class MessagePassingTable(Table):
     spread: float = Field(
         ge=0, description="width of the random starting weights of what reads the network"
     )
+    range: Positive | None = Field(
+        description="in a box: messages fall off with the distance over this, in units of the "
+        "system's length, so that a network starts larger boxes; no limit when absent",
+    )
 
 
 class SlaterTable(Table):
@@ -124,10 +128,14 @@ class SlaterTable(Table):
     network: MessagePassingTable | None = Field(
         description="network that the heads read; none when absent"
     )
-    heads: list[Literal["backflow", "orbitals", "jastrow"]] | None = Field(
+    heads: (
+        list[Literal["backflow", "complex_backflow", "virtual_backflow", "orbitals", "jastrow"]]
+        | None
+    ) = Field(
         min_length=1,
-        description="what the network does: moves the coordinates that orbitals read, multiplies "
-        "orbitals, adds a symmetric factor; backflow and jastrow when absent",
+        description="what the network does: moves the coordinates that orbitals read, with a twist "
+        "into the complex plane too, those of excited pairs farther, multiplies orbitals, adds a "
+        "symmetric factor; backflow and jastrow when absent",
     )
     excitations: int = Field(
         ge=0,

@@ -3,6 +3,7 @@
 from vmcnet.observables.base import Observable
 from vmcnet.observables.density import Density, DensityMap, Radius
 from vmcnet.observables.exchange import MomentumDistribution, TotalSpin, Virial
+from vmcnet.observables.finite_size import FiniteSize, finite_size
 from vmcnet.observables.pairs import PairDistribution, StaticStructureFactor
 from vmcnet.observables.spins import (
     Correlations,
@@ -16,6 +17,7 @@ __all__ = [
     "Correlations",
     "Density",
     "DensityMap",
+    "FiniteSize",
     "HeatCapacity",
     "Magnetisation",
     "MomentumDistribution",
@@ -28,4 +30,5 @@ __all__ = [
     "StructureFactor",
     "TotalSpin",
     "Virial",
+    "finite_size",
 ]

@@ -12,7 +12,10 @@ from vmcnet.calculus.jet import pair_arrays
 from vmcnet.observables.base import MOST_SHELLS, Observable
 from vmcnet.observables.bins import ball, ball_in_box, counted, texts
 from vmcnet.observables.density import MOST, in_space, reach, spins_half
+from vmcnet.statistics.jackknife import jackknife
 from vmcnet.walkers import Psi, Walkers
+
+AT_ORIGIN = "S(k)/k^2 at k = 0"  # what is derived of charges
 
 
 class PairDistribution(Observable):
@@ -100,6 +103,9 @@ class PairDistribution(Observable):
 class StaticStructureFactor(Observable):
     """S(k) = <|sum_i exp(-i k.r_i)|^2>/N, averaged over each of the lowest shells of wave vectors
     2 pi m/L but k = 0, in a periodic box. grid: k, the length of each shell's vectors.
+
+    Of an electron gas in three dimensions lim S(k)/k^2 at k = 0 is derived, that of a line in k^2
+    through the two lowest shells.
     """
 
     name = "static_structure_factor"
@@ -113,6 +119,7 @@ class StaticStructureFactor(Observable):
         self._waves = [system.box.wave_vectors(m, twisted=False) for m in found]
         lengths = np.array([np.sqrt((k[0] ** 2).sum()) for k in self._waves])
         self.grid, self.labels = {"k": lengths}, [f"S({k})" for k in texts(lengths)]
+        self._charged = system.plasmon is not None and shells > 1
 
     def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         r = to_host(walkers.r).astype(np.float64)
@@ -123,3 +130,16 @@ class StaticStructureFactor(Observable):
             square = np.cos(phase).sum(axis=1) ** 2 + np.sin(phase).sum(axis=1) ** 2
             out.append(square.mean(axis=1) / r.shape[1])
         return np.stack(out, axis=1)
+
+    def derived(self, mean: dict, square: dict) -> dict:
+        if not self._charged:
+            return {}
+        (a, b), (first, second) = self.grid["k"][:2] ** 2, self.labels[:2]
+
+        def at_origin(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+            return (x * b / a - y * a / b) / (b - a)
+
+        x, y = mean[first], mean[second]
+        if len(x) < 2:
+            return {AT_ORIGIN: (float(at_origin(x, y).mean()), float("nan"))}
+        return {AT_ORIGIN: jackknife(at_origin, x, y)}

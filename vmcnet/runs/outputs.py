@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from vmcnet.config import JobError
@@ -53,6 +54,12 @@ def other_reports(runs: Any, options: Any) -> None:
     if not (options.json or options.csv or options.table):
         return
     summaries = [summary(run, options.blocking) for run in runs]
+    if options.finite_size:
+        try:
+            for run, found in zip(runs, summaries, strict=True):
+                found["finite_size"] = asdict(run.finite_size())
+        except ValueError as error:
+            raise JobError(str(error)) from error
     if options.json:
         print(json.dumps(finite(summaries), indent=1, allow_nan=False))
     if options.csv:

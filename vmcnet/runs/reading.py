@@ -17,6 +17,8 @@ from vmcnet.engine.limits import Limits, limits
 from vmcnet.engine.population import Population
 from vmcnet.engine.training import TrainingResult, initial_state, run_training
 from vmcnet.estimators.candidates import Extended, default_candidates
+from vmcnet.observables.finite_size import FiniteSize, finite_size
+from vmcnet.observables.pairs import StaticStructureFactor
 from vmcnet.parallel.communicators import connect
 from vmcnet.runs.building import build, device_of, observables_of
 from vmcnet.runs.fit import fit_report
@@ -97,6 +99,22 @@ class Run:
     def psi(self) -> Any:
         """The wavefunction at these parameters: psi.log(r, s) (W,), psi.jet(walkers)."""
         return self.wavefunction.bind(np.asarray(self.file.parameters["theta"]))
+
+    def finite_size(self, number: int = -1) -> FiniteSize:
+        """Corrections to evaluation `number`, the last unless given; see
+        observables.finite_size.
+        """
+        if not self.evaluations:
+            raise ValueError(f"{self.path}: no evaluation yet: vmcnet evaluate {self.path}")
+        try:
+            return finite_size(self.told_system, self.evaluations[number])
+        except ValueError as error:
+            raise ValueError(
+                f"{self.path}: {error}; vmcnet evaluate {self.path} --observable "
+                f"{StaticStructureFactor.name}"
+                if self.told_system.plasmon
+                else f"{self.path}: {error}"
+            ) from error
 
     @cached_property
     def evaluations(self) -> list[EvaluationResult]:

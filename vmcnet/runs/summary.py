@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.runs.reading import Run
-from vmcnet.runs.report import extrapolated, training_warnings
+from vmcnet.runs.report import article, extrapolated, training_warnings
 from vmcnet.runs.state import standing
 from vmcnet.statistics.format import with_error
 
@@ -51,6 +51,18 @@ def summary(run: Run, blocking: str = "pyblock") -> dict[str, Any]:
             if k.startswith("condition_") or k in ("vmcnet", "git", "host", "ranks", "started")
         },
     }
+
+
+def finite_size_lines(run: Run) -> list[str]:
+    """Corrections to the last evaluation, by particle; raises ValueError where there are none."""
+    found, n, units = run.finite_size(), run.told_system.share, run.told_system.units
+    lines = [f"  finite size, {units} {article(run.told_system.per_particle or 'box')}"]
+    for name in ("potential", "kinetic", "energy"):
+        value, error = getattr(found, name)
+        shown = with_error(value / n, error / n) if error else f"{value / n:.7f}"
+        lines.append(f"    {'corrected' if name == 'energy' else name:<9}  {shown}")
+    lines.append(f"    S(k)/k^2 at k = 0, of plasmons  {with_error(*found.ratio)}")
+    return lines + [f"    warning: {text}" for text in found.warnings]
 
 
 def results(run: Run, blocking: str) -> list:

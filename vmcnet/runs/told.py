@@ -23,6 +23,7 @@ def telling(system, wavefunction) -> str:
             "dimensions": _plain(system.dimensions),
             "moves": system.moves,
             "length": _plain(system.length),
+            "plasmon": _plain(system.plasmon),
             "terms": list(system.terms),
             "reference": system.reference_of(wavefunction),
             "system": system.describe(),
@@ -45,6 +46,7 @@ class ToldSystem(System):
         self.units, self.per_particle = about["units"], about["per_particle"]
         self.particles, self.dimensions = about["particles"], about["dimensions"]
         self.length, self.terms = about["length"], dict.fromkeys(about["terms"])
+        self.plasmon = about.get("plasmon")
 
     @property
     def moves(self) -> str:

@@ -50,6 +50,7 @@ class System:
     per_particle: str | None = None
     energy_unit: float = 1.0
     screening: float = 1.0  # 1/length from which correlations of pairs no longer grow
+    plasmon: float | None = None  # frequency of charges at long wavelengths, three dimensions
     contact: float | None = None  # strength of a repulsion 1/r between pairs at contact, if known
     fermions = False  # particles of equal spin must not be exchanged without a change of sign
 

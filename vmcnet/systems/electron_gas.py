@@ -84,8 +84,8 @@ class ElectronGas(System):
         self.up, self.down = spin_counts(particles, polarisation, "ElectronGas")
         self.spins = np.array([1] * self.up + [-1] * self.down, np.int8)
         self.length, self.energy_unit = self.r_s, self.r_s**-2
-        # in three dimensions sqrt(omega/2), omega = sqrt(3/r_s^3) of plasmons: the tail of the
-        # pair factor
+        self.plasmon = np.sqrt(3.0) * self.r_s**-1.5 if dimensions == 3 else None
+        # in three dimensions sqrt(plasmon/2), the tail of the pair factor
         self.screening = (0.75 ** (0.25) if dimensions == 3 else 1.0) * self.r_s**-0.75
         if twist is not None:
             twist = arguments.numbers("ElectronGas twist", twist, dimensions, least=-0.5, most=0.5)

@@ -46,6 +46,30 @@ class Backflow(Head):
         return r + ops.affine(h, theta[self._key] * self._length)
 
 
+class ComplexBackflow(Head):
+    """Coordinates x_i + i length h_i C, C (F, d): exp(i k.x) times exp(-k.y), y = length h_i C.
+
+    Plane waves that are complex read it. Pescia et al., Phys. Rev. B 110, 035108 (2024).
+    """
+
+    name = "complex_backflow"
+
+    def __init__(self, layout: Layout, prefix: str, network: Network, system: Any) -> None:
+        super().__init__(layout, prefix, network, system.dimensions)
+        self._length = system.length
+
+    def __call__(self, ops: Interpreter, theta: Parameters, h: Handle) -> Handle:
+        return ops.affine(h, theta[self._key] * self._length)
+
+
+class VirtualBackflow(Backflow):
+    """Coordinates x_i + length h_i D, D (F, d), of the empty orbitals that pairs are excited into,
+    x what backflow made of them.
+    """
+
+    name = "virtual_backflow"
+
+
 class OrbitalFactors(Head):
     """Orbitals phi_k(x_i) (1 + (h_i A)_k), A (F, orbitals)."""
 
@@ -68,16 +92,19 @@ class NeuralJastrow(Head):
 
 
 HEADS: dict[str, Callable[..., Any]] = {
-    head.name: head for head in (Backflow, OrbitalFactors, NeuralJastrow)
+    head.name: head
+    for head in (Backflow, ComplexBackflow, VirtualBackflow, OrbitalFactors, NeuralJastrow)
 }
 
 
 class Heads:
     """A MessagePassing network with heads for a determinant: its parameters are added to `layout`
-    as network_..., backflow, orbitals, jastrow.
+    as network_... and the names of the heads.
 
-    names: some of backflow, orbitals, jastrow; orbitals: the number of orbitals. Raises ValueError
-    for unknown names, names that come twice, or none.
+    names: some of HEADS; orbitals: the number of orbitals; waves: whether they are complex plane
+    waves, which alone read complex_backflow; excited: whether pairs are excited, whose empty
+    orbitals alone read virtual_backflow. Raises ValueError for unknown names, names that come
+    twice, or none.
     """
 
     def __init__(
@@ -87,6 +114,8 @@ class Heads:
         layout: Layout,
         system: Any,
         orbitals: int,
+        waves: bool = False,
+        excited: bool = False,
     ) -> None:
         names = list(names)
         unknown = [name for name in names if name not in HEADS]
@@ -94,10 +123,21 @@ class Heads:
             raise ValueError(
                 f"heads = {names}: expected some of {', '.join(HEADS)}, each once at most"
             )
+        if "complex_backflow" in names and not waves:
+            raise ValueError(
+                "heads: complex_backflow belongs to a Slater determinant of complex plane waves: "
+                "give the system a twist, or leave it out"
+            )
+        if "virtual_backflow" in names and not excited:
+            raise ValueError(
+                "heads: virtual_backflow belongs to a Slater determinant with excitations: set "
+                "excitations, or leave it out"
+            )
         self.network = network.declare(layout, "network_", system)
-        arguments = {"backflow": (system,), "orbitals": (orbitals,), "jastrow": ()}
+        arguments = {"orbitals": (orbitals,), "jastrow": ()}
         self._heads = {
-            name: HEADS[name](layout, "", self.network, *arguments[name]) for name in names
+            name: HEADS[name](layout, "", self.network, *arguments.get(name, (system,)))
+            for name in names
         }
 
     def initial(self, stream: Stream) -> dict:
@@ -122,3 +162,13 @@ class Heads:
             heads["orbitals"](ops, theta, h) if "orbitals" in heads else None,
             heads["jastrow"](ops, theta, h) if "jastrow" in heads else None,
         )
+
+    def virtual(self, ops: Interpreter, theta: Parameters, x: Handle, h: Handle) -> Handle | None:
+        """Coordinates (w, n, d) that empty orbitals read, or None where they are x too."""
+        head = self._heads.get("virtual_backflow")
+        return None if head is None else head(ops, theta, x, h)
+
+    def imaginary(self, ops: Interpreter, theta: Parameters, h: Handle) -> Handle | None:
+        """y (w, n, d) of complex coordinates x + i y, or None."""
+        head = self._heads.get("complex_backflow")
+        return None if head is None else head(ops, theta, h)

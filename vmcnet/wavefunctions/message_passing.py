@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import gamma, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,10 @@ class MessagePassing:
     edges: filter, e_ij as above, which keeps pairs local (2 d + 2 numbers a feature in the forward
     Laplacian, not n d + 2); full, e_ij = act(f_ij W + h_i A + h_j B + b), m_i = sum_j e_ij;
     attention, the filter's terms times 1/(1 + exp(-(h_i Q).(h_j K)/sqrt(width) - f_ij.a)).
+    range: e_ij times exp(-(d/range)^2) in a box, d_a = L_a/pi |sin(pi x_ij,a/L_a)| in units of the
+    system's length, and c = 1/sqrt(neighbours in a ball of that radius); features are sin(2 pi
+    x_ij/L) L/2 pi, d_a^2 and d^2/(0.25 + d), so that a network means the same in boxes of all sizes
+    and one of few particles starts one of many. No such factor unless given.
     spread: of the random starting weights of heads that read h (0: exactly without them). Belongs
     to no system: `declare` says what it is on one. Message passing over pairs for fermions: Pescia
     et al., Phys. Rev. B 110, 035108 (2024), arXiv:2305.07240. Raises ValueError for arguments out
@@ -48,12 +52,14 @@ class MessagePassing:
         activation: str = "tanh",
         edges: str = "filter",
         spread: float = 0.01,
+        range: float | None = None,
     ) -> None:
         self.width = arguments.whole("MessagePassing width", width, 1)
         self.passes = arguments.whole("MessagePassing passes", passes, 1)
         self.activation = arguments.choice("MessagePassing activation", activation, sorted(LAYERS))
         self.edges = arguments.choice("MessagePassing edges", edges, EDGES)
         self.spread = arguments.number("MessagePassing spread", spread, least=0)
+        self.range = None if range is None else arguments.scale("MessagePassing range", range)
 
     def declare(self, layout: Layout, prefix: str, system: Any) -> Network:
         """The network on a system, its parameters added to `layout` as prefix + name.
@@ -77,6 +83,19 @@ class Network:
         self.options, self.prefix, self.width = options, prefix, options.width
         self.particles, self.dimensions = system.particles, system.dimensions
         self.box, self.length = system.box, system.length
+        self.range, neighbours = options.range, self.particles
+        if self.range is not None:
+            if self.box is None:
+                raise ValueError(
+                    "MessagePassing range belongs to periodic boxes, and this system has none: "
+                    "leave it out"
+                )
+            d = self.dimensions
+            reach = pi ** (d / 2) / gamma(d / 2 + 1) * (self.range * self.length) ** d
+            neighbours = max(1.0, self.particles * reach / self.box.volume)
+            self._decay = -1.0 / self.range**2
+            self._chords = self.box.lengths / (np.pi * self.length)
+        self._share = 1.0 / sqrt(neighbours)
         # where psi is a function of relative positions, particles have no features of their own
         self.one_body = system.box is None and system.centre_length is None
         differ = len(set(np.asarray(system.spins).tolist())) > 1
@@ -121,16 +140,14 @@ class Network:
     def hidden(self, ops: Interpreter, theta: Parameters, walkers: Configuration) -> Handle:
         """h (w, n, width)."""
         act, p = self.options.activation, _Named(theta, self.prefix)
-        first, second = (
-            ops.dense(x, p["pair_weights"], p["pair_bias"], act)
-            for x in self._pair_features(ops, walkers)
-        )
+        *features, near = self._pair_features(ops, walkers)
+        first, second = (ops.dense(x, p["pair_weights"], p["pair_bias"], act) for x in features)
         h: Any = None
         if self.one_body:
             h = ops.dense(self._one_body(ops, walkers), p["one_weights"], p["one_bias"], act)
         for t in range(1, self.options.passes + 1):
-            m = self._messages(ops, p, t, first, second, h)
-            weights = p[f"message{t}_weights"] * (1.0 / sqrt(self.particles))
+            m = self._messages(ops, p, t, first, second, h, near)
+            weights = p[f"message{t}_weights"] * self._share
             bias = p[f"update{t}_bias"]
             if h is None:
                 h = ops.dense(m, weights, bias, act)
@@ -139,9 +156,20 @@ class Network:
         return h
 
     def _messages(
-        self, ops: Interpreter, p: Any, t: int, first: Any, second: Any, h: Handle | None
+        self,
+        ops: Interpreter,
+        p: Any,
+        t: int,
+        first: Any,
+        second: Any,
+        h: Handle | None,
+        near: Handle | None,
     ) -> Handle:
         act, edges = self.options.activation, self.options.edges
+
+        def damped(x: Handle) -> Handle:
+            return x if near is None else x * near
+
         weights, bias = p[f"edge{t}_weights"], p[f"edge{t}_bias"]
         if h is not None and edges == "full":
             receivers = ops.pairs(ops.affine(h, p[f"edge{t}_receiver"]))
@@ -149,22 +177,26 @@ class Network:
             return ops.collect(
                 *(
                     # the activation is named by the user, and checked against the known names
-                    getattr(ops, act)(ops.affine(x, weights, bias) + receivers[k] + senders[1 - k])
+                    damped(
+                        getattr(ops, act)(
+                            ops.affine(x, weights, bias) + receivers[k] + senders[1 - k]
+                        )
+                    )
                     for k, x in enumerate((first, second))
                 )
             )
-        e, g = (ops.dense(x, weights, bias, act) for x in (first, second))
+        e, g = (damped(ops.dense(x, weights, bias, act)) for x in (first, second))
         if h is None:
             return ops.collect(e, g)
         v = ops.affine(h, p[f"value{t}_weights"])
         if edges == "attention":
             queries = ops.pairs(ops.affine(h, p[f"query{t}_weights"]))
             keys = ops.pairs(ops.affine(h, p[f"key{t}_weights"] * (1.0 / sqrt(self.width))))
-            near = p[f"attention{t}_weights"]
+            own = p[f"attention{t}_weights"]
             e, g = (
                 x
                 * ops.logistic(
-                    ops.sum(queries[k] * keys[1 - k], axis=-1, keepdims=True) + ops.affine(f, near)
+                    ops.sum(queries[k] * keys[1 - k], axis=-1, keepdims=True) + ops.affine(f, own)
                 )
                 for k, (x, f) in enumerate(((e, first), (g, second)))
             )
@@ -175,11 +207,19 @@ class Network:
         return ops.concatenate([x, ops.sum(x * x, axis=-1, keepdims=True) * 0.5])
 
     def _pair_features(self, ops: Interpreter, walkers: Configuration) -> Any:
-        """Features of all pairs (i, j), as i and as j sees them: odd ones change sign."""
-        odd, even = self._open(ops, walkers) if self.box is None else self._periodic(ops, walkers)
+        """Features of all pairs (i, j), as i and as j sees them: odd ones change sign; and what
+        range multiplies messages by, or None.
+        """
+        near = None
+        if self.box is None:
+            odd, even = self._open(ops, walkers)
+        elif self.range is None:
+            odd, even = self._periodic(ops, walkers)
+        else:
+            odd, even, near = self._near(ops, walkers)
         if self.labels:
             even.append(ops.pair_labels(walkers.s, self.labels))
-        return ops.concatenate([odd, *even]), ops.concatenate([-odd, *even])
+        return ops.concatenate([odd, *even]), ops.concatenate([-odd, *even]), near
 
     def _open(self, ops: Interpreter, walkers: Configuration) -> Any:
         apart = ops.displacements(walkers.r * (1.0 / self.length))
@@ -194,6 +234,18 @@ class Network:
         distance = ops.expand(ops.norm(sine), -1)
         soft = distance * distance / (0.2 + distance)
         return ops.sin(2.0 * half), [1.0 - 2.0 * sine * sine, soft]
+
+    def _near(self, ops: Interpreter, walkers: Configuration) -> Any:
+        """Features in units of length, and exp(-(d/range)^2)."""
+        half = ops.affine(
+            ops.displacements(walkers.r), ops.fixed(np.diag(np.pi / self.box.lengths))
+        )
+        chord = ops.affine(ops.sin(half), ops.fixed(np.diag(self._chords)))
+        odd = ops.affine(ops.sin(2.0 * half), ops.fixed(np.diag(0.5 * self._chords)))
+        squares, distance = chord * chord, ops.expand(ops.norm(chord), -1)
+        total = ops.sum(squares, axis=-1, keepdims=True)
+        near = ops.exp(total * self._decay)
+        return odd, [squares, total / (0.25 + distance)], near
 
 
 class _Named:

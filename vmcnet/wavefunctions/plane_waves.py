@@ -128,6 +128,10 @@ class PlaneWaves(Orbitals):
         phase = ops.affine(x, ops.fixed(self._waves))
         return ops.complex(ops.cos(phase), ops.sin(phase))
 
+    def imaginary(self, ops: Interpreter, y: Handle) -> Handle:
+        """exp(-k.y) (w, n, size), what complex waves are times at x + i y."""
+        return ops.exp(-ops.affine(y, ops.fixed(self._waves)))
+
     def envelope(
         self, ops: Interpreter, theta: Parameters, prefix: str, r: Handle
     ) -> Handle | None:

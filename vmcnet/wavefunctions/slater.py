@@ -39,7 +39,9 @@ class Slater(Wavefunction):
     unless given, they are filled by energy, and within an open shell in the order of the set, which
     `describe` names. mixing: so many empty shells above are mixed into every occupied orbital by
     trainable coefficients, 0 at the start. network: a MessagePassing network, read by `heads`, some
-    of backflow (coordinates), orbitals (factors) and jastrow; the first and the last unless given.
+    of backflow (coordinates), complex_backflow (their imaginary part, of complex plane waves),
+    virtual_backflow (more of it for what pairs are excited into), orbitals (factors) and jastrow;
+    backflow and jastrow unless given.
     determinants: K > 1 need different orbitals, by mixing or by the head orbitals; c is (1, 1/K,
     ...) at the start. excitations: pairs are excited into so many empty shells, psi = det (1 +
     sum_o c_o T_o) with one coefficient a class of what symmetry makes equal
@@ -107,8 +109,11 @@ class Slater(Wavefunction):
         if excitations:
             self._excite(excitations)
         columns = sum(self.determinants * len(self.occupied[spin]) for spin in self._sets)
+        waves = isinstance(orbitals, PlaneWaves) and not orbitals.real
         self._heads = (
-            None if network is None else Heads(network, heads, self.layout, system, columns)
+            None
+            if network is None
+            else Heads(network, heads, self.layout, system, columns, waves, bool(excitations))
         )
 
     def _excite(self, shells: int) -> None:
@@ -176,17 +181,26 @@ class Slater(Wavefunction):
         self, ops: Interpreter, theta: Parameters, walkers: Configuration
     ) -> tuple[Any, Handle]:
         """log_psi before it is projected."""
-        r, factors, more = walkers.r, None, None
+        r, factors, more, y, empty = walkers.r, None, None, None, None
         if self._heads is not None:
-            r, factors, more = self._heads(ops, theta, walkers)
-        phi = self.orbitals.matrix(ops, theta, "", r)
-        sign, log = self._determinant(ops, theta, phi, factors, walkers.s)
+            h = self._heads.network.hidden(ops, theta, walkers)
+            r, factors, more = self._heads.read(ops, theta, walkers, h)
+            y = self._heads.imaginary(ops, theta, h)
+            empty = self._heads.virtual(ops, theta, r, h)
+        phi = self._waves(ops, theta, r, y)
+        virtual = phi if empty is None else self._waves(ops, theta, empty, y)
+        sign, log = self._determinant(ops, theta, phi, factors, walkers.s, virtual)
         if self.determinants > 1:
             sign, log = ops.logsumexp(log, sign, theta["weights"])
         envelope = self.orbitals.envelope(ops, theta, "", walkers.r)
         for term in (envelope, more):
             log = log if term is None else log + term
         return sign, log
+
+    def _waves(self, ops: Interpreter, theta: Parameters, x: Handle, y: Handle | None) -> Handle:
+        """All orbitals at x, or at x + i y."""
+        phi = self.orbitals.matrix(ops, theta, "", x)
+        return phi if y is None else phi * self.orbitals.imaginary(ops, y)
 
     def check(self, system: Any) -> None:
         self._projection.check(self, system)
@@ -219,9 +233,17 @@ class Slater(Wavefunction):
         return determinant_ratios(up, down, walkers.s)
 
     def _determinant(
-        self, ops: Interpreter, theta: Parameters, phi: Handle, factors: Any, s: Array
+        self,
+        ops: Interpreter,
+        theta: Parameters,
+        phi: Handle,
+        factors: Any,
+        s: Array,
+        virtual: Handle,
     ) -> tuple[Any, Handle]:
-        """sign and logarithm, (w,), or (w, K) of K determinants."""
+        """sign and logarithm, (w,), or (w, K) of K determinants; virtual: the orbitals that pairs
+        are excited into are taken from it.
+        """
         rows, parity = self._rows(s)
         blocks, filled_ones = [], []
         for spin in self.occupied:
@@ -229,7 +251,8 @@ class Slater(Wavefunction):
             own = None if factors is None else _rows_of(ops, factors, rows[spin])
             blocks.append(self.columns(ops, theta, block, own, spin))
             if self._forms is not None:
-                filled_ones.append(_chosen(ops, block, self._virtual, -1))
+                lifted = block if virtual is phi else _rows_of(ops, virtual, rows[spin])
+                filled_ones.append(_chosen(ops, lifted, self._virtual, -1))
         if self._forms is not None:
             pairs = list(zip(blocks, filled_ones, strict=True))
             sign, log = ops.excited(pairs, theta["excitations"], self._forms)
