@@ -5,6 +5,7 @@ connected configurations; a determinant and a one-particle factor of this file's
 import numpy as np
 import pytest
 
+from tests.device import fakecupy
 from tests.spins import evaluated_whole, walkers_of
 from vmcnet.backend.stream import Stream
 from vmcnet.geometry.moves import ParticleMove, SpinMove, SpinMoves
@@ -12,7 +13,7 @@ from vmcnet.parameters import Layout
 from vmcnet.sampling import Exchange, OneParticle, SpinFlip
 from vmcnet.systems import Heisenberg, TransverseIsing, TrappedBosons
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions import BinaryRBM, SpinJastrow, Wavefunction
+from vmcnet.wavefunctions import BinaryRBM, SpinJastrow, SpinNetwork, Wavefunction, spin_network
 from vmcnet.wavefunctions.local_update import LocalUpdate, ProductUpdate, UpdateRule
 from vmcnet.wavefunctions.machines.machine import MachineTables
 from vmcnet.wavefunctions.spin_jastrow import CompiledFields, Fields
@@ -23,10 +24,25 @@ SPINS = {
     "jastrow symmetric": lambda s: SpinJastrow(s, symmetric=True, spread=0.3),
     "machine": lambda s: BinaryRBM(s, spread=0.2),
     "complex machine": lambda s: BinaryRBM(s, weights="complex", spread=0.2),
+    "network": lambda s: SpinNetwork(s, [5, 3], spread=0.4),
+    "network that adds": lambda s: SpinNetwork(
+        s, [12, 4], "tanh", skip=True, weights="complex", spread=0.4
+    ),
+    "network symmetric": lambda s: SpinNetwork(s, [3], symmetric=True, spread=0.1),
+    "network symmetric that adds": lambda s: SpinNetwork(
+        s, [12], skip=True, symmetric=True, weights="complex", spread=0.02
+    ),
     "product": lambda s: (
         SpinJastrow(s, spread=0.2) * BinaryRBM(s, weights="complex", spread=0.2) * SpinJastrow(s)
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def networks_of_any_size(monkeypatch):
+    """They have an update from where it costs less; here always."""
+    monkeypatch.setattr(spin_network, "LEAST", 1)
+    monkeypatch.setattr(spin_network, "LEAST_SYMMETRIC", 1)
 
 
 def sampler_of(system):
@@ -105,6 +121,37 @@ def test_compiled_sweep_of_pairs_equals_its_plain_twin(kind, walkers):
         np.testing.assert_allclose(
             fast.fields, coupling @ fast.configuration()[1].T, rtol=1e-12, atol=1e-12
         )
+
+
+@pytest.mark.parametrize("kind", SYSTEMS)
+@pytest.mark.parametrize("name", ["network", "network symmetric that adds"])
+def test_networks_on_the_stand_in_and_in_single_precision(name, kind):
+    system = SYSTEMS[kind]
+    bound, _, walkers = started(name, system)
+    plan = sampler_of(system).plan(Stream(3, 2, 0, 0), 3, 48)
+    moves = sampler_of(system).moves
+    elements = np.linspace(-1.0, 1.0, len(moves))
+    update = bound.update(walkers)
+    device = Walkers(fakecupy.asarray(walkers.r), fakecupy.asarray(walkers.s))
+    single = Walkers(walkers.r.astype(np.float32), walkers.s)
+    there, half = bound.update(device), bound.update(single)
+    connected = update.connected(moves, elements)
+    np.testing.assert_allclose(
+        there.connected(moves, elements).get(), connected, rtol=1e-10, atol=1e-12
+    )
+    found = half.connected(moves, elements)
+    assert found.dtype.itemsize * 2 == connected.dtype.itemsize
+    np.testing.assert_allclose(found, connected, rtol=1e-4, atol=1e-4)
+    for a, b in zip(update.sweep(moves, *plan), there.sweep(moves, *plan), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(update.configuration()[1], there.configuration()[1].get())
+
+
+def test_large_networks_have_an_update_and_small_ones_none(monkeypatch):
+    monkeypatch.undo()
+    for sites, symmetric, wanted in ((8, False, False), (64, False, True), (8, True, False)):
+        psi = SpinNetwork(TransverseIsing([sites]), [2], symmetric=symmetric)
+        assert (psi.bind(psi.start(Stream(1, 0, 0, 0))).rule is not None) == wanted
 
 
 def test_not_a_number_is_counted_and_never_taken():

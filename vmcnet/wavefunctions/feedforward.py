@@ -60,7 +60,15 @@ class Layers:
         return out
 
     def __call__(self, ops: Interpreter, theta: Parameters, h: Handle) -> Handle:
-        for weights, bias, added in self._layers:
+        return self.above(ops, theta, h, 0)
+
+    def added(self, layer: int) -> bool:
+        """Whether a layer adds its input."""
+        return self._layers[layer][2]
+
+    def above(self, ops: Interpreter, theta: Parameters, h: Handle, layer: int) -> Handle:
+        """The layers from `layer` on, the first is 0."""
+        for weights, bias, added in self._layers[layer:]:
             new = ops.dense(h, theta[weights], theta[bias], self.activation)
             h = h + new if added else new
         return h
