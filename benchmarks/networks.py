@@ -9,9 +9,9 @@ cost against particle number; profile.
     python benchmarks/networks.py profile           # where a training iteration spends its time
 
 CPU seconds on one core, 1024 walkers, alternating with the peer in one run, minimum of 9: in blocks
-of 128, the default, and as one block, as the peer has them. The floor is the matrix products' flops
-over the rate measured in the same run for products of the same shape by the fastest of BLAS and our
-own.
+of 128, the default, evaluated together as a rank does, and as one block, as the peer has them. The
+floor is the matrix products' flops over the rate measured in the same run for products of the same
+shape by the fastest of BLAS and our own.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from vmcnet.calculus import products
 from vmcnet.calculus.jet import ALL, embed
 from vmcnet.calculus.jets import Jet, Jets
 from vmcnet.engine.population import Population
+from vmcnet.engine.together import joined
 from vmcnet.engine.training import initial_state, run_training
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
@@ -66,6 +67,11 @@ def blocks(system, dtype, size=BLOCK):
         Walkers(rng.normal(size=(size, system.particles, 3)).astype(dtype), system.labels(size))
         for _ in range(WALKERS // size)
     ]
+
+
+def coordinates(members):
+    walkers = joined(members)
+    return walkers.r, walkers.s
 
 
 def kinetic(psi, walkers):
@@ -111,11 +117,11 @@ def measurements(widths: str, dtype, size: int) -> dict:
     system = vmc.systems.TrappedBosons(particles)
     psi = vmc.wavefunctions.FeedForward(system, layers)
     bound, members = psi.bind(psi.start(Stream(1, 0, 0, 0))), blocks(system, dtype, size)
-    weights = np.ones(size, dtype)
+    weights, count = np.ones(WALKERS, dtype), len(members)
     return {
-        "kinetic": lambda: [kinetic(bound, w) for w in members],
-        "forward": lambda: [bound.log(w.r, w.s) for w in members],
-        "gradient": lambda: sum(bound.contracted(w, weights) for w in members),
+        "kinetic": lambda: kinetic(bound, joined(members)),
+        "forward": lambda: bound.log(*coordinates(members)),
+        "gradient": lambda: bound.contracted_blocks(joined(members), weights, count).sum(axis=0),
         "iteration": iteration(system, layers, dtype, size),
     }
 

@@ -16,13 +16,15 @@ class Walkers:
     log_psi (W,) of the current parameters.
 
     update: what psi keeps of these walkers for fast moves at the current parameters (a
-    LocalUpdate), or None; log_psi may then be absent.
+    LocalUpdate), or None; log_psi may then be absent. blocks: how many blocks of as many walkers
+    stand one after the other, see vmcnet.engine.together.
     """
 
     r: Any
     s: Any
     log_psi: Any = None
     update: Any = None
+    blocks: int = 1
 
     def with_log(self, log_psi: Any) -> Walkers:
         return replace(self, log_psi=log_psi)

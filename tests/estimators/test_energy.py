@@ -18,7 +18,7 @@ from vmcnet.wavefunctions import GaussianEnvelope
 def rows(blocks, stop=(0, 0, 0), hashes=(5, 5, 5)):
     row = Row(["a", "b"])
     made = [
-        row.make(LocalEnergies(x.sum(axis=0), {"a": x[0], "b": x[1]}), Counts(3, 8, 0), f, h)
+        row.make(LocalEnergies(x.sum(axis=0), {"a": x[0], "b": x[1]}), [Counts(3, 8, 0)], f, h)[0]
         for x, f, h in zip(blocks, stop, hashes, strict=True)
     ]
     return row.read(np.stack(made))

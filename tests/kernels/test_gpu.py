@@ -106,8 +106,8 @@ def test_activations_on_a_gpu(function, dtype):
         )
     adjoint = np.cos(x).reshape(-1, 3)
     for a, b in zip(
-        plain.layer_reverse(cupy, cupy.asarray(adjoint[:-1]), slope[:-1]),
-        cpu.layer_reverse(adjoint[:-1], cupy.asnumpy(slope[:-1])),
+        plain.layer_reverse(cupy, cupy.asarray(adjoint[:-1]), slope[:-1], 1),
+        cpu.layer_reverse(adjoint[:-1], cupy.asnumpy(slope[:-1]), 1),
         strict=True,
     ):
         np.testing.assert_allclose(cupy.asnumpy(a), b, rtol=1e-4, atol=1e3 * np.finfo(dtype).eps)

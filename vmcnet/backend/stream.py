@@ -9,6 +9,26 @@ import numpy as np
 from vmcnet import kernels
 
 
+class Streams:
+    """The streams of several blocks whose walkers stand one after the other: axis 1 of all that is
+    drawn is that of the walkers, and every block has the numbers of its own stream.
+    """
+
+    def __init__(self, parts: list):
+        self.parts = parts
+
+    def uniform(self, shape):
+        return self._joined([s.uniform for s in self.parts], shape)
+
+    def normal(self, shape):
+        return self._joined([s.normal for s in self.parts], shape)
+
+    def _joined(self, draws, shape):
+        steps, walkers, *rest = shape
+        own = (steps, walkers // len(draws), *rest)
+        return np.concatenate([draw(own) for draw in draws], axis=1)
+
+
 class Stream:
     """Random numbers of one block at one iteration: Philox with a counter, no state to save.
 
@@ -22,7 +42,7 @@ class Stream:
     """
 
     def __init__(self, seed: int, stage: int, iteration: int, block: int, dtype=np.float64, xp=np):
-        self.xp, self.dtype = xp, np.dtype(dtype)
+        self.xp, self.dtype, self.parts = xp, np.dtype(dtype), [self]
         self._key, self._counter, self._drawn = (seed, stage), (0, 0, iteration, block), 0
 
     def words(self, n: int):

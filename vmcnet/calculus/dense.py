@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 
 from vmcnet import kernels
@@ -10,7 +9,7 @@ from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.arithmetic import ADD
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, Scaled, Unmade, common, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
-from vmcnet.calculus.operation import Operation
+from vmcnet.calculus.operation import Blocks, Operation
 from vmcnet.calculus.products import matmul
 
 
@@ -66,8 +65,8 @@ class Dense(Operation):
         x, w, b = whole(xp, x), weight.slots[0], bias.slots[0]
         if isinstance(x, Layered):
             x = x.like(x.slots)  # one layer waits at a time, whatever the depth
-        own, rows = kernels.of(xp, x.value.dtype, w.dtype, b.dtype), math.prod(x.shape[:-1])
-        if x.support == ALL and own.fits_layer(rows, *w.shape, w.itemsize):
+        own = kernels.of(xp, x.value.dtype, w.dtype, b.dtype)
+        if x.support == ALL and own.fits_layer(*w.shape, w.itemsize):
             return Layered(x, w, *activation.derivatives(xp, AFFINE.value(xp, x.value, w, b)))
         return activation.jet(xp, AFFINE.jet(xp, x, weight, bias), overwrite=True)
 
@@ -84,8 +83,10 @@ class Dense(Operation):
         per_walker=False,
         wanted=(True, True, True),
     ):
-        if wanted[2] and not per_walker:
-            adjoint, db = kernels.of(xp, adjoint.dtype, kept.dtype).layer_reverse(adjoint, kept)
+        if wanted[2] and (not per_walker or isinstance(per_walker, Blocks)):
+            own, blocks = kernels.of(xp, adjoint.dtype, kept.dtype), int(per_walker) or 1
+            adjoint, db = own.layer_reverse(adjoint, kept, blocks)
+            db = db if per_walker else db[0]
         else:
             adjoint = adjoint * kept
             db = rows_summed(adjoint, per_walker) if wanted[2] else None

@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 
+class Blocks(int):
+    """How many blocks of walkers, one after the other, keep their sums apart."""
+
+    def parts(self, array):
+        """The rows of every block, along axis 0."""
+        rows = len(array) // self
+        return [array[k * rows : (k + 1) * rows] for k in range(self)]
+
+
 class Operation(Protocol):
     """One step of log_psi with its three rules, for arrays of any namespace xp, real or complex.
 
@@ -13,9 +22,11 @@ class Operation(Protocol):
       reverse(xp, adjoint, y, *args, per_walker, **static)        one adjoint for every argument
 
     reverse: d log psi / d argument = sum adjoint d y / d argument, without conjugation; the
-    interpreter sums what was broadcast. per_walker: adjoints of parameters are kept for every
-    walker, (w,) + shape. `static` are plain Python values. A value that is a tuple is (sign, log):
-    the sign has no derivative, `adjoint` and `y` are those of the logarithm.
+    interpreter sums what was broadcast. per_walker: False, or True: adjoints of parameters are kept
+    for every walker, (w,) + shape, or Blocks(b): for b runs of as many walkers each, (b,) + shape,
+    with the bits that every run would have alone. `static` are plain Python values. A value that is
+    a tuple is (sign, log): the sign has no derivative, `adjoint` and `y` are those of the
+    logarithm.
 
     name: as messages call it. pointwise: parameters alone may be its arguments, and make one.
     selective: reverse takes `wanted`, one bool for every argument, and may give None for the

@@ -30,6 +30,16 @@ def matmul_transposed(adjoint, weight):
     )
 
 
+def block_contract(x, adjoint, blocks: int):
+    """What `contract` gives of every block of rows, (blocks, f, h)."""
+    x, adjoint = x.reshape(-1, x.shape[-1]), adjoint.reshape(-1, adjoint.shape[-1])
+    rows = len(x) // blocks
+    if rows <= ROWS:
+        return kernels.of(namespace(x), x.dtype, adjoint.dtype).block_products(x, adjoint, blocks)
+    parts = [slice(k * rows, (k + 1) * rows) for k in range(blocks)]
+    return namespace(x).stack([contract(x[p], adjoint[p]) for p in parts])
+
+
 def contract(x, adjoint):
     """x^T adj: the sum over all rows of (..., f) and (..., h) -> (f, h); by ROWS rows, whose sums
     are added.

@@ -4,7 +4,9 @@ coordinates.
 
 from __future__ import annotations
 
+from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.interpreter import Interpreter
+from vmcnet.calculus.operation import Blocks
 from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.quantity import Handle
 
@@ -33,10 +35,14 @@ def built(adjoint):
     return adjoint.dense() if isinstance(adjoint, Outer) else adjoint
 
 
-def sum_to(array, shape, keep_first: bool):
+def sum_to(array, shape, keep_first):
     """Sum `array` over the axes along which `shape` was broadcast; keep_first: all but the walker
-    axis 0.
+    axis 0, or Blocks: the walkers of each block.
     """
+    if isinstance(keep_first, Blocks):
+        if array.shape == (keep_first, *shape):
+            return array
+        return namespace(array).stack([sum_to(a, shape, False) for a in keep_first.parts(array)])
     if keep_first:
         if array.shape[1:] == shape:
             return array
@@ -95,10 +101,9 @@ class Tape(Interpreter):
         """Adjoints of the leaves, by node index; that of the coordinates is `position`.
 
         seed (W,): weight of every walker's output. A parameter leaf of shape s gets sum_w seed_w d
-        out_w / d p, shape s, or
-        with per_walker the terms of that sum, (W,) + s: as an Outer if `factored` and the leaf is
-        the weight of one affine layer
-        without particle axis. A coordinate leaf gets (W, n, d).
+        out_w / d p, shape s, or with per_walker the terms of that sum, (W,) + s: as an Outer if
+        `factored` and the leaf is the weight of one affine layer without particle axis; with
+        Blocks(b) the sums of b runs of walkers, (b,) + s. A coordinate leaf gets (W, n, d).
         """
         adjoints, pending = {output.index: seed}, {output.index: output}
         while pending:
@@ -125,6 +130,7 @@ class Tape(Interpreter):
                 if not factored or known is not None:
                     adjoint = built(adjoint)
                 if not isinstance(adjoint, Outer):
-                    adjoint = sum_to(adjoint, parent.shape, per_walker and parent.is_parameter)
+                    kept = per_walker if parent.is_parameter else False
+                    adjoint = sum_to(adjoint, parent.shape, kept)
                 adjoints[parent.index] = adjoint if known is None else built(known) + adjoint
         return adjoints

@@ -19,21 +19,20 @@ class Table(BaseModel):
     function `defaults`.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    # built where a job is read, once: the defaults below come after a class is made
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True
+    )
     builds: ClassVar[str] = ""
     defaults: ClassVar[str] = ""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options):
-        changed = False
         for name, parameter in _arguments(cls.builds or cls.defaults).items():
             key = cls.model_fields.get(name)
             if key is not None and key.is_required() and parameter.default is not parameter.empty:
                 value = parameter.default
                 key.default = list(value) if isinstance(value, tuple) else value
-                changed = True
-        if changed:
-            cls.model_rebuild(force=True)
 
 
 def _arguments(path: str):

@@ -4,13 +4,14 @@ all-gather, kept as running moments of single walkers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from vmcnet.backend.arrays import to_host
 from vmcnet.observables.base import joined
 from vmcnet.statistics.moments import merge_rows
+from vmcnet.walkers import Walkers
 
 SERIES = 64  # components up to which the mean over all walkers is kept of every measurement
 LARGEST = 2**18  # numbers (components x walkers) up to which every walker has moments of its own
@@ -75,9 +76,10 @@ class Observing:
         """The block's share of the row; what was measured is kept for `add`."""
         row, self._latest[block] = [], {}
         for observable in self.observables:
-            own = replace(walkers, r=walkers.r.copy(), s=walkers.s.copy())  # it may change these
+            r, s = walkers.r.copy(), walkers.s.copy()  # it may change these
+            own = Walkers(r, s, walkers.log_psi, walkers.update)
             x = self._checked(observable, to_host(observable.measure(own, psi)))
-            bad = int((~np.isfinite(x)).sum())
+            bad = x.size - int(np.count_nonzero(np.isfinite(x)))
             imaginary = 0
             if x.dtype.kind == "c":
                 imaginary = int((np.abs(x.imag) > IMAGINARY * (1.0 + np.abs(x))).sum())

@@ -8,10 +8,11 @@ import numpy as np
 
 from vmcnet.backend.arrays import keep_memory, to_host
 from vmcnet.backend.device import Device
-from vmcnet.backend.stream import Stream
+from vmcnet.backend.stream import Stream, Streams
 from vmcnet.engine.tangents import BlockTangents
+from vmcnet.engine.together import Together, joined, parted, slices
 from vmcnet.estimators.energy import Row, centred, clipped, local_energies
-from vmcnet.estimators.gradient import block_gradient
+from vmcnet.estimators.gradient import block_gradients
 from vmcnet.estimators.log_derivatives import LogDerivatives
 from vmcnet.parallel.communicators import owned_blocks
 from vmcnet.parallel.exact_sum import exact_sum
@@ -72,6 +73,8 @@ class Population:
         self.block = block
         self._resize(walkers)
         self.row = Row(system.terms)
+        parts = *system.terms.values(), sampler
+        self._together = Together(parts, wavefunction, block)
         self.members: dict[int, Walkers] = {}
         self.counts: dict[int, Counts] = {}  # of the last advance
 
@@ -157,29 +160,46 @@ class Population:
         return summary, energies
 
     def _move(self, theta, stage, iteration, steps, step_size, stop, measure, observing):
-        psi, energies, rows, hash64 = (
-            self.wavefunction.bind(theta),
-            {},
-            [],
-            digest(theta) & (2**64 - 1),
-        )
-        for b in self.own:
-            old = self._wrapped(self.members[b])
-            walkers = psi.renew(old, self.sampler.move)
-            counts = Counts(0, 0, 0)
+        psi, hash64 = self.wavefunction.bind(theta), digest(theta) & (2**64 - 1)
+
+        def moved(run):
+            """Walkers, counts, local energies and row of every block of a run."""
+            old = joined([self._wrapped(self.members[b]) for b in run])
+            walkers, counts = psi.renew(old, self.sampler.move), Counts(0, 0, 0)
+            if len(run) > 1 and not self._joins(walkers):
+                return None
             if steps:
-                stream = self.device.stream(self.seed, stage, iteration, b)
+                stream = self._stream(stage, iteration, run)
                 walkers, counts = self.sampler.sample(
                     walkers, psi, float(step_size), steps, stream
                 )  # a NumPy scalar would promote float32
+            local = local_energies(self.system.terms, walkers, psi) if measure else None
+            single, cuts = counts.parted(len(run)), slices(walkers.s, len(run))
+            energies = local.parted(cuts) if local else single
+            made = self.row.make(local, single, stop, hash64)
+            return list(zip(parted(walkers, len(run)), single, energies, made, strict=True))
+
+        rows, energies, kind = [], {}, ("move", bool(steps), measure)
+        found = self._together.each(kind, psi, self.members, self.own, moved)
+        for b, (walkers, counts, local, row) in zip(self.own, found, strict=True):
             self.members[b], self.counts[b] = walkers, counts
             if measure:
-                energies[b] = local_energies(self.system.terms, walkers, psi)
-            row = self.row.make(energies.get(b), counts, stop, hash64)
+                energies[b] = local
             if observing:
                 row = np.concatenate([row, observing.measure(b, walkers, psi)])
             rows.append(row)
         return rows, energies
+
+    def _joins(self, walkers) -> bool:
+        """Whether the walkers of several blocks can be moved together: one by one where a move
+        touches that little, and psi offers no update for it.
+        """
+        return self.sampler.move is None or (walkers.update is not None and walkers.update.joins)
+
+    def _stream(self, stage: int, iteration: int, run: list):
+        """The random numbers of a run of blocks: every block has its own."""
+        streams = [self.device.stream(self.seed, stage, iteration, b) for b in run]
+        return streams[0] if len(run) == 1 else Streams(streams)
 
     def _wrapped(self, walkers: Walkers) -> Walkers:
         """In a box coordinates return to the cell at every iteration: |psi| is the same there, and
@@ -215,7 +235,13 @@ class Population:
         number of ranks: one exact sum.
         """
         psi = self.wavefunction.bind(theta)
-        shares = [block_gradient(self.members[b], psi, weights[b], self.walkers) for b in self.own]
+
+        def share(run):
+            walkers = joined([self.members[b] for b in run], update=True)
+            weight = weights[run[0]] if len(run) == 1 else np.concatenate([weights[b] for b in run])
+            return block_gradients(walkers, psi, weight, self.walkers, len(run))
+
+        shares = list(self._together.each("gradient", psi, self.members, self.own, share))
         return exact_sum(self.comm, np.stack(shares), self.blocks)
 
     def tangents(self, theta, weights) -> BlockTangents:

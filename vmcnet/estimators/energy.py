@@ -17,6 +17,14 @@ class LocalEnergies:
     total: object
     terms: dict
 
+    def parted(self, cuts: list) -> list[LocalEnergies]:
+        """Those of the walkers in every slice."""
+        if len(cuts) == 1:
+            return [self]
+        return [
+            LocalEnergies(self.total[c], {n: e[c] for n, e in self.terms.items()}) for c in cuts
+        ]
+
 
 def local_energies(terms: dict, walkers, psi) -> LocalEnergies:
     """E_L = (H psi)/psi of every walker, term by term.
@@ -89,30 +97,35 @@ class Row:
         self.names = ["energy", *terms]
         self.length = len(self.FIXED) + 2 * len(self.names)
 
-    def make(self, energies: LocalEnergies | None, counts, stop: int, hash64: int) -> np.ndarray:
-        row = np.zeros(self.length)
-        row[3:5] = counts.accepted, counts.tried
-        row[5], row[6] = counts.nonfinite, stop
-        row[7], row[8] = hash64 >> 32, hash64 & 0xFFFFFFFF
-        row[9] = counts.stuck
-        others = counts.others
-        row[11:13] = [sum(c.accepted for c in others), sum(c.tried for c in others)]
+    def make(self, energies: LocalEnergies | None, counts: list, stop: int, hash64: int):
+        """The rows (B, length) of B blocks with the Counts `counts`, whose walkers stand one after
+        the other in `energies`.
+        """
+        rows = np.zeros((len(counts), self.length))
+        rows[:, 6:9] = stop, hash64 >> 32, hash64 & 0xFFFFFFFF
+        for row, count in zip(rows, counts, strict=True):
+            row[3:6] = count.accepted, count.tried, count.nonfinite
+            row[9] = count.stuck
+            others = [(c.accepted, c.tried) for c in count.others]
+            row[11:13] = np.sum(others, axis=0) if others else 0.0
         if energies is not None:
             xp = namespace(energies.total)
             stacked = to_host(
                 xp.stack([e.real for e in (energies.total, *energies.terms.values())])
             ).astype(np.float64, copy=False)
-            finite = np.isfinite(stacked[0])
-            row[0] = stacked.shape[1]
-            row[1] = np.median(stacked[0])
-            row[2] = np.abs(stacked[0] - row[1]).mean()
-            row[5] += int((~finite).sum())
+            stacked = stacked.reshape(len(stacked), len(rows), -1)
+            total = stacked[0]
+            rows[:, 0] = total.shape[1]
+            rows[:, 1] = np.median(total, axis=1)
+            rows[:, 2] = np.abs(total - rows[:, 1:2]).mean(axis=1)
+            rows[:, 5] += (~np.isfinite(total)).sum(axis=1)
             if energies.total.dtype.kind == "c":
-                row[10] = float(energies.total.imag.mean())
-            mean = stacked.mean(axis=1)
-            row[len(self.FIXED) :: 2] = mean
-            row[len(self.FIXED) + 1 :: 2] = ((stacked - mean[:, None]) ** 2).sum(axis=1)
-        return row
+                rows[:, 10] = to_host(energies.total.imag).reshape(len(rows), -1).mean(axis=1)
+            mean = stacked.mean(axis=2)
+            rows[:, len(self.FIXED) :: 2] = mean.T
+            deviations = stacked - mean[..., None]
+            rows[:, len(self.FIXED) + 1 :: 2] = (deviations * deviations).sum(axis=2).T
+        return rows
 
     def read(self, rows: np.ndarray) -> Summary:
         """Merge the rows of all blocks (B, length), in block order."""

@@ -19,6 +19,14 @@ def block_gradient(walkers, psi, weights, count: int) -> np.ndarray:
     )
 
 
+def block_gradients(walkers, psi, weights, count: int, blocks: int) -> np.ndarray:
+    """The shares (blocks, P) of several blocks whose walkers stand one after the other."""
+    if blocks == 1:
+        return block_gradient(walkers, psi, weights, count)[None]
+    found = psi.contracted_blocks(walkers, weights, blocks)
+    return 2.0 / count * np.asarray(found.real, dtype=np.float64)
+
+
 def separate_moments(walkers, psi, energies) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sums over the block of O (P,), O E_L (P,) and E_L: the two-term form, 2 Re(<O* E_L> - <O>*
     <E_L>).

@@ -13,6 +13,7 @@ class Coulomb:
     """
 
     name = "coulomb"
+    rowwise = True
 
     def __init__(self, strength: float = 1.0, softening: float = 0.0) -> None:
         self._strength, self._square = float(strength), float(softening) ** 2

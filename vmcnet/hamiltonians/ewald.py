@@ -79,6 +79,7 @@ class Ewald:
     """
 
     name = "coulomb"
+    rowwise = True
 
     def __init__(
         self,

@@ -44,6 +44,7 @@ class DoubleWellPotential:
     """
 
     name = "double_well"
+    rowwise = True
 
     def __init__(self, barrier: float, half_distance: float) -> None:
         self._barrier, self._half = float(barrier), float(half_distance)

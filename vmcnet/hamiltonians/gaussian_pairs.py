@@ -13,6 +13,7 @@ class GaussianPairs:
     """strength/(sqrt(2 pi) s) sum_{i<j} exp(-r_ij^2/2 s^2) of every walker, (W,), s = range."""
 
     name = "interaction"
+    rowwise = True
 
     def __init__(self, strength: float, range: float) -> None:
         self._height = float(strength) / (np.sqrt(2.0 * np.pi) * range)

@@ -15,6 +15,7 @@ class Harmonic:
     """
 
     name = "trap"
+    rowwise = True
 
     def __init__(self, omega: ArrayLike) -> None:
         self._factor = 0.5 * np.square(omega, dtype=np.float64)

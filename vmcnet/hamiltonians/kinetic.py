@@ -13,6 +13,7 @@ class Kinetic:
     """
 
     name = "kinetic"
+    rowwise = True
 
     def __init__(self, mass: float = 1.0) -> None:
         self._factor = -0.5 / mass

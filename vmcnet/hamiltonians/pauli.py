@@ -15,6 +15,8 @@ from vmcnet.walkers import Psi, Walkers
 class Diagonal:
     """strength sum_bonds w_ij s_i s_j of every walker, (W,); w_ij whole numbers, 1 unless given."""
 
+    rowwise = True
+
     def __init__(self, strength: float, bonds: ArrayLike, weights: ArrayLike = 1) -> None:
         self._strength, self._bonds = strength, np.asarray(bonds)
         self._weights = np.broadcast_to(weights, len(self._bonds)).astype(np.float64)
@@ -32,6 +34,8 @@ class Diagonal:
 
 class LongitudinalField:
     """strength sum_i s_i of every walker, (W,)."""
+
+    rowwise = True
 
     def __init__(self, strength: float) -> None:
         self._strength = strength
@@ -61,6 +65,8 @@ class OffDiagonal:
 class TransverseField(OffDiagonal):
     """strength sum_i sigma^x_i."""
 
+    rowwise = True
+
     def __init__(self, strength: float, sites: int) -> None:
         super().__init__(SpinMoves.flips(sites), strength)
 
@@ -72,6 +78,8 @@ class BondExchange(OffDiagonal):
     With `sublattice` (n,) +-1 in the basis turned by pi about z on one sublattice (Marshall): the
     element changes sign on the bonds that join the two. weights of the bonds: 1 unless given.
     """
+
+    rowwise = True
 
     def __init__(
         self,

@@ -6,6 +6,8 @@ import sys
 
 from numba import njit
 
+from vmcnet.kernels.one_compiles import one_compiles
+
 _told = False
 
 
@@ -20,14 +22,14 @@ def compiled(function, **more):
     """`function` compiled at its first call; IEEE arithmetic, in which only a b + c may be
     contracted to one rounding.
 
-    Compiled code is kept beside the source, or where NUMBA_CACHE_DIR says; where neither can be
-    written every process compiles anew
-    (some seconds), which is said once.
+    Compiled code is kept beside the source, or where NUMBA_CACHE_DIR says, and of several processes
+    that lack it one compiles; where neither can be written every process compiles anew (some
+    seconds), which is said once.
     """
     global _told
     options = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True, **more}
     try:
-        return njit(cache=True, **options)(function)
+        return one_compiles(njit(cache=True, **options)(function))
     except RuntimeError as error:
         if "cache" not in str(error):
             raise

@@ -19,11 +19,12 @@ from vmcnet.kernels import (
     numba_pairs,
     numba_philox,
     numba_product,
+    numba_rows,
     numba_waves,
     plain,
 )
 
-# rows of a product from which the own loops serve; none where BLAS multiplies
+# rows of a product from which its large blocks serve; none where BLAS multiplies
 LEAST = numba_product.LEAST if numba_product.chosen() == numba_product.OWN else math.inf
 LARGE = 2**17  # elements of the smaller matrix of a product from which BLAS is as fast
 ACTIVATIONS, LAYERS, LAYER_SLOPES = (
@@ -34,35 +35,59 @@ ACTIVATIONS, LAYERS, LAYER_SLOPES = (
 
 def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
     """a b, or of their transposes, all (rows, columns) of one type, by compiled loops where they
-    fit.
+    fit: no bits of theirs depend on the number of rows.
 
-    BLAS serves narrow, large or scattered matrices, and other processors.
+    BLAS serves large matrices and other processors.
     """
-    if not fits_product(a, b, transposed_a, transposed_b):
-        return (a.T if transposed_a else a) @ (b.T if transposed_b else b)
     m, n = a.shape[1 if transposed_a else 0], b.shape[0 if transposed_b else 1]
+    if not _fits_product(a, m, n, transposed_a):
+        return plain.matrix_product(np, a, b, transposed_a, transposed_b)
     out = np.empty((m, n), a.dtype)
-    numba_product.multiply(a, b, out, transposed_a, transposed_b)
+    if n == 1 and not transposed_a and b.nbytes % numba_product.CHAIN == 0:
+        numba_rows.onto_column(np.ascontiguousarray(a), b.ravel(), out.ravel())
+        return out
+    multiply = (numba_product if _wide(m, out) else numba_rows).multiply
+    multiply(np.ascontiguousarray(a), np.ascontiguousarray(b), out, transposed_a, transposed_b)
     return out
 
 
-def fits_product(a, b, transposed_a: bool, transposed_b: bool) -> bool:
-    """Whether the compiled loops multiply."""
-    terms, m = a.shape if transposed_a else a.shape[::-1]
-    n = b.shape[0] if transposed_b else b.shape[1]
-    return (
-        m >= LEAST
-        and n * a.itemsize >= numba_product.WIDTH
-        and 0 < terms * min(m, n) <= LARGE
-        and a.flags.c_contiguous
-        and b.flags.c_contiguous
-    )
+def block_products(x, y, blocks: int):
+    """x^T y of every block (blocks, F, H), x (blocks M, F) and y (blocks M, H): for each what
+    matrix_product gives.
+    """
+    rows, (f, h) = len(x) // blocks, (x.shape[1], y.shape[1])
+    if not rows or not _fits_product(x[:rows], f, h, True):
+        return plain.block_products(np, x, y, blocks)
+    out = np.empty((blocks, f, h), x.dtype)
+    x, y = (np.ascontiguousarray(a).reshape(blocks, rows, -1) for a in (x, y))
+    numba_rows.block_products(x, y, out, _wide(f, out[0]))
+    return out
 
 
-def fits_layer(rows: int, terms: int, width: int, itemsize: int) -> bool:
-    """Whether layer_onto takes x (rows, terms) and W (terms, width)."""
+def _wide(m: int, out) -> bool:
+    """Whether the large blocks serve out (m, n)."""
+    return m >= LEAST and out.strides[0] >= numba_product.WIDTH
+
+
+def _fits_product(a, m: int, n: int, transposed_a: bool) -> bool:
+    """Whether the compiled loops multiply: the weight decides, or in x^T y the smaller matrix."""
+    terms = a.shape[0 if transposed_a else 1]
+    return not math.isinf(LEAST) and m > 0 < terms * (min(m, n) if transposed_a else n) <= LARGE
+
+
+def row_sums(x):
+    """The sums over the last axis, (..., F) -> (...)."""
+    out = np.empty(x.shape[:-1], x.dtype)
+    numba_rows.row_sums(np.ascontiguousarray(x).reshape(-1, x.shape[-1]), out.reshape(-1))
+    return out
+
+
+def fits_layer(terms: int, width: int, itemsize: int) -> bool:
+    """Whether layer_onto takes W (terms, width)."""
     return (
-        rows >= LEAST and width * itemsize % numba_product.WIDTH == 0 and 0 < terms * width <= LARGE
+        not math.isinf(LEAST)
+        and width * itemsize % numba_product.WIDTH == 0
+        and 0 < terms * width <= LARGE
     )
 
 
@@ -73,27 +98,39 @@ def layer_onto(x, weight, y, slope, curvature, column):
     x: the slots (S, ..., F); or (x', x'', J), where x has the derivatives x' J_c and the Laplacian
     x'' sum_c J_c^2, J (S - 2, 1, F).
     """
-    terms, width = weight.shape
+    (terms, width), lead = weight.shape, y.shape[:-1]
+    y, slope, curvature = (a.reshape(-1, width) for a in (y, slope, curvature))
     if isinstance(x, tuple):
-        x, second, jacobian = x[0], x[1], x[2][:, 0]
+        jacobian = x[2][:, 0]
+        x, second = (_filled(a.reshape(-1, terms)) for a in x[:2])
         rows = np.concatenate([jacobian, (jacobian * jacobian).sum(axis=0)[None]])
         slots = len(rows) + 1
     else:
-        second, rows, slots = np.empty(0, y.dtype), np.empty((0, terms), y.dtype), len(x)
-    out = np.empty((slots, y.size // width), y.dtype)
-    out[0] = y.reshape(-1, width) @ column[:, 0]
-    x, second, weight, column = (np.ascontiguousarray(a) for a in (x, second, weight, column))
+        x, slots = _filled(x.reshape(len(x), -1, terms)), len(x)
+        second, rows = np.empty(0, y.dtype), np.empty((0, terms), y.dtype)
+    count, (slope, curvature) = len(y), (_filled(a) for a in (slope, curvature))
+    out = np.empty((slots, len(slope)), y.dtype)
     numba_product.layer_onto(
         x.reshape(-1),
         second.reshape(-1),
         rows,
-        weight,
-        slope.reshape(-1, width),
-        curvature.reshape(-1, width),
-        column.reshape(-1),
+        np.ascontiguousarray(weight),
+        slope,
+        curvature,
+        np.ascontiguousarray(column).reshape(-1),
         out,
     )
-    return out.reshape(slots, *y.shape[:-1], 1)
+    out = out[:, :count]
+    out[0] = matrix_product(y, column, False, False)[:, 0]
+    return out.reshape(slots, *lead, 1)
+
+
+def _filled(x):
+    """x (..., rows, F), contiguous, with rows of zeros up to those of a block."""
+    missing = numba_product.ROWS - x.shape[-2]
+    if missing <= 0:
+        return np.ascontiguousarray(x)
+    return np.concatenate([x, np.zeros((*x.shape[:-2], missing, x.shape[-1]), x.dtype)], axis=-2)
 
 
 def philox_words(key, counter, first: int, count: int):
@@ -182,10 +219,12 @@ def layer_slope(name: str, z, bias):
     return z, slope
 
 
-def layer_reverse(adjoint, slope):
-    """adjoint slope (..., F), and its sum over all axes but the last (F,)."""
+def layer_reverse(adjoint, slope, blocks: int):
+    """adjoint slope (W, ..., F), and its sums over all axes but the last of every block of walkers
+    (blocks, F).
+    """
     width = slope.shape[-1]
-    out, bias = np.empty_like(slope), np.empty(width, slope.dtype)
+    out, bias = np.empty_like(slope), np.empty((blocks, width), slope.dtype)
     numba_activations.layer_reverse(
         np.ascontiguousarray(adjoint).reshape(-1, width),
         slope.reshape(-1, width),

@@ -283,11 +283,13 @@ def silu_layer_slope(z, b, slope):
 
 @compiled
 def layer_reverse(adjoint, slope, out, b):
-    """out = adjoint slope (M, F) and b (F,) its sum over rows, in their order."""
-    for f in range(b.size):
-        b[f] = 0
-    for w in range(out.shape[0]):
-        for f in range(out.shape[1]):
-            d = adjoint[w, f] * slope[w, f]
-            out[w, f] = d
-            b[f] += d
+    """out = adjoint slope (M, F) and b (B, F) its sums over the rows of B runs, in their order."""
+    rows = out.shape[0] // b.shape[0]
+    for n in range(b.shape[0]):
+        total = b[n]
+        total[:] = 0
+        for w in range(n * rows, (n + 1) * rows):
+            for f in range(out.shape[1]):
+                d = adjoint[w, f] * slope[w, f]
+                out[w, f] = d
+                total[f] += d

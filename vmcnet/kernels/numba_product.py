@@ -66,12 +66,12 @@ class Emitter:
             builder.module, ir.FunctionType(self.vector, [self.vector] * 3), name
         )
 
-    def start(self, array: int, offset: int):
-        """Pointer to an element of an argument."""
+    def start(self, array: int, offset: int | None = None):
+        """Pointer to an element of an argument, the first unless told otherwise."""
         data = self.context.make_array(self._types[array])(
             self.context, self.builder, self._args[array]
         ).data
-        return self.place(data, self._args[offset])
+        return data if offset is None else self.place(data, self._args[offset])
 
     def place(self, pointer, *offsets):
         for offset in offsets:
@@ -102,6 +102,21 @@ class Emitter:
 
     def fma(self, a, b, c):
         return self.builder.call(self._fma, [a, b, c])
+
+    def halved(self, total):
+        """The sum of a vector's elements, by halves."""
+        lanes, index = self.lanes, ir.IntType(32)
+        while lanes > 1:
+            lanes //= 2
+            low, high = (
+                ir.Constant(ir.VectorType(index, lanes), list(range(first, first + lanes)))
+                for first in (0, lanes)
+            )
+            total = self.builder.fadd(
+                self.builder.shuffle_vector(total, total, low),
+                self.builder.shuffle_vector(total, total, high),
+            )
+        return self.builder.extract_element(total, ir.Constant(index, 0))
 
     def sums(self, rows: int, vectors: int):
         """The block sum_k a[i, k] b[k, j], (i, vector) -> vector, of arguments a, at_a, down_a,
@@ -227,18 +242,7 @@ def chained(context, array, at):
 
     def generate(context, builder, signature, args):
         emit = Emitter(context, builder, signature, args, 8 * CHAIN)
-        total, lanes = emit.load(emit.start(0, 1)), emit.lanes
-        while lanes > 1:
-            lanes //= 2
-            low, high = (
-                ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(first, first + lanes)))
-                for first in (0, lanes)
-            )
-            total = builder.fadd(
-                builder.shuffle_vector(total, total, low),
-                builder.shuffle_vector(total, total, high),
-            )
-        return builder.extract_element(total, ir.Constant(ir.IntType(32), 0))
+        return emit.halved(emit.load(emit.start(0, 1)))
 
     return array.dtype(array, types.intp), generate
 

@@ -17,6 +17,7 @@ __all__ = [
     "activation_slope",
     "activation_value",
     "applied",
+    "block_products",
     "chain",
     "chain_linear",
     "chosen_messages",
@@ -41,6 +42,7 @@ __all__ = [
     "philox_words",
     "product",
     "residual",
+    "row_sums",
     "scatter_pairs",
     "sine_cosine",
     "slogdet",
@@ -85,18 +87,40 @@ def layer_slope(xp, name: str, z, bias):
     return y, FORMULAS[name].slope(xp, z, y)
 
 
-def layer_reverse(xp, adjoint, slope):
-    """adjoint slope (..., F), and its sum over all axes but the last (F,)."""
+def layer_reverse(xp, adjoint, slope, blocks: int):
+    """adjoint slope (W, ..., F), and its sums over all axes but the last of every block of walkers
+    (blocks, F).
+    """
     out = adjoint * slope
-    return out, out.reshape(-1, out.shape[-1]).sum(axis=0)
+    return out, out.reshape(blocks, -1, out.shape[-1]).sum(axis=1)
+
+
+class Library:
+    """Products x W that a library made: their bits may depend on the number of rows."""
+
+    products = 0
 
 
 def matrix_product(xp, a, b, transposed_a: bool, transposed_b: bool):
     """a b of two matrices, or of their transposes."""
+    if not transposed_a:
+        Library.products += 1
     return (a.T if transposed_a else a) @ (b.T if transposed_b else b)
 
 
-def fits_layer(xp, rows: int, terms: int, width: int, itemsize: int) -> bool:
+def block_products(xp, x, y, blocks: int):
+    """x^T y of every block (blocks, F, H), x (blocks M, F) and y (blocks M, H)."""
+    rows = len(x) // blocks
+    parts = [slice(k * rows, (k + 1) * rows) for k in range(blocks)]
+    return xp.stack([matrix_product(xp, x[p], y[p], True, False) for p in parts])
+
+
+def row_sums(xp, x):
+    """The sums over the last axis, (..., F) -> (...)."""
+    return x.sum(axis=-1)
+
+
+def fits_layer(xp, terms: int, width: int, itemsize: int) -> bool:
     """Whether layer_onto of x (rows, terms) and W (terms, width) is worth its while."""
     return False
 

@@ -59,11 +59,20 @@ class StructureFactor(Observable):
         self._axes = tuple(range(1, 1 + lattice.dimensions))
         self.labels = _places(lattice.positions)
         self.shown = range(1, lattice.sites)
+        half = (*self._extent[:-1], self._extent[-1] // 2 + 1)
+        q = np.indices(self._extent).reshape(lattice.dimensions, -1)
+        other = -q % np.array(self._extent)[:, None]  # S(-q) = S(q)
+        self._places = np.ravel_multi_index(tuple(np.where(q[-1] < half[-1], q, other)), half)
+
+    def _half(self, walkers: Walkers) -> np.ndarray:
+        """S(q) of half of the wave vectors (W, ...), those of a real transform."""
+        s = to_host(walkers.s).astype(np.float64)
+        amplitude = np.fft.rfftn(s.reshape((-1, *self._extent)), axes=self._axes)
+        return (amplitude.real**2 + amplitude.imag**2) / self._sites
 
     def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
-        s = to_host(walkers.s).astype(np.float64)
-        amplitude = np.fft.fftn(s.reshape((-1, *self._extent)), axes=self._axes)
-        return (np.abs(amplitude) ** 2).reshape(len(s), -1) / self._sites
+        half = self._half(walkers)
+        return half.reshape(len(half), -1)[:, self._places]
 
 
 class Correlations(StructureFactor):
@@ -74,8 +83,9 @@ class Correlations(StructureFactor):
     name = "correlations"
 
     def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
-        grid = super().measure(walkers, psi).reshape((-1, *self._extent))
-        return np.fft.ifftn(grid, axes=self._axes).real.reshape(len(grid), -1)
+        half = self._half(walkers)
+        found = np.fft.irfftn(half, s=self._extent, axes=self._axes)
+        return found.reshape(len(half), -1)
 
 
 def _of_spins(observable: Any, system: Any) -> None:

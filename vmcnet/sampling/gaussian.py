@@ -15,6 +15,7 @@ class Gaussian(Metropolis):
     """
 
     name = "gaussian"
+    rowwise = True
 
     def propose(self, r: np.ndarray, guide: Any, step: float, noise: Any) -> np.ndarray:
         noise *= step  # its numbers are this move's alone

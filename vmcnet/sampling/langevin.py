@@ -35,6 +35,7 @@ class Langevin(Metropolis):
     """
 
     name = "langevin"
+    rowwise = True
     target = 0.6
     guided = True
 

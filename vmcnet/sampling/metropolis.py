@@ -113,10 +113,10 @@ class Metropolis(Sampler):
         r, s, log = walkers.r.copy(), walkers.s, walkers.log_psi.copy()
         guide = self.guide(psi, r, s)[1] if self.guided else None
         own, tried = kernels.of(xp, r.dtype), 0
-        for some in groups(steps, r.size):
+        for some in groups(steps, r.size // len(stream.parts)):
             noise = self.noise(stream, some, r.shape)
             thresholds = xp.log(xp.asarray(stream.uniform((len(noise), len(accepted)))))
-            tried += thresholds.size
+            tried += len(noise)
             for move, threshold in zip(noise, thresholds, strict=True):
                 trial = self._trial(r, guide, step, move)
                 trial_log, trial_guide = self.guide(psi, trial, s)
@@ -128,8 +128,7 @@ class Metropolis(Sampler):
                     guide = xp.where(
                         accept.reshape((-1,) + (1,) * (trial_guide.ndim - 1)), trial_guide, guide
                     )
-        moved = to_host(accepted)
-        return Walkers(r, s, log), Counts(int(moved.sum()), tried, int(bad.sum()), moved)
+        return Walkers(r, s, log), Counts.of(to_host(accepted), to_host(bad), tried)
 
     def _ratio(
         self, r: np.ndarray, guide: Any, trial: np.ndarray, trial_guide: Any, step: float

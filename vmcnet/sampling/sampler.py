@@ -21,10 +21,19 @@ def groups(steps: int, numbers: int) -> list[int]:
     return [most] * whole + [rest] * (rest > 0)
 
 
+def beside(plans: list[tuple]) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences (B, K) and thresholds (K, W) of B blocks, whose walkers stand one after the other,
+    of those of every block.
+    """
+    sequences, thresholds = zip(*plans, strict=True)
+    return np.stack(sequences), np.concatenate(thresholds, axis=1)
+
+
 @dataclass(frozen=True)
 class Counts:
     """Accepted and tried moves, proposals whose log psi was NaN, and the accepted moves of every
-    walker (W,), on the host; others: the counts of moves of other kinds made in turn with these.
+    walker (W,), on the host; others: the counts of moves of other kinds made in turn with these;
+    bad (W,): the NaN proposals of every walker, where they are known.
     """
 
     accepted: int
@@ -32,6 +41,21 @@ class Counts:
     nonfinite: int
     walkers: np.ndarray | None = None
     others: tuple[Counts, ...] = ()
+    bad: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, moved: np.ndarray, bad: np.ndarray, steps: int) -> Counts:
+        """From the accepted and the NaN proposals of every walker (W,), of `steps` each."""
+        return cls(int(moved.sum()), steps * len(moved), int(bad.sum()), moved, bad=bad)
+
+    def parted(self, blocks: int) -> list[Counts]:
+        """Those of every block, where the walkers of several stand one after the other."""
+        if blocks == 1 or self.walkers is None:
+            return [self] * blocks  # no move was tried
+        steps = self.tried // len(self.walkers)
+        bad = np.zeros_like(self.walkers) if self.bad is None else self.bad
+        pairs = zip(np.split(self.walkers, blocks), np.split(bad, blocks), strict=True)
+        return [Counts.of(*pair, steps) for pair in pairs]
 
     @property
     def stuck(self) -> int:
@@ -51,6 +75,8 @@ class Sampler(Protocol):
     name: as job files call it. target: the acceptance that the step size is tuned to, None where
     moves have no size. move: SpinMove or ParticleMove where a move touches that much alone and psi
     may answer with a LocalUpdate, else None. kinds: what it moves, of coordinates, spins, colours.
+    rowwise = True, in the class itself: walkers of several blocks may be sampled together, the
+    streams being Streams.
     check raises ValueError for a wavefunction or a system that the sampler does not serve.
     """
 

@@ -10,7 +10,7 @@ import numpy as np
 from vmcnet import arguments
 from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.geometry.moves import SpinMove, SpinMoves
-from vmcnet.sampling.sampler import Counts, Sampler, groups
+from vmcnet.sampling.sampler import Counts, Sampler, beside, groups
 from vmcnet.walkers import Walkers
 
 SCANS, ACCEPTANCES = ("random", "systematic"), ("metropolis", "heat_bath")
@@ -74,22 +74,24 @@ class SpinMetropolis(Sampler):
         self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
     ) -> tuple[Walkers, Counts]:
         """`steps` sweeps of every walker, renewed for psi: by local updates where psi offers them,
-        by log psi otherwise, with the same proposals and thresholds. `step` is not used: moves
-        have no size.
+        by log psi otherwise, with the same proposals and thresholds. Walkers of several blocks need
+        an update that joins them. `step` is not used: moves have no size.
         """
-        size = len(walkers.s)
+        size, parts = len(walkers.s), stream.parts
+        own = size // len(parts)
         s, log, update = walkers.s, walkers.log_psi, walkers.update
         accepted, bad, tried = np.zeros(size, np.int64), np.zeros(size, np.int64), 0
-        for some in groups(steps, size * len(self.moves)):
-            sequence, thresholds = self.plan(stream, some, size)
+        for some in groups(steps, own * len(self.moves)):
+            plans = [self.plan(part, some, own) for part in parts]
+            sequence, thresholds = plans[0] if len(plans) == 1 else beside(plans)
             if update is None:
                 s, log, moved, wrong = self._sweep(psi, walkers.r, s, log, sequence, thresholds)
             else:
                 if tried:
                     update.renew()
                 moved, wrong = update.sweep(self.moves, sequence, thresholds)
-            accepted, bad, tried = accepted + moved, bad + wrong, tried + len(sequence) * size
-        counts = Counts(int(accepted.sum()), tried, int(bad.sum()), accepted)
+            accepted, bad, tried = accepted + moved, bad + wrong, tried + sequence.shape[-1]
+        counts = Counts.of(accepted, bad, tried)
         if update is not None:
             return replace(walkers, s=update.configuration()[1]), counts
         return Walkers(walkers.r, s, log), counts
@@ -120,6 +122,7 @@ class SpinFlip(SpinMetropolis):
     """
 
     name = "spin_flip"
+    rowwise = True
 
     def __init__(self, system: Any, scan: str = "random", acceptance: str = "metropolis"):
         if system.magnetisation is not None:
@@ -136,6 +139,7 @@ class Exchange(SpinMetropolis):
     """
 
     name = "exchange"
+    rowwise = True
 
     def __init__(self, system: Any, scan: str = "random", acceptance: str = "metropolis"):
         if system.magnetisation is None:

@@ -28,6 +28,32 @@ def ratio(new: tuple[Array, Array], old: tuple[Array, Array]) -> Array:
     return out if here is None else out * xp.conj(here)
 
 
+MEASURED = 16  # walkers that show how wide the arrays of log psi are
+
+
+class WidestValue(Values):
+    """Values that note the bytes of a walker in the widest array that is made."""
+
+    widest = 0
+
+    def apply(self, operation, args, **static):
+        out = super().apply(operation, args, **static)
+        values = out if isinstance(out, tuple) else (out,)
+        for value in values:
+            if value.shape and value.shape[0] == self.walkers:
+                self.widest = max(self.widest, value.data.nbytes // self.walkers)
+        return out
+
+
+def widest_value(reading, walkers) -> int:
+    """Bytes of a walker in the widest array that log psi makes, of the first walkers."""
+    r, s = walkers.r[:MEASURED], walkers.s[:MEASURED]
+    ops = WidestValue(np)
+    ops.walkers = len(r)
+    reading.log_psi(ops, reading.handles(ops, np, r.dtype), r, s)
+    return ops.widest
+
+
 class Amplitude:
     """(r, s) -> (phase, log psi), (W,) each, of a Reading; the phase is None where psi > 0.
 

@@ -26,6 +26,11 @@ USUAL = {  # what a message recommends
 }
 
 
+def rowwise(part) -> bool:
+    """Whether a part says so itself: a subclass does not inherit it."""
+    return "rowwise" in vars(type(part)) and bool(part.rowwise)
+
+
 class Wavefunction:
     """A trial wavefunction psi(r, s; theta).
 
@@ -38,10 +43,13 @@ class Wavefunction:
     and no derivative: the interpreters of vmcnet.calculus make them. `decays` says whether it makes
     |psi|^2 normalisable by itself (an envelope does, a Jastrow factor does not); a product needs
     one factor that does. Where it says nothing (None) psi is looked at far out, at its starting
-    values.
+    values. rowwise = True, in the class itself, says that log_psi makes every number of a walker of
+    that walker alone, with operations of ops and elementwise array code: blocks are then evaluated
+    together.
     """
 
     name = "wavefunction"
+    rowwise = False
     decays: bool | None = None
     thermal = False  # exp(-E/2T) of a classical model
     core = 0.0  # psi = 0 for pairs of particles closer than this
@@ -197,6 +205,10 @@ class Product(Wavefunction):
                 + ", ".join(f"{type(f).__name__} of {' or '.join(f.reading())}" for f in flat)
             )
         self.reads = common[0] if len(common) == 1 else tuple(common)
+
+    @property
+    def rowwise(self) -> bool:
+        return all(rowwise(factor) for factor in self.factors)
 
     def _check_lengths(self, box: Box | None) -> None:
         for factor in self.factors:

@@ -41,6 +41,7 @@ class BinaryRBM(Wavefunction):
     """
 
     name = "rbm"
+    rowwise = True
     reads = "spins"
 
     def __init__(

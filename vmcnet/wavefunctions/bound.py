@@ -9,6 +9,7 @@ import numpy as np
 
 from vmcnet.backend.arrays import Array, namespace, writable
 from vmcnet.calculus.jet import pair_arrays
+from vmcnet.calculus.operation import Blocks
 from vmcnet.geometry.moves import SpinMove, SpinMoves
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import reverse, tiled_jets
@@ -125,6 +126,16 @@ class Bound:
     def contracted(self, walkers: Walkers, weights: Array) -> Array:
         """sum_w weights_w O_w (P,), O = d log psi / d theta, without ever building O."""
         return self._log_derivatives(walkers, weights, False)
+
+    def contracted_blocks(self, walkers: Walkers, weights: Array, blocks: int) -> Array:
+        """sum_w weights_w O_w of every one of `blocks` blocks of walkers that stand one after the
+        other, (blocks, P): for each what `contracted` gives for it alone, to the bit where
+        the wavefunction is `rowwise`.
+        """
+        pieces = reverse.parameter_adjoints(self.reading, walkers, weights, Blocks(blocks))
+        parts = [piece.reshape(blocks, -1) for piece in pieces]
+        xp = namespace(walkers.r)
+        return xp.concatenate(parts, axis=-1) if parts else xp.zeros((blocks, 0))
 
     def log_derivatives(self, walkers: Walkers) -> Array:
         """O (W, P) = d log psi / d theta of every walker."""

@@ -26,6 +26,7 @@ class EllipticalGaussian(Wavefunction):
     """
 
     name = "elliptical_gaussian"
+    rowwise = True
     decays = True
 
     def __init__(self, system: Any, alpha: float | None = None, beta: float | None = None) -> None:

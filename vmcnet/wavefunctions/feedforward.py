@@ -105,6 +105,7 @@ class FeedForward(Wavefunction):
     """
 
     name = "network"
+    rowwise = True
     decays = False
 
     def __init__(

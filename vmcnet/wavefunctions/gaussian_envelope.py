@@ -25,6 +25,7 @@ class GaussianEnvelope(Wavefunction):
     """
 
     name = "envelope"
+    rowwise = True
     decays = True
 
     def __init__(self, system: Any, alpha: float | None = None) -> None:

@@ -35,6 +35,7 @@ class GaussianRBM(Wavefunction):
     """
 
     name = "rbm"
+    rowwise = True
     decays = True
 
     def __init__(

@@ -33,6 +33,7 @@ class PadeJastrow(Wavefunction):
     """
 
     name = "jastrow"
+    rowwise = True
     decays = False
 
     def __init__(self, system: Any, beta: float | None = None) -> None:
@@ -114,6 +115,7 @@ class HardCoreJastrow(Wavefunction):
     """
 
     name = "hard_core"
+    rowwise = True
     decays = False
 
     def __init__(self, system: Any) -> None:

@@ -29,8 +29,12 @@ class LocalUpdate(Protocol):
 
     phase is None (1), +-1 or of modulus 1; log may be complex; psi = 0 there: log = -inf. Where an
     exchange does not act, on two equal spins, the ratio says nothing. The methods may be called in
-    any order. Raises TypeError for a move of a kind that the rule does not name.
+    any order. joins: the walkers may be those of several blocks, each with moves of its own in a
+    sweep; parted(blocks) gives the updates of the single ones, and joined(updates) one of all.
+    Raises TypeError for a move of a kind that the rule does not name.
     """
+
+    joins = False
 
     def configuration(self) -> tuple[Array, Array]: ...
 

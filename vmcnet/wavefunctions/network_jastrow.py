@@ -25,6 +25,7 @@ class NetworkJastrow(Wavefunction):
     """
 
     name = "network_jastrow"
+    rowwise = True
 
     def __init__(self, system: Any, network: MessagePassing | None = None) -> None:
         self.place(system)

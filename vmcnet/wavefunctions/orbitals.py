@@ -127,6 +127,8 @@ class HarmonicOrbitals(Orbitals):
     (1, 1), (0, 2).
     """
 
+    rowwise = True
+
     decays, box, twisted = True, None, False
 
     def __init__(self, dimensions: int, omega: float, shells: int) -> None:

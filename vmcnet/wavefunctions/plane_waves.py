@@ -63,6 +63,8 @@ class PlaneWaves(Orbitals):
     False keeps them complex, as an open shell that holds k without -k needs it.
     """
 
+    rowwise = True
+
     decays, twisted = True, True
 
     def __init__(self, box: Box, shells: int, real: bool = True) -> None:
@@ -145,6 +147,8 @@ class LatticeOrbitals(Orbitals):
     Near its site an orbital is exp(-alpha |r - R|^2). The order of the sites is that of the
     orbitals, and any of them may be occupied: labels are their numbers.
     """
+
+    rowwise = True
 
     decays, twisted = True, False
 

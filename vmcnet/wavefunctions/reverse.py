@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from vmcnet.backend.arrays import Array, namespace, writable
+from vmcnet.calculus.operation import Blocks
 from vmcnet.calculus.outer import Outer
+from vmcnet.calculus.products import block_contract, contract
 from vmcnet.calculus.tape import Tape, built
 from vmcnet.parameters import IDENTITY
 from vmcnet.walkers import Walkers
@@ -25,10 +25,10 @@ def log_and_drift(reading: Reading, r: Array, s: Array) -> tuple[Array, Array]:
 
 
 def parameter_adjoints(
-    reading: Reading, walkers: Walkers, seed: Array, per_walker: bool, factored: bool = False
+    reading: Reading, walkers: Walkers, seed: Array, per_walker: Any, factored: bool = False
 ) -> Iterator[Any]:
-    """d log psi / d t of every entry of the layout, in its order: (...) + shape, or an
-    Outer.
+    """d log psi / d t of every entry of the layout, in its order: (...) + shape, or an Outer; with
+    Blocks(b) as per_walker the sums over b blocks of walkers, (b,) + shape.
     """
     quick = None if walkers.update is None else reading.wavefunction.quick_derivatives(walkers)
     if quick is not None:
@@ -41,7 +41,8 @@ def parameter_adjoints(
     adjoints = ops.reverse(
         log, xp.ones(log.shape, log.data.dtype) if seed is None else seed, per_walker, factored
     )
-    lead = log.shape if per_walker else ()
+    blocks = isinstance(per_walker, Blocks)
+    lead = (int(per_walker),) if blocks else log.shape if per_walker else ()
     for entry in reading.wavefunction.layout.entries.values():
         adjoint = adjoints.get(handles[entry.name].index)
         if adjoint is None:
@@ -51,17 +52,20 @@ def parameter_adjoints(
         yield adjoint
 
 
-def _weighed(piece: Any, seed: Array, per_walker: bool, factored: bool) -> Array:
+def _weighed(piece: Any, seed: Array, per_walker: Any, factored: bool) -> Array:
     """One entry's derivatives (W,) + shape or an Outer, as they are, weighed by seed (W,), or
     summed over walkers.
     """
+    if isinstance(per_walker, Blocks):
+        if isinstance(piece, Outer):
+            return block_contract(piece.left * seed[:, None], piece.right, per_walker)
+        sums = block_contract(piece.reshape(len(seed), -1), seed[:, None], per_walker)
+        return sums.reshape(per_walker, *piece.shape[1:])
     if per_walker and seed is None:
         return piece if factored else built(piece)
     if isinstance(piece, Outer):
         left = piece.left * seed[:, None]
-        return Outer(left, piece.right).dense() if per_walker else left.T @ piece.right
-    return (
-        piece * seed.reshape((-1,) + (1,) * (piece.ndim - 1))
-        if per_walker
-        else np.tensordot(seed, piece, 1)
-    )
+        return Outer(left, piece.right).dense() if per_walker else contract(left, piece.right)
+    if per_walker:
+        return piece * seed.reshape((-1,) + (1,) * (piece.ndim - 1))
+    return contract(piece.reshape(len(seed), -1), seed[:, None]).reshape(piece.shape[1:])

@@ -15,7 +15,7 @@ from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions.base import Wavefunction
+from vmcnet.wavefunctions.base import Wavefunction, rowwise
 from vmcnet.wavefunctions.exchanges import determinant_ratios
 from vmcnet.wavefunctions.filling import described, filled
 from vmcnet.wavefunctions.heads import Heads
@@ -144,6 +144,10 @@ class Slater(Wavefunction):
                 f"Slater mixing = {self.mixing}: expected at least 0, and orbitals above the "
                 "occupied ones"
             )
+
+    @property
+    def rowwise(self) -> bool:
+        return rowwise(self.orbitals)
 
     @property
     def _sets(self) -> list[str]:

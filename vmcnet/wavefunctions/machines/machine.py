@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.backend.arrays import Array, namespace, on_host
+from vmcnet.calculus.products import matmul
 from vmcnet.geometry.moves import SpinMove, SpinMoves
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.local_update import RENEW, LocalUpdate, UpdateRule
@@ -145,8 +146,8 @@ class MachineTables(LocalUpdate):
             np.empty((len(s), len(self.machine.b)), self.machine.weights.dtype),
         )
         if not self.machine.is_complex:
-            return np.exp(-2.0 * (s @ self.machine.weights + self.machine.b), out=out)
-        real, imaginary = (s @ weights + b for weights, b in self.machine.parts)
+            return np.exp(-2.0 * (matmul(s, self.machine.weights) + self.machine.b), out=out)
+        real, imaginary = (matmul(s, weights) + b for weights, b in self.machine.parts)
         t = np.tan(
             -imaginary
         )  # e^i phi by tan(phi/2): NumPy's tan is eight times faster than its sine and cosine
@@ -188,11 +189,11 @@ class MachineTables(LocalUpdate):
         with thresholds (K, W).
         """
         accepted, bad = self._counts(), self._counts()
-        for start in range(0, len(sequence), RENEW * len(moves)):
+        for start in range(0, sequence.shape[-1], RENEW * len(moves)):
             chunk = slice(start, start + RENEW * len(moves))
             if start:
                 self.renew()
-            self._sweep(moves, sequence[chunk], limits[chunk], accepted, bad)
+            self._sweep(moves, sequence[..., chunk], limits[chunk], accepted, bad)
         return self._host(accepted), self._host(bad)
 
     def _counts(self) -> Array:
@@ -240,17 +241,41 @@ class MachineTables(LocalUpdate):
 
 
 class CompiledTables(MachineTables):
-    """The same by the kernels of sweep_real.py and sweep_complex.py."""
+    """The same by the kernels of sweep_real.py and sweep_complex.py. Tiles of walkers do not cross
+    from one block to the next.
+    """
+
+    joins = True
 
     def __init__(self, machine: Machine, walkers: Walkers) -> None:
         from vmcnet.wavefunctions.machines import sweep_complex, sweep_real
 
         self._kernels = sweep_complex if machine.is_complex else sweep_real
-        count = len(walkers.s)
+        count = len(walkers.s) // walkers.blocks
         width = next(t for t in range(min(count, WIDEST_TILE), 0, -1) if count % t == 0)
         # a block of 131 walkers is one tile, not 131
         self._width = width if width >= NARROWEST_TILE else count
         super().__init__(machine, walkers)
+
+    def parted(self, blocks: int) -> list[CompiledTables]:
+        """The tables of every block."""
+        return [self._with(tables) for tables in zip(*self._cut(blocks), strict=True)]
+
+    def _cut(self, blocks: int) -> list[np.ndarray]:
+        arrays = self._r, self.s, self.x, self.products
+        return [a.reshape(blocks, len(a) // blocks, *a.shape[1:]) for a in arrays]
+
+    def joined(self, others: list[CompiledTables]) -> CompiledTables:
+        """The tables of several blocks in one, these being the first."""
+        arrays = [(t._r, t.s, t.x, t.products) for t in (self, *others)]
+        return self._with([np.concatenate(a) for a in zip(*arrays, strict=True)])
+
+    def _with(self, arrays: Any) -> CompiledTables:
+        other = object.__new__(CompiledTables)
+        vars(other).update(vars(self))
+        other._r, other.s, other.x, other.products = arrays
+        other.walkers = len(other.s) * other._width
+        return other
 
     def _parts(self, array: Array, axis: int = 0) -> np.ndarray:
         """Real and imaginary part along a new axis; a real array as it is."""
@@ -299,7 +324,7 @@ class CompiledTables(MachineTables):
             self.s,
             moves.sites,
             *self._table(moves),
-            sequence,
+            np.atleast_2d(sequence),
             limits,
             accepted,
             bad,
@@ -317,14 +342,15 @@ class CompiledTables(MachineTables):
         return total[0] + 1j * total[1] if self.machine.is_complex else total
 
     def spins(self) -> Array:
-        return self.s.astype(np.int8).transpose(0, 2, 1).reshape(self.walkers, -1)
+        spins = self.s.astype(np.int8).transpose(0, 2, 1)
+        return np.ascontiguousarray(spins).reshape(self.walkers, -1)
 
     def tanh(self) -> Array:
         x = (
             self.x[:, 0] + 1j * self.x[:, 1] if self.machine.is_complex else self.x
         )  # (tiles, G, R, T)
         rows = x[:, :, : self.size].transpose(0, 3, 1, 2).reshape(self.walkers, -1)
-        return 2.0 / (1.0 + rows[:, : len(self.machine.b)]) - 1.0
+        return 2.0 / (1.0 + np.ascontiguousarray(rows[:, : len(self.machine.b)])) - 1.0
 
 
 class DeviceTables(MachineTables):

@@ -78,8 +78,8 @@ def sweep(
     accepted: np.ndarray,
     bad: np.ndarray,
 ) -> None:
-    """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) <
-    |psi'/psi|^2. All tiles (tiles, ...), in place.
+    """Propose the moves `sequence` (B, K) of every block one after the other; accept where limits
+    (K, W) < |psi'/psi|^2. All tiles (tiles, ...), in place.
     """
     tiles, _, groups, rows, width = x.shape
     new, re, im, last = (
@@ -91,8 +91,9 @@ def sweep(
     for tile in range(tiles):
         xt, pt, st = x[tile], products[tile], s[tile]
         lo = tile * width
-        for k in range(len(sequence)):
-            m = sequence[k]
+        own = sequence[tile * len(sequence) // tiles]
+        for k in range(len(own)):
+            m = own[k]
             first, second = sites[m, 0], sites[m, -1]
             sign, other, pair = st[first], st[second], first != second
             _products(xt, table, m, sign, new)

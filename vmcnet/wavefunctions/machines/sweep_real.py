@@ -101,8 +101,8 @@ def sweep(
     accepted: np.ndarray,
     bad: np.ndarray,
 ) -> None:
-    """Propose the moves `sequence` (K,) one after the other; accept where limits (K, W) <
-    |psi'/psi|^2. All tiles (tiles, ...), in place.
+    """Propose the moves `sequence` (B, K) of every block one after the other; accept where limits
+    (K, W) < |psi'/psi|^2. All tiles (tiles, ...), in place.
     """
     tiles, groups, _, width = x.shape
     new, ratio, code, last = (
@@ -116,8 +116,9 @@ def sweep(
         lo, before = tile * width, 0
         for w in range(width):
             last[w] = 1.0
-        for k in range(len(sequence)):
-            m = sequence[k]
+        own = sequence[tile * len(sequence) // tiles]
+        for k in range(len(own)):
+            m = own[k]
             first, second = sites[m, 0], sites[m, -1]
             sign, other, pair = st[first], st[second], first != second
             for w in range(width):

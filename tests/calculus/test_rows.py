@@ -1,0 +1,66 @@
+"""No bit of an operation depends on how many walkers there are: blocks evaluated together have the
+numbers that each has alone.
+"""
+
+import numpy as np
+import pytest
+
+from tests.calculus.cases import CASES, DIMENSIONS, parameters, read_number
+from vmcnet.calculus.jets import Jets
+from vmcnet.calculus.operation import Blocks
+from vmcnet.calculus.tape import Tape
+from vmcnet.calculus.values import Values
+from vmcnet.kernels import numba_product
+
+pytestmark = pytest.mark.skipif(
+    numba_product.REGISTERS is None, reason="this processor leaves products to BLAS"
+)
+BLOCKS, WALKERS = 3, 7
+# constants of these cases differ from walker to walker by their number
+NUMBERED = ("constant", "select from", "three widths")
+OWN = [c for c in CASES if not any(word in c[1] for word in NUMBERED)][::3]
+
+
+def read(ops, function, r, theta):
+    handles = {name: ops.parameter(value) for name, value in theta.items()}
+    return read_number(ops, function(ops, handles, ops.coordinates(r))), handles
+
+
+def numbers(function, r, theta, weights, blocks):
+    """Value, jet, coordinate derivatives (walkers last), and the sums of parameters by block."""
+    n = r.shape[1]
+    value = read(Values(np), function, r, theta)[0].data
+    jets = Jets(np, n, DIMENSIONS)
+    jet = jets.read(read(jets, function, r, theta)[0])
+    ops = Tape(np, coordinates_wanted=True)
+    y, handles = read(ops, function, r, theta)
+    found = ops.reverse(y, weights, Blocks(blocks))
+    alone = ops.reverse(y, weights) if blocks == 1 else {}
+    sums = {name: found.get(h.index) for name, h in handles.items()}
+    for name, h in handles.items():
+        if blocks == 1 and sums[name] is not None:
+            np.testing.assert_array_equal(sums[name][0], alone[h.index])
+    position = found.get(ops.position, np.zeros(r.shape))
+    return (value, *jet, np.moveaxis(position, 0, -1)), sums
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("n", "function", "dtype"),
+    [(*c[2:], (np.float64, np.float32)[k % 2]) for k, c in enumerate(OWN)],
+    ids=[f"{c[0]}, {c[1]}" for c in OWN],
+)
+def test_blocks_together(n, function, dtype):
+    rng = np.random.default_rng(5)
+    theta = parameters(dtype)
+    r = rng.normal(size=(BLOCKS * WALKERS, n, DIMENSIONS)).astype(dtype)
+    weights = rng.normal(size=len(r)).astype(dtype)
+    together, sums = numbers(function, r, theta, weights, BLOCKS)
+    for k in range(BLOCKS):
+        own = slice(k * WALKERS, (k + 1) * WALKERS)
+        alone, one = numbers(function, r[own], theta, weights[own], 1)
+        for a, b in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(a[..., own], b)
+        for name, x in one.items():
+            if x is not None:
+                np.testing.assert_array_equal(sums[name][k], x[0])
