@@ -11,6 +11,7 @@ from vmcnet.backend.arrays import Array, namespace, on_host
 from vmcnet.calculus.replay import Recorder
 from vmcnet.calculus.staged import Staged
 from vmcnet.calculus.values import Values
+from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.reading import Parameters, Reading
 
 ROWS = 512  # configurations of one call on the host, which stay near the processor
@@ -34,9 +35,11 @@ MEASURED = 16  # walkers that show how wide the arrays of log psi are
 class WidestValue(Values):
     """Values that note the bytes of a walker in the widest array that is made."""
 
-    widest = 0
+    def __init__(self, walkers: int) -> None:
+        super().__init__(np)
+        self.walkers, self.widest = walkers, 0
 
-    def apply(self, operation, args, **static):
+    def apply(self, operation: Any, args: Any, **static: Any) -> Any:
         out = super().apply(operation, args, **static)
         values = out if isinstance(out, tuple) else (out,)
         for value in values:
@@ -45,11 +48,10 @@ class WidestValue(Values):
         return out
 
 
-def widest_value(reading, walkers) -> int:
+def widest_value(reading: Reading, walkers: Walkers) -> int:
     """Bytes of a walker in the widest array that log psi makes, of the first walkers."""
     r, s = walkers.r[:MEASURED], walkers.s[:MEASURED]
-    ops = WidestValue(np)
-    ops.walkers = len(r)
+    ops = WidestValue(len(r))
     reading.log_psi(ops, reading.handles(ops, np, r.dtype), r, s)
     return ops.widest
 

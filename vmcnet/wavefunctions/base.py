@@ -26,7 +26,7 @@ USUAL = {  # what a message recommends
 }
 
 
-def rowwise(part) -> bool:
+def rowwise(part: Any) -> bool:
     """Whether a part says so itself: a subclass does not inherit it."""
     return "rowwise" in vars(type(part)) and bool(part.rowwise)
 
@@ -171,6 +171,8 @@ class Wavefunction:
 class Product(Wavefunction):
     """psi_1 psi_2 ...: logs add, phases multiply. Parameters are named factor.parameter."""
 
+    rowwise = True  # where all factors are
+
     def __init__(self, factors: Iterable[Wavefunction]) -> None:
         flat: list[Wavefunction] = []
         for given in factors:
@@ -197,6 +199,7 @@ class Product(Wavefunction):
         said = {factor.decays for factor in flat}
         self.decays = True if True in said else None if None in said else False
         self.core = max(factor.core for factor in flat)
+        self.rowwise = all(rowwise(factor) for factor in flat)
         self.twisted = any(factor.twisted for factor in flat)
         common = [k for k in flat[0].reading() if all(k in f.reading() for f in flat)]
         if not common:
@@ -205,10 +208,6 @@ class Product(Wavefunction):
                 + ", ".join(f"{type(f).__name__} of {' or '.join(f.reading())}" for f in flat)
             )
         self.reads = common[0] if len(common) == 1 else tuple(common)
-
-    @property
-    def rowwise(self) -> bool:
-        return all(rowwise(factor) for factor in self.factors)
 
     def _check_lengths(self, box: Box | None) -> None:
         for factor in self.factors:

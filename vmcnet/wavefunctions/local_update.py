@@ -34,7 +34,7 @@ class LocalUpdate(Protocol):
     Raises TypeError for a move of a kind that the rule does not name.
     """
 
-    joins = False
+    joins: bool = False
 
     def configuration(self) -> tuple[Array, Array]: ...
 

@@ -52,6 +52,7 @@ class Slater(Wavefunction):
     """
 
     name = "slater"
+    rowwise = True  # where its orbitals are
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class Slater(Wavefunction):
             orbitals = system.orbitals(max(numbers.values()), max(mixing, excitations))
         elif mixing and set(orbitals.energies[-1:]) == set(orbitals.energies):
             raise ValueError("Slater mixing: the orbitals have no empty shell above")
-        self.orbitals = orbitals
+        self.orbitals, self.rowwise = orbitals, rowwise(orbitals)
         self.box, self.twisted, self.decays = orbitals.box, orbitals.twisted, orbitals.decays
         given = {UP: occupied_up, DOWN: occupied_down}
         if chosen:
@@ -144,10 +145,6 @@ class Slater(Wavefunction):
                 f"Slater mixing = {self.mixing}: expected at least 0, and orbitals above the "
                 "occupied ones"
             )
-
-    @property
-    def rowwise(self) -> bool:
-        return rowwise(self.orbitals)
 
     @property
     def _sets(self) -> list[str]:

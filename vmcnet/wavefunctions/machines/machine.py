@@ -241,9 +241,7 @@ class MachineTables(LocalUpdate):
 
 
 class CompiledTables(MachineTables):
-    """The same by the kernels of sweep_real.py and sweep_complex.py. Tiles of walkers do not cross
-    from one block to the next.
-    """
+    """The same by sweep_real.py and sweep_complex.py, no tile of walkers across blocks."""
 
     joins = True
 
@@ -259,16 +257,16 @@ class CompiledTables(MachineTables):
 
     def parted(self, blocks: int) -> list[CompiledTables]:
         """The tables of every block."""
-        return [self._with(tables) for tables in zip(*self._cut(blocks), strict=True)]
-
-    def _cut(self, blocks: int) -> list[np.ndarray]:
-        arrays = self._r, self.s, self.x, self.products
-        return [a.reshape(blocks, len(a) // blocks, *a.shape[1:]) for a in arrays]
+        parts = (np.split(array, blocks) for array in self._arrays())
+        return [self._with(arrays) for arrays in zip(*parts, strict=True)]
 
     def joined(self, others: list[CompiledTables]) -> CompiledTables:
         """The tables of several blocks in one, these being the first."""
-        arrays = [(t._r, t.s, t.x, t.products) for t in (self, *others)]
-        return self._with([np.concatenate(a) for a in zip(*arrays, strict=True)])
+        parts = zip(*(tables._arrays() for tables in (self, *others)), strict=True)
+        return self._with([np.concatenate(arrays) for arrays in parts])
+
+    def _arrays(self) -> tuple:
+        return self._r, self.s, self.x, self.products
 
     def _with(self, arrays: Any) -> CompiledTables:
         other = object.__new__(CompiledTables)
