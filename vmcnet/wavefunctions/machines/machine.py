@@ -344,9 +344,7 @@ class CompiledTables(MachineTables):
         return np.ascontiguousarray(spins).reshape(self.walkers, -1)
 
     def tanh(self) -> Array:
-        x = (
-            self.x[:, 0] + 1j * self.x[:, 1] if self.machine.is_complex else self.x
-        )  # (tiles, G, R, T)
+        x = self.x[:, 0] + 1j * self.x[:, 1] if self.machine.is_complex else self.x
         rows = x[:, :, : self.size].transpose(0, 3, 1, 2).reshape(self.walkers, -1)
         return 2.0 / (1.0 + np.ascontiguousarray(rows[:, : len(self.machine.b)])) - 1.0
 
