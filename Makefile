@@ -1,8 +1,10 @@
-# make run, make test, make verify: all set-up included, in .venv; needs python 3.11 or later and make.
+# make run, make test, make verify, make docs: all set-up included, in .venv; needs python 3.11 or
+# later and make.
 PYTHON ?= python3
 VENV   := .venv
 STAMP  := $(VENV)/.installed
 LINTED := $(VENV)/.dev
+PAGED  := $(VENV)/.docs
 BIN    := $(VENV)/bin
 RANKS  ?= 2
 
@@ -16,7 +18,7 @@ $(BIN)/python -m pytest $(1) --ignore=tests/slurm; others=$$?; \
 wait $$slurm; beside=$$?; echo "tests/slurm:"; cat $(VENV)/slurm.log; exit $$((others + beside))
 endef
 
-.PHONY: run test verify lint quick clean reference
+.PHONY: run test verify lint quick clean reference docs
 
 run: $(STAMP)
 	$(BIN)/mpiexec -n $(RANKS) $(BIN)/vmcnet run jobs/quantum_dot_2.toml --continue
@@ -38,6 +40,11 @@ lint: $(LINTED)
 quick: $(STAMP)
 	$(BIN)/python -m pytest -m "not processes"
 
+# The documentation site with search; a warning is an error.
+docs: $(PAGED)
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo build/docs/index.html
+
 reference: $(STAMP)
 	$(BIN)/python docs/generate.py
 
@@ -50,6 +57,10 @@ $(STAMP): pyproject.toml
 
 $(LINTED): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@
+
+$(PAGED): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
 	@touch $@
 
 clean:

@@ -62,9 +62,9 @@ def first_row(environ) -> float:
     with tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
         process = subprocess.Popen(
-            command(folder, "sampling.warmup=0"), stdout=subprocess.PIPE, text=True, env=environ
+            command(folder, "sampling.warmup=0"), stderr=subprocess.PIPE, text=True, env=environ
         )
-        for line in process.stdout:
+        for line in process.stderr:
             if line.startswith("training"):
                 seconds = time.perf_counter() - begun
                 process.kill()

@@ -1,5 +1,6 @@
 """A small job, and how tests run the command line and read run files."""
 
+import re
 import subprocess
 import sys
 import time
@@ -63,6 +64,14 @@ def vmcnet(*arguments, ranks=1, check=True, **options):
     if check:
         assert done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+PROGRESS = re.compile(r"(warmup|training|equilibration|evaluation) \d+/\d+  ")
+
+
+def complaints(err):
+    """What standard error says beside progress."""
+    return [line for line in err.splitlines() if not PROGRESS.match(line)]
 
 
 def start(*arguments, ranks=1):

@@ -5,6 +5,7 @@ at the end.
 import io
 import os
 import pty
+import re
 import subprocess
 
 import pytest
@@ -48,10 +49,12 @@ def test_durations():
 
 
 @pytest.mark.processes
-def test_a_terminal_gets_bars_and_the_report(tmp_path):
+@pytest.mark.parametrize("colours", [True, False])
+def test_a_terminal_gets_bars_and_the_report(tmp_path, colours):
     (tmp_path / "job.toml").write_text(JOB)
     main, other = pty.openpty()
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    environ |= {} if colours else {"NO_COLOR": "1"}
     process = subprocess.Popen(
         command("run", tmp_path / "job.toml", "--output", tmp_path / "run.h5"),
         stdout=other,
@@ -74,4 +77,5 @@ def test_a_terminal_gets_bars_and_the_report(tmp_path):
     assert (
         "training" in text and "12/12" in text and "━" in text and "\x1b[?25h" in text
     )  # the cursor is shown again
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-8][0-9;]*m", text)) == colours
     assert text.rstrip().splitlines()[-1].lstrip().startswith(("reference", "warning"))

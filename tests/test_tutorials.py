@@ -56,6 +56,8 @@ def cluster(n):
 def your_own(n):
     assert n["energy"].energy == pytest.approx(3.0, abs=1e-4)
     assert n["trained"].parameters["slope"] == pytest.approx(1.0, abs=0.02)
+    assert len(n["half"].series["energy"]) == 75 and n["whole"].state == "done"
+    np.testing.assert_array_equal(n["whole"].training["energy"], n["trained"].series["energy"])
     assert n["done"].returncode == 0, n["done"].stderr
     assert n["run"].evaluations[-1].energy == pytest.approx(3.0, abs=1e-4)
     exact = 1.6368013419  # int r^2 (1+r)^2 e^(-r^2/2) dr / int r (1+r)^2 e^(-r^2/2) dr

@@ -13,13 +13,15 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from vmcnet import observables, optimizers, sampling, systems, wavefunctions
     from vmcnet.engine.evaluation import evaluate
     from vmcnet.engine.limits import limits
-    from vmcnet.engine.training import train
     from vmcnet.geometry.box import Box
     from vmcnet.parallel.communicators import connect
-    from vmcnet.runs.reading import open_run
+    from vmcnet.runs.reading import Run, open_run
+    from vmcnet.runs.training import Stopped, train
 
 _HOME = {
-    "train": "vmcnet.engine.training",
+    "train": "vmcnet.runs.training",
+    "Stopped": "vmcnet.runs.training",
+    "Run": "vmcnet.runs.reading",
     "evaluate": "vmcnet.engine.evaluation",
     "limits": "vmcnet.engine.limits",
     "open_run": "vmcnet.runs.reading",
@@ -33,6 +35,8 @@ _HOME = {
 }
 __all__ = [
     "Box",
+    "Run",
+    "Stopped",
     "__version__",
     "connect",
     "evaluate",

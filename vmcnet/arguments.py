@@ -7,11 +7,44 @@ and infinity are refused.
 
 from __future__ import annotations
 
+import functools
 import operator
 
 import numpy as np
 
 SMALLEST, LARGEST = 1e-50, 1e50  # physical scales: products of a few of them stay finite
+
+
+def recorded(init):
+    """An __init__ that keeps in `made_with` what an object was made with, so that a run file can
+    name it.
+    """
+
+    @functools.wraps(init)
+    def kept(self, *arguments, **named):
+        vars(self).setdefault("made_with", (arguments, named))  # a subclass came first
+        init(self, *arguments, **named)
+
+    return kept
+
+
+def called(made) -> str:
+    """How an object was made, as a call, on one line: Adam(0.01)."""
+    given, named = getattr(made, "made_with", ((), {}))
+    words = [shown(x) for x in given] + [f"{k}={shown(x)}" for k, x in named.items()]
+    return f"{type(made).__name__}({', '.join(words)})"
+
+
+class Recording:
+    """Classes whose objects tell what they were made with."""
+
+    def __repr__(self):
+        return called(self)
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = recorded(cls.__init__)
 
 
 def shown(value) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import re
 import sys
 import time
 import traceback
@@ -19,7 +21,11 @@ EXAMPLES = {
         "run job.toml --continue        # go on where it stands, or start",
     ),
     "resume": ("resume runs/dot.h5", "resume runs/dot.h5 --set training.iterations=800"),
-    "evaluate": ("evaluate runs/dot.h5 --steps 5000",),
+    "evaluate": (
+        "evaluate runs/dot.h5 --steps 5000",
+        "evaluate runs/dot.h5 --steps 100000 --target-error 1e-5",
+        "evaluate dot-of-a-colleague.h5 --output runs/again.h5",
+    ),
     "limits": ("limits runs/dot.h5",),
     "report": (
         "report runs/dot.h5",
@@ -36,8 +42,20 @@ EXAMPLES = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """A mistake is one line."""
+
+    def error(self, message: str):
+        found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)$", message)
+        near = found and difflib.get_close_matches(
+            found[1], [name.strip("' ") for name in found[2].split(",")], 1, 0.5
+        )
+        hint = f"; did you mean {near[0]!r}?" if near else f"; {self.prog} --help says more"
+        self.exit(2, f"vmcnet: {message}{hint}\n")
+
+
 def parser() -> argparse.ArgumentParser:
-    main = argparse.ArgumentParser(
+    main = Parser(
         prog="vmcnet",
         description=(
             "Variational Monte Carlo with trainable wavefunctions, on any number of MPI ranks."
@@ -76,6 +94,17 @@ def parser() -> argparse.ArgumentParser:
         ("warmup", "equilibration, in measurements"),
     ):
         evaluate.add_argument(f"--{name}", type=int, help=f"{text}; default from the job")
+    evaluate.add_argument(
+        "--output",
+        metavar="NEW",
+        help="write another file, of these parameters with fresh walkers: needs no checkpoint",
+    )
+    evaluate.add_argument(
+        "--target-error",
+        type=float,
+        metavar="ERROR",
+        help="end where the error of the total energy is at most this; steps is the limit then",
+    )
     evaluate.add_argument(
         "--observable",
         action="append",
@@ -215,6 +244,8 @@ class Unheard:
 def _main(options) -> None:
     comm = None
     try:
+        from threadpoolctl import threadpool_limits
+
         from vmcnet import commands, kernels
         from vmcnet.parallel.communicators import connect
         from vmcnet.runs.agreement import agree
@@ -228,7 +259,8 @@ def _main(options) -> None:
         if options.command in ("run", "resume", "evaluate", "limits", "sweep"):
             comm = connect()
             agree(comm, options)
-        code = vars(commands)[options.command](options, comm)
+        with threadpool_limits(1):  # small matrices; a run's own work has run.threads
+            code = vars(commands)[options.command](options, comm)
     except BaseException as error:
         code = _failure(error, comm)
         if comm is not None and comm.size > 1:

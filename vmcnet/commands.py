@@ -18,7 +18,8 @@ from vmcnet.config import (
     parse_observables,
     reference_page,
 )
-from vmcnet.runs.stopping import FILE, REASONS, REQUEUE
+from vmcnet.runs.progress import say
+from vmcnet.runs.stopping import FILE, REQUEUE
 
 
 def run(options, comm) -> int:
@@ -42,6 +43,7 @@ def _output(options, job) -> Path:
 
 
 def _run(job, path, options, comm) -> int:
+    from vmcnet.runs.driving import goes_on
     from vmcnet.runs.root import on_root
     from vmcnet.runs.session import Session
     from vmcnet.storage.paths import resolved
@@ -49,13 +51,8 @@ def _run(job, path, options, comm) -> int:
     def adjust(old, iteration):
         wanted = inherited(old, job)
         for key in changed_keys(job, wanted):
-            print(f"note: {key} stays as it was when the run began, the job does not say it")
-        if job.training.iterations < iteration:  # it went farther in the meantime: keep that
-            print(f"note: {path} has {iteration} iterations, more than the job asks for")
-            training = wanted.training.model_copy(update={"iterations": iteration})
-            wanted = wanted.model_copy(update={"training": training})
-        check_resume(old, wanted, iteration)
-        return wanted
+            say(f"note: {key} stays as it was when the run began, the job does not say it")
+        return goes_on(old, wanted, iteration, path)
 
     if options.go_on and on_root(comm, lambda: resolved(path).exists()):
         return _drive(Session.reopen(comm, path, _progress(options), adjust), comm)
@@ -99,7 +96,7 @@ def sweep(options, comm) -> int:
         name = f"{job.name}-{options.key}={value.replace('/', '_')}.h5"
         paths.append(options.folder / name)
         if comm.rank == 0:
-            print(f"{options.key} = {value}: {paths[-1]}", flush=True)
+            say(f"{options.key} = {value}: {paths[-1]}")
         code = _run(job, paths[-1], options, comm)
         if code:
             return code
@@ -147,15 +144,14 @@ def evaluate(options, comm) -> int:
     from vmcnet.runs.evaluations import Evaluations
     from vmcnet.runs.session import Session
 
-    asked = parse_observables(options.observable, "--observable")
+    if options.output is not None:
+        return _evaluate_anew(options, comm)
+    parse_observables(options.observable, "--observable")  # before anything is opened
     session = Session.reopen(comm, options.file, _progress(options), learns=False)
     evaluations = Evaluations(session)
-    kept = [t for t in session.job.observable if t.type not in {a.type for a in asked}]
-    tables = [*kept, *asked]
-    given = {k: v for k in ("steps", "interval", "warmup") if (v := vars(options)[k]) is not None}
 
     def work():
-        plan = evaluation_plan({**session.job.evaluation.model_dump(), **given}).model_dump()
+        plan, tables = _plan(options, session.job)
         found = evaluations.unfinished()
         if found:
             raise JobError(
@@ -168,55 +164,60 @@ def evaluate(options, comm) -> int:
     return _within(session, work, comm)
 
 
+def _plan(options, job) -> tuple[dict, list]:
+    """Plan and [[observable]] tables of an evaluation: the job's, with what was asked for."""
+    asked = parse_observables(options.observable, "--observable")
+    kept = [t for t in job.observable if t.type not in {a.type for a in asked}]
+    keys = ("steps", "interval", "warmup", "target_error")
+    given = {k: v for k in keys if (v := vars(options)[k]) is not None}
+    plan = evaluation_plan({**job.evaluation.model_dump(), **given}).model_dump()
+    return plan, [*kept, *asked]
+
+
+def _evaluate_anew(options, comm) -> int:
+    """A run of no iterations that starts from the parameters of another, and its evaluation."""
+    from vmcnet.runs.reading import TUNING
+    from vmcnet.runs.root import on_root
+    from vmcnet.runs.session import Session
+    from vmcnet.storage.run_file import RunFile
+
+    def derived():
+        job = parse_job(RunFile.open(options.file).attributes["job"], (), str(options.file))
+        plan, tables = _plan(options, job)
+        start = {"iterations": 0, "growth": [], "start_from": str(options.file.resolve())}
+        sampling = {"warmup": max(TUNING, job.sampling.warmup)}  # the step size is tuned anew
+        return job.model_copy(
+            update={
+                "sampling": job.sampling.model_copy(update=sampling),
+                "training": job.training.model_copy(update=start),
+                "evaluation": job.evaluation.model_copy(update=plan),
+                "observable": tables,
+                "data": None,
+            }
+        )
+
+    job = on_root(comm, derived)
+    path = _output(options, job)
+    return _drive(Session.new(comm, job, path, _progress(options)), comm)
+
+
 def _drive(session, comm) -> int:
     """What is left to do: an evaluation that was stopped, training, the job's evaluation."""
-    from vmcnet.engine.fitting import notes_of
-    from vmcnet.runs.evaluations import Evaluations
+    from vmcnet.runs.driving import rest
 
-    evaluations = Evaluations(session)
-    if comm.rank == 0:
-        for note in notes_of(session.population.system, session.population.wavefunction):
-            print(f"warning: {note}", flush=True)
-
-    def work():
-        plan, tables = session.job.evaluation.model_dump(), session.job.observable
-        found = evaluations.unfinished()
-        flag = evaluations.finish(found) if found else 0
-        flag = flag or session.train()
-        if not flag and plan["steps"] and not evaluations.done(plan, tables):
-            flag = evaluations.run(plan, tables)
-        return flag
-
-    return _within(session, work, comm)
+    return _within(session, lambda: rest(session), comm)
 
 
 def _within(session, work, comm) -> int:
-    from threadpoolctl import threadpool_limits
+    from vmcnet.runs.driving import driven, stopped_line
 
-    session.stop.listen()
-    if comm.rank == 0:
-        session.stop.forget_old()
-    session.watchdog.start()
-    try:
-        with threadpool_limits(session.job.run.threads):
-            flag = work()
-            session.mark(flag)
+    with driven(session, work) as flag:
         if comm.rank == 0:
-            session.progress.close()
-            if flag == FILE:
-                session.stop.honoured()
             if flag:
-                print(
-                    f"stopped by {REASONS[flag]} with a checkpoint; go on with: vmcnet resume "
-                    f"{session.path}"
-                )
+                print(stopped_line(session, flag))
             else:
                 _print_report(session.file)
-        return REQUEUE if flag > FILE else 0
-    finally:
-        if comm.rank == 0:
-            session.progress.close()
-        session.close()
+    return REQUEUE if flag > FILE else 0
 
 
 def _progress(options):

@@ -96,6 +96,9 @@ class Layout:
         self.entries: dict[str, Entry] = {}
         self.size = 0
 
+    def __repr__(self) -> str:
+        return f"<Layout of {self.size} numbers: {', '.join(self.entries) or 'none'}>"
+
     def add(
         self,
         name: str,

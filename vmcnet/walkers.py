@@ -10,7 +10,7 @@ from vmcnet.backend.arrays import Array
 from vmcnet.geometry.moves import SpinMoves
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Walkers:
     """r (W, n, d) coordinates, s (W, n) int8 labels, spins +1 / -1 unless a system has others,
     log_psi (W,) of the current parameters.
@@ -25,6 +25,9 @@ class Walkers:
     log_psi: Any = None
     update: Any = None
     blocks: int = 1
+
+    def __repr__(self) -> str:
+        return f"<Walkers: r {self.r.shape}, s {self.s.shape}>"
 
     def with_log(self, log_psi: Any) -> Walkers:
         return replace(self, log_psi=log_psi)

@@ -6,7 +6,7 @@ import h5py
 import pytest
 
 from tests.faults.cases import broken, one_line
-from tests.runs import datasets, same, vmcnet
+from tests.runs import complaints, datasets, same, vmcnet
 from vmcnet.storage.checkpoint import read_checkpoint
 from vmcnet.storage.paths import checkpoint_path
 
@@ -18,8 +18,8 @@ def test_nan_once_is_rolled_back_on_any_number_of_ranks(whole, tmp_path):
     for ranks in (1, 3):
         run = tmp_path / f"{ranks}.h5"
         done, _ = broken("nan", 0, 12, "run", whole / "small.toml", "--output", run, ranks=ranks)
-        assert done.returncode == 0 and done.stderr == "", done.stderr
-        lines = [line for line in done.stdout.splitlines() if line.startswith("rollback")]
+        lines = complaints(done.stderr)
+        assert done.returncode == 0, done.stderr
         assert (
             len(lines) == 1
             and "rollback 1 of 3" in lines[0]
@@ -86,7 +86,7 @@ def test_nan_that_comes_back_uses_up_the_rollbacks(whole, tmp_path):
     done, seconds = broken("nans", 0, 12, "run", whole / "small.toml", "--output", run)
     assert seconds < 20
     one_line(done.returncode, done.stderr, "NaN or infinite")
-    assert done.stdout.count("rollback ") >= 1
+    assert done.stderr.count("rollback ") >= 1
 
 
 def test_a_training_that_diverges(whole, server, tmp_path):

@@ -96,12 +96,9 @@ def prepared(originals, folder, case):
 def fine(code, out, err, changed):
     assert code in (0, 1, 2), (changed, code, out, err)
     assert "Traceback" not in out + err and "[rank" not in err, (changed, err)
-    assert err.count("\n") == (code != 0) and err.startswith("vmcnet: " if code else ""), (
-        changed,
-        code,
-        err,
-    )
-    assert len(err) < 2000, (changed, err)
+    said = [line for line in err.splitlines() if line.startswith("vmcnet: ")]
+    assert len(said) == (code != 0), (changed, code, err)
+    assert len(err) < 4000, (changed, err)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_parameters_are_taken_and_said(folder, tmp_path):
         "training.iterations=0",
         cwd=tmp_path,
     )
-    assert "arrays of parameters taken from the other run" in done.stdout
+    assert "arrays of parameters taken from the other run" in done.stderr
     with h5py.File(folder / "first.h5") as first, h5py.File(tmp_path / "a.h5") as second:
         here, there = (json.loads(x.attrs["parameter_units"]) for x in (second, first))
         assert here["rbm.width"] == pytest.approx(there["rbm.width"] * 2**0.5)

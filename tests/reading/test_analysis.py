@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import h5py
+import numpy as np
 import pytest
 
 from tests.runs import ROOT, vmcnet
@@ -48,6 +50,44 @@ def test_zero_variance(run, sweep, tmp_path):
     assert "other.h5: another system than" in call("zero_variance.py", *runs, fails=True)
 
 
-@pytest.mark.parametrize("name", ["energy_against_key.py", "zero_variance.py", "electron_gas.py"])
+def test_plot_training(sweep, tmp_path):
+    """Run files are read and never taken for the figure."""
+    before, figure = sweep[1].read_bytes(), tmp_path / "training.png"
+    said = call("plot_training.py", *sweep, "--figure", figure)
+    assert said.strip() == str(figure) and figure.stat().st_size > 5000
+    assert sweep[1].read_bytes() == before
+
+
+def test_compare_optimizers(tmp_path):
+    figure = tmp_path / "optimizers.png"
+    lines = call("compare_optimizers.py", "--iterations", 4, "--figure", figure).splitlines()
+    assert len(lines) == 7 and lines[-1] == str(figure) and figure.stat().st_size > 5000
+    assert all("energy" in line and "variance" in line for line in lines[:-1])
+
+
+def test_rank_scaling(run, tmp_path):
+    """Ranks, time and speed-up are those of the files."""
+    job, figure = run.with_name("job.toml"), tmp_path / "ranks.png"
+    settings = ("--set", "evaluation.steps=0", "--quiet")
+    vmcnet("run", job, "--output", tmp_path / "two.h5", *settings, ranks=2)
+    lines = call("rank_scaling.py", tmp_path / "two.h5", run, "--figure", figure).splitlines()
+    with h5py.File(run) as one, h5py.File(tmp_path / "two.h5") as two:
+        times = [np.median(file["training/seconds"]) for file in (one, two)]
+    assert lines[0].split()[0] == "1" and lines[1].split()[0] == "2"
+    assert f"{1e3 * times[1]:.2f} ms" in lines[1]
+    assert f"speed-up {times[0] / times[1]:6.2f}" in lines[1] and figure.stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "energy_against_key.py",
+        "zero_variance.py",
+        "plot_training.py",
+        "compare_optimizers.py",
+        "rank_scaling.py",
+        "electron_gas.py",
+    ],
+)
 def test_scripts_are_short(name):
     assert len((ROOT / "analysis" / name).read_text().splitlines()) <= 80

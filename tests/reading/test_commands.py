@@ -4,9 +4,11 @@ import shutil
 import subprocess
 
 import h5py
+import numpy as np
 import pytest
 
-from tests.runs import JOB, same, start, vmcnet
+import vmcnet as vmc
+from tests.runs import JOB, ROOT, complaints, same, start, vmcnet
 from vmcnet import cli
 from vmcnet.runs.watch import BARS, sparkline
 
@@ -36,14 +38,20 @@ def test_continue_keeps_a_longer_run(run, tmp_path):
     vmcnet("run", job, "--output", path)
     vmcnet("resume", path, "--set", "training.iterations=15")
     done = vmcnet("run", job, "--output", path, "--continue")
-    assert f"note: {path} has 15 iterations, more than the job asks for" in done.stdout
+    assert f"note: {path} has 15 iterations, more than the job asks for" in done.stderr
     with h5py.File(path) as file:
         assert len(file["training/energy"]) == 15 and "iterations = 15" in file.attrs["job"]
 
 
+def test_results_on_standard_output_progress_on_standard_error(run, tmp_path):
+    done = vmcnet("run", run.with_name("job.toml"), "--output", tmp_path / "a.h5")
+    assert done.stdout == vmcnet("report", tmp_path / "a.h5").stdout
+    assert "training 12/12" in done.stderr and not complaints(done.stderr)
+
+
 def test_quiet(run, tmp_path):
     done = vmcnet("run", run.with_name("job.toml"), "--output", tmp_path / "a.h5", "--quiet")
-    assert done.stdout.startswith(f"{tmp_path / 'a.h5'}\n") and "12/12" not in done.stdout
+    assert done.stdout.startswith(f"{tmp_path / 'a.h5'}\n") and not done.stderr
 
 
 def test_watching_once(run):
@@ -57,7 +65,7 @@ def test_watching_through_a_kill(run, tmp_path):
     path, job = tmp_path / "run.h5", tmp_path / "job.toml"
     job.write_text(JOB.replace("iterations = 12", "iterations = 1000000"))
     process = start("run", job, "--output", path)
-    while "training" not in process.stdout.readline():
+    while "training" not in process.stderr.readline():
         assert process.poll() is None, process.communicate()
     watcher = start("watch", path, "--interval", "0.05")
     try:
@@ -77,6 +85,50 @@ def test_watching_through_a_kill(run, tmp_path):
 
 def follows(watcher, word):
     return any(word in line for line in watcher.stdout)
+
+
+def test_a_file_alone_is_evaluated_into_another(run, tmp_path):
+    """Without its checkpoint, on two ranks; the same parameters, the file as it was."""
+    shutil.copy(run, tmp_path / "alone.h5")
+    before = (tmp_path / "alone.h5").read_bytes()
+    refused = vmcnet("evaluate", tmp_path / "alone.h5", check=False)
+    assert refused.returncode == 2 and "--output NEW.h5 evaluates the parameters" in refused.stderr
+    new = tmp_path / "new.h5"
+    vmcnet("evaluate", tmp_path / "alone.h5", "--steps", 200, "--output", new, "--quiet", ranks=2)
+    assert (tmp_path / "alone.h5").read_bytes() == before
+    old, found = vmc.open_run(run), vmc.open_run(new)
+    for name, value in old.parameters.items():
+        np.testing.assert_allclose(found.parameters[name], value, rtol=1e-13)
+    (kept,), (again,) = old.evaluations, found.evaluations
+    assert again.steps == 200
+    assert abs(again.energy - kept.energy) < 5 * np.hypot(again.error, kept.error)
+
+
+def test_a_run_that_was_stopped_is_said_to_be(run, tmp_path):
+    path = tmp_path / "run.h5"
+    settings = ("--set", "training.iterations=100000", "--set", "run.wall_time=0.001", "--quiet")
+    stopped = vmcnet("run", run.with_name("job.toml"), "--output", path, *settings, check=False)
+    assert stopped.returncode == 85
+    last = vmcnet("report", path).stdout.splitlines()[-1]
+    assert last == f"  stopped, 0 iterations; go on with: vmcnet resume {path}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("rn", "x"), "invalid choice: 'rn'|did you mean 'run'?"),
+        (("report",), "arguments are required: file|vmcnet report --help says more"),
+        (("check", "jobs/quantum_dot_2.toml", "--set", "wavefunction[0].hidden=8"),
+         "numbers of a list stand between dots: wavefunction.0.hidden"),
+    ],
+)  # fmt: skip
+def test_mistakes_on_the_command_line_are_one_line(arguments, words, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as end:
+        cli.main(list(arguments))
+    out, err = capsys.readouterr()
+    assert end.value.code == 2 and out == "" and err.startswith("vmcnet: ")
+    assert err.count("\n") == 1 and all(w in err for w in words.split("|")), err
 
 
 def test_a_line_of_bars():

@@ -80,7 +80,7 @@ def test_a_run_that_goes_on_and_one_that_was_killed(run, tmp_path):
     settings = ("--set", "training.iterations=1000000", "--set", "run.checkpoint_every=100000")
     process = start("run", run.with_name("job.toml"), "--output", path, *settings)
     try:
-        while "training" not in process.stdout.readline():
+        while "training" not in process.stderr.readline():
             assert process.poll() is None, process.communicate()
         opened = vmc.open_run(path)
         assert opened.state == "running" and f"process {process.pid}" in repr(opened)
@@ -96,7 +96,7 @@ def test_a_run_that_was_stopped(run, tmp_path):
     path = tmp_path / "run.h5"
     settings = ("--set", "training.iterations=100000", "--set", "training.divergence=0")
     done = start("run", run.with_name("job.toml"), "--output", path, *settings)
-    while "training" not in done.stdout.readline():
+    while "training" not in done.stderr.readline():
         assert done.poll() is None, done.communicate()
     (tmp_path / "run.h5.STOP").touch()
     out, err = done.communicate(timeout=300)

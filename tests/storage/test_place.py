@@ -133,8 +133,8 @@ def test_checkpoints_whose_run_file_is_gone_are_kept(folder, capsys):
     run = folder / "dot.h5"
     before = contents(folder_of(run))
     run.unlink()
-    code, out, _ = call(capsys, "run", folder / "job.toml", "--output", run, "--continue")
-    assert code == 0 and f"moved to {run}.run.1" in out
+    code, _, err = call(capsys, "run", folder / "job.toml", "--output", run, "--continue")
+    assert code == 0 and f"moved to {run}.run.1" in err
     kept = folder / "dot.h5.run.1"
     assert {p.name: p.read_bytes() for p in kept.iterdir()} == {
         p.name: data for p, data in before.items()
@@ -164,8 +164,8 @@ def test_a_stop_file_from_before(folder, capsys):
     run = folder / "new.h5"
     stop = folder / "new.h5.STOP"
     stop.touch()
-    code, out, _ = call(capsys, "run", folder / "job.toml", "--output", run)
-    assert code == 0 and f"note: {stop} was there before the start" in out and not stop.exists()
+    code, _, err = call(capsys, "run", folder / "job.toml", "--output", run)
+    assert code == 0 and f"note: {stop} was there before the start" in err and not stop.exists()
     same(folder / "dot.h5", run)
 
 

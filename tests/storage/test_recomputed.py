@@ -24,7 +24,8 @@ def printed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("printed")
     (folder / "job.toml").write_text(TEXT)
     run = folder / "run.h5"
-    first = vmcnet("run", folder / "job.toml", "--output", run).stdout
+    done = vmcnet("run", folder / "job.toml", "--output", run)
+    first = done.stderr + done.stdout
     second = vmcnet("evaluate", run, "--steps", 700, "--interval", 2).stdout
     return run, first, second, vmcnet("report", run).stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from pathlib import Path
@@ -56,6 +57,10 @@ class Job(Table):
         [], description="what evaluations measure beside what the system measures by itself"
     )
     run: RunTable = Field(RunTable(), description="how the run is carried out")
+
+    def __repr__(self) -> str:
+        factors = " x ".join(table.type for table in self.wavefunction)
+        return f"<job {self.name}: {self.system.type}, {factors}>"
 
     @model_validator(mode="after")
     def _growth(self):
@@ -167,6 +172,9 @@ def _apply(data: dict, setting: str) -> None:
             f"--set {short(setting)}: expected table.key=value, for example --set "
             "optimizer.learning_rate=0.02"
         )
+    if re.search(r"\w\[\d+\]", key):
+        dotted = re.sub(r"\[(\d+)\]", r".\1", key.strip())
+        raise JobError(f"--set {short(key)}: numbers of a list stand between dots: {short(dotted)}")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -96,6 +96,12 @@ class EvaluationTable(Table):
     )
     interval: int = Field(ge=1, le=1_000_000, description="Metropolis steps between measurements")
     warmup: int = Field(ge=0, le=10_000_000, description="measurements' worth of equilibration")
+    target_error: Positive | None = Field(
+        description=(
+            "end where the error of the total energy is known and at most this; steps is the limit "
+            "then; looked at after steps, 3/4 steps and halves of both down to 32 measurements"
+        ),
+    )
 
     @field_validator("steps")
     @classmethod

@@ -13,6 +13,7 @@ from vmcnet.backend.arrays import to_host
 from vmcnet.engine.fitting import notes_of
 from vmcnet.engine.observing import Halves, Observing
 from vmcnet.engine.population import EVALUATION
+from vmcnet.engine.precision import Looks, looks_of
 from vmcnet.engine.results import EvaluationResult, Measured, summarize
 from vmcnet.engine.stop_flags import CHECKPOINT, STOP
 from vmcnet.engine.training import TrainingResult
@@ -40,20 +41,25 @@ class EvaluationState:
     warmed: int = 0
     done: int = 0
     series: dict = field(default_factory=dict)
+    looks: Looks | None = None  # where it may end by its error; moments have three parts then
 
 
 def initial_evaluation(
-    population: Any, number: int, step_size: float, observables: Any = ()
+    population: Any,
+    number: int,
+    step_size: float,
+    observables: Any = (),
+    looks: Looks | None = None,
 ) -> Any:
     """An evaluation that has not begun, of the energy, of what the system measures by itself and of
     `observables`. Raises ValueError for observables that are none.
     """
-    own = len(population.own)
+    own, parts = len(population.own), looks.PARTS if looks else 2
     observing = Observing(population.system, observables, population.block, population.blocks)
-    energy = Halves.empty(own, len(population.row.names), population.block)
-    moments = {"energy": energy, **observing.moments(own)}
+    energy = Halves.empty(own, len(population.row.names), population.block, parts)
+    moments = {"energy": energy, **observing.moments(own, parts)}
     accepted = np.zeros((own, population.block), np.int64)
-    return EvaluationState(number, step_size, observing, moments, accepted)
+    return EvaluationState(number, step_size, observing, moments, accepted, looks=looks)
 
 
 def run_evaluation(
@@ -68,12 +74,14 @@ def run_evaluation(
     save: Any,
     poll: Any,
     checkpoint_every: int = 0,
+    target_error: float | None = None,
 ) -> Any:
     """`warmup` + `steps` measurements, `interval` Metropolis steps apart, from `state` on; returns
-    the stop flag or 0.
+    the stop flag or 0. With `target_error` it ends at the first of the state's `looks` at which the
+    error of the energy is known and no larger.
 
-    One all-gather a measurement. Every walker keeps running means and M2 (Welford) of its first and
-    second half.
+    One all-gather a measurement, at a look three gathers and a broadcast more. Every walker keeps
+    running means and M2 (Welford) of its first and second half.
     """
     stage = EVALUATION + 2 * state.number
     while state.warmed < warmup:
@@ -111,6 +119,12 @@ def run_evaluation(
             state.series.setdefault(name, []).append(value)
         state.done += 1
         record("evaluation", state.done, steps, row)
+        if target_error and state.done in state.looks.at[:-1]:
+            if _settled(population, state, target_error):
+                return 0
+            state.moments = {
+                name: state.looks.go_on(x, state.done) for name, x in state.moments.items()
+            }
         due = checkpoint_every and state.done % checkpoint_every == 0 and state.done < steps
         if due or summary.stop >= CHECKPOINT:
             save(state)
@@ -121,8 +135,11 @@ def run_evaluation(
 
 def _add(population: Any, state: Any, summary: Any, energies: Any, steps: int) -> Any:
     """One measurement of the own blocks into the moments and the tail."""
-    half, count = (0, state.done + 1) if state.done < steps // 2 else (1, 0)
-    count = count or state.done - steps // 2 + 1
+    if state.looks:
+        half, count = state.looks.part(state.done)
+    else:
+        half = int(state.done >= steps // 2)
+        count = state.done + 1 - half * (steps // 2)
     if state.done == 0:
         state.centre = summary.median
     local = []
@@ -137,20 +154,39 @@ def _add(population: Any, state: Any, summary: Any, energies: Any, steps: int) -
     state.tried += summary.tried // population.walkers
 
 
+def _settled(population: Any, state: Any, target: float) -> bool:
+    """Whether the error of the energy is known and at most `target`; the same on every rank."""
+    measured = _measured(population, state, ("energy",))
+    if measured is not None:
+        result = summarize(measured, moves=population.system.moves)
+        return population.comm.broadcast(result.reaches(target))
+    return population.comm.broadcast(None)
+
+
 def finish(population: Any, state: Any) -> Measured | None:
     """What was measured, of all blocks, on rank 0; None elsewhere. Two collectives for the energy
     and for every observable, one for the accepted moves and one for the tail.
     """
+    return _measured(population, state, state.moments, with_tail=True)
+
+
+def _measured(population: Any, state: Any, names: Any, with_tail: bool = False) -> Measured | None:
+    """What was measured so far, of all blocks, on rank 0: the energy and the observables that
+    `names` ask for, `with_tail` the tail of E_L.
+    """
     found = {}
-    for name, halves in state.moments.items():
+    for name in names:
+        halves = state.moments[name]
+        if state.looks:
+            halves = state.looks.joined(halves, state.done)
         pair = [population.comm.gather(x, population.blocks) for x in (halves.mean, halves.m2)]
         found[name] = None if pair[0] is None else tuple(map(_joined, pair))
     accepted = population.comm.gather(state.accepted, population.blocks)
-    tail = population.comm.reduce_sum(state.tail)
+    tail = population.comm.reduce_sum(state.tail) if with_tail else None
     if accepted is None:
         return None
     return Measured.of(
-        state.observing.observables,
+        [o for o in state.observing.observables if o.name in found],
         population.row.names,
         found,
         {name: np.asarray(x) for name, x in state.series.items()},
@@ -177,14 +213,16 @@ def evaluate(
     number: int | None = None,
     threads: int = 1,
     observables: Any = (),
+    target_error: float | None = None,
 ) -> EvaluationResult | None:
     """Evaluate a trained wavefunction in memory; rank 0 gets the result, other ranks None.
 
     `steps` measurements, `interval` Metropolis steps apart, after `warmup` of them without
     measuring. Every evaluation of a result draws random numbers of its own; `number` (0, 1, ...)
     chooses those of the evaluation of that number. observables: what to measure beside what the
-    system measures by itself, of vmcnet.observables or classes of your own. Raises ValueError for
-    arguments out of range.
+    system measures by itself, of vmcnet.observables or classes of your own. target_error: it ends
+    before, where the error of the total energy is known and no larger than this (looked at after
+    steps, 3/4 steps, and halves of both down to 32). Raises ValueError for arguments out of range.
     """
     if not isinstance(result, TrainingResult):
         raise ValueError(f"evaluate expects what train returned, got {arguments.shown(result)}")
@@ -194,7 +232,10 @@ def evaluate(
     number = result.evaluations if number is None else arguments.whole("number", number, 0, 10**15)
     result.evaluations = max(result.evaluations, number + 1)
     population = result.population
-    state = initial_evaluation(population, number, result.state.step_size, observables)
+    if target_error is not None:
+        target_error = arguments.positive("target_error", target_error)
+    looks = looks_of(steps, target_error)
+    state = initial_evaluation(population, number, result.state.step_size, observables, looks)
     with threadpool_limits(threads):
         run_evaluation(
             population,
@@ -206,10 +247,12 @@ def evaluate(
             record=lambda *args: None,
             save=lambda state: None,
             poll=lambda: 0,
+            target_error=target_error,
         )
     measured = finish(population, state)
     if measured is None:
         return None
     found = summarize(measured, moves=population.system.moves)
     notes = notes_of(population.system, population.wavefunction)
-    return replace(found, warnings=[*notes, *found.warnings])
+    found = replace(found, warnings=[*notes, *found.warnings])
+    return found.aimed(target_error, steps)

@@ -32,8 +32,8 @@ class Halves:
     m2: np.ndarray
 
     @classmethod
-    def empty(cls, blocks: int, components: int, groups: int) -> Halves:
-        shape = (blocks, 2, components, groups)
+    def empty(cls, blocks: int, components: int, groups: int, parts: int = 2) -> Halves:
+        shape = (blocks, parts, components, groups)
         return cls(np.zeros(shape), np.zeros(shape))
 
     def add(self, index: int, half: int, count: int, x) -> None:
@@ -68,9 +68,9 @@ class Observing:
         self.groups = {name: groups_of(block, blocks, k) for name, k in self.sizes.items()}
         self._block, self._latest = block, {}
 
-    def moments(self, own: int) -> dict:
+    def moments(self, own: int, parts: int = 2) -> dict:
         """name -> Halves of the own blocks."""
-        return {n: Halves.empty(own, k, self.groups[n]) for n, k in self.sizes.items()}
+        return {n: Halves.empty(own, k, self.groups[n], parts) for n, k in self.sizes.items()}
 
     def measure(self, block: int, walkers, psi) -> np.ndarray:
         """The block's share of the row; what was measured is kept for `add`."""

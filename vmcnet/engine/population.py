@@ -78,6 +78,9 @@ class Population:
         self.members: dict[int, Walkers] = {}
         self.counts: dict[int, Counts] = {}  # of the last advance
 
+    def __repr__(self):
+        return f"<Population: {self.walkers} walkers in {self.blocks} blocks of {self.block}>"
+
     def __getstate__(self):
         """For pickle: walkers as host arrays; what psi keeps of them is made anew."""
         members = {b: (to_host(w.r), to_host(w.s)) for b, w in self.members.items()}

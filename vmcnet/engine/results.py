@@ -93,13 +93,18 @@ def derived_of(observable: Any, names: list, energy: Any, own: Any, steps: int) 
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Observed:
     """An observable's means and errors, component by component; observed["m"] is an Estimate."""
 
     name: str
     record: Record
     estimates: Estimates
+
+    def __repr__(self) -> str:
+        units = f" {self.record.units}" if self.record.units else ""
+        parts = [f"{self.labels[k]} {self.estimates[k]}{units}" for k in self.shown]
+        return f"Observed {self.name}, {len(self.labels)} components: {', '.join(parts)}"
 
     @property
     def labels(self) -> tuple:
@@ -161,6 +166,33 @@ class EvaluationResult:
     warnings: list
     observables: dict
     tail: Tail | None
+    reliable: bool = True  # there are measurements enough for the error to be trusted
+    target_error: float | None = None
+    limit: int = 0  # measurements allowed, where there is a target
+
+    def reaches(self, target: float) -> bool:
+        """Whether the error of the energy is known and at most `target`."""
+        return bool(self.reliable and self.error <= target)
+
+    def aimed(self, target: float | None, limit: int) -> EvaluationResult:
+        """The same, of an evaluation that was to end at an error `target`."""
+        return replace(self, target_error=target or None, limit=limit)
+
+    @property
+    def target_line(self) -> str:
+        """Whether the target was reached, in words; "" without one."""
+        if not self.target_error:
+            return ""
+        if self.reaches(self.target_error):
+            return (
+                f"error {self.error:.2g} is within the target {self.target_error:g} after "
+                f"{self.steps} of at most {self.limit} measurements"
+            )
+        why = f"error {self.error:.2g}" if self.error > self.target_error else "an uncertain error"
+        return (
+            f"target error {self.target_error:g} not reached: {why} after all {self.limit} "
+            "measurements allowed"
+        )
 
     @property
     def energy(self) -> float:
@@ -172,10 +204,19 @@ class EvaluationResult:
 
     def __repr__(self) -> str:
         doubts = f"; {len(self.warnings)} warnings" if self.warnings else ""
+        doubts += f"; {self.target_line}" if self.target_error else ""
         return (
             f"EvaluationResult: energy {self}\n"
             f"  {self.walkers} walkers x {self.steps} measurements, R-hat {self.rhat:.4f}{doubts}"
         )
+
+    def _repr_html_(self) -> str:
+        from vmcnet.engine.series import table_html
+
+        rows = [(name, e, f"{e.blocking:.2g}") for name, e in self.estimates.items()]
+        title = f"{self.walkers} walkers x {self.steps} measurements, R-hat {self.rhat:.4f}"
+        doubts = [(f"warning: {text}", "", "") for text in self.warnings]
+        return table_html(("", "mean", "blocking error"), rows + doubts, title)
 
     def __str__(self) -> str:
         return (
@@ -256,6 +297,7 @@ def summarize(
         warnings,
         observed,
         tail,
+        bool(exact or (found.reliable[0] and not frozen)),
     )
 
 

@@ -22,6 +22,7 @@ from vmcnet.engine.population import (
     NonFiniteError,
     Population,
 )
+from vmcnet.engine.series import Series, table_html
 from vmcnet.engine.stop_flags import CHECKPOINT, STOP
 from vmcnet.engine.transfer import transferred
 from vmcnet.engine.trend import Trend
@@ -33,7 +34,7 @@ from vmcnet.statistics.format import with_error
 WARMUP_GAIN, TRAINING_GAIN = 1.0, 0.1  # how fast the step size follows the acceptance
 
 
-@dataclass
+@dataclass(repr=False)
 class TrainingState:
     """All that an iteration starts from, besides the walkers."""
 
@@ -45,6 +46,9 @@ class TrainingState:
     rollbacks: int = 0  # how often it went back; every attempt draws words of its own
     trend: Trend = field(default_factory=Trend)
     natural: dict = field(default_factory=dict)  # state of the natural gradient
+
+    def __repr__(self) -> str:
+        return f"<TrainingState: iteration {self.iteration}, {len(self.theta)} parameters>"
 
     @property
     def stage(self) -> int:
@@ -65,9 +69,10 @@ class TrainingResult:
 
     state: TrainingState
     population: Population
-    series: dict = field(default_factory=dict)
+    series: dict = field(default_factory=Series)
     flag: int = 0
     evaluations: int = 0  # how many were made: each draws words of its own
+    path: str | None = None  # of the run file, where there is one
 
     def __repr__(self) -> str:
         done, population = self.state.iteration, self.population
@@ -79,7 +84,13 @@ class TrainingResult:
         if len(self.series.get("energy", ())):
             energy, error = self.series["energy"][-1], self.series["error"][-1]
             lines[-1] += f", last energy {with_error(energy, error)} {population.system.units}"
+        if self.path:
+            lines[-1] += f", {self.path}"
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = [line.strip().split(": ", 1) for line in repr(self).splitlines()]
+        return table_html(("", ""), [[x[0], x[1] if len(x) > 1 else ""] for x in rows])
 
     @property
     def parameters(self) -> dict:
@@ -241,21 +252,9 @@ def train(
     start: Any = None,
     growth: Any = (),
 ) -> TrainingResult:
-    """Train `wavefunction` on `system` in memory, from Python; no file is written.
-
-    optimizer: Adam() unless given; natural_gradient, for example optimizers.MinSR(), turns the
-    gradient before the optimizer takes it; walkers must be a multiple of block; `steps` Metropolis
-    steps an iteration; step_size in units of the system's length; sampler: one of vmcnet.sampling,
-    the system's usual one unless given; clip: local energies in the gradient are limited to the
-    median +- clip mean absolute deviations; threads of BLAS a rank, for natural gradients and large
-    products (another number gives other last digits); device cpu, gpu or auto, precision float64 or
-    float32 of the walkers (parameters and sums are float64). Under a
-    launcher the ranks find each other; comm: a communicator of vmcnet.connect().
-    start: a result or an opened run, whose parameters are taken where name and shape agree, in
-    units of the two systems; or name -> array, taken as they are.
-    growth: (iteration, walkers) pairs, from which iteration on there are more walkers. Raises
-    ValueError for parts and arguments that do not fit, NonFiniteError when a local energy or the
-    step is NaN or infinite.
+    """Train `wavefunction` on `system` in memory: vmcnet.train without `output`, which says what
+    the arguments mean. Raises ValueError for parts and arguments that do not fit, NonFiniteError
+    when a local energy or the step is NaN or infinite.
     """
     comm = comm or connect()
     optimizer = Adam() if optimizer is None else optimizer
@@ -306,4 +305,4 @@ def train(
             natural=natural_gradient,
             growth=growth,
         )
-    return TrainingResult(state, population, {k: np.array(v) for k, v in series.items()})
+    return TrainingResult(state, population, Series({k: np.array(v) for k, v in series.items()}))

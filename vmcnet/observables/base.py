@@ -44,6 +44,10 @@ class Observable(Protocol):
     shown: Sequence[int] | None = None
     grid: Mapping[str, np.ndarray] = MappingProxyType({})
 
+    def __repr__(self) -> str:
+        units = f", {self.units}" if self.units else ""
+        return f"<observable {self.name}: {len(self.labels)} components{units}>"
+
     def measure(self, walkers: Walkers, psi: Psi) -> Array:
         """(W, K)."""
         ...

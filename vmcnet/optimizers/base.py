@@ -34,6 +34,12 @@ class Optimizer(Protocol):
     schedule: Constant
     max_norm: float | None
 
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = arguments.recorded(cls.__init__)  # type: ignore[method-assign]
+
+    @arguments.recorded
     def __init__(
         self, learning_rate: float, schedule: Constant | None = None, max_norm: float | None = None
     ):
@@ -48,6 +54,9 @@ class Optimizer(Protocol):
         self.max_norm = (
             None if max_norm is None else arguments.positive(f"{title} max_norm", max_norm)
         )
+
+    def __repr__(self) -> str:
+        return arguments.called(self)
 
     def rate(self, iteration: int) -> float:
         """learning_rate times the schedule's factor; iterations count from 0."""

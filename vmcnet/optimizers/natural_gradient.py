@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vmcnet.arguments import number, positive, whole
+from vmcnet.arguments import Recording, number, positive, recorded, whole
 from vmcnet.optimizers.base import State
 
 Rows = list  # one array (walkers of the block,) for every block of this rank
@@ -76,7 +76,7 @@ class SingularMetric(RuntimeError):
     """S + D, or X D^-1 X^T + 1, is not positive definite to working precision."""
 
 
-class NaturalGradient:
+class NaturalGradient(Recording):
     """What the methods share: D_p = c_k (shift + relative_shift S_pp), c_k = max(shift_decay^k,
     shift_floor) at iteration k, and max_norm.
 
@@ -90,6 +90,7 @@ class NaturalGradient:
     name = "natural gradient"
     form = "none"  # of the matrix that is solved: metric (P x P), gram (N x N), auto, none
 
+    @recorded
     def __init__(
         self,
         shift: float = 1e-3,

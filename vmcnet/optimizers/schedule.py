@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import math
 
-from vmcnet.arguments import number, positive, whole
+from vmcnet.arguments import Recording, number, positive, recorded, whole
 
 
-class Constant:
+class Constant(Recording):
     """1; in the first `warmup` iterations (t + 1)/(warmup + 1), a linear rise. t counts from 0.
 
     A subclass gives decay(t), t from the end of the warm-up.
@@ -17,6 +17,7 @@ class Constant:
 
     name = "constant"
 
+    @recorded
     def __init__(self, warmup: int = 0):
         self.warmup = whole(f"{type(self).__name__} warmup", warmup)
 

@@ -38,6 +38,9 @@ class SerialCommunicator:
     def __init__(self):
         self.seconds = 0.0
 
+    def __repr__(self):
+        return f"<rank {self.rank} of {self.size}>"
+
     def allgather(self, rows: np.ndarray, blocks: int) -> np.ndarray:
         """(own blocks, ...) of every rank -> (blocks, ...) in block order, on every rank."""
         return rows
@@ -80,6 +83,8 @@ class MPICommunicator:
         self.local_rank = self._comm.Split_type(MPI.COMM_TYPE_SHARED).rank
         self.implementation = MPI.Get_library_version().split("\n")[0].strip()
         self.seconds, self.waiting, self.mixed = 0.0, False, ""
+
+    __repr__ = SerialCommunicator.__repr__
 
     @contextmanager
     def _collective(self):

@@ -8,6 +8,7 @@ import hashlib
 import json
 
 from vmcnet.parallel.communicators import LaunchError
+from vmcnet.runs.progress import say
 from vmcnet.storage.run_file import conditions
 from vmcnet.version import VERSION
 
@@ -44,11 +45,10 @@ def agree(comm, options) -> None:
             notes.append(f"rank {rank}: {key} {b}")
     comm.mixed = "; ".join(notes)[:1000]
     if comm.rank == 0:
-        print(
+        say(
             f"note: not all ranks compute alike ({comm.mixed[:200]}; rank 0: "
             f"{', '.join(f'{k} {first[k]}' for k in NOTED if any(f': {k} ' in n for n in notes))}"
-            "): the last digits depend on the number of ranks",
-            flush=True,
+            "): the last digits depend on the number of ranks"
         )
 
 

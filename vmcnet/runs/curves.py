@@ -193,10 +193,12 @@ def blocking(axis: Any, run: Run) -> bool:
     ):
         if math.isfinite(value) and value > 0:
             axis.axhline(value / share, linestyle=style, color=colour, label=text)
-    axis.set(xlabel="block size (measurements)", ylabel="error of the mean", xscale="log")
+    axis.set(xlabel="block size (measurements)", ylabel="error of the mean")
+    axis.set_xscale("log", base=2)
+    axis.xaxis.set_major_formatter(lambda x, position: f"{x:g}")
     if (curve.errors > 0).all():
         axis.set_yscale("log")
-    axis.legend()
+    axis.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)  # above: bars reach anywhere
     return True
 
 
@@ -248,36 +250,6 @@ def tails(axis: Any, run: Run) -> bool:
     return True
 
 
-def observable(name: str) -> Callable:
-    """The figure of one observable: its components, over its grid where it has one."""
-
-    def draw(axis: Any, run: Run) -> bool:
-        found = run.evaluations[-1].observables[name]
-        mean, error = np.asarray(found.mean), np.nan_to_num(np.asarray(found.error))
-        sizes = (len(mean), len(mean) + 1)
-        grid = {k: np.asarray(v) for k, v in found.grid.items()}
-        fitting = [k for k, v in grid.items() if v.ndim == 1 and len(v) in sizes]
-        units = f" ({found.record.units})" if found.record.units else ""
-        if fitting:
-            x = grid[fitting[0]]
-            x = 0.5 * (x[1:] + x[:-1]) if len(x) == len(mean) + 1 else x
-            axis.fill_between(x, mean - error, mean + error, color=COLOURS[0], alpha=0.3)
-            axis.plot(x, mean, color=COLOURS[0])
-            axis.set(xlabel=fitting[0])
-        else:
-            x = np.arange(len(mean))
-            style = "o" if len(mean) <= 40 else "-"
-            axis.errorbar(x, mean, error, fmt=style, markersize=3, color=COLOURS[0])
-            if len(mean) <= 8:
-                axis.set_xticks(x, [str(label) for label in found.labels])
-            else:
-                axis.set(xlabel="component")
-        axis.set(ylabel=f"{name}{units}")
-        return True
-
-    return draw
-
-
 FIGURES: dict[str, Callable] = {
     "training": training,
     "distance": distance,
@@ -289,11 +261,3 @@ FIGURES: dict[str, Callable] = {
     "autocorrelation": autocorrelation,
     "tails": tails,
 }
-
-
-def figures(run: Run) -> dict[str, Callable]:
-    """All figures that may be drawn of a run: name -> draw(axis, run)."""
-    found = dict(FIGURES)
-    if run.evaluations:
-        found |= {f"{name}": observable(name) for name in run.evaluations[-1].observables}
-    return found

@@ -11,6 +11,7 @@ import numpy as np
 from vmcnet.config import parse_observables
 from vmcnet.engine.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
 from vmcnet.engine.observing import Halves
+from vmcnet.engine.precision import looks_of
 from vmcnet.runs.building import observables_of
 from vmcnet.runs.contents import content_of
 from vmcnet.runs.fit import fit_evaluation
@@ -20,12 +21,14 @@ from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint
 from vmcnet.storage.paths import checkpoint_path, previous_path
 
 PLAN = ("steps", "interval", "warmup")
+NO_TARGET = 0.0  # target_error of an evaluation without one, in files
 
 
 class Evaluations:
     """Evaluations of the parameters at which a Session stands; every method is a collective call.
 
-    A plan is {steps, interval, warmup}, as the table [evaluation] of a job has them; `tables` are
+    A plan is {steps, interval, warmup, target_error}, as the table [evaluation] of a job has it;
+    `tables` are
     the [[observable]] tables of what is measured beside what the system measures by itself.
     """
 
@@ -49,11 +52,13 @@ class Evaluations:
     def done(self, plan: dict, tables=()) -> bool:
         """Whether the run file holds this evaluation of the present parameters."""
         wanted = {**plan, "iteration": self.session.state.iteration}
+        target = wanted.pop("target_error") or NO_TARGET
         names = {table.type for table in tables}
 
         def holds(attributes):
             measured = str(attributes.get("observables", "")).split(",")
-            return wanted.items() <= attributes.items() and names <= set(measured)
+            alike = attributes.get("target_error", NO_TARGET) == target
+            return alike and wanted.items() <= attributes.items() and names <= set(measured)
 
         def found():
             ended = self.session.file.evaluations.values()
@@ -66,7 +71,8 @@ class Evaluations:
         observables = observables_of(tables, self.population.system)
         number = on_root(self.comm, lambda: max(self.session.file.evaluations, default=-1) + 1)
         step_size = self.session.state.step_size
-        state = initial_evaluation(self.population, number, step_size, observables)
+        looks = looks_of(plan["steps"], plan["target_error"])
+        state = initial_evaluation(self.population, number, step_size, observables, looks)
         members = dict(self.population.members)
         flag = self._run(state, plan, tables)
         self.population.members = members  # training's: its checkpoint may have to be written anew
@@ -84,8 +90,9 @@ class Evaluations:
         members = dict(self.population.members)
         self.population.load(found.arrays["r"], found.arrays["s"])
         plan = {name: int(found.numbers[name]) for name in PLAN}
+        plan["target_error"] = float(found.numbers.get("target_error", NO_TARGET)) or None
         tables = parse_observables(json.loads(found.numbers["observables"]), str(self.path))
-        flag = self._run(self._state(found, tables), plan, tables)
+        flag = self._run(self._state(found, plan, tables), plan, tables)
         self.population.members = members
         return flag
 
@@ -109,7 +116,7 @@ class Evaluations:
         measured = finish(self.population, state)
 
         def write():
-            attributes = {"iteration": session.state.iteration, **plan}
+            attributes = {"iteration": session.state.iteration, **_written(plan)}
             session.file.evaluations[state.number] = content_of(measured, attributes)
             session.file.write()
             for old in (self.path, previous_path(self.path)):
@@ -139,20 +146,21 @@ class Evaluations:
                 "tried": state.tried,
                 "centre": state.centre,
                 "observables": json.dumps([table.model_dump() for table in tables]),
-                **plan,
+                **_written(plan),
             }
             self.session.put(self.path, Checkpoint({**arrays, **series}, numbers))
 
         on_root(self.comm, write)
         self.session.stop.saved()
 
-    def _state(self, found: Checkpoint, tables) -> EvaluationState:
+    def _state(self, found: Checkpoint, plan: dict, tables) -> EvaluationState:
         """Where a checkpoint stands, with the moments of the own blocks."""
         a, n, own = found.arrays, found.numbers, self.population.own
         part = slice(own.start, own.stop)
         observables = observables_of(tables, self.population.system)
+        looks = looks_of(plan["steps"], plan["target_error"])
         state = initial_evaluation(
-            self.population, int(n["number"]), float(n["step_size"]), observables
+            self.population, int(n["number"]), float(n["step_size"]), observables, looks
         )
         state.moments = {
             name: Halves(a[f"mean/{name}"][part].copy(), a[f"m2/{name}"][part].copy())
@@ -165,3 +173,8 @@ class Evaluations:
         state.tried, state.warmed, state.done = int(n["tried"]), int(n["warmed"]), int(n["done"])
         state.series = {k: list(v) for k, v in found.group("series").items()}
         return state
+
+
+def _written(plan: dict) -> dict:
+    """A plan as files keep it."""
+    return {**plan, "target_error": plan["target_error"] or NO_TARGET}

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from vmcnet.config import JobError
-from vmcnet.runs.curves import COLOURS, axis_of, binned, figures, positions, reference_of
+from vmcnet.runs.curves import COLOURS, FIGURES, axis_of, binned, positions, reference_of
+from vmcnet.runs.observed_curves import observable
 from vmcnet.runs.reading import Run
 
 INK = "#7f7e7d"  # of texts and axes; a page replaces it by its own colour
@@ -49,6 +50,14 @@ def _pyplot() -> Any:
     return plt
 
 
+def figures(run: Run) -> dict[str, Callable]:
+    """All figures that may be drawn of a run: name -> draw(axis, run)."""
+    found = dict(FIGURES)
+    if run.evaluations:
+        found |= {name: observable(name) for name in run.evaluations[-1].observables}
+    return found
+
+
 def drawn(run: Run, name: str, draw: Callable, kind: str = "svg") -> bytes | None:
     """One figure as SVG or PNG; None where the run has nothing for it."""
     plt = _pyplot()
@@ -57,6 +66,8 @@ def drawn(run: Run, name: str, draw: Callable, kind: str = "svg") -> bytes | Non
         try:
             if not draw(axis, run):
                 return None
+            if axis.get_xlabel() == "iteration" and axis.get_xscale() == "linear":
+                axis.xaxis.get_major_locator().set_params(integer=True)
             out = io.BytesIO()
             options = {"metadata": {"Date": None}} if kind == "svg" else {"transparent": False}
             figure.savefig(out, format=kind, **options)

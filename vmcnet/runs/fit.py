@@ -8,7 +8,9 @@ import numpy as np
 
 from vmcnet.config import parse_observables
 from vmcnet.engine.evaluation import initial_evaluation
+from vmcnet.engine.precision import looks_of
 from vmcnet.runs.building import observables_of
+from vmcnet.runs.progress import say
 from vmcnet.statistics.tails import BINS
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.run_file import conditions
@@ -46,7 +48,9 @@ def fit_evaluation(path, found, job, population, run: str) -> None:
     try:
         tables = parse_observables(json.loads(found.numbers["observables"]), str(path))
         observables = observables_of(tables, population.system)
-        state = initial_evaluation(population, 0, 1.0, observables)
+        target = float(found.numbers.get("target_error", 0.0))
+        looks = looks_of(found.numbers["steps"], target)
+        state = initial_evaluation(population, 0, 1.0, observables, looks)
     except (ValueError, TypeError, RecursionError) as error:
         raise FileProblem(f"{path}: does not fit its own job: its observables ({error})") from error
     blocks = len(found.arrays["s"])
@@ -127,8 +131,10 @@ def _observables(content: dict, refuse) -> None:
         units = None
     if not isinstance(units, dict) or any(not isinstance(units.get(n), str) for n in names):
         refuse("units are missing")
-    for name in ("tried", "centre"):
-        if not isinstance(attributes.get(name), int | float):
+    for name in ("tried", "centre", "steps", "target_error"):
+        if not isinstance(
+            attributes.get(name, 0.0 if name == "target_error" else None), int | float
+        ):
             refuse(f"{name} is no number")
     walkers, steps = len(content["walker_acceptance"]), len(content["energy"])
 
@@ -184,10 +190,9 @@ def compare_conditions(file, job) -> None:
     for key, value in conditions(job.run.threads).items():
         old = file.attributes.get(f"condition_{key}")
         if old not in (None, value):  # None: of a version that did not record it
-            print(
+            say(
                 f"note: {key} was {old!r} when this run began and is {value!r} now: the last "
-                "digits may differ",
-                flush=True,
+                "digits may differ"
             )
 
 

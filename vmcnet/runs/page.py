@@ -7,8 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from vmcnet.runs.curves import figures
-from vmcnet.runs.figures import compared, drawn, inline
+from vmcnet.runs.figures import compared, drawn, figures, inline
+from vmcnet.runs.observed_curves import units_in
 from vmcnet.runs.reading import Run
 from vmcnet.runs.report import extrapolated
 from vmcnet.runs.summary import differing, keys, rows, summary
@@ -16,6 +16,7 @@ from vmcnet.statistics.format import with_error
 from vmcnet.version import VERSION
 
 STYLE = (Path(__file__).parent / "page.css").read_text()
+LISTED = 8  # components of an observable that are listed one by one
 CAPTIONS = {
     "training": "Energy while training, with the error of one iteration as a band.",
     "distance": "Distance of the training energy: single stretches pale, their running mean dark.",
@@ -62,7 +63,7 @@ def section(run: Run, found: dict[str, Any], number: int) -> str:
     for name, draw in figures(run).items():
         svg = drawn(run, name, draw)
         if svg is not None:
-            caption = CAPTIONS.get(name, f"{name}, with errors between walkers.")
+            caption = CAPTIONS.get(name, f"{name.replace('_', ' ')}, with errors between walkers.")
             title = f"{name} {number}"
             pictures.append(
                 f"<figure>{inline(svg, title)}<figcaption>{_text(caption)}</figcaption></figure>"
@@ -70,7 +71,7 @@ def section(run: Run, found: dict[str, Any], number: int) -> str:
     if last:
         parts += ["<h2>Energy and its terms</h2>", _estimates(run, last)]
         if last["observables"]:
-            parts += ["<h2>Observables</h2>", _observables(last)]
+            parts += ["<h2>Observables</h2>", _observables(run, last)]
     if pictures:
         parts += ["<h2>Figures</h2>", f'<div class="figures">{"".join(pictures)}</div>']
     parts += ["<h2>How it was found</h2>", _diagnostics(run, found, last)]
@@ -123,6 +124,8 @@ def _headline(run: Run, found: dict, last: dict | None) -> str:
         "parameters; the error, in units of the last digit, comes from the spread of independent "
         "walkers.</p>"
     )
+    aim = run.evaluations[-1].target_line
+    text += f"<p>{_text(aim[0].upper() + aim[1:])}.</p>" if aim else ""
     reference = found["reference"]
     if reference:
         sigmas = "" if last["sigmas"] is None else f", {last['sigmas']:+.1f} errors"
@@ -158,13 +161,17 @@ def _estimates(run: Run, last: dict) -> str:
     return _table(["", f"mean ({run.told_system.units})", "error", "blocking error"], body)
 
 
-def _observables(last: dict) -> str:
+def _observables(run: Run, last: dict) -> str:
+    """Few components one by one; of many the first ones, as the figure has them all."""
     body = []
     for name, observed in last["observables"].items():
-        for label, e in list(observed["components"].items())[:12]:
-            shown = f"{with_error(e['mean'], e['error'])} {observed['units']}"
+        units = units_in(observed["units"], run.told_system.dimensions)
+        components = list(observed["components"].items())
+        listed = components if len(components) <= LISTED else components[:3]
+        for label, e in listed:
+            shown = f"{with_error(e['mean'], e['error'])} {units}"
             body.append([f"{name} {label}", shown, _number(e["blocking"], ".2g", "no plateau")])
-        left = len(observed["components"]) - 12
+        left = len(components) - len(listed)
         if left > 0:
             body.append([f"{name}: {left} more", "in the figure, --json and the file", ""])
         for label, (value, error) in observed["derived"].items():

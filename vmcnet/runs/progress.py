@@ -1,4 +1,6 @@
-"""What a user sees while a run goes on: bars on a terminal, plain lines when piped."""
+"""What a user sees while a run goes on, on standard error: bars on a terminal, plain lines when
+piped. Results alone go to standard output.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,11 @@ from vmcnet.statistics.blocking import blocking_error
 from vmcnet.statistics.format import with_error
 
 
+def say(text: str) -> None:
+    """A note about a run that goes on."""
+    print(text, file=sys.stderr, flush=True)
+
+
 class Progress:
     """Called on rank 0 after every iteration: phase, iterations done and in all, energy and error,
     acceptance, time left.
@@ -19,7 +26,7 @@ class Progress:
     """
 
     def __init__(self, stream=None, interval: float | None = None):
-        self._stream = stream or sys.stdout
+        self._stream = stream or sys.stderr
         self._bars, self._task = (
             (_bars(self._stream), None) if self._stream.isatty() else (None, None)
         )

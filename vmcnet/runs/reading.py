@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from vmcnet.config.user import UserTable
 from vmcnet.engine.evaluation import EvaluationResult, evaluate
 from vmcnet.engine.limits import Limits, limits
 from vmcnet.engine.population import Population
+from vmcnet.engine.series import EvaluationList, Series, table_html
 from vmcnet.engine.training import TrainingResult, initial_state, run_training
 from vmcnet.estimators.candidates import Extended, default_candidates
 from vmcnet.observables.finite_size import FiniteSize, finite_size
@@ -37,17 +38,18 @@ TUNING = 50  # iterations of warm-up where walkers start anew
 
 
 class Run:
-    """What `open_run` gives: a run file as it was when opened; nothing is written to it.
+    """What `open_run` gives: a run file as it was when opened; `resume` alone writes to it.
 
     path; job (Job) and attributes (name -> number or text: version, seed, host, conditions).
     training: name -> (T,) arrays, one entry an iteration; parameters: name -> array; evaluations:
-    list of EvaluationResult in the order in which they were made.
+    list of EvaluationResult in the order in which they were made. training and evaluations have
+    to_pandas() and to_xarray().
     """
 
     def __init__(self, file: RunFile):
         self.file = file
         self.path, self.attributes = self.file.path, self.file.attributes
-        self.training = {k: np.asarray(v) for k, v in self.file.training.items()}
+        self.training = Series({k: np.asarray(v) for k, v in self.file.training.items()})
         self._further = 0
 
     @cached_property
@@ -117,10 +119,11 @@ class Run:
             ) from error
 
     @cached_property
-    def evaluations(self) -> list[EvaluationResult]:
-        return [
+    def evaluations(self) -> EvaluationList:
+        """EvaluationResults in the order in which they were made."""
+        return EvaluationList(
             evaluation_result(c, self.told_system) for _, c in sorted(self.file.evaluations.items())
-        ]
+        )
 
     @property
     def state(self) -> str:
@@ -155,10 +158,11 @@ class Run:
         interval: int | None = None,
         warmup: int | None = None,
         observables: Sequence | None = None,
+        target_error: float | None = None,
         comm: Any = None,
     ) -> EvaluationResult | None:
         """Evaluate these parameters in memory; what is not given is as in the job. observables:
-        objects of vmcnet.observables or of classes of your own.
+        objects of vmcnet.observables or of classes of your own; target_error as for vmc.evaluate.
 
         Walkers go on from the checkpoint; where there is none they start anew. Every call draws
         random numbers of its own. Rank 0 gets the result, other ranks None. Raises as vmc.evaluate.
@@ -172,11 +176,33 @@ class Run:
             self._result(comm or connect()),
             number=number,
             threads=self.job.run.threads,
+            target_error=target_error,
             observables=observables_of(self.job.observable, self.system)
             if observables is None
             else observables,
             **{k: defaults[k] if v is None else v for k, v in given.items()},
         )
+
+    def resume(
+        self,
+        *,
+        iterations: int | None = None,
+        settings: Mapping[str, Any] | None = None,
+        quiet: bool = False,
+        comm: Any = None,
+    ) -> Run:
+        """Go on where the last checkpoint stands, as `vmcnet resume`, on any number of ranks: the
+        file is written; the run as it is afterwards.
+
+        iterations: train up to so many; settings: changed keys of the job by dotted names. Raises
+        JobError for keys that may not change, FileProblem without a checkpoint, Stopped as
+        vmc.train.
+        """
+        from vmcnet.runs.training import resumed
+
+        more = {} if iterations is None else {"training.iterations": iterations}
+        resumed(self.path, comm or connect(), {**(settings or {}), **more}, quiet)
+        return open_run(self.path)
 
     def limits(
         self,
@@ -252,6 +278,10 @@ class Run:
             number = max(self.file.evaluations)
             lines.append(f"  evaluation {number}: {self.evaluations[-1]}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        first, *rest = repr(self).splitlines()
+        return table_html((first,), [[line.strip()] for line in rest])
 
 
 def open_run(path: str | Path) -> Run:

@@ -10,6 +10,7 @@ from vmcnet.engine.fitting import notes_of
 from vmcnet.engine.results import EvaluationResult, summarize
 from vmcnet.exact.divergence import enumerated_divergence
 from vmcnet.runs.contents import measured_of
+from vmcnet.runs.state import DONE, STOPPED, standing
 from vmcnet.statistics.format import with_error
 from vmcnet.statistics.zero_variance import ZeroVariance, along_training
 
@@ -18,7 +19,9 @@ LARGEST_ENUMERATION = 2**18
 
 def evaluation_result(content: dict, system, blocking: str = "pyblock") -> EvaluationResult:
     """Recompute an evaluation from what the run file keeps of it."""
-    return summarize(measured_of(content, system), blocking, system.moves)
+    attributes = content["attributes"]
+    found = summarize(measured_of(content, system), blocking, system.moves)
+    return found.aimed(float(attributes.get("target_error", 0.0)), int(attributes["steps"]))
 
 
 def observable_lines(result: EvaluationResult) -> list[str]:
@@ -157,6 +160,7 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
             f"(walkers {result.walker_acceptance[0]:.2f} to {result.walker_acceptance[1]:.2f}, "
             f"{result.stuck} stuck){_tail(result.tail)}"
         )
+        lines += [f"    {result.target_line}"] if result.target_line else []
         lines += observable_lines(result)
         divergence = divergence_line(file, system, wavefunction)
         lines += [f"    {divergence}"] if divergence else []
@@ -173,6 +177,10 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
                 f"{(result.energy - energy) / share:+.2e}{sigmas}"
             )
         lines += [f"    warning: {text}" for text in result.warnings]
-    if not file.evaluations:
+    where = standing(file)
+    if where.word != DONE:
+        resumes = f"; go on with: vmcnet resume {file.path}" if where.word == STOPPED else ""
+        lines.append(f"  {where}{resumes if 'resume' not in where.text else ''}")
+    elif not file.evaluations:
         lines.append(f"  no evaluation yet: vmcnet evaluate {file.path}")
     return lines

@@ -16,6 +16,7 @@ from vmcnet.optimizers.natural_gradient import SingularMetric
 from vmcnet.runs.fit import compare_conditions, compare_data, fit_training
 from vmcnet.runs.own_classes import compare_sources, sources
 from vmcnet.runs.parts import built_for
+from vmcnet.runs.progress import say
 from vmcnet.runs.root import on_root
 from vmcnet.runs.starting import started
 from vmcnet.runs.stopping import StopRequest, Watchdog
@@ -68,9 +69,10 @@ class Session:
         self._good = good
 
     @classmethod
-    def new(cls, comm, job, path, progress, overwrite=False, source=None) -> Session:
+    def new(cls, comm, job, path, progress, overwrite=False, source=None, given=None) -> Session:
         """A fresh run; refuses to touch an existing file without `overwrite`, which replaces run
-        files alone, and never the job file `source`.
+        files alone, and never the job file `source`. given: parameters to start
+        from, by name, and their units or None.
         """
         path, held = resolved(Path(path)), {}
         inputs = {source: "job file"} if source else {}
@@ -91,7 +93,7 @@ class Session:
                 )
             kept = clear(path, overwrite)
             if kept:
-                print(f"note: files of another run lay in the folder of {path}: moved to {kept}")
+                say(f"note: files of another run lay in the folder of {path}: moved to {kept}")
             held["file"] = RunFile.create(path, job_text(job), job.seed, comm.size, job.run.threads)
             system, wavefunction = built[0].system, built[0].wavefunction
             held["file"].attributes.update(
@@ -108,8 +110,8 @@ class Session:
             population.start()
             step_size = job.sampling.step_size * population.system.length
             state = initial_state(population.wavefunction, optimizer, job.seed, step_size, natural)
-            if job.training.start_from:
-                state.theta = started(comm, job, population.wavefunction, state.theta, held)
+            if job.training.start_from or given is not None:
+                state.theta = started(comm, job, population.wavefunction, state.theta, held, given)
             self = cls(comm, job, path, progress, built, state, held)
             self._checkpoint(state)  # before the run file: where that exists, resume works
             self._write_series()
@@ -128,6 +130,12 @@ class Session:
             adopt(path, file.attributes["run"])
             main = checkpoint_path(path)
             source = previous_path(main) if previous and not evaluation_damaged(path) else main
+            if not source.exists():
+                raise FileProblem(
+                    f"{source}: no such checkpoint: vmcnet evaluate {path} --output NEW.h5 "
+                    "evaluates the parameters of the run file, training.start_from begins a new "
+                    "run with them"
+                )
             checkpoint = read_checkpoint(source, "training")
             iteration = int(checkpoint.numbers["iteration"])
             if checkpoint.numbers["run"] != file.attributes["run"]:
@@ -298,11 +306,10 @@ class Session:
         self.state.rollbacks = count
         if self.file:
             self.progress.close()
-            print(
+            say(
                 f"rollback {count} of {allowed}: {error}; back from iteration {reached} to "
                 f"{self.state.iteration}, "
-                f"steps times {self.state.scale:g} from here on",
-                flush=True,
+                f"steps times {self.state.scale:g} from here on"
             )
             for name, value in (
                 ("reached", reached),

@@ -6,10 +6,13 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
+
 from vmcnet.backend.stream import Stream
 from vmcnet.config import Job
 from vmcnet.engine.population import PARAMETERS
 from vmcnet.engine.transfer import transferred
+from vmcnet.runs.progress import say
 from vmcnet.runs.root import on_root
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.run_file import RunFile
@@ -32,17 +35,26 @@ def starting(job: Job, wavefunction, theta=None):
         raise FileProblem(f"training.start_from = {source}: {error}") from error
 
 
-def started(comm, job: Job, wavefunction, theta, held):
-    """theta with the parameters of the run file training.start_from where they fit; its SHA-256 and
-    what was taken go into the run file.
+def started(comm, job: Job, wavefunction, theta, held, given=None):
+    """theta with the parameters of the run file training.start_from, or with `given` (name ->
+    array, and their units or None), where they fit; the SHA-256 of either and what was taken go
+    into the run file.
     """
-    source = Path(job.training.start_from)
+    source = Path(job.training.start_from) if given is None else "arrays given in Python"
 
     def taken():
-        found = starting(job, wavefunction, theta)
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        if given is None:
+            found = starting(job, wavefunction, theta)
+            digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        else:
+            try:
+                found = transferred(wavefunction, theta, *given)
+            except ValueError as error:
+                raise FileProblem(f"start: {error}") from error
+            arrays = [np.asarray(x, np.float64) for _, x in sorted(given[0].items())]
+            digest = hashlib.sha256(b"".join(x.tobytes() for x in arrays)).hexdigest()
         held["file"].attributes.update(start_digest=digest, start_taken=",".join(found.taken))
-        print(f"start from {source}: {found}", flush=True)
+        say(f"start from {source}: {found}")
         return found.theta
 
     return on_root(comm, taken)

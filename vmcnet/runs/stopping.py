@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from vmcnet.engine.stop_flags import CHECKPOINT, FILE, SIGNAL, WALL_TIME
+from vmcnet.runs.progress import say
 
 REASONS = {FILE: "the STOP file", WALL_TIME: "the wall-time limit", SIGNAL: "a signal"}
 SUSPENDED = 2.0  # seconds between two looks of the watchdog, beyond what it meant to wait
@@ -39,14 +40,23 @@ class StopRequest:
         self._rank, self.file, self._wall = rank, stop_file, wall_time
         self._start = self._saved = self._looked = time.monotonic()
         self._every, self._signal = checkpoint_seconds, 0
+        self._before: dict = {}
 
     def listen(self) -> None:
         """Signals of schedulers and closed terminals and the first Ctrl-C ask for a stop at the
         next iteration; a second Ctrl-C interrupts.
         """
+        if threading.current_thread() is not threading.main_thread():  # others get no signals
+            return
         for number in ENDS:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-                signal.signal(number, self._handle)
+                self._before[number] = signal.signal(number, self._handle)
+
+    def deaf(self) -> None:
+        """Signals mean again what they did before `listen`."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
 
     def _handle(self, number, frame):
         if number == signal.SIGINT and self._signal:
@@ -56,7 +66,7 @@ class StopRequest:
     def forget_old(self) -> None:
         """A STOP file from before the start asks for nothing: one note, and it goes."""
         if self.file is not None and self.file.is_file():
-            print(f"note: {self.file} was there before the start: removed, going on", flush=True)
+            say(f"note: {self.file} was there before the start: removed, going on")
             self.honoured()
 
     def honoured(self) -> None:

@@ -139,6 +139,9 @@ def _evaluation(
             for name, observed in result.observables.items()
         },
         "warnings": list(result.warnings),
+        "target": {"error": result.target_error, "reached": result.reaches(result.target_error)}
+        if result.target_error
+        else None,
     }
     if reference is not None:
         difference = result.energy - reference[0]

@@ -85,6 +85,9 @@ class Sampler(Protocol):
     move: type | None = None
     kinds: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<sampler {self.name}>"
+
     def check(self, system: Any, wavefunction: Any) -> None: ...
 
     def sample(

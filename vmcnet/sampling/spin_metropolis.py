@@ -45,6 +45,9 @@ class SpinMetropolis(Sampler):
             )
         self.moves, self.scan, self.acceptance = moves, scan, acceptance
 
+    def __repr__(self) -> str:
+        return f"<sampler {self.name}: {self.scan} scan, {self.acceptance}>"
+
     def check(self, system: Any, wavefunction: Any) -> None:
         """Any wavefunction can be sampled; the moves must be those of the system."""
         if self.moves != type(self)(system).moves:

@@ -37,7 +37,10 @@ ATTRIBUTES = (
     ("phase", "what a running one does: warmup, training or evaluation, done/in all"),
     ("data", 'SHA-256 of the samples of a likelihood, "" without'),
     ("mixed", "in what the processors of other ranks differed from rank 0's"),
-    ("start_digest", "SHA-256 of the run file training.start_from"),
+    (
+        "start_digest",
+        "SHA-256 of the run file training.start_from, or of the arrays of start= in Python",
+    ),
     ("start_taken", "parameters taken from it, joined by commas"),
     ("parameter_units", "natural unit of every parameter in this system, as JSON"),
     ("about", "system and wavefunction as reports name them, as JSON"),
@@ -46,9 +49,10 @@ ATTRIBUTES = (
 )
 OF_EVALUATIONS = (
     ("iteration", "training iterations behind the parameters"),
-    ("steps", "measurements"),
+    ("steps", "measurements, with a target error their limit"),
     ("interval", "Metropolis steps between two of them"),
     ("warmup", "measurements of equilibration before the first"),
+    ("target_error", "error of the energy at which it was to end before; 0: none"),
     ("names", "energy and terms, in the order of walker_mean"),
     ("observables", "names of the observables, joined by commas"),
     ("units", "units of the observables, as JSON"),

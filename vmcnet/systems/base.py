@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet import arguments
+from vmcnet.arguments import Recording
 from vmcnet.walkers import Walkers
 
 MOST_PAIRED = 1000  # particles of which all pairs are summed over, or that fill determinants
@@ -21,7 +22,7 @@ def paired(name: str, value: Any, least: int) -> int:
     return found
 
 
-class System:
+class System(Recording):
     """Particles in space: which Hamiltonian terms, which units, what is known exactly.
 
     A subclass sets particles, dimensions, spins (n,) int8, length (unit of the ground state's

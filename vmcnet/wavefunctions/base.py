@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.arguments import shown
+from vmcnet.arguments import Recording, shown
 from vmcnet.backend.arrays import Array
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.interpreter import Interpreter
@@ -31,7 +31,7 @@ def rowwise(part: Any) -> bool:
     return "rowwise" in vars(type(part)) and bool(part.rowwise)
 
 
-class Wavefunction:
+class Wavefunction(Recording):
     """A trial wavefunction psi(r, s; theta).
 
     A subclass sets `name`, `particles`, `dimensions` and `layout`, and gives

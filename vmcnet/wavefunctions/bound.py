@@ -57,6 +57,9 @@ class Bound:
         """The LocalUpdate of the walkers for moves of a kind; None where psi offers none."""
         return self.rule.of(walkers) if self.rule is not None and kind in self.rule.kinds else None
 
+    def __repr__(self) -> str:
+        return f"<bound to parameters: {self.wavefunction.describe()}>"
+
     def renew(self, walkers: Walkers, kind: Any = SpinMove) -> Any:
         """The walkers with what sampling by moves of a kind starts from: a LocalUpdate where psi
         offers it, log psi otherwise.

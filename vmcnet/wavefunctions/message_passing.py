@@ -45,6 +45,7 @@ class MessagePassing:
     of range.
     """
 
+    @arguments.recorded
     def __init__(
         self,
         width: int = 16,
@@ -60,6 +61,9 @@ class MessagePassing:
         self.edges = arguments.choice("MessagePassing edges", edges, EDGES)
         self.spread = arguments.number("MessagePassing spread", spread, least=0)
         self.range = None if range is None else arguments.scale("MessagePassing range", range)
+
+    def __repr__(self) -> str:
+        return arguments.called(self)
 
     def declare(self, layout: Layout, prefix: str, system: Any) -> Network:
         """The network on a system, its parameters added to `layout` as prefix + name.
