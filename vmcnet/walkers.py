@@ -47,6 +47,10 @@ class Psi(Protocol):
         """log psi, without the sign."""
         ...
 
+    def is_real(self, walkers: Walkers) -> bool:
+        """Whether psi is real, of either sign."""
+        ...
+
     def ratio(self, r: Array, s: Array, amplitude: tuple[Array, Array]) -> Array:
         """psi(r, s)/psi, `amplitude` (phase, log) that of psi below."""
         ...

@@ -11,19 +11,19 @@ import numpy as np
 Array = Any  # numpy.ndarray, or an array of a device
 
 
-def namespace(array):
+def namespace(array: Array) -> Any:
     """numpy or cupy (or a stand-in): the module that owns `array`."""
     if isinstance(array, np.ndarray) or np.isscalar(array):
         return np
     return sys.modules[type(array).__module__.split(".")[0]]
 
 
-def on_host(array) -> bool:
+def on_host(array: Array) -> bool:
     """Whether compiled loops can work on the array, and looking at its numbers means no waiting."""
     return isinstance(array, np.ndarray)
 
 
-def read_only(array):
+def read_only(array: Array) -> Array:
     """The array as one that cannot be written to: a view on the host, itself on a device."""
     if isinstance(array, np.ndarray) and array.flags.writeable:
         array = array.view()
@@ -31,7 +31,7 @@ def read_only(array):
     return array
 
 
-def writable(array):
+def writable(array: Array) -> Array:
     """What `read_only` was made from: compiled passes know one kind of array."""
     if isinstance(array, np.ndarray) and not array.flags.writeable and array.base is not None:
         base = array.base
@@ -40,7 +40,7 @@ def writable(array):
     return array
 
 
-def to_host(array) -> np.ndarray:
+def to_host(array: Array) -> np.ndarray:
     """A NumPy array with the same values; the only way from a device to the host."""
     return array if isinstance(array, np.ndarray) else array.get()
 

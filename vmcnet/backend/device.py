@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
+from vmcnet.backend.arrays import Array
 from vmcnet.backend.stream import Stream
 
 KINDS, PRECISIONS = ("cpu", "gpu", "auto"), ("float64", "float32")
@@ -16,7 +18,7 @@ class Device:
     float64 on the host.
     """
 
-    def __init__(self, xp=np, precision: str = "float64"):
+    def __init__(self, xp: Any = np, precision: str = "float64") -> None:
         if precision not in PRECISIONS:
             raise ValueError(f"precision {precision!r}: expected one of {PRECISIONS}")
         self.xp, self.dtype = xp, np.dtype(precision)
@@ -24,11 +26,11 @@ class Device:
     def stream(self, seed: int, stage: int, iteration: int, block: int) -> Stream:
         return Stream(seed, stage, iteration, block, self.dtype, self.xp)
 
-    def place(self, r, s):
+    def place(self, r: Array, s: Array) -> tuple[Array, Array]:
         """Coordinates and spin labels, from the host, as the device keeps them."""
         return self.xp.asarray(r, dtype=self.dtype), self.xp.asarray(s)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         return _restored, (self.xp.__name__, self.dtype.name)
 
     def describe(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vmcnet.backend.arrays import Array
+
 
 @dataclass(frozen=True)
 class Outer:
@@ -11,8 +13,8 @@ class Outer:
     weight.
     """
 
-    left: object  # (W, f)
-    right: object  # (W, h)
+    left: Array  # (W, f)
+    right: Array  # (W, h)
 
     @property
     def shape(self):

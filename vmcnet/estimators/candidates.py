@@ -10,13 +10,14 @@ coordinates changes log psi by xi . grad log psi at first order.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from vmcnet.backend.arrays import to_host
+from vmcnet.backend.arrays import Array, to_host
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.jet import pair_indices
+from vmcnet.walkers import Walkers
 
 WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the Gaussians, in units of the system's length
 
@@ -28,16 +29,16 @@ class Sample:
     parameters (name -> array).
     """
 
-    def __init__(self, system, psi, walkers, values=None):
+    def __init__(self, system: Any, psi: Any, walkers: Walkers, values: Any = None) -> None:
         self.system, self.psi, self.walkers, self.values = system, psi, walkers, values or {}
         self.r, self.s = to_host(walkers.r).astype(np.float64), to_host(walkers.s)
 
     @cached_property
-    def drift(self):
+    def drift(self) -> Array:
         return to_host(self.psi.drift(self.walkers.r, self.walkers.s)).astype(np.float64)
 
     @cached_property
-    def apart(self):
+    def apart(self) -> Any:
         """r_i - r_j of all pairs (W, pairs, d); in a box (L/2 pi) sin(2 pi (r_i - r_j)/L)."""
         i, j = (list(k) for k in pair_indices(self.r.shape[1]))
         difference = self.r[:, i] - self.r[:, j]
@@ -47,7 +48,7 @@ class Sample:
         return scale * np.sin(difference / scale)
 
     @cached_property
-    def distance(self):
+    def distance(self) -> Any:
         """|r_i - r_j| (W, pairs); in a periodic box the norm of (L/pi) sin(pi (r_i - r_j)/L)."""
         if self.system.box is None:
             return np.sqrt((self.apart**2).sum(axis=-1))
@@ -57,7 +58,7 @@ class Sample:
         return np.sqrt((chord**2).sum(axis=-1))
 
     @cached_property
-    def shapes(self):
+    def shapes(self) -> Any:
         """g_a of every pair, like spins and unlike spins apart (W, pairs, A)."""
         i, j = (list(k) for k in pair_indices(self.r.shape[1]))
         like = self.s[:, i] == self.s[:, j]
@@ -66,7 +67,7 @@ class Sample:
         kinds = [kind for kind in (like, ~like) if kind.any()]
         return np.concatenate([g * kind[..., None] for kind in kinds], axis=-1)
 
-    def onto_particles(self, values, sign: int):
+    def onto_particles(self, values: Any, sign: int) -> Array:
         """sum_j of pair values (W, pairs, ...) onto i (W, n, ...): `sign` is that of j -> i."""
         first, second = (list(k) for k in pair_indices(self.r.shape[1]))
         out = np.zeros((*self.r.shape[:2], *values.shape[2:]))
@@ -76,12 +77,12 @@ class Sample:
         return out
 
     @cached_property
-    def near(self):
+    def near(self) -> Any:
         """c_ia = sum_j g_a(r_ij) (W, n, A)."""
         return self.onto_particles(self.shapes, 1)
 
     @cached_property
-    def pull(self):
+    def pull(self) -> Any:
         """v_ia = sum_j g_a(r_ij) (r_i - r_j) (W, n, A, d)."""
         return self.onto_particles(self.shapes[..., None] * self.apart[:, :, None, :], -1)
 
@@ -101,7 +102,7 @@ class OwnParameters:
 
     name = "own parameters"
 
-    def features(self, sample):
+    def features(self, sample: Sample) -> np.ndarray:
         return to_host(sample.psi.log_derivatives(sample.walkers)).real.astype(np.float64)
 
 
@@ -113,10 +114,11 @@ class Extended:
     ValueError where it has no more parameters, lacks one, or is not psi at its start.
     """
 
-    def __init__(self, name: str, wavefunction):
-        self.name, self.wavefunction, self._bound = name, wavefunction, {}
+    def __init__(self, name: str, wavefunction: Any) -> None:
+        self.name, self.wavefunction = name, wavefunction
+        self._bound: dict[int, Any] = {}
 
-    def _at(self, sample):
+    def _at(self, sample: Sample) -> Any:
         """The richer wavefunction bound at the parameters of psi, made once for each psi."""
         key = id(sample.psi)
         if key not in self._bound:
@@ -137,7 +139,7 @@ class Extended:
             self._bound = {key: (sample.psi, bound)}
         return self._bound[key][1]
 
-    def features(self, sample):
+    def features(self, sample: Sample) -> np.ndarray:
         bound, layout = self._at(sample), self.wavefunction.layout
         own = [e.slice for name, e in layout.entries.items() if name not in sample.values]
         found = to_host(bound.log_derivatives(sample.walkers)).real
@@ -149,7 +151,7 @@ class OneBodyJastrow:
 
     name = "1-body Jastrow"
 
-    def features(self, sample):
+    def features(self, sample: Sample) -> np.ndarray:
         x = np.sqrt((sample.r**2).sum(axis=-1))[..., None] / sample.system.length
         return np.exp(-0.5 * (x / np.array(WIDTHS)) ** 2).sum(axis=1)
 
@@ -159,7 +161,7 @@ class PairJastrow:
 
     name = "2-body Jastrow"
 
-    def features(self, sample):
+    def features(self, sample: Sample) -> np.ndarray:
         return sample.shapes.sum(axis=1)
 
 
@@ -168,7 +170,7 @@ class TripleJastrow:
 
     name = "3-body Jastrow"
 
-    def features(self, sample):
+    def features(self, sample: Sample) -> np.ndarray:
         a, b = np.triu_indices(sample.near.shape[-1])
         scalar = np.einsum("wia,wib->wab", sample.near, sample.near)
         vector = np.einsum("wiac,wibc->wab", sample.pull, sample.pull)
@@ -180,7 +182,7 @@ class OneBodyBackflow:
 
     name = "1-body displacement"
 
-    def features(self, sample):
+    def features(self, sample: Sample) -> np.ndarray:
         x = np.sqrt((sample.r**2).sum(axis=-1))[..., None] / sample.system.length
         along = (sample.r * sample.drift).sum(axis=-1)
         return np.einsum("wi,wia->wa", along, np.exp(-0.5 * (x / np.array(WIDTHS)) ** 2))
@@ -191,7 +193,7 @@ class PairBackflow:
 
     name = "2-body backflow"
 
-    def features(self, sample):
+    def features(self, sample: Sample) -> np.ndarray:
         return np.einsum("wic,wiac->wa", sample.drift, sample.pull)
 
 
@@ -200,16 +202,16 @@ class TripleBackflow:
 
     name = "3-body backflow"
 
-    def features(self, sample):
+    def features(self, sample: Sample) -> np.ndarray:
         w = len(sample.r)
         pair = np.einsum("wic,wiac->wa", sample.drift, sample.pull)
         triple = np.einsum("wic,wiac,wib->wab", sample.drift, sample.pull, sample.near)
         return np.concatenate([pair, triple.reshape(w, -1)], axis=1)
 
 
-def default_candidates(system, wavefunction) -> list:
+def default_candidates(system: Any, wavefunction: Any) -> list:
     """What is looked at unless a list is given: own parameters, Jastrow factors, displacements."""
-    found = [OwnParameters()] if wavefunction.layout.size else []
+    found: list[Candidate] = [OwnParameters()] if wavefunction.layout.size else []
     if system.box is None:
         found += [OneBodyJastrow(), OneBodyBackflow()]
     if system.particles > 1:

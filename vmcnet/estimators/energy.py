@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from vmcnet.backend.arrays import namespace, read_only, to_host
+from vmcnet.backend.arrays import Array, namespace, read_only, to_host
 from vmcnet.statistics.moments import merge_rows
+from vmcnet.walkers import Psi, Walkers
 
 
 @dataclass(frozen=True)
 class LocalEnergies:
     """E_L (W,) and the terms (name -> (W,)), real or complex."""
 
-    total: object
+    total: Array
     terms: dict
 
     def parted(self, cuts: list) -> list[LocalEnergies]:
@@ -26,7 +28,7 @@ class LocalEnergies:
         ]
 
 
-def local_energies(terms: dict, walkers, psi) -> LocalEnergies:
+def local_energies(terms: dict, walkers: Walkers, psi: Psi) -> LocalEnergies:
     """E_L = (H psi)/psi of every walker, term by term.
 
     Terms see arrays that they cannot write to. Raises ValueError where one writes, or returns
@@ -40,7 +42,7 @@ def local_energies(terms: dict, walkers, psi) -> LocalEnergies:
     return LocalEnergies(total, parts)
 
 
-def _local(name, term, walkers, psi):
+def _local(name: str, term: Any, walkers: Walkers, psi: Psi) -> Array:
     try:
         value = term.local(walkers, psi)
     except ValueError as error:
@@ -93,11 +95,11 @@ class Row:
         "others_tried",
     )
 
-    def __init__(self, terms):
+    def __init__(self, terms: dict) -> None:
         self.names = ["energy", *terms]
         self.length = len(self.FIXED) + 2 * len(self.names)
 
-    def make(self, energies: LocalEnergies | None, counts: list, stop: int, hash64: int):
+    def make(self, energies: LocalEnergies | None, counts: list, stop: int, hash64: int) -> Any:
         """The rows (B, length) of B blocks with the Counts `counts`, whose walkers stand one after
         the other in `energies`.
         """
@@ -143,7 +145,7 @@ class Summary:
     """An iteration as all ranks see it; observed: means over all walkers of what was observed."""
 
     names: list
-    moments: object
+    moments: Any  # Moments; None where no energies were measured
     rows: np.ndarray
     observed: dict = field(default_factory=dict)
 
@@ -210,14 +212,14 @@ class Summary:
         return bool((self.rows[:, 7:9] == self.rows[0, 7:9]).all())
 
 
-def clipped(energies: LocalEnergies, centre: float, width: float):
+def clipped(energies: LocalEnergies, centre: float, width: float) -> Array:
     """E_L with its real part limited to centre +- width, its imaginary part to +- width, (W,)."""
     xp, total = namespace(energies.total), energies.total
     real = xp.clip(total.real, centre - width, centre + width)
     return real + 1j * xp.clip(total.imag, -width, width) if total.dtype.kind == "c" else real
 
 
-def centred(total, mean: complex):
+def centred(total: Array, mean: complex) -> Array:
     """conj(E_L - <E>) (W,) of local energies (W,), real or complex: the weights of the gradient
     before they are divided by the number of walkers.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from vmcnet.backend.arrays import to_host
+from vmcnet.backend.arrays import Array, to_host
+from vmcnet.walkers import Walkers
 
 
-def block_gradient(walkers, psi, weights, count: int) -> np.ndarray:
+def block_gradient(walkers: Walkers, psi: Any, weights: np.ndarray, count: int) -> np.ndarray:
     """One block's share of F = 2 Re <(E_L - <E>)* O>, (P,) float64 on the host.
 
     weights (W,) = conj(E_L - <E>) with <E> the mean over ALL `count` walkers: the sum over blocks
@@ -19,7 +22,9 @@ def block_gradient(walkers, psi, weights, count: int) -> np.ndarray:
     )
 
 
-def block_gradients(walkers, psi, weights, count: int, blocks: int) -> np.ndarray:
+def block_gradients(
+    walkers: Walkers, psi: Any, weights: np.ndarray, count: int, blocks: int
+) -> np.ndarray:
     """The shares (blocks, P) of several blocks whose walkers stand one after the other."""
     if blocks == 1:
         return block_gradient(walkers, psi, weights, count)[None]
@@ -27,7 +32,9 @@ def block_gradients(walkers, psi, weights, count: int, blocks: int) -> np.ndarra
     return 2.0 / count * np.asarray(found.real, dtype=np.float64)
 
 
-def separate_moments(walkers, psi, energies) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def separate_moments(
+    walkers: Walkers, psi: Any, energies: Array
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sums over the block of O (P,), O E_L (P,) and E_L: the two-term form, 2 Re(<O* E_L> - <O>*
     <E_L>).
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from vmcnet.backend.arrays import to_host
@@ -19,7 +21,15 @@ class LogDerivatives:
     list of Outers, not centred, that stand for all parameters but the columns `rest`.
     """
 
-    def __init__(self, columns, index, outers, size: int, joined, rest):
+    def __init__(
+        self,
+        columns: np.ndarray,
+        index: np.ndarray,
+        outers: list,
+        size: int,
+        joined: Any,
+        rest: Any,
+    ) -> None:
         self.columns, self.index, self.outers, self.size, self.joined, self.rest = (
             columns,
             index,
@@ -31,9 +41,14 @@ class LogDerivatives:
         self.walkers, self.dtype = columns.shape[0], columns.dtype
 
     @classmethod
-    def of(cls, pieces) -> LogDerivatives:
+    def of(cls, pieces: list) -> LogDerivatives:
         """Uncentred, from one piece an entry of the layout, in its order."""
-        start, wide, index, columns, outers, joined, rest = 0, 0, [], [], [], [], []
+        start, wide = 0, 0
+        index: list = []
+        columns: list = []
+        outers: list = []
+        joined: list = []
+        rest: list = []
         kind = (
             complex
             if any(
@@ -80,7 +95,7 @@ class LogDerivatives:
             o.left.nbytes + o.right.nbytes for o in [*(o for _, o, _ in self.outers), *self.joined]
         )
 
-    def centred(self, mean) -> LogDerivatives:
+    def centred(self, mean: np.ndarray) -> LogDerivatives:
         """The same minus mean (P,)."""
         outers = [(s, o, mean[s].reshape(o.shape[1:])) for s, o, _ in self.outers]
         return LogDerivatives(
@@ -104,7 +119,7 @@ class LogDerivatives:
             LogDerivatives(self.matrix(), every, [], self.size, [], every) if self.outers else self
         )
 
-    def dot(self, v) -> np.ndarray:
+    def dot(self, v: np.ndarray) -> np.ndarray:
         """sum_p dO_wp v_p (W,), v (P,) real."""
         out = self.columns @ v[self.index]
         for place, outer, mean in self.outers:
@@ -112,7 +127,7 @@ class LogDerivatives:
             out = out + ((outer.left @ matrix) * outer.right).sum(axis=1) - (mean * matrix).sum()
         return out
 
-    def contracted(self, x) -> np.ndarray:
+    def contracted(self, x: np.ndarray) -> np.ndarray:
         """sum_w x_w dO_wp (P,)."""
         out = np.empty(self.size, np.result_type(self.dtype, x))
         out[self.index] = x @ self.columns
@@ -131,7 +146,7 @@ class LogDerivatives:
         return out
 
 
-def _biases(pieces):
+def _biases(pieces: list) -> Any:
     """The pieces (by identity) that are no Outer and no bias of one; for every Outer whether a bias
     joins its left and its right factor.
 
@@ -147,16 +162,18 @@ def _biases(pieces):
     return alone, joins
 
 
-def _with_one(x):
+def _with_one(x: np.ndarray) -> np.ndarray:
     return np.concatenate([x, np.ones((len(x), 1), x.dtype)], axis=1)
 
 
-def stacked(x) -> np.ndarray:
+def stacked(x: np.ndarray) -> np.ndarray:
     """Real parts above imaginary parts along axis 0; a real array as it is."""
     return np.concatenate([x.real, x.imag]) if x.dtype.kind == "c" else x
 
 
-def outer_gram(left, right, left2, right2) -> np.ndarray:
+def outer_gram(
+    left: np.ndarray, right: np.ndarray, left2: np.ndarray, right2: np.ndarray
+) -> np.ndarray:
     """sum_fh O_w O'_w' with O = left_wf right_wh, as an elementwise product of two small matrices;
     complex O stacked as in `stacked`.
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
 from vmcnet.calculus.jet import pair_arrays
 
 DEGENERATE = 1e-9  # squares of wave vectors that agree to this part are one shell
 
 
 @lru_cache(maxsize=64)
-def _sent(xp, numbers: tuple, dtype):
+def _sent(xp: Any, numbers: tuple, dtype: Any) -> Array:
     """A tuple of numbers as an array of the namespace xp, sent to a device once."""
     return xp.asarray(np.array(numbers), dtype=dtype)
 
@@ -28,34 +31,32 @@ class Box:
     Twisted boundaries: Lin, Zong, Ceperley, Phys. Rev. E 64, 016702 (2001), eq. 3.
     """
 
-    def __init__(self, lengths, twist=None):
-        lengths = tuple(float(x) for x in np.atleast_1d(np.asarray(lengths, np.float64)).ravel())
-        twist = (0.0,) * len(lengths) if twist is None else tuple(float(x) for x in twist)
-        if not lengths or not all(np.isfinite(x) and x > 0 for x in lengths):
+    def __init__(self, lengths: ArrayLike, twist: Sequence[float] | None = None) -> None:
+        sides = tuple(float(x) for x in np.atleast_1d(np.asarray(lengths, np.float64)).ravel())
+        angles = (0.0,) * len(sides) if twist is None else tuple(float(x) for x in twist)
+        if not sides or not all(np.isfinite(x) and x > 0 for x in sides):
+            raise ValueError(f"Box lengths {list(sides)}: expected one number above 0 a dimension")
+        if len(angles) != len(sides) or not all(-np.pi <= x <= np.pi for x in angles):
             raise ValueError(
-                f"Box lengths {list(lengths)}: expected one number above 0 a dimension"
-            )
-        if len(twist) != len(lengths) or not all(-np.pi <= x <= np.pi for x in twist):
-            raise ValueError(
-                f"Box twist {list(twist)}: expected one angle a dimension, {len(lengths)}, each "
+                f"Box twist {list(angles)}: expected one angle a dimension, {len(sides)}, each "
                 "between -pi and pi"
             )
-        self._key = lengths, twist
-        self.lengths, self.twist = np.array(lengths), np.array(twist)
-        self.dimensions, self.volume = len(lengths), float(np.prod(lengths))
+        self._key = sides, angles
+        self.lengths, self.twist = np.array(sides), np.array(angles)
+        self.dimensions, self.volume = len(sides), float(np.prod(sides))
 
     @classmethod
-    def cube(cls, length: float, dimensions: int = 3, twist=None) -> Box:
+    def cube(cls, length: float, dimensions: int = 3, twist: Sequence[float] | None = None) -> Box:
         """The box of equal lengths: a square, a cube."""
         return cls([length] * dimensions, twist)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Box) and self._key == other._key
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self._key)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         turned = f", twist={list(self._key[1])}" if self.twist.any() else ""
         return f"Box({list(self._key[0])}{turned})"
 
@@ -64,26 +65,26 @@ class Box:
         """Whether all lengths are equal."""
         return len(set(self._key[0])) == 1
 
-    def _lengths(self, r):
+    def _lengths(self, r: Array) -> Array:
         """The lengths (d,) in the namespace and type of r."""
         return _sent(namespace(r), self._key[0], r.dtype)
 
-    def wrap(self, r):
+    def wrap(self, r: Array) -> Array:
         """r - L floor(r/L), in the cell [0, L): (..., d)."""
         xp, lengths = namespace(r), self._lengths(r)
         return r - lengths * xp.floor(r / lengths)
 
-    def minimum_image(self, x):
+    def minimum_image(self, x: Array) -> Array:
         """x - L rint(x/L) of differences x (..., d), each component in [-L/2, L/2]."""
         xp, lengths = namespace(x), self._lengths(x)
         return x - lengths * xp.rint(x / lengths)
 
-    def separations(self, r):
+    def separations(self, r: Array) -> Array:
         """Minimum images of r_i - r_j of all pairs i < j: r (W, n, d) -> (W, n(n-1)/2, d)."""
         i, j = pair_arrays(namespace(r), r.shape[1])
         return self.minimum_image(r[:, i] - r[:, j])
 
-    def wave_vectors(self, integers, twisted: bool = True) -> np.ndarray:
+    def wave_vectors(self, integers: np.ndarray, twisted: bool = True) -> np.ndarray:
         """(2 pi m + theta)/L of integers m (..., d), 1/length; without theta if not `twisted`."""
         turned = self.twist if twisted else 0.0
         return (2.0 * np.pi * np.asarray(integers, np.float64) + turned) / self.lengths
@@ -112,7 +113,7 @@ class Box:
                 return [s[np.lexsort(s.T[::-1])] for s in shells[:count]]
             reach += 1 + reach // 4
 
-    def filled(self, count: int, last=None) -> np.ndarray:
+    def filled(self, count: int, last: ArrayLike | None = None) -> np.ndarray:
         """Integers (count, d) of the `count` lowest wave vectors of the box with its twist: whole
         shells, or whole shells and `last`, the integers of those occupied in the shell above.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import permutations, product
 from math import factorial, prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from vmcnet import arguments
 
@@ -28,11 +31,21 @@ class Lattice:
     shells: list
     weights: list  # of the bonds of every shell: how often each of them joins its two sites
     sublattice: np.ndarray | None
-    translations: np.ndarray
-    space_group: np.ndarray
     extent: tuple[int, ...] = ()  # sites along each direction of a grid; none for a graph
     periodic = False
-    translated = False  # whether there are translations besides the identity
+
+    @property
+    def translated(self) -> bool:
+        """Whether there are translations besides the identity."""
+        return False
+
+    @cached_property
+    def translations(self) -> np.ndarray:
+        return np.arange(self.sites)[None]
+
+    @cached_property
+    def space_group(self) -> np.ndarray:
+        return self.translations
 
     def symmetries(self, asked_by: str, point_group: bool = False) -> np.ndarray:
         """The translations, or the whole space group, (G, n); ValueError where there are none."""
@@ -59,7 +72,7 @@ class Hypercubic(Lattice):
     sites that meet twice around a short period are one bond of weight 2.
     """
 
-    def __init__(self, extent, periodic: bool = True, shells: int = 1):
+    def __init__(self, extent: Sequence[int], periodic: bool = True, shells: int = 1) -> None:
         self.extent = tuple(arguments.wholes("extent", extent, 1))
         self.periodic = arguments.flag("periodic", periodic)
         self.sites, self.dimensions = prod(self.extent), len(self.extent)
@@ -73,7 +86,7 @@ class Hypercubic(Lattice):
         )  # (n, dimensions)
         found = [self._bonds(square) for square in self._squares(shells)]
         self.shells, self.weights = [bonds for bonds, _ in found], [w for _, w in found]
-        known = set()
+        known: set[tuple] = set()
         for bonds in self.shells:
             pairs = set(map(tuple, bonds.tolist()))
             if pairs & known:
@@ -85,16 +98,16 @@ class Hypercubic(Lattice):
             known |= pairs
         self.sublattice = self._colour()
 
-    def _index(self, positions):
+    def _index(self, positions: np.ndarray) -> np.ndarray:
         return np.ravel_multi_index(tuple(np.moveaxis(positions, -1, 0)), self.extent)
 
-    def _squares(self, shells):
+    def _squares(self, shells: int) -> Any:
         reach = range(shells + 1)
         return sorted(
             {sum(c * c for c in v) for v in product(reach, repeat=self.dimensions)} - {0}
         )[:shells]
 
-    def _bonds(self, square):
+    def _bonds(self, square: int) -> tuple[np.ndarray, np.ndarray]:
         reach = int(np.sqrt(square))
         steps = [
             v
@@ -120,19 +133,19 @@ class Hypercubic(Lattice):
             )
         return np.unique(bonds.reshape(-1, 2), axis=0, return_counts=True)
 
-    def _colour(self):
+    def _colour(self) -> Any:
         if self.periodic and any(e % 2 for e in self.extent):
             return None
         return (1 - 2 * (self.positions.sum(axis=1) % 2)).astype(np.int8)
 
     @property
-    def translated(self):
+    def translated(self) -> bool:
         return self.periodic
 
     @cached_property
-    def translations(self):
-        shifts = len(self.positions) if self.periodic else 1
-        if shifts * self.sites > MOST_IMAGES:
+    def translations(self) -> np.ndarray:
+        count = len(self.positions) if self.periodic else 1
+        if count * self.sites > MOST_IMAGES:
             raise ValueError(
                 f"the translations of {self.sites} sites are too many to write down: use a smaller "
                 "lattice, or a wavefunction without symmetry"
@@ -141,7 +154,7 @@ class Hypercubic(Lattice):
         return self._index((self.positions[None] + shifts[:, None]) % self.extent)
 
     @cached_property
-    def space_group(self):
+    def space_group(self) -> np.ndarray:
         """Exchanges of axes of equal length and reflections of axes, each followed by all
         translations.
         """
@@ -165,7 +178,7 @@ class Hypercubic(Lattice):
                     )
         return np.unique(np.concatenate(found), axis=0)
 
-    def describe(self):
+    def describe(self) -> str:
         kind = {1: "chain", 2: "square lattice"}.get(self.dimensions, "hypercubic lattice")
         return (
             f"{'periodic' if self.periodic else 'open'} {kind} of "
@@ -178,14 +191,13 @@ class Graph(Lattice):
     `second`.
     """
 
-    def __init__(self, sites: int, edges, second=()):
+    def __init__(self, sites: int, edges: ArrayLike, second: Sequence = ()) -> None:
         self.sites = arguments.whole("sites", sites, 2, MOST_SITES)
         self.shells = [self._checked(edges)] + ([self._checked(second)] if len(second) else [])
         self.weights = [np.ones(len(bonds), np.int64) for bonds in self.shells]
         self.sublattice = self._colour()
-        self.translations = self.space_group = np.arange(self.sites)[None]
 
-    def _checked(self, edges):
+    def _checked(self, edges: ArrayLike) -> np.ndarray:
         bonds = np.sort(np.asarray(edges, np.int64).reshape(-1, 2), axis=1)
         bad = [e for e in bonds.tolist() if not 0 <= e[0] < e[1] < self.sites]
         if bad or len(np.unique(bonds, axis=0)) < len(bonds) or not len(bonds):
@@ -195,9 +207,9 @@ class Graph(Lattice):
             )
         return bonds
 
-    def _colour(self):
+    def _colour(self) -> Any:
         colour = np.zeros(self.sites, np.int8)
-        neighbours = [[] for _ in range(self.sites)]
+        neighbours: list[list[int]] = [[] for _ in range(self.sites)]
         for i, j in self.shells[0].tolist():
             neighbours[i].append(j)
             neighbours[j].append(i)
@@ -215,5 +227,5 @@ class Graph(Lattice):
                         stack.append(j)
         return colour
 
-    def describe(self):
+    def describe(self) -> str:
         return f"graph of {self.sites} sites and {len(self.shells[0])} edges"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import Array, namespace
 
 
 class SpinMoves:
@@ -16,7 +17,7 @@ class SpinMoves:
     sites (M, 1 or 2): the sites that move m turns over.
     """
 
-    def __init__(self, sites):
+    def __init__(self, sites: ArrayLike) -> None:
         self.sites = np.ascontiguousarray(sites, dtype=np.int64)
         if self.sites.ndim != 2 or self.sites.shape[1] not in (1, 2):
             raise ValueError(
@@ -30,19 +31,19 @@ class SpinMoves:
         """Every site's flip."""
         return cls(np.arange(sites)[:, None])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.sites)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         """Equal sites in equal order: a sampler's and a Hamiltonian's moves share the tables of a
         machine.
         """
         return isinstance(other, SpinMoves) and self._key == other._key
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self._key)
 
-    def acts(self, s, moves=slice(None)):
+    def acts(self, s: Array, moves: slice = slice(None)) -> Array:
         """Whether each of `moves` acts on s (W, n): (W, moves)."""
         xp = namespace(s)
         sites = xp.asarray(self.sites[moves])
@@ -50,14 +51,14 @@ class SpinMoves:
             return xp.ones((s.shape[0], sites.shape[0]), bool)
         return s[:, sites[:, 0]] != s[:, sites[:, 1]]
 
-    def signs(self, moves, n: int) -> np.ndarray:
+    def signs(self, moves: slice, n: int) -> np.ndarray:
         """(moves, n) int8: -1 at the sites that a move turns over."""
         sites = self.sites[moves]
         out = np.ones((len(sites), n), np.int8)
         np.put_along_axis(out, sites, -1, axis=1)
         return out
 
-    def connected(self, s, moves=slice(None)):
+    def connected(self, s: Array, moves: slice = slice(None)) -> Array:
         """The configurations that `moves` lead to from s (W, n): (W, moves, n). Where a move does
         not act, s itself.
         """
@@ -82,7 +83,7 @@ class SpinMove:
         """The site that is turned over, or the two, (1,) or (2,)."""
         return self.moves.sites[self.index]
 
-    def acts(self, s):
+    def acts(self, s: Array) -> Array:
         """Whether the move acts on s (W, n): (W,)."""
         return self.moves.acts(s, slice(self.index, self.index + 1))[:, 0]
 

@@ -8,7 +8,7 @@ NEEDED = 50  # autocorrelation times that a series must be long
 CONFIDENCE = 3.0  # standard deviations of tau that are added before a series counts as long
 
 
-def integrated_time(x, c: float = 5.0) -> tuple[float, bool]:
+def integrated_time(x: np.ndarray, c: float = 5.0) -> tuple[float, bool]:
     """tau = 1 + 2 sum_t rho(t), up to the first window M >= c tau(M); (tau, whether it is
     reliable).
 

@@ -26,7 +26,7 @@ class Blocking:
     method: str
 
 
-def checked(x) -> np.ndarray:
+def checked(x: np.ndarray) -> np.ndarray:
     x = np.asarray(x, dtype=np.float64)
     if x.ndim != 1 or len(x) < 2:
         raise ValueError(f"blocking needs a series of at least 2 numbers, got shape {x.shape}")
@@ -37,19 +37,18 @@ def checked(x) -> np.ndarray:
     return x
 
 
-def blocking_curve(x) -> BlockingCurve:
+def blocking_curve(x: np.ndarray) -> BlockingCurve:
     """Error of the mean sqrt(c0/(n-1)) after k pairwise averagings x' = (x_2i-1 + x_2i)/2; its
     error is 1/sqrt(2(n-1)) of it.
 
     Flyvbjerg and Petersen, J. Chem. Phys. 91, 461 (1989), eq. 28. Of an odd number the oldest entry
     is dropped.
     """
-    x, counts, errors = checked(x), [], []
+    x, levels = checked(x), []
     while len(x) >= 2:
-        counts.append(len(x))
-        errors.append(np.sqrt(x.var() / (len(x) - 1)))
+        levels.append((len(x), np.sqrt(x.var() / (len(x) - 1))))
         x = x[len(x) % 2 :].reshape(-1, 2).mean(axis=1)
-    counts, errors = np.array(counts), np.array(errors)
+    counts, errors = (np.array(column) for column in zip(*levels, strict=True))
     return BlockingCurve(
         2 ** np.arange(len(counts)), counts, errors, errors / np.sqrt(2.0 * (counts - 1))
     )
@@ -65,7 +64,7 @@ def plateau_pyblock(curve: BlockingCurve, n: int) -> int | None:
     return int(np.argmax(good)) if good.any() else None
 
 
-def plateau_jonsson(x, confidence: float = 0.99) -> int | None:
+def plateau_jonsson(x: np.ndarray, confidence: float = 0.99) -> int | None:
     """The first level j whose levels k >= j look uncorrelated together, or None; x (2^d,).
 
     M_j = sum_{k=j}^{d-1} n_k ((n_k - 1) s_k^2/n_k^2 + g_k)^2 / s_k^4 <= the quantile of chi-square
@@ -93,7 +92,7 @@ def plateau_jonsson(x, confidence: float = 0.99) -> int | None:
 METHODS = ("pyblock", "jonsson")
 
 
-def blocking_error(x, method: str = "pyblock") -> Blocking:
+def blocking_error(x: np.ndarray, method: str = "pyblock") -> Blocking:
     """Mean of a correlated series x (T,) and its error at the plateau that `method` finds; NaN
     where it finds none.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def split_rhat(means, m2s, n: int) -> float:
+def split_rhat(means: np.ndarray, m2s: np.ndarray, n: int) -> float:
     """Split R-hat from half-chain means and sums of squared deviations (2, M), n steps a half:
     sqrt(((n-1)/n W + B/n)/W).
 

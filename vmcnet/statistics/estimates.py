@@ -23,7 +23,7 @@ class Estimate:
     error: float
     blocking: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         return with_error(self.mean, self.error)
 
 
@@ -51,7 +51,7 @@ class Estimates:
         return Estimate(float(self.mean[k]), float(self.error[k]), float(self.blocking[k]))
 
 
-def averages(mean, m2, steps: int) -> tuple[np.ndarray, np.ndarray]:
+def averages(mean: np.ndarray, m2: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Of every chain the average over time and that of the square about the common mean, (K, G)
     each; mean and m2 (2, K, G) of both halves of `steps` measurements.
     """
@@ -61,7 +61,13 @@ def averages(mean, m2, steps: int) -> tuple[np.ndarray, np.ndarray]:
     return average, (m2 + counts * (mean - centre) ** 2).sum(axis=0) / steps
 
 
-def estimates(mean, m2, steps: int, series=None, blocking: str = "pyblock") -> Estimates:
+def estimates(
+    mean: np.ndarray,
+    m2: np.ndarray,
+    steps: int,
+    series: np.ndarray | None = None,
+    blocking: str = "pyblock",
+) -> Estimates:
     """Estimates of K quantities from running moments of G independent chains.
 
     mean, m2 (2, K, G): mean and sum of squared deviations in the first and second half of `steps`

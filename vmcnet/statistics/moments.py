@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,21 +13,21 @@ class Moments:
     """count, mean, m2 = sum (x - mean)^2, elementwise."""
 
     count: float
-    mean: object
-    m2: object
+    mean: Any  # array or number
+    m2: Any
 
     @classmethod
-    def of(cls, x, axis=0):
+    def of(cls, x: np.ndarray, axis: int = 0) -> Moments:
         x = np.asarray(x)
         mean = x.mean(axis=axis)
         return cls(x.shape[axis], mean, ((x - np.expand_dims(mean, axis)) ** 2).sum(axis=axis))
 
     @property
-    def variance(self):
+    def variance(self) -> Any:
         return self.m2 / (self.count - 1)
 
     @property
-    def error(self):
+    def error(self) -> Any:
         return np.sqrt(self.variance / self.count)
 
 
@@ -42,7 +43,7 @@ def merge(a: Moments, b: Moments) -> Moments:
     )
 
 
-def merge_rows(counts, means, m2s) -> Moments:
+def merge_rows(counts: np.ndarray, means: np.ndarray, m2s: np.ndarray) -> Moments:
     """Merge the rows of B blocks, counts (B,), means and m2s (B, ...): neighbours first, then pairs
     of pairs, log2 B rounds of arrays.
 

@@ -8,7 +8,7 @@ SEGMENTS, LEAST = 8, 40  # parts of the end, and the fewest entries that an end 
 SIGNIFICANT = 5.2  # Student's t of 6 degrees of freedom: one series in 1000 by chance
 
 
-def fall_at_the_end(x, share: float = 0.25) -> tuple[float, float, int] | None:
+def fall_at_the_end(x: np.ndarray, share: float = 0.25) -> tuple[float, float, int] | None:
     """(fall an entry, its error, entries looked at) if the last `share` of x (T,) falls, else None.
 
     A straight line through the means of 8 equal segments of at least 40 entries; it falls if its

@@ -13,7 +13,7 @@ FEWEST, DISTINCT = 25, 20  # values in the tail, and bins that hold them, for an
 HEAVY, LIGHT = 0.4, 1.0 / 3.0
 
 
-def binned(x) -> np.ndarray:
+def binned(x: np.ndarray) -> np.ndarray:
     """Numbers of |x| in each of the 4096 bins, int64: 32 a power of two, from 2^-65 to 2^63. Zeros
     are not counted. Counts of parts add up to those of the whole, exactly.
     """
@@ -55,7 +55,7 @@ class Tail:
         )
 
 
-def pareto_tail(counts, correlation: float = 1.0) -> Tail:
+def pareto_tail(counts: np.ndarray, correlation: float = 1.0) -> Tail:
     """The generalised Pareto distribution of the largest values of N: 3 sqrt N of them, or N/100 if
     that is more, and at most N/5.
 
@@ -72,7 +72,7 @@ def pareto_tail(counts, correlation: float = 1.0) -> Tail:
     return Tail(*found[0], further=tuple(f[:2] for f in found[1:]))
 
 
-def _shape(counts, wanted) -> tuple[float, int]:
+def _shape(counts: np.ndarray, wanted: np.ndarray) -> tuple[float, int]:
     """Shape of the `wanted` largest values by the estimator of Zhang and Stephens, Technometrics
     51, 316 (2009), and how many there are: a bin is not cut.
     """

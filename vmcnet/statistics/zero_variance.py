@@ -38,7 +38,7 @@ class ZeroVariance:
         return f"{shown} (an estimate, no bound; by variances from {low:.2g} to {high:.2g})"
 
 
-def straight_line(variance, energy, error) -> ZeroVariance:
+def straight_line(variance: np.ndarray, energy: np.ndarray, error: np.ndarray) -> ZeroVariance:
     """The line E(v) = E_0 + c v through K points, weighted by their errors; all (K,).
 
     Near an eigenstate, psi + epsilon phi, E - E_0 and the variance of E_L are both of second order
@@ -74,7 +74,9 @@ def straight_line(variance, energy, error) -> ZeroVariance:
     return ZeroVariance(points, float(mean - slope * middle), error_0, slope)
 
 
-def along_training(energy, variance, error) -> ZeroVariance | None:
+def along_training(
+    energy: np.ndarray, variance: np.ndarray, error: np.ndarray
+) -> ZeroVariance | None:
     """straight_line along a training: energy, variance of E_L and error of each iteration (T,).
 
     The last 31/32 are cut into 16 segments whose lengths grow with the iteration; a point is the
