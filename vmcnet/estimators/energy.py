@@ -99,7 +99,9 @@ class Row:
         self.names = ["energy", *terms]
         self.length = len(self.FIXED) + 2 * len(self.names)
 
-    def make(self, energies: LocalEnergies | None, counts: list, stop: int, hash64: int) -> np.ndarray:
+    def make(
+        self, energies: LocalEnergies | None, counts: list, stop: int, hash64: int
+    ) -> np.ndarray:
         """The rows (B, length) of B blocks with the Counts `counts`, whose walkers stand one after
         the other in `energies`.
         """
