@@ -20,6 +20,16 @@ from vmcnet.storage.paths import checkpoint_path, folder_of, lock_path
 from vmcnet.storage.run_file import RunFile
 
 SMALL = JOB.replace("walkers = 64", "walkers = 16").replace("block = 8", "block = 4")
+FERMIONS = SMALL.replace(
+    'type = "quantum_dot"', 'type = "quantum_dot"\nparticles = 3\nspin_projection = 0.5'
+).replace(
+    'type = "gaussian_rbm"\nhidden = 2',
+    'type = "slater"\n[wavefunction.network]\ntype = "message_passing"\nwidth = 3\npasses = 1',
+) + (
+    '[optimizer]\ntype = "sgd"\nlearning_rate = 0.05\n'
+    '[natural_gradient]\ntype = "spring"\nmomentum = 0.9\n'
+)
+JOBS = {"machine": SMALL, "fermions": FERMIONS}
 PLAN = ("--steps", "14", "--warmup", "6")
 ALL, QUICK = 300, 30
 ENDS = ("SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2")  # with a checkpoint, 85
@@ -29,16 +39,22 @@ DISK = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.ESTALE)
 
 @pytest.fixture(scope="module")
 def wholes(tmp_path_factory, server):
-    """A run that nothing happens to, before and after a further evaluation."""
-    folder = tmp_path_factory.mktemp("wholes")
-    (folder / "job.toml").write_text(SMALL)
-    for name in ("trained", "evaluated"):
-        run, log = folder / f"{name}.h5", folder / "log"
-        code, said = server.run("run", folder / "job.toml", "--output", run, log=log)
+    """Runs that nothing happens to, before and after a further evaluation: job -> folder."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in JOBS}
+    for job, folder in folders.items():
+        (folder / "job.toml").write_text(JOBS[job])
+        for name in ("trained", "evaluated"):
+            run, log = folder / f"{name}.h5", folder / "log"
+            code, said = server.run("run", folder / "job.toml", "--output", run, log=log)
+            assert code == 0, said
+        code, said = server.run("evaluate", run, *PLAN, log=log)
         assert code == 0, said
-    code, said = server.run("evaluate", run, *PLAN, log=log)
-    assert code == 0, said
-    return folder
+    return folders
+
+
+def job_of(case):
+    """Every seventh case trains a determinant with a network by SPRING, the others a machine."""
+    return "fermions" if case % 7 == 3 else "machine"
 
 
 def drawn(case):
@@ -61,11 +77,11 @@ def drawn(case):
     return how, at, evaluating, ranks, 0 if how != "pause" else rank
 
 
-def happened(wholes, server, folder, case):
+def happened(whole, server, folder, case):
     """The fault; (status, what was said)."""
     how, at, evaluating, ranks, rank = drawn(case)
     run, log = folder / "run.h5", folder.parent / "log"
-    arguments = ["run", wholes / "job.toml", "--output", run]
+    arguments = ["run", whole / "job.toml", "--output", run]
     if evaluating:
         code, said = server.run(*arguments, log=log)
         assert code == 0, said
@@ -92,10 +108,10 @@ def happened(wholes, server, folder, case):
     return done.returncode, done.stdout + done.stderr
 
 
-def go_on(wholes, server, folder, evaluating, ranks):
+def go_on(whole, server, folder, evaluating, ranks):
     """What a user does then: resume, or begin anew where nothing was begun."""
     run, log = folder / "run.h5", folder.parent / "log"
-    arguments = ["resume", run] if run.exists() else ["run", wholes / "job.toml", "--output", run]
+    arguments = ["resume", run] if run.exists() else ["run", whole / "job.toml", "--output", run]
     arguments += [] if run.exists() else ["--continue"]
     for _ in range(2):
         if ranks == 1:
@@ -113,9 +129,9 @@ def go_on(wholes, server, folder, evaluating, ranks):
 )
 def test_fault(case, wholes, server, tmp_path):
     how, at, evaluating, ranks, _ = drawn(case)
-    folder = tmp_path / "folder"
+    folder, whole = tmp_path / "folder", wholes[job_of(case)]
     folder.mkdir()
-    code, said = happened(wholes, server, folder, case)
+    code, said = happened(whole, server, folder, case)
     lines = [line for line in said.splitlines() if line.startswith("vmcnet: ")]
     shown = (how, at, evaluating, ranks, code, said)
     assert code != 124 and "Traceback" not in said, shown
@@ -127,18 +143,22 @@ def test_fault(case, wholes, server, tmp_path):
         assert code == 0 or (code == 2 and len(lines) == 1), shown
     else:
         assert (code and not lines) or code == 0, shown
-    go_on(wholes, server, folder, evaluating, 1 if case < QUICK else 1 + (case + 1) % 4)
-    same(wholes / ("evaluated.h5" if evaluating else "trained.h5"), folder / "run.h5")
+    go_on(whole, server, folder, evaluating, 1 if case < QUICK else 1 + (case + 1) % 4)
+    same(whole / ("evaluated.h5" if evaluating else "trained.h5"), folder / "run.h5")
     kept = {p.name for p in folder.iterdir()}
     assert kept <= {"run.h5", "run.h5.run"} and not lock_path(folder / "run.h5").exists(), kept
 
 
 def test_every_kind_is_drawn():
-    """Each fault meets training and evaluation, 1 to 4 ranks where it can."""
-    found = {}
+    """Each fault meets training and evaluation, 1 to 4 ranks where it can, and most of them
+    fermions.
+    """
+    found, fermions = {}, set()
     for case in range(ALL):
         how, _, evaluating, ranks, _ = drawn(case)
         found.setdefault(how.split()[0], set()).add((evaluating, ranks))
+        fermions |= {(how.split()[0], evaluating)} if job_of(case) == "fermions" else set()
     assert set(found) == {"write", "kill", *ENDS, *GOES_ON}
+    assert {how for how, _ in fermions} == set(found) and len(fermions) >= len(found) + 5
     assert all({evaluating for evaluating, _ in seen} == {True, False} for seen in found.values())
     assert {ranks for _, ranks in found["kill"]} == {1, 2, 3, 4}

@@ -78,6 +78,16 @@ def test_rank_scaling(run, tmp_path):
     assert f"speed-up {times[0] / times[1]:6.2f}" in lines[1] and figure.stat().st_size > 5000
 
 
+def test_dot_structure(sweep, tmp_path):
+    figure, kinds = tmp_path / "dot.png", ("density", "pair_distribution")
+    options = [x for kind in kinds for x in ("--observable", f"{kind}, by_spin=true")]
+    vmcnet("evaluate", sweep[0], "--steps", "4", "--quiet", *options)
+    assert call("dot_structure.py", sweep[0], "--figure", figure).strip() == str(figure)
+    assert figure.stat().st_size > 10_000
+    without = call("dot_structure.py", sweep[1], "--figure", figure, fails=True)
+    assert f"{sweep[1]}: no density: vmcnet evaluate --observable density" in without
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -87,6 +97,7 @@ def test_rank_scaling(run, tmp_path):
         "compare_optimizers.py",
         "rank_scaling.py",
         "electron_gas.py",
+        "dot_structure.py",
     ],
 )
 def test_scripts_are_short(name):
