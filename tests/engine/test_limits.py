@@ -110,31 +110,6 @@ def test_forecast_against_training(dot):
     assert gained / 3 < forecast < 3 * gained
 
 
-@pytest.mark.verify
-@pytest.mark.parametrize(("particles", "spin"), [(2, 1.0), (3, 0.5)])
-def test_forecast_of_a_network(particles, spin):
-    """Determinant x Pade-Jastrow: the gain that a network is told to bring, beside frozen
-    evaluations before and after 100 iterations with it: within a factor of 3.
-    """
-    system = vmc.systems.QuantumDot(particles, omega=1.0, spin_projection=spin)
-    w, o = vmc.wavefunctions, vmc.optimizers
-    plan = {"walkers": 512, "step_size": 0.3, "clip": 5.0, "optimizer": o.SGD(0.1)}
-    plan["natural_gradient"] = o.SPRING(momentum=0.95, max_norm=5.0)
-    network = w.MessagePassing(spread=0.0)
-    richer = w.Slater(system, network=network) * w.PadeJastrow(system)
-    base = w.Slater(system) * w.PadeJastrow(system)
-    before = vmc.train(system, base, iterations=100, seed=5, **plan)
-    found = limits(before, [Extended("network", richer), Noise()], snapshots=8)
-    rows = {row.name: row for row in found.rows}
-    start = base.layout.values(before.state.theta)
-    after = vmc.train(system, richer, iterations=100, seed=6, start=start, **plan)
-    low, high = (vmc.evaluate(x, steps=200, interval=10) for x in (after, before))
-    gained, error = high.energy - low.energy, np.hypot(high.error, low.error)
-    print(f"forecast {rows['network'].gain:.2e}, gained {gained:.2e} +- {error:.1e}")
-    assert gained > 8 * error and gained / 3 < rows["network"].gain < 3 * gained
-    assert abs(rows["noise"].share) < 0.01
-
-
 def test_refused(dot):
     with pytest.raises(ValueError, match="snapshots = 0: expected a whole number"):
         limits(dot, snapshots=0)
