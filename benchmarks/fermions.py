@@ -2,14 +2,15 @@
 weights; cost against the number of electrons; where an iteration spends its time.
 
     python benchmarks/fermions.py peers PYTHON [CASE ...] [REPEATS]   # PYTHON with jax, folx
-    python benchmarks/fermions.py scaling FIGURE.png        # N = 6, 12, 20, 30 in a trap, 64 walkers
+    python benchmarks/fermions.py scaling FIGURE.png        # N = 6, 12, 20, 30 in a trap, 64 each
     python benchmarks/fermions.py scaling FIGURE.png gas    # N = 14, 38, 54 in a box, 128 walkers
     python benchmarks/fermions.py profile [CASE] [WALKERS]  # where an iteration spends its time
 
 CPU seconds on one core. Peers: 512 walkers in blocks of 128 and as one block, alternating with the
-peer, minimum of 9. Values are compared before anything is timed. kinetic: against the best of folx's
-dense and sparse modes and a loop of Hessian-vector products; an iteration of the peer is put
-together from its parts (10 Metropolis steps, kinetic energy, log-derivatives), without its solver.
+peer, minimum of 9. Values are compared before anything is timed. kinetic: against the best of
+folx's dense and sparse modes and a loop of Hessian-vector products; an iteration of the peer is
+put together from its parts (10 Metropolis steps, kinetic energy, log-derivatives), without its
+solver.
 """
 
 from __future__ import annotations
