@@ -15,10 +15,6 @@ class Jet(Handle):
     def __init__(self, ops, data, is_parameter=False):
         self.ops, self.data, self.is_parameter = ops, data, is_parameter
 
-    @property
-    def shape(self):
-        return self.data.shape
-
 
 class Jets(Interpreter):
     """Derivatives with respect to the coordinates r (W, n, d) of a walker block."""

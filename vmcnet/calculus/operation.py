@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from vmcnet.backend.arrays import Array
+
 
 class Blocks(int):
     """How many blocks of walkers, one after the other, keep their sums apart."""
 
-    def parts(self, array):
+    def parts(self, array: Array) -> list[Array]:
         """The rows of every block, along axis 0."""
         rows = len(array) // self
         return [array[k * rows : (k + 1) * rows] for k in range(self)]
@@ -42,13 +44,13 @@ class Operation(Protocol):
     keeps: bool = False
     chooses: bool = False
 
-    def value(self, xp, *args, **static) -> Any: ...
+    def value(self, xp: Any, *args: Any, **static: Any) -> Any: ...
 
-    def jet(self, xp, *args, **static) -> Any: ...
+    def jet(self, xp: Any, *args: Any, **static: Any) -> Any: ...
 
-    def reverse(self, xp, adjoint, y, *args, **static) -> Any: ...
+    def reverse(self, xp: Any, adjoint: Any, y: Any, *args: Any, **static: Any) -> Any: ...
 
-    def apart(self, axes: int, **static) -> bool:
+    def apart(self, axes: int, **static: Any) -> bool:
         return self.pointwise
 
-    def record(self, xp, *args, **static) -> tuple[Any, Any]: ...
+    def record(self, xp: Any, *args: Any, **static: Any) -> tuple[Any, Any]: ...

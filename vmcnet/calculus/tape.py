@@ -26,10 +26,6 @@ class Node(Handle):
         self.index = ops.count
         ops.count += 1
 
-    @property
-    def shape(self):
-        return self.data.shape
-
 
 def built(adjoint):
     return adjoint.dense() if isinstance(adjoint, Outer) else adjoint

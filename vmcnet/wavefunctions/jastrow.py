@@ -84,7 +84,8 @@ class PadeJastrow(Wavefunction):
         """sum over pairs (w,), apart (w, pairs, d) their r_i - r_j, like (w, pairs) whether their
         spins are equal.
         """
-        distance, total = self._distance(ops, apart), None
+        distance = self._distance(ops, apart)
+        total: Any = None
         for kind, cusp in self.kinds:
             term = cusp * (distance / (1.0 + distance * theta[f"beta_{kind}"]))
             if len(self.kinds) > 1:
