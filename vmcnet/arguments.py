@@ -12,6 +12,7 @@ import operator
 
 import numpy as np
 
+FAR = 100  # limits from which a message names one side alone
 SMALLEST, LARGEST = 1e-50, 1e50  # physical scales: products of a few of them stay finite
 
 
@@ -87,7 +88,9 @@ def whole(name: str, value, least: int | None = 0, most: int | None = None) -> i
     except TypeError:
         raise ValueError(f"{name} must be a whole number, got {shown(value)}") from None
     if (least is not None and found < least) or (most is not None and found > most):
-        raise ValueError(f"{name} must be {_range(least, most)}, got {shown(found)}")
+        far = most is not None and most >= FAR  # a limit of sizes: only the side that is violated
+        limits = (least, most) if not far else (least, None) if found < least else (None, most)
+        raise ValueError(f"{name} must be {_range(*limits)}, got {shown(found)}")
     return found
 
 

@@ -48,14 +48,14 @@ def test_size_of_a_checkpoint(tmp_path, capsys, settings):
 LARGE = {  # jobs whose arrays are larger than the libraries
     "dot": ["sampling={walkers=640000, block=64000, warmup=0, steps=2}"],
     "lattice": [
-        "system={type='transverse_ising', extent=[12, 12]}",
-        "wavefunction=[{type='binary_rbm', alpha=2.0}]",
-        "sampling={walkers=96000, block=12000, warmup=0, steps=1}",
+        "system={type='transverse_ising', extent=[8, 8]}",
+        "wavefunction=[{type='binary_rbm', alpha=4.0}]",
+        "sampling={walkers=128000, block=16000, warmup=0, steps=1}",
     ],
     "network": [
-        "system={type='quantum_dot', particles=12}",
-        "wavefunction=[{type='slater', network={type='message_passing', width=32}}]",
-        "sampling={walkers=4096, block=1024, warmup=0, steps=1}",
+        "system={type='quantum_dot', particles=6}",
+        "wavefunction=[{type='slater', network={type='message_passing', width=16}}]",
+        "sampling={walkers=4096, block=2048, warmup=0, steps=1}",
     ],
 }
 RUN = """
@@ -75,7 +75,7 @@ def test_peak_of_memory(tmp_path, name):
     """What a run takes at most, against what check says, each in a process of its own."""
     job = tmp_path / "job.toml"
     job.write_text(JOB)
-    settings = [*LARGE[name], "training.iterations=2", "evaluation={steps=4, warmup=1}"]
+    settings = [*LARGE[name], "training.iterations=1", "evaluation={steps=2, warmup=0, interval=1}"]
     options = [x for s in settings for x in ("--set", s)]
 
     def lines(*arguments):

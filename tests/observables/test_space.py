@@ -399,7 +399,7 @@ def test_every_table_builds_what_it_names(name):
         (lambda: Density(DOT, extent=-1.0), "density extent must be above 0"),
         (lambda: DensityMap(DOT, axes=0), "density_map axes must be a list of whole numbers"),
         (lambda: DensityMap(DOT, bins=1001), r"1001\^2 cells are more than 1000000"),
-        (lambda: PairDistribution(GAS, bins=0), "pair_distribution bins must be 1 to 1000000"),
+        (lambda: PairDistribution(GAS, bins=0), "pair_distribution bins must be at least 1"),
         (lambda: MomentumDistribution(DOT, largest=np.nan), "largest must be a finite number"),
         (lambda: joined((), Radius(DOT)), "observables must be a list of observables"),
         (lambda: TotalSpin(TransverseIsing([4])), "what moves in TransverseIsing are spins"),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from vmcnet.config.table import Positive, Table
 from vmcnet.config.user import UserTable
-from vmcnet.systems.base import MOST_PAIRED
+from vmcnet.systems.base import MOST_PAIRED, MOST_PARTICLES
 
 
 class QuantumDotTable(Table):
@@ -46,7 +46,7 @@ class TrappedBosonsTable(Table):
 
     builds = "vmcnet.systems:TrappedBosons"
     type: Literal["trapped_bosons"]
-    particles: int = Field(ge=1, le=10_000, description="number of bosons")
+    particles: int = Field(ge=1, le=MOST_PARTICLES, description="number of bosons")
     dimensions: Literal[1, 2, 3] = Field(description="dimensions of space")
     omega: Positive = Field(description="trap frequency")
     omega_z: Positive | None = Field(description="frequency along the last axis; omega when absent")
@@ -60,7 +60,7 @@ class DoubleWellTable(Table):
 
     builds = "vmcnet.systems:DoubleWell"
     type: Literal["double_well"]
-    particles: int = Field(ge=1, le=10_000, description="number of particles")
+    particles: int = Field(ge=1, le=MOST_PARTICLES, description="number of particles")
     barrier: Positive = Field(description="height of the barrier, hartree")
     half_distance: Positive = Field(description="minima at plus and minus this x, bohr")
     dimensions: Literal[1, 2, 3] = Field(description="dimensions of space; harmonic along y and z")

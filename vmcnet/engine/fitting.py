@@ -281,8 +281,8 @@ def checked_training(
 ) -> None:
     """ValueError for an argument of train() that is of another kind or out of range."""
     whole("iterations", iterations)
-    whole("walkers", walkers, 2)
-    whole("block", block, 1)
+    whole("walkers", walkers, 2, 10**8)
+    whole("block", block, 1, 10**6)
     if walkers % block:
         raise ValueError(
             f"{walkers} walkers do not fill blocks of {block}: use "

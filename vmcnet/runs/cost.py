@@ -15,6 +15,8 @@ from vmcnet.runs.memory import COPIES, resident
 
 FIRST, SMALL = 2, 32  # walkers of the first and of the second look
 PATIENCE, MEMORY = 30.0, 2e9  # seconds and bytes that a whole block may take
+# moments of walkers at the end of an evaluation: own, gathered, joined, in the file, written
+MOMENTS = 5.0
 LONG = 5.0  # seconds of a look that is not repeated
 FORMAT = 12_000  # bytes of a checkpoint that holds no arrays
 
@@ -76,7 +78,8 @@ def measure(
 
 def rank_memory(cost: Cost, job, system, wavefunction, natural, checkpoint: int, ranks: int = 1):
     """Bytes of rank 0 beside the libraries: what all its blocks keep, and above it the largest of
-    one block's work, a checkpoint in the making and the arrays of a natural gradient.
+    one block's work with the arrays of a natural gradient, a checkpoint in the making, and the
+    moments of all walkers at the end of an evaluation.
     """
     walkers = max(job.sampling.walkers, *(g.walkers for g in job.training.growth), 0)
     blocks = -(-(walkers // job.sampling.block) // ranks)
@@ -84,7 +87,8 @@ def rank_memory(cost: Cost, job, system, wavefunction, natural, checkpoint: int,
     if natural and not job.data:
         own = blocks * job.sampling.block
         work += metric_memory(natural, wavefunction.layout.size, walkers, own)
-    return blocks * cost.kept + work
+    moments = 4 * 8.0 * walkers * (1 + len(system.terms)) if job.evaluation.steps else 0.0
+    return blocks * cost.kept + max(work, MOMENTS * moments)
 
 
 def metric_memory(natural, size: int, walkers: int, own: int) -> float:

@@ -7,19 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet import arguments
 from vmcnet.arguments import Recording
 from vmcnet.walkers import Walkers
 
+MOST_PARTICLES = 10_000
 MOST_PAIRED = 1000  # particles of which all pairs are summed over, or that fill determinants
-
-
-def paired(name: str, value: Any, least: int) -> int:
-    """The number of particles that interact in pairs or fill determinants."""
-    found = arguments.whole(name, value, least)
-    if found > MOST_PAIRED:
-        raise ValueError(f"{name} must be at most {MOST_PAIRED}, got {arguments.shown(found)}")
-    return found
 
 
 class System(Recording):

@@ -11,7 +11,7 @@ from vmcnet.backend.stream import Stream
 from vmcnet.exact.radial import two_sphere_reference
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
-from vmcnet.systems.base import MOST_PAIRED, System
+from vmcnet.systems.base import MOST_PAIRED, MOST_PARTICLES, System
 from vmcnet.walkers import Walkers
 
 TRIES = 1000
@@ -38,7 +38,9 @@ class TrappedBosons(System):
         omega_z: float | None = None,
         diameter: float = 0.0,
     ):
-        self.particles = particles = arguments.whole("TrappedBosons particles", particles, 1)
+        self.particles = particles = arguments.whole(
+            "TrappedBosons particles", particles, 1, MOST_PARTICLES
+        )
         self.dimensions = arguments.whole("TrappedBosons dimensions", dimensions, 1, 3)
         self.omega = omega = arguments.scale("TrappedBosons omega", omega)
         if omega_z is not None:

@@ -11,7 +11,7 @@ from vmcnet.exact.plane_waves import coulomb_energy, kinetic_energy
 from vmcnet.geometry.box import Box
 from vmcnet.hamiltonians.ewald import Ewald
 from vmcnet.hamiltonians.kinetic import Kinetic
-from vmcnet.systems.base import System, paired
+from vmcnet.systems.base import MOST_PAIRED, System
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.plane_waves import LatticeOrbitals, PlaneWaves, wave_labels
 
@@ -75,7 +75,9 @@ class ElectronGas(System):
         lattice: str | None = None,
     ):
         self.dimensions = dimensions = arguments.whole("ElectronGas dimensions", dimensions, 2, 3)
-        self.particles = particles = paired("ElectronGas particles", particles, 2)
+        self.particles = particles = arguments.whole(
+            "ElectronGas particles", particles, 2, MOST_PAIRED
+        )
         self.r_s = arguments.scale("ElectronGas r_s", r_s)
         if lattice is not None and lattice != "bcc":
             raise ValueError(

@@ -11,7 +11,7 @@ from vmcnet.exact.radial import line_energy
 from vmcnet.hamiltonians.external import DoubleWellPotential, Potential
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
-from vmcnet.systems.base import System
+from vmcnet.systems.base import MOST_PARTICLES, System
 from vmcnet.walkers import Walkers
 
 
@@ -34,7 +34,9 @@ class DoubleWell(System):
         dimensions: int = 1,
         omega: float = 1.0,
     ):
-        self.particles = particles = arguments.whole("DoubleWell particles", particles, 1)
+        self.particles = particles = arguments.whole(
+            "DoubleWell particles", particles, 1, MOST_PARTICLES
+        )
         self.dimensions = dimensions = arguments.whole("DoubleWell dimensions", dimensions, 1, 3)
         barrier = arguments.scale("DoubleWell barrier", barrier)
         half_distance = arguments.scale("DoubleWell half_distance", half_distance)
@@ -95,8 +97,10 @@ class Particles(System):
         reference: tuple[float, str] | None = None,
         box: Any = None,
     ):
-        self.particles = particles = arguments.whole("Particles particles", particles, 1)
-        self.dimensions = arguments.whole("Particles dimensions", dimensions, 1)
+        self.particles = particles = arguments.whole(
+            "Particles particles", particles, 1, MOST_PARTICLES
+        )
+        self.dimensions = arguments.whole("Particles dimensions", dimensions, 1, 1000)
         self.length = arguments.scale("Particles length", length)
         self.units, self.reference = units, reference
         if not isinstance(potentials, dict) or not potentials or "kinetic" in potentials:

@@ -11,7 +11,7 @@ from vmcnet.exact.radial import line_energy
 from vmcnet.hamiltonians.gaussian_pairs import GaussianPairs
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
-from vmcnet.systems.base import System, paired
+from vmcnet.systems.base import MOST_PAIRED, System
 from vmcnet.wavefunctions.orbitals import HarmonicOrbitals
 
 
@@ -29,7 +29,9 @@ class Fermions1D(System):
     def __init__(
         self, particles: int = 2, omega: float = 1.0, strength: float = 0.0, range: float = 0.5
     ):
-        self.particles = particles = paired("Fermions1D particles", particles, 1)
+        self.particles = particles = arguments.whole(
+            "Fermions1D particles", particles, 1, MOST_PAIRED
+        )
         self.dimensions = 1
         self.omega = omega = arguments.scale("Fermions1D omega", omega)
         range = arguments.scale("Fermions1D range", range)

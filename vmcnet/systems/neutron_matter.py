@@ -17,7 +17,7 @@ from vmcnet.hamiltonians.spin_pairs import (
     SpinExchange,
     ThreeBody,
 )
-from vmcnet.systems.base import System, paired
+from vmcnet.systems.base import MOST_PAIRED, System
 from vmcnet.systems.electron_gas import spin_counts
 from vmcnet.wavefunctions.plane_waves import PlaneWaves, wave_labels
 
@@ -77,7 +77,9 @@ class NeutronMatter(System):
         polarisation: float = 0.0,
         twist: Any = None,
     ):
-        self.particles = particles = paired("NeutronMatter particles", particles, 2)
+        self.particles = particles = arguments.whole(
+            "NeutronMatter particles", particles, 2, MOST_PAIRED
+        )
         self.dimensions = 3
         self.density = density = arguments.scale("NeutronMatter density", density)
         arguments.choice("NeutronMatter model", model, MODELS)

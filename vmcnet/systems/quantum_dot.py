@@ -11,7 +11,7 @@ from vmcnet.exact.radial import two_electron_reference
 from vmcnet.hamiltonians.coulomb import Coulomb
 from vmcnet.hamiltonians.harmonic import Harmonic
 from vmcnet.hamiltonians.kinetic import Kinetic
-from vmcnet.systems.base import System, paired
+from vmcnet.systems.base import MOST_PAIRED, System
 from vmcnet.wavefunctions.orbitals import HarmonicOrbitals
 
 
@@ -53,7 +53,7 @@ class QuantumDot(System):
         softening: float = 1.0,
         spin_projection: float | None = None,
     ):
-        particles = paired("QuantumDot particles", particles, 1)
+        particles = arguments.whole("QuantumDot particles", particles, 1, MOST_PAIRED)
         dimensions = arguments.whole("QuantumDot dimensions", dimensions, 1, 3)
         omega = arguments.scale("QuantumDot omega", omega)
         arguments.choice("QuantumDot interaction", interaction, INTERACTIONS)

@@ -246,8 +246,9 @@ class Heisenberg(SpinLattice):
         if field:
             self.terms["field"] = LongitudinalField(-0.5 * field)
             if self.magnetisation is not None:
+                added = -0.5 * field * self.magnetisation + 0.0
                 self.notes = (
-                    f"field = {field:g} only adds {-0.5 * field * self.magnetisation:g} to the "
+                    f"field = {field:g} only adds {added:g} to the "
                     f"energy of the sector of magnetisation {self.magnetisation}: the ground state "
                     "of the model may lie in another one, set magnetisation, or full_space = true",
                 )

@@ -50,8 +50,8 @@ class HiddenFermions(Wavefunction):
     ) -> None:
         self.place(system)
         self._projection = Projection("HiddenFermions", system, parity, spin_flip)
-        self.hidden = arguments.whole("HiddenFermions hidden", hidden, 1)
-        shells = arguments.whole("HiddenFermions shells", shells)
+        self.hidden = arguments.whole("HiddenFermions hidden", hidden, 1, 1000)
+        shells = arguments.whole("HiddenFermions shells", shells, 0, 100)
         heads = ("backflow", "jastrow") if heads is None else heads
         if "orbitals" in heads:
             raise ValueError(

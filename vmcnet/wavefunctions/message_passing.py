@@ -55,8 +55,8 @@ class MessagePassing:
         spread: float = 0.01,
         range: float | None = None,
     ) -> None:
-        self.width = arguments.whole("MessagePassing width", width, 1)
-        self.passes = arguments.whole("MessagePassing passes", passes, 1)
+        self.width = arguments.whole("MessagePassing width", width, 1, 4096)
+        self.passes = arguments.whole("MessagePassing passes", passes, 1, 100)
         self.activation = arguments.choice("MessagePassing activation", activation, sorted(LAYERS))
         self.edges = arguments.choice("MessagePassing edges", edges, EDGES)
         self.spread = arguments.number("MessagePassing spread", spread, least=0)

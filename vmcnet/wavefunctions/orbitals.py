@@ -134,7 +134,7 @@ class HarmonicOrbitals(Orbitals):
     def __init__(self, dimensions: int, omega: float, shells: int) -> None:
         self.dimensions = arguments.whole("HarmonicOrbitals dimensions", dimensions, 1)
         self.omega = arguments.scale("HarmonicOrbitals omega", omega)
-        self.shells = shells = arguments.whole("HarmonicOrbitals shells", shells, 1)
+        self.shells = shells = arguments.whole("HarmonicOrbitals shells", shells, 1, 2000)
         grid = product(range(shells), repeat=dimensions)
         kept = [n for n in grid if sum(n) < shells]
         self.labels = tuple(sorted(kept, key=lambda n: (sum(n), [-k for k in n])))

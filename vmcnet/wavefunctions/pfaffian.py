@@ -59,7 +59,7 @@ class Pfaffian(Wavefunction):
     ) -> None:
         self.place(system)
         self._projection = Projection("Pfaffian", system, parity, spin_flip)
-        shells = arguments.whole("Pfaffian shells", shells)
+        shells = arguments.whole("Pfaffian shells", shells, 0, 100)
         triplet = None if triplet is None else arguments.flag("Pfaffian triplet", triplet)
         numbers = [int((np.asarray(system.spins) * sign > 0).sum()) for sign in (1, -1)]
         if numbers[0] != numbers[1] or sum(numbers) != self.particles:

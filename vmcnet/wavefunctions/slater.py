@@ -70,9 +70,9 @@ class Slater(Wavefunction):
     ) -> None:
         self.place(system)
         self._projection = Projection("Slater", system, parity, spin_flip)
-        self.determinants = arguments.whole("Slater determinants", determinants, 1)
-        self.mixing = mixing = arguments.whole("Slater mixing", mixing)
-        excitations = arguments.whole("Slater excitations", excitations)
+        self.determinants = arguments.whole("Slater determinants", determinants, 1, 10_000)
+        self.mixing = mixing = arguments.whole("Slater mixing", mixing, 0, 100)
+        excitations = arguments.whole("Slater excitations", excitations, 0, 100)
         spins = np.asarray(system.spins)
         numbers = {UP: int((spins > 0).sum()), DOWN: int((spins < 0).sum())}
         chosen = orbitals is None
