@@ -102,6 +102,6 @@ def test_continue_says_what_stays(tmp_path, capsys):
             cli.main(["run", str(path), "--output", str(output), "--continue", *options])
         out, err = capsys.readouterr()
         assert end.value.code == 0, err
-    assert "note: sampling.step_size stays as it was when the run began" in out
+    assert "note: sampling.step_size stays as it was when the run began" in out + err
     job = parse_job(RunFile.open(output).attributes["job"])
     assert job.sampling.step_size == 0.7 and job.evaluation.steps == 4
