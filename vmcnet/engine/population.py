@@ -183,7 +183,9 @@ class Population:
             return list(zip(parted(walkers, len(run)), single, energies, made, strict=True))
 
         rows, energies, kind = [], {}, ("move", bool(steps), measure)
-        found = self._together.each(kind, psi, self.members, self.own, moved)
+        first = self.members[self.own[0]]
+        numbers = steps * max(first.r.size, first.s.size)
+        found = self._together.each(kind, psi, self.members, self.own, moved, numbers)
         for b, (walkers, counts, local, row) in zip(self.own, found, strict=True):
             self.members[b], self.counts[b] = walkers, counts
             if measure:

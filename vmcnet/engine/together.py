@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from vmcnet.kernels.plain import Library
+from vmcnet.sampling.sampler import DRAWN
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.amplitude import widest_value
 from vmcnet.wavefunctions.base import rowwise
@@ -30,17 +31,19 @@ class Together:
         self._block, self._size = block, 0 if allowed else 1  # blocks of a run; 0: not known yet
         self._alone: set = set()  # kinds of calls in which a library multiplies
 
-    def each(self, kind, psi, members: dict, own, work: Callable) -> Iterator:
+    def each(self, kind, psi, members: dict, own, work: Callable, numbers: int = 0) -> Iterator:
         """What `work` gives for every block of `own`, in their order: work(run) -> a list with one
         result a block of the run, or None where these cannot go together; it changes nothing.
 
-        Where a library multiplied in a run its blocks are done again, one by one, and so are all
-        later ones of this kind.
+        numbers: random ones that a block draws, of which a run keeps at most DRAWN. Where a library
+        multiplied in a run its blocks are done again, one by one, and so are all later ones of this
+        kind.
         """
         own = list(own)
         if not self._size:
             self._size = self._fitting(psi, members[own[0]])
-        size = 1 if kind in self._alone else self._size
+        most = DRAWN // numbers if numbers else self._size
+        size = 1 if kind in self._alone else max(1, min(self._size, most))
         for k in range(0, len(own), size):
             run, before = own[k : k + size], Library.products
             found = work(run)
