@@ -343,11 +343,16 @@ def _cost_lines(job, system, wavefunction, optimizer, natural, sampler, device) 
     with threadpool_limits(job.run.threads):
         cost = measure(system, wavefunction, sampler, job.seed, sampling.block, step_size, device)
     arrays = rank_memory(cost, job, system, wavefunction, natural, checkpoint) / 1e6
-    training = blocks * (
-        iterations * (sampling.steps * cost.step + cost.energies + cost.gradient)
-        + sampling.warmup * sampling.steps * cost.step
+    grown, moved, last = 0, 0, blocks  # blocks times iterations
+    for row in (g for g in job.training.growth if g.iteration < iterations):
+        grown, moved = grown + last * (row.iteration - moved), row.iteration
+        last = row.walkers // sampling.block
+    grown += last * (iterations - moved)
+    training = (
+        grown * (sampling.steps * cost.step + cost.energies + cost.gradient)
+        + blocks * sampling.warmup * sampling.steps * cost.step
     )
-    measuring = blocks * (
+    measuring = last * (
         evaluation.steps * (evaluation.interval * cost.step + cost.energies)
         + evaluation.warmup * evaluation.interval * cost.step
     )
