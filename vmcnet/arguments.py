@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -16,21 +18,22 @@ FAR = 100  # limits from which a message names one side alone
 SMALLEST, LARGEST = 1e-50, 1e50  # physical scales: products of a few of them stay finite
 
 
-def recorded(init):
+def recorded(init: Callable) -> Callable:
     """An __init__ that keeps in `made_with` what an object was made with, so that a run file can
     name it.
     """
 
     @functools.wraps(init)
-    def kept(self, *arguments, **named):
+    def kept(self: Any, *arguments: Any, **named: Any) -> None:
         vars(self).setdefault("made_with", (arguments, named))  # a subclass came first
         init(self, *arguments, **named)
 
     return kept
 
 
-def called(made) -> str:
+def called(made: Any) -> str:
     """How an object was made, as a call, on one line: Adam(0.01)."""
+    # an object whose class is not Recording has none
     given, named = getattr(made, "made_with", ((), {}))
     words = [shown(x) for x in given] + [f"{k}={shown(x)}" for k, x in named.items()]
     return f"{type(made).__name__}({', '.join(words)})"
@@ -39,16 +42,16 @@ def called(made) -> str:
 class Recording:
     """Classes whose objects tell what they were made with."""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return called(self)
 
-    def __init_subclass__(cls, **options):
+    def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__init__" in vars(cls):
-            cls.__init__ = recorded(cls.__init__)
+            cls.__init__ = recorded(cls.__init__)  # type: ignore[method-assign]
 
 
-def shown(value) -> str:
+def shown(value: Any) -> str:
     """A value for a message: numbers short, anything else cut to 60 characters."""
     if isinstance(value, float | np.floating):
         return repr(float(value))
@@ -61,7 +64,7 @@ def shown(value) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _range(least, most, above=None, below=None) -> str:
+def _range(least: Any, most: Any, above: Any = None, below: Any = None) -> str:
     if least is not None and most is not None:
         return (
             f"between {least:g} and {most:g}" if isinstance(most, float) else f"{least} to {most}"
@@ -79,7 +82,7 @@ def _range(least, most, above=None, below=None) -> str:
     return " and ".join(parts)
 
 
-def whole(name: str, value, least: int | None = 0, most: int | None = None) -> int:
+def whole(name: str, value: Any, least: int | None = 0, most: int | None = None) -> int:
     """A whole number in least .. most (None: no limit)."""
     try:
         if isinstance(value, bool | np.bool_):
@@ -94,14 +97,22 @@ def whole(name: str, value, least: int | None = 0, most: int | None = None) -> i
     return found
 
 
-def wholes(name: str, values, least: int = 0, most: int | None = None) -> list[int]:
+def wholes(name: str, values: Any, least: int = 0, most: int | None = None) -> list[int]:
     """A list of whole numbers; a single number is none."""
     if isinstance(values, str | bytes | dict) or not np.iterable(values):
         raise ValueError(f"{name} must be a list of whole numbers, got {shown(values)}")
     return [whole(f"{name}[{k}]", value, least, most) for k, value in enumerate(values)]
 
 
-def number(name: str, value, *, least=None, most=None, above=None, below=None) -> float:
+def number(
+    name: str,
+    value: Any,
+    *,
+    least: Any = None,
+    most: Any = None,
+    above: Any = None,
+    below: Any = None,
+) -> float:
     """A finite real number within the limits given."""
     real = isinstance(value, int | float | np.integer | np.floating)
     if not real and isinstance(value, np.ndarray) and value.ndim == 0:
@@ -124,7 +135,7 @@ def number(name: str, value, *, least=None, most=None, above=None, below=None) -
     return found
 
 
-def numbers(name: str, values, length: int | None = None, **limits) -> list[float]:
+def numbers(name: str, values: Any, length: int | None = None, **limits: Any) -> list[float]:
     """A list of real numbers, of a length."""
     if isinstance(values, str | bytes | dict) or not np.iterable(values):
         raise ValueError(f"{name} must be a list of numbers, got {shown(values)}")
@@ -134,11 +145,11 @@ def numbers(name: str, values, length: int | None = None, **limits) -> list[floa
     return found
 
 
-def positive(name: str, value) -> float:
+def positive(name: str, value: Any) -> float:
     return number(name, value, above=0)
 
 
-def scale(name: str, value) -> float:
+def scale(name: str, value: Any) -> float:
     """A positive physical quantity, in units in which it is neither tiny nor huge."""
     found = number(name, value, above=0)
     if not SMALLEST <= found <= LARGEST:
@@ -149,7 +160,7 @@ def scale(name: str, value) -> float:
     return found
 
 
-def coupling(name: str, value) -> float:
+def coupling(name: str, value: Any) -> float:
     """A real physical quantity of either sign."""
     found = number(name, value)
     if abs(found) > LARGEST:
@@ -160,13 +171,13 @@ def coupling(name: str, value) -> float:
     return found
 
 
-def flag(name: str, value) -> bool:
+def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
 
 
-def choice(name: str, value, choices):
+def choice(name: str, value: Any, choices: Any) -> Any:
     """One of `choices`."""
     choices = tuple(choices)
     if not isinstance(value, str) or value not in choices:

@@ -91,6 +91,7 @@ class EvaluationList(list):
         for found in self:
             own = found.observables.get(name)
             fits = own is not None and own.labels == labels
+            # the field of its estimates that was asked for
             rows.append(getattr(own, part) if fits else np.full(len(labels), np.nan))
         return np.array(rows)
 
@@ -108,7 +109,7 @@ def _row(found: EvaluationResult, components: bool = True) -> dict[str, Any]:
     for name, e in found.estimates.items():
         row |= {name: e.mean, f"{name}_error": e.error, f"{name}_blocking": e.blocking}
     for name in ("variance", "autocorrelation", "rhat", "acceptance", "steps", "walkers"):
-        row[name] = getattr(found, name)
+        row[name] = getattr(found, name)  # columns are named as the fields are
     for observable, own in found.observables.items() if components else ():
         for label, mean, error in zip(own.labels, own.mean, own.error, strict=True):
             row |= {f"{observable} {label}": mean, f"{observable} {label}_error": error}

@@ -65,7 +65,7 @@ def joined(members: list[Walkers], update: bool = False) -> Walkers:
     """
     if len(members) == 1:
         return members[0]
-    r, s = (np.concatenate([getattr(w, name) for w in members]) for name in ("r", "s"))
+    r, s = np.concatenate([w.r for w in members]), np.concatenate([w.s for w in members])
     updates = [w.update for w in members]
     tables = updates[0].joined(updates[1:]) if update and updates[0] is not None else None
     return Walkers(r, s, None, tables, len(members))

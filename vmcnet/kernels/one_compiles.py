@@ -70,7 +70,7 @@ class OneCompiles:
         self.lock = LOCKS.setdefault(cache.cache_path, FolderLock(cache.cache_path))
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._cache, name)
+        return getattr(self._cache, name)  # all else that numba's cache has
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         found = self._cache.load_overload(sig, target_context)

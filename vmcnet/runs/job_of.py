@@ -82,6 +82,7 @@ def table_of(made: Any, key: str, field: Any, *first: Any) -> dict[str, Any]:
 
 
 def _class(builds: str) -> Any:
+    # the class that a table names
     module, name = builds.split(":")
     return getattr(import_module(module), name)
 
@@ -89,6 +90,7 @@ def _class(builds: str) -> Any:
 def _arguments(made: Any, key: str, *first: Any) -> dict[str, Any]:
     """What an object was made with, by name, its system left out."""
     cls = type(made)
+    # only objects of classes that derive from Recording tell it
     given: tuple[tuple, dict] = getattr(made, "made_with", ((), {}))
     if not hasattr(made, "made_with") and cls.__init__ is not object.__init__:  # a dataclass, say
         raise JobError(f"{key}: {cls.__name__} does not tell what it was made with: {ELSEWHERE}")
@@ -119,7 +121,7 @@ def _keys(arguments: dict, model: type[Table], key: str, cls: type) -> dict[str,
                 f"cannot hold: {ELSEWHERE}"
             )
         inner = variants(field.annotation)
-        if inner and hasattr(value, "made_with"):
+        if inner and hasattr(value, "made_with"):  # an object, as a network, not a plain value
             found[name] = table_of(value, f"{key}.{name}", field)
         else:
             found[name] = _plain(value, f"{key}.{name}")
@@ -164,6 +166,7 @@ def _sampling(sampler: Any, usual_name: str) -> dict[str, Any]:
     """Keys of [sampling] that make a sampler; the usual ones are left out."""
     for name, path in SAMPLERS.items():
         if _class(path) is type(sampler):
+            # samplers of spins keep their options under the names of the keys
             options = {k: getattr(sampler, k) for k in USUAL if name in MOVES_SPINS}
             found = {k: v for k, v in options.items() if v != USUAL[k]}
             return found if name == usual_name else {"proposal": name, **found}
@@ -194,6 +197,7 @@ def _numbers(made: Any) -> dict[str, Any]:
     """The plain values of an object, and of the samplers inside it."""
     found = {} if made is None else vars(made)
     plain = {k: v for k, v in found.items() if isinstance(v, bool | int | float | str)}
+    # samplers are told by their method: the Protocol cannot be asked at run time
     inner = {k: (type(v), _numbers(v)) for k, v in found.items() if hasattr(v, "sample")}
     return plain | inner
 

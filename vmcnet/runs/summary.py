@@ -58,7 +58,7 @@ def finite_size_lines(run: Run) -> list[str]:
     found, n, units = run.finite_size(), run.told_system.share, run.told_system.units
     lines = [f"  finite size, {units} {article(run.told_system.per_particle or 'box')}"]
     for name in ("potential", "kinetic", "energy"):
-        value, error = getattr(found, name)
+        value, error = getattr(found, name)  # fields, shown in this order
         shown = with_error(value / n, error / n) if error else f"{value / n:.7f}"
         lines.append(f"    {'corrected' if name == 'energy' else name:<9}  {shown}")
     lines.append(f"    S(k)/k^2 at k = 0, of plasmons  {with_error(*found.ratio)}")
