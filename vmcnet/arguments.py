@@ -92,7 +92,8 @@ def whole(name: str, value: Any, least: int | None = 0, most: int | None = None)
         raise ValueError(f"{name} must be a whole number, got {shown(value)}") from None
     if (least is not None and found < least) or (most is not None and found > most):
         far = most is not None and most >= FAR  # a limit of sizes: only the side that is violated
-        limits = (least, most) if not far else (least, None) if found < least else (None, most)
+        low = least is not None and found < least
+        limits = (least, most) if not far else (least, None) if low else (None, most)
         raise ValueError(f"{name} must be {_range(*limits)}, got {shown(found)}")
     return found
 

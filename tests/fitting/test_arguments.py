@@ -248,3 +248,8 @@ def test_python_makes_what_a_job_makes_by_default():
     assert (DOT.particles, DOT.omega, DOT.dimensions) == (2, 1.0, 2)
     assert vmc.wavefunctions.GaussianRBM(DOT).hidden == 4
     assert vmc.optimizers.Adam().learning_rate == 0.01
+
+
+def test_a_size_without_a_least_names_its_most():
+    with pytest.raises(ValueError, match="size must be .*, got"):
+        arguments.whole("size", 10 * arguments.FAR, None, arguments.FAR)
