@@ -251,5 +251,5 @@ def test_python_makes_what_a_job_makes_by_default():
 
 
 def test_a_size_without_a_least_names_its_most():
-    with pytest.raises(ValueError, match="size must be .*, got"):
+    with pytest.raises(ValueError, match=r"size must be .*, got"):
         arguments.whole("size", 10 * arguments.FAR, None, arguments.FAR)
