@@ -43,7 +43,7 @@ class Counting(SerialCommunicator):
         return value
 
 
-ROW = ("allgather", (4, 11 + 2 * 4))  # 11 numbers, then mean and M2 of E_L and of three terms
+ROW = ("allgather", (4, 13 + 2 * 4))  # 13 numbers, then mean and M2 of E_L and of three terms
 
 
 def population():
@@ -117,7 +117,7 @@ def test_observables_share_the_one_collective_of_a_measurement():
         save=nothing,
         poll=nothing,
     )
-    energy = 11 + 2 * 3
+    energy = 13 + 2 * 3
     warm, measured = ("allgather", (4, energy)), ("allgather", (4, energy + 2 * 4 + 3 + 3 + 6 + 6))
     assert people.comm.calls == 3 * [warm] + 6 * [measured]
     people.comm.calls.clear()

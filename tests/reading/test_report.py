@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import re
+import resource
 import shutil
+from array import array
 from pathlib import Path
 
 import h5py
@@ -14,6 +16,7 @@ import pytest
 from tests.runs import JOB, vmcnet
 from vmcnet.statistics.format import with_error
 from vmcnet.storage.paths import checkpoint_path
+from vmcnet.storage.run_file import RunFile
 
 pytestmark = pytest.mark.processes
 
@@ -110,3 +113,23 @@ def test_a_terminal_says_the_same_as_the_table(run):
     shown = vmcnet("report", run).stdout
     for name, (mean, error) in means(run).items():
         assert re.search(rf"{name} +{re.escape(with_error(mean, error))} ", shown), name
+
+
+@pytest.mark.verify
+def test_a_file_of_many_iterations_is_read_soon(run, tmp_path):
+    """100 000 iterations: 2 CPU seconds for the terminal, 6 for the page."""
+    path = tmp_path / "long.h5"
+    shutil.copy(run, path)
+    file, count = RunFile.open(path), 100_000
+    for name, series in file.training.items():
+        file.training[name] = array("d", np.resize(np.asarray(series), count))
+    file.attributes["job"] = file.attributes["job"].replace(
+        "iterations = 12", "iterations = 100000"
+    )
+    file.write()
+    for most, more in ((2.0, ()), (6.0, ("--html", tmp_path / "page.html"))):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        vmcnet("report", path, *more)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = sum(getattr(after, k) - getattr(before, k) for k in ("ru_utime", "ru_stime"))
+        assert spent < most, spent

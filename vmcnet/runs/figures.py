@@ -106,7 +106,7 @@ def compared(runs: list[Run], labels: list[str], kind: str = "svg") -> bytes:
             if level is not None and (len(set(references)) == 1 or (apart and axis is right)):
                 axis.axhline(level, color=INK, linestyle="--", linewidth=1.0)
         left.set(xlabel="iteration", ylabel=axis_of(runs[0])[1])
-        left.legend()
+        left.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)  # above the curves
         right.set_xticks(range(len(runs)), labels, rotation=30, ha="right")
         right.set(
             ylabel="evaluation - reference" if apart else "evaluation", xlim=(-0.5, len(runs) - 0.5)
