@@ -59,7 +59,9 @@ finally:
 @pytest.mark.verify
 @pytest.mark.processes
 def test_peak_of_memory(tmp_path):
-    """Of a job whose arrays are larger than the libraries: what a run takes at most, against what check says, each in a process of its own."""
+    """Of a job whose arrays are larger than the libraries: what a run takes at most, against what
+    check says, each in a process of its own.
+    """
     job = tmp_path / "job.toml"
     job.write_text(JOB)
     settings = [*LARGE, "training.iterations=1", "evaluation={steps=2, warmup=0, interval=1}"]
