@@ -11,11 +11,15 @@ RANKS  ?= 2
 # Some hundred processes start in the suite: byte code is kept, whatever the surroundings say.
 export PYTHONDONTWRITEBYTECODE =
 
-# The tests on SLURM wait for its timers most of the time: they run beside the others.
+# Three parts side by side: the tests that start programs, shown while they run, those that start
+# none, and those on SLURM, which wait for its timers most of the time.
 define suite
-@$(BIN)/python -m pytest $(1) tests/slurm > $(VENV)/slurm.log 2>&1 & slurm=$$!; \
-$(BIN)/python -m pytest $(1) --ignore=tests/slurm; others=$$?; \
-wait $$slurm; beside=$$?; echo "tests/slurm:"; cat $(VENV)/slurm.log; exit $$((others + beside))
+@$(BIN)/python -m pytest -m "$(1)not processes" > $(VENV)/quick.log 2>&1 & quick=$$!; \
+$(BIN)/python -m pytest -m "$(1)processes" tests/slurm > $(VENV)/slurm.log 2>&1 & slurm=$$!; \
+$(BIN)/python -m pytest -m "$(1)processes" --ignore=tests/slurm; programs=$$?; \
+wait $$quick; inside=$$?; echo "tests that start no program:"; cat $(VENV)/quick.log; \
+wait $$slurm; beside=$$?; echo "tests/slurm:"; cat $(VENV)/slurm.log; \
+exit $$((programs + inside + beside))
 endef
 
 .PHONY: run test verify lint quick clean reference docs
@@ -29,7 +33,7 @@ test: $(STAMP)
 	$(call suite,)
 
 verify: $(STAMP)
-	$(call suite,-m "verify or not verify")
+	$(call suite,(verify or not verify) and )
 
 # What a contributor runs before every commit; `make quick` is the tests that start no program.
 lint: $(LINTED)

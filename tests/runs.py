@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
+LONGEST = 600  # seconds: ends what hangs; nothing takes as long, and no result depends on it
 BIN = Path(sys.executable).parent
 JOB = """
 name = "small"
@@ -53,14 +54,22 @@ def command(*arguments, ranks=1):
     return [*launcher, str(BIN / "vmcnet"), *map(str, arguments)]
 
 
-def vmcnet(*arguments, ranks=1, check=True, **options):
-    """The finished process; with `check` its failure fails the test."""
-    done = subprocess.run(
-        ["timeout", "-k", "5", "120", *command(*arguments, ranks=ranks)],
-        capture_output=True,
-        text=True,
-        **options,
-    )
+def vmcnet(*arguments, ranks=1, check=True, fresh=False, cwd=None, env=None, fault=None):
+    """A finished command on so many ranks; with `check` its failure fails the test.
+
+    In warm processes (tests/warm); `fresh`, an environment of its own, more ranks than are warm or
+    ranks that may end each other: the program itself. fault: what happens to it at which step, as
+    in tests/faults/killed_rank.py.
+    """
+    from tests import warm
+
+    guard()
+    if fresh or env or ranks > warm.RANKS or (ranks > 1 and not check):
+        words = ["timeout", "-k", "5", str(LONGEST), *command(*arguments, ranks=ranks)]
+        done = subprocess.run(words, capture_output=True, text=True, cwd=cwd, env=env)
+    else:
+        words = ["vmcnet", *map(str, arguments)]
+        done = subprocess.CompletedProcess(words, *warm.run(arguments, ranks, cwd, fault))
     if check:
         assert done.returncode == 0, done.stdout + done.stderr
     return done
@@ -74,6 +83,10 @@ def complaints(err):
     return [line for line in err.splitlines() if not PROGRESS.match(line)]
 
 
+def guard():
+    """conftest.py puts the check of the marker `processes` here."""
+
+
 def start(*arguments, ranks=1):
     """A process that runs on, standard output and error piped."""
     return subprocess.Popen(
@@ -82,13 +95,13 @@ def start(*arguments, ranks=1):
 
 
 def appears(path, process):
-    """Wait for a file of a running process; a process that ends without it, or takes a minute,
-    fails the test.
+    """Wait for a file of a running process; a process that ends without it, or hangs, fails the
+    test.
     """
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONGEST
     while not path.exists():
         assert process.poll() is None or path.exists(), process.communicate()
-        assert time.monotonic() < deadline, f"no {path} after a minute"
+        assert time.monotonic() < deadline, f"no {path} after {LONGEST} s"
         time.sleep(0.01)
 
 

@@ -10,7 +10,7 @@ from email.parser import Parser
 
 import pytest
 
-from tests.runs import ROOT
+from tests.runs import LONGEST, ROOT
 
 pytestmark = pytest.mark.processes
 SMALL = [
@@ -28,7 +28,7 @@ SMALL = [
 
 def call(*arguments, **options):
     done = subprocess.run(
-        list(map(str, arguments)), capture_output=True, text=True, timeout=300, **options
+        list(map(str, arguments)), capture_output=True, text=True, timeout=LONGEST, **options
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

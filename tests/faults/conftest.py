@@ -4,24 +4,24 @@ import subprocess
 
 import pytest
 
-from tests.faults.cases import LONG
-from tests.faults.shim import Server, built
+from tests.faults.shim import built
 from tests.faults.test_kills import JOB as ROLLING
 from tests.runs import JOB, vmcnet
+from tests.warm import Forks
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    made = Server(built(tmp_path_factory.mktemp("shim")))
+    made = Forks(built(tmp_path_factory.mktemp("shim")))
     yield made
     made.close()
 
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory):
-    """Undisturbed runs of the small job, the long one and the one that rolls back."""
+    """Undisturbed runs of the small job and of the one that rolls back."""
     folder = tmp_path_factory.mktemp("whole")
-    for name, text in (("small", JOB), ("long", LONG), ("rolling", ROLLING)):
+    for name, text in (("small", JOB), ("rolling", ROLLING)):
         (folder / f"{name}.toml").write_text(text)
         vmcnet("run", folder / f"{name}.toml", "--output", folder / f"{name}.h5")
     return folder

@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.faults.cases import one_line
-from tests.runs import appears, same, start, vmcnet
+from tests.faults.cases import Held, one_line
+from tests.runs import complaints, same, vmcnet
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.checkpoint import read_checkpoint
 from vmcnet.storage.paths import checkpoint_path, folder_of, previous_path, previous_run
@@ -114,9 +114,10 @@ def test_files_of_another_run_and_of_another_version(whole, server, tmp_path):
 
 def test_two_launches_of_one_run(whole, tmp_path):
     run = tmp_path / "run.h5"
-    first = start("run", whole / "long.toml", "--output", run, ranks=2)
-    appears(run, first)
-    done = vmcnet("run", whole / "long.toml", "--output", run, "--continue", ranks=2, check=False)
-    one_line(done.returncode, done.stderr, run, "another run is writing it")
-    assert first.communicate(timeout=60)[1] == "" and first.returncode == 0
-    same(whole / "long.h5", run)
+    arguments = ("run", whole / "small.toml", "--output", run)
+    with Held(tmp_path / "held", 10, *arguments, ranks=2) as first:
+        done = vmcnet(*arguments, "--continue", ranks=2, check=False)
+        one_line(done.returncode, done.stderr, run, "another run is writing it")
+        code, _, err = first.go_on()
+    assert code == 0 and not complaints(err), err
+    same(whole / "small.h5", run)

@@ -6,28 +6,27 @@ import subprocess
 import h5py
 import pytest
 
-from tests.faults.cases import one_line
-from tests.runs import BIN, appears, same, start, vmcnet
+from tests.faults.cases import Held, one_line
+from tests.runs import BIN, LONGEST, same, vmcnet
 
 
-def test_full_disk(whole, small_disk):
+def test_full_disk(whole, small_disk, tmp_path):
     run = small_disk / "run.h5"
-    process = start("run", whole / "long.toml", "--output", run)
-    appears(run, process)
-    with open(small_disk / "filler", "wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(bytes(1024))
-        except OSError:
-            pass
-    _out, err = process.communicate(timeout=20)
-    one_line(process.returncode, err, run.parent, "No space left on device", "last complete one")
+    with Held(tmp_path / "held", 10, "run", whole / "small.toml", "--output", run) as held:
+        with open(small_disk / "filler", "wb", buffering=0) as filler:
+            try:
+                while True:
+                    filler.write(bytes(1024))
+            except OSError:
+                pass
+        code, _, err = held.go_on()
+    one_line(code, err, run.parent, "No space left on device", "last complete one")
     assert not list(small_disk.glob("*.partial"))
     with h5py.File(run):
         pass
     (small_disk / "filler").unlink()
     vmcnet("resume", run, ranks=2)
-    same(whole / "long.h5", run)
+    same(whole / "small.h5", run)
 
 
 def test_full_disk_under_standard_output(whole, tmp_path):
@@ -38,7 +37,7 @@ def test_full_disk_under_standard_output(whole, tmp_path):
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
-            timeout=20,
+            timeout=LONGEST,
         )
     one_line(done.returncode, done.stderr, "No space left on device", "vmcnet resume")
     vmcnet("resume", run)
@@ -94,8 +93,8 @@ def test_the_disk_refuses_at_any_call(whole, server, tmp_path, at):
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_the_directory_disappears(whole, tmp_path, ranks):
     run = tmp_path / "folder" / "run.h5"
-    process = start("run", whole / "long.toml", "--output", run, ranks=ranks)
-    appears(run, process)
-    shutil.rmtree(run.parent)
-    _out, err = process.communicate(timeout=20)
-    one_line(process.returncode, err, run.parent, "No such file or directory")
+    arguments = ("run", whole / "small.toml", "--output", run)
+    with Held(tmp_path / "held", 10, *arguments, ranks=ranks) as held:
+        shutil.rmtree(run.parent)
+        code, _, err = held.go_on()
+    one_line(code, err, run.parent, "No such file or directory")

@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from tests.config.test_malformed import call
-from tests.faults.cases import one_line
-from tests.runs import BIN, JOB, ROOT, appears, complaints, same, start, vmcnet
+from tests.faults.cases import Held, one_line
+from tests.runs import BIN, JOB, LONGEST, ROOT, complaints, same
 from vmcnet.config import JobError, parse_job
 from vmcnet.engine.population import NonFiniteError
 from vmcnet.optimizers.natural_gradient import SingularMetric
@@ -23,28 +23,23 @@ from vmcnet.storage.run_file import RunFile
 SIGNALS = ("SIGHUP", "SIGXCPU", "SIGUSR2", "SIGTERM", "SIGUSR1")
 
 
-def checkpoints(run, process):
-    """Until a run has checkpoints of its training."""
-    appears(run, process)
-    appears(checkpoint_path(run).with_name("checkpoint.previous.h5"), process)
-
-
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n == "SIGHUP" else pytest.mark.verify) for n in SIGNALS]
 )
-def test_signals_end_with_a_checkpoint(whole, tmp_path, name):
+def test_signals_end_with_a_checkpoint(whole, server, tmp_path, name):
     run, number = tmp_path / "run.h5", getattr(signal, name)
     before = signal.signal(number, signal.SIG_DFL)  # ignored under nohup, and so by children
     try:
-        process = start("run", whole / "long.toml", "--output", run)
+        held = Held(tmp_path / "held", 10, "run", whole / "small.toml", "--output", run)
     finally:
         signal.signal(number, before)
-    checkpoints(run, process)
-    process.send_signal(getattr(signal, name))
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 85 and not complaints(err) and "stopped by a signal" in out, err
-    vmcnet("resume", run)
-    same(whole / "long.h5", run)
+    with held:
+        held.process.send_signal(number)
+        code, out, err = held.go_on()
+    assert code == 85 and not complaints(err) and "stopped by a signal" in out, err
+    code, said = server.run("resume", run, log=tmp_path / "log")
+    assert code == 0, said
+    same(whole / "small.h5", run)
 
 
 def test_signals_that_are_ignored_stay_so(monkeypatch):
@@ -75,7 +70,7 @@ def test_nobody_listens(whole, tmp_path, how):
         ["bash", "-c", f"set -o pipefail; {command} {more}"],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=LONGEST,
         env=environ,
         cwd=tmp_path,
     )
@@ -216,22 +211,21 @@ def test_a_file_that_took_the_place_is_left(tmp_path, capsys, monkeypatch, what)
         assert RunFile.open(run).attributes["run"] == RunFile.open(other).attributes["run"]
 
 
-def test_an_evaluation_that_was_asked_for_survives_a_kill(whole, tmp_path):
+def test_an_evaluation_that_was_asked_for_survives_a_kill(whole, server, tmp_path):
     """`evaluate` killed in its equilibration, and with its last checkpoint damaged."""
-    run, again = tmp_path / "run.h5", tmp_path / "again.h5"
+    run, again, log = tmp_path / "run.h5", tmp_path / "again.h5", tmp_path / "log"
+    plan = ("--steps", "20", "--warmup", "20")
     for path in (run, again):
-        vmcnet("run", whole / "small.toml", "--output", path)
-    plan = ("--steps", "150", "--warmup", "40")
-    vmcnet("evaluate", again, *plan)
-    process = start("evaluate", run, *plan)
+        assert server.run("run", whole / "small.toml", "--output", path, log=log)[0] == 0
+    assert server.run("evaluate", again, *plan, log=log)[0] == 0
+    assert server.run("evaluate", run, *plan, log=log, FAULT="kill 17")[0] == -signal.SIGKILL
     evaluation = checkpoint_path(run, "evaluation")
-    appears(evaluation.with_name("evaluation.previous.h5"), process)
-    process.kill()
-    process.communicate(timeout=60)
+    assert evaluation.with_name("evaluation.previous.h5").exists()
     torn = evaluation.read_bytes()[:-1]
     evaluation.unlink()  # the one before may be a second name of the same file
     evaluation.write_bytes(torn)
-    done = vmcnet("resume", run, check=False)
-    one_line(done.returncode, done.stderr, evaluation, "damaged", "--previous")
-    vmcnet("resume", run, "--previous")
+    code, said = server.run("resume", run, log=log)
+    one_line(code, said, evaluation, "damaged", "--previous")
+    code, said = server.run("resume", run, "--previous", log=log)
+    assert code == 0, said
     same(again, run)

@@ -17,7 +17,7 @@ def test_nan_once_is_rolled_back_on_any_number_of_ranks(whole, tmp_path):
     """
     for ranks in (1, 3):
         run = tmp_path / f"{ranks}.h5"
-        done, _ = broken("nan", 0, 12, "run", whole / "small.toml", "--output", run, ranks=ranks)
+        done = broken("nan", 0, 12, "run", whole / "small.toml", "--output", run, ranks=ranks)
         lines = complaints(done.stderr)
         assert done.returncode == 0, done.stderr
         assert (
@@ -53,7 +53,7 @@ def test_nan_without_a_way_back_stops_all_ranks(whole, tmp_path, at, phase):
     names rank, block and iteration, the walkers kept.
     """
     run = tmp_path / "run.h5"
-    done, seconds = broken(
+    done = broken(
         "nan",
         1,
         at,
@@ -65,7 +65,6 @@ def test_nan_without_a_way_back_stops_all_ranks(whole, tmp_path, at, phase):
         f"training.rollbacks={0 if at == 12 else 3}",
         ranks=2,
     )
-    assert seconds < 20
     one_line(
         done.returncode,
         done.stderr,
@@ -83,8 +82,7 @@ def test_nan_without_a_way_back_stops_all_ranks(whole, tmp_path, at, phase):
 
 def test_nan_that_comes_back_uses_up_the_rollbacks(whole, tmp_path):
     run = tmp_path / "run.h5"
-    done, seconds = broken("nans", 0, 12, "run", whole / "small.toml", "--output", run)
-    assert seconds < 20
+    done = broken("nans", 0, 12, "run", whole / "small.toml", "--output", run)
     one_line(done.returncode, done.stderr, "NaN or infinite")
     assert done.stderr.count("rollback ") >= 1
 

@@ -7,22 +7,17 @@ undisturbed one. 20 of the cases run in `make test`, all in `make verify`.
 """
 
 import os
-import subprocess
-import sys
-import time
 
 import h5py
 import numpy as np
 import pytest
 
-from tests.faults.shim import HERE, Server, built
-from tests.runs import BIN, same
+from tests.faults.cases import broken, wait_until_free
+from tests.runs import same
 from tests.runs import vmcnet as command
 from vmcnet import cli
 from vmcnet.runs import session
-from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.checkpoint import read_checkpoint
-from vmcnet.storage.lock import RunLock
 from vmcnet.storage.paths import checkpoint_path
 from vmcnet.storage.run_file import RunFile
 
@@ -105,14 +100,6 @@ def contents(path, checkpoint):
         else ("done", "warmed", "number")
     )
     return path.stem, tuple(int(checkpoint.numbers[k]) for k in keys)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    made = Server(built(tmp_path_factory.mktemp("shim")))
-    made.shim = tmp_path_factory.getbasetemp() / "shim0" / "shim.so"
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -211,17 +198,6 @@ def test_killed_at_a_write(case, undisturbed, server, tmp_path):
     go_on(run, undisturbed, server, 1 + case % 2 * (1 + case // 2 % 2), tmp_path / "log")
 
 
-def wait_until_free(run):
-    """Until the processes of a broken launch have let go of the run."""
-    for _ in range(200):
-        try:
-            RunLock(run).release()
-            return
-        except FileProblem:
-            time.sleep(0.05)
-    raise AssertionError(f"{run}: still locked 10 s after the launcher ended")
-
-
 @pytest.mark.parametrize("case", quick(RANKS))
 def test_a_rank_is_killed(case, undisturbed, server, tmp_path):
     """Of three ranks: at a population step (two thirds of the cases), or rank 0 at a write."""
@@ -231,46 +207,20 @@ def test_a_rank_is_killed(case, undisturbed, server, tmp_path):
     if case % 3 == 2:
         at, mode = place(case + WRITES, undisturbed)
         environ.update(
-            LD_PRELOAD=str(server.shim),
+            LD_PRELOAD=str(server.library),
             SHIM_MATCH=str(run.parent),
             SHIM_LOG=str(log),
             SHIM_AT=str(at),
             SHIM_MODE=mode,
         )
-        program = [str(BIN / "vmcnet")]
-    else:
-        program = [
-            sys.executable,
-            str(HERE / "killed_rank.py"),
-            "kill",
-            str(case // 3 % 3),
-            str(1 + case * 7 % 36),
-        ]
-    begun = time.monotonic()
-    done = subprocess.run(
-        [
-            "timeout",
-            "-k",
-            "5",
-            "60",
-            str(BIN / "mpiexec"),
-            "-n",
-            "3",
-            *program,
-            "run",
-            str(undisturbed.job),
-            "--output",
-            str(run),
-        ],
-        capture_output=True,
-        text=True,
-        env=environ,
+    step = 1000 if mode else 1 + case * 7 % 36  # with a kill at a write: none
+    done = broken(
+        "kill", case // 3 % 3, step, "run", undisturbed.job, "--output", run,
+        ranks=3, env=environ,
+    )  # fmt: skip
+    assert done.returncode not in (0, 124) and "Traceback" not in done.stderr, (
+        done.stdout + done.stderr
     )
-    assert (
-        done.returncode not in (0, 124)
-        and time.monotonic() - begun < 20
-        and "Traceback" not in done.stderr
-    ), done.stdout + done.stderr
     wait_until_free(run)
     check_files(run, undisturbed, log if mode else None, at, mode)
     go_on(run, undisturbed, server, 1 + case % 2, tmp_path / "log")

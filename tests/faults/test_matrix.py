@@ -7,14 +7,12 @@ line where it does not go on, and goes on afterwards, on another number of ranks
 import errno
 import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from tests.faults.shim import HERE
-from tests.runs import BIN, JOB, same
+from tests.faults.cases import broken
+from tests.runs import JOB, same
 from tests.runs import vmcnet as command
 from vmcnet.storage.paths import checkpoint_path, folder_of, lock_path
 from vmcnet.storage.run_file import RunFile
@@ -98,13 +96,8 @@ def happened(whole, server, folder, case):
         return server.run(*arguments, log=log, **where)
     if ranks == 1:
         return server.run(*arguments, log=log, FAULT=f"{fault} {at}")
-    words = [BIN / "mpiexec", "-n", ranks, sys.executable, HERE / "killed_rank.py", fault, rank, at]
-    done = subprocess.run(
-        ["timeout", "-k", "5", "90", *map(str, [*words, *arguments])],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = broken(fault, rank, at, *arguments, ranks=ranks, env=environ)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -132,7 +125,7 @@ def test_fault(case, wholes, server, tmp_path):
     folder, whole = tmp_path / "folder", wholes[job_of(case)]
     folder.mkdir()
     code, said = happened(whole, server, folder, case)
-    lines = [line for line in said.splitlines() if line.startswith("vmcnet: ")]
+    lines = re.findall("vmcnet: .*", said)
     shown = (how, at, evaluating, ranks, code, said)
     assert code != 124 and "Traceback" not in said, shown
     if how in ENDS:

@@ -12,29 +12,11 @@ import pytest
 from tests.config.test_malformed import call
 from tests.faults.mutations import data_file, mutate
 from tests.runs import JOB
+from tests.storage.test_samples import LEARN
 from vmcnet.storage.paths import checkpoint_path
 
 SMALL = JOB.replace("walkers = 64", "walkers = 16")
-LEARN = """
-name = "learn"
-seed = 3
-[system]
-type = "classical_ising"
-extent = [3, 3]
-temperature = 2.5
-[[wavefunction]]
-type = "binary_rbm"
-[sampling]
-walkers = 16
-block = 8
-proposal = "spin_flip"
-[training]
-iterations = 2
-[data]
-file = "samples.npy"
-[evaluation]
-steps = 4
-"""
+LEARN = LEARN.replace("iterations = 4", "iterations = 2").replace("steps = 0", "steps = 4")
 ROWS = np.random.default_rng(1).integers(2, size=(20, 9))
 IN_PROCESS, AS_PROCESSES, QUICK, MEGABYTES = 2000, 200, 120, 500
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.device import fakecupy  # noqa: F401
+from tests.runs import LONGEST
 from vmcnet import kernels
 from vmcnet.calculus.elementwise import ACTIVATIONS
 from vmcnet.calculus.jet import scatter_pairs
@@ -247,7 +248,7 @@ def test_without_a_writable_cache(tmp_path):
         capture_output=True,
         text=True,
         env={**os.environ, "HOME": str(tmp_path)},
-        timeout=120,
+        timeout=LONGEST,
     )
     assert done.returncode == 0, done.stderr
     assert (

@@ -3,11 +3,10 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
-from tests.runs import BIN, JOB, vmcnet
+from tests.runs import JOB, vmcnet
 from vmcnet.parallel.communicators import (
     LaunchError,
     SerialCommunicator,
@@ -89,123 +88,3 @@ def test_more_ranks_than_blocks(job, tmp_path):
         and "Traceback" not in done.stderr
     )
     assert done.stderr.count("vmcnet:") == 1 and not (tmp_path / "run.h5").exists()
-
-
-@pytest.mark.parametrize("rank", [0, 1])
-def test_an_exception_on_one_rank_ends_all(job, tmp_path, rank):
-    """The others wait in a collective; within seconds the launcher returns, and the traceback names
-    the rank.
-    """
-    script = tmp_path / "broken.py"
-    script.write_text(f"""
-import sys
-from vmcnet import cli
-from vmcnet.engine.population import Population
-advance = Population.advance
-def broken(self, theta, stage, iteration, *rest, **options):
-    if self.comm.rank == {rank} and iteration == 2 and stage == 2:
-        raise ZeroDivisionError("made by the test")
-    return advance(self, theta, stage, iteration, *rest, **options)
-Population.advance = broken
-cli.main(sys.argv[1:])
-""")
-    begun = time.monotonic()
-    done = subprocess.run(
-        [
-            "timeout",
-            "-k",
-            "5",
-            "60",
-            str(BIN / "mpiexec"),
-            "-n",
-            "3",
-            sys.executable,
-            str(script),
-            "run",
-            str(job),
-            "--output",
-            str(tmp_path / "run.h5"),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode not in (0, 124, 137) and time.monotonic() - begun < 20
-    assert f"[rank {rank}] ZeroDivisionError: made by the test" in done.stderr
-    assert (
-        f"[rank {rank}] Traceback" in done.stderr and f"[rank {(rank + 1) % 3}]" not in done.stderr
-    )
-
-
-def test_a_killed_rank_ends_the_launcher(job, tmp_path):
-    script = tmp_path / "killed.py"
-    script.write_text("""
-import os, signal, sys
-from vmcnet import cli
-from vmcnet.engine.population import Population
-advance = Population.advance
-def killed(self, theta, stage, iteration, *rest, **options):
-    if self.comm.rank == 1 and iteration == 2 and stage == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return advance(self, theta, stage, iteration, *rest, **options)
-Population.advance = killed
-cli.main(sys.argv[1:])
-""")
-    done = subprocess.run(
-        [
-            "timeout",
-            "-k",
-            "5",
-            "60",
-            str(BIN / "mpiexec"),
-            "-n",
-            "2",
-            sys.executable,
-            str(script),
-            "run",
-            str(job),
-            "--output",
-            str(tmp_path / "run.h5"),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode not in (0, 124)
-
-
-def test_ranks_with_different_parameters_are_found(job, tmp_path):
-    script = tmp_path / "different.py"
-    script.write_text("""
-import sys
-import numpy as np
-from vmcnet import cli
-from vmcnet.engine.population import Population
-advance = Population.advance
-def different(self, theta, stage, iteration, *rest, **options):
-    if self.comm.rank == 1 and iteration == 3 and stage == 2:
-        theta = np.nextafter(theta, np.inf)
-    return advance(self, theta, stage, iteration, *rest, **options)
-Population.advance = different
-cli.main(sys.argv[1:])
-""")
-    done = subprocess.run(
-        [
-            "timeout",
-            "-k",
-            "5",
-            "60",
-            str(BIN / "mpiexec"),
-            "-n",
-            "2",
-            sys.executable,
-            str(script),
-            "run",
-            str(job),
-            "--output",
-            str(tmp_path / "run.h5"),
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert (
-        done.returncode == 1 and "iteration 3: the ranks hold different parameters" in done.stderr
-    )

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.mpi.matrix import CASES
-from tests.runs import BIN, ROOT
+from tests.runs import BIN, LONGEST, ROOT
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def hashes():
     for ranks in (1, 2, 3, 4):
         launcher = [str(BIN / "mpiexec"), "-n", str(ranks)] if ranks > 1 else []
         done = subprocess.run(
-            ["timeout", "200", *launcher, sys.executable, "-m", "tests.mpi.matrix"],
+            ["timeout", str(LONGEST), *launcher, sys.executable, "-m", "tests.mpi.matrix"],
             cwd=ROOT,
             capture_output=True,
             text=True,

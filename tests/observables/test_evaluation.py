@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vmcnet as vmc
-from tests.runs import ROOT, appears, datasets, same, start, vmcnet
+from tests.runs import ROOT, datasets, same, vmcnet
 from tests.spins import amplitudes, states, walkers_of
 from vmcnet.backend.stream import Stream
 from vmcnet.config import JobError, parse_job, parse_observables
@@ -24,7 +24,6 @@ from vmcnet.runs.building import build
 from vmcnet.runs.report import report_lines
 from vmcnet.sampling.spin_metropolis import SpinFlip
 from vmcnet.statistics.jackknife import jackknife
-from vmcnet.storage.paths import checkpoint_path
 from vmcnet.storage.run_file import RunFile
 from vmcnet.systems import TransverseIsing, TrappedBosons
 from vmcnet.wavefunctions import BinaryRBM, GaussianEnvelope
@@ -215,13 +214,10 @@ def test_on_a_finished_run_and_resumed(tmp_path):
     job.write_text(JOB.replace("extent = [6]", "extent = [6]\nperiodic = false"))
     for path in (one, two):
         vmcnet("run", job, "--output", path)
-    asked = ("--observable", "magnetisation", "--observable", "staggered", "--steps", "4000")
+    asked = ("--observable", "magnetisation", "--observable", "staggered", "--steps", "400")
     done = vmcnet("evaluate", one, *asked)
     assert "staggered m " in done.stdout
-    process = start("evaluate", two, *asked)
-    appears(checkpoint_path(two, "evaluation"), process)
-    (tmp_path / "two.h5.STOP").touch()
-    process.communicate()
+    vmcnet("evaluate", two, *asked, fault=f"stop:{tmp_path / 'two.h5.STOP'} 150")
     assert "evaluation/1/energy" not in datasets(two)
     vmcnet("resume", two, ranks=2)
     same(one, two)

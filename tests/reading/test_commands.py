@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import vmcnet as vmc
-from tests.runs import JOB, ROOT, complaints, same, start, vmcnet
+from tests.runs import JOB, LONGEST, ROOT, complaints, same, start, vmcnet
 from vmcnet import cli
 from vmcnet.runs.watch import BARS, sparkline
 
@@ -76,7 +76,7 @@ def test_watching_through_a_kill(run, tmp_path):
         iteration = int(vmcnet("report", path).stdout.split(" iterations")[0].rsplit(" ", 1)[1])
         vmcnet("resume", path, "--set", f"training.iterations={iteration + 2}")
         assert follows(watcher, "done")
-        assert watcher.wait(60) == 0
+        assert watcher.wait(LONGEST) == 0
     finally:
         for one in (process, watcher):
             one.kill()

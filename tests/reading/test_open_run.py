@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import vmcnet as vmc
-from tests.runs import start, vmcnet
+from tests.runs import LONGEST, start, vmcnet
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.paths import folder_of
 
@@ -99,7 +99,7 @@ def test_a_run_that_was_stopped(run, tmp_path):
     while "training" not in done.stderr.readline():
         assert done.poll() is None, done.communicate()
     (tmp_path / "run.h5.STOP").touch()
-    out, err = done.communicate(timeout=300)
+    out, err = done.communicate(timeout=LONGEST)
     assert done.returncode == 0, out + err
     assert vmc.open_run(path).state == "stopped"
 

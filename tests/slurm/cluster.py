@@ -68,7 +68,7 @@ NODE = (
 )
 
 
-LIMIT = 400.0  # seconds
+LIMIT = 600.0  # seconds
 
 
 def missing() -> str:

@@ -69,16 +69,16 @@ class SerialCommunicator:
 
 class MPICommunicator:
     """The same over MPI; `seconds` adds up the wall time spent inside collectives, `waiting` is
-    true inside one.
+    true inside one. comm: an mpi4py communicator, default all processes of the launch.
     """
 
-    def __init__(self):
+    def __init__(self, comm=None):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # `connect` says it in one line of its own, and refuses
             from mpi4py import MPI
 
         self._mpi = MPI
-        self._comm = MPI.COMM_WORLD
+        self._comm = MPI.COMM_WORLD if comm is None else comm
         self.rank, self.size = self._comm.rank, self._comm.size
         self.local_rank = self._comm.Split_type(MPI.COMM_TYPE_SHARED).rank
         self.implementation = MPI.Get_library_version().split("\n")[0].strip()
