@@ -11,7 +11,7 @@ log2 R rounded up):
   compute  c0 + c1 W/R                  c0: what every rank does once, c1: a walker's moves, energy
   and gradient
   merge    m B                          every rank merges the rows of all blocks, in order
-  gather   L a + 8 B (10 + 2 (K + 1)) b one all-gather, its rows travel once
+  gather   L a + 8 B (13 + 2 (K + 1)) b one all-gather, its rows travel once
   sums     2 L a + 32 P b               two all-reduces of P integers, in and out
 
 a: latency of a step, b: seconds a byte; both are fitted to collectives timed alone.

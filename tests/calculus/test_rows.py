@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 )
 BLOCKS, WALKERS = 3, 7
 # constants of these cases differ from walker to walker by their number
-NUMBERED = ("constant", "select from", "three widths")
+NUMBERED = ("constant", "select from", "three widths", "signs")
 OWN = [c for c in CASES if not any(word in c[1] for word in NUMBERED)][::3]
 
 

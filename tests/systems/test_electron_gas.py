@@ -25,6 +25,8 @@ HARTREE_FOCK = {
 class Waves(Wavefunction):
     """Says that it is a determinant of plane waves."""
 
+    plane_waves = None
+
     def __init__(self, *occupied):
         self.plane_waves = list(occupied)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import on_host
 from vmcnet.sampling.sampler import Counts, Sampler
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.machines.machine import Machine
@@ -62,7 +62,7 @@ class Gibbs(Sampler):
     ) -> tuple[Walkers, Counts]:
         """`steps` steps of every walker; `step` is not used."""
         machine, s = psi.rule, walkers.s
-        if not _is_real_machine(machine) or namespace(s) is not np:
+        if not _is_real_machine(machine) or not on_host(s):
             raise ValueError("gibbs needs a machine with real weights, on the host")
         changed = np.zeros(s.shape[0], np.int64)
         for _ in range(steps):
