@@ -131,7 +131,7 @@ def fit(measured, cores):
 def predicted(p, walkers, parameters, ranks, block=BLOCK):
     """Seconds of an iteration: compute, merge, communication."""
     rounds, blocks = np.ceil(np.log2(ranks)), walkers / block
-    gather = rounds * p["a"] + 8.0 * blocks * (10 + 2 * (TERMS + 1)) * p["b"] * (ranks > 1)
+    gather = rounds * p["a"] + 8.0 * blocks * (13 + 2 * (TERMS + 1)) * p["b"] * (ranks > 1)
     sums = 2.0 * rounds * p["a"] + 32.0 * parameters * p["b"] * (ranks > 1)
     return p["c0"] + p["c1"] * walkers / ranks, p["m"] * blocks, gather + sums
 
