@@ -129,7 +129,7 @@ def test_resume_refuses_a_damaged_checkpoint_and_goes_on_from_the_previous_one(t
     refused(call(capsys, "resume", run), main, "damaged", previous_path(main), "--previous")
     assert run.read_bytes() == before
     code, out, err = call(capsys, "resume", run, "--previous")
-    assert code == 0 and "training 12/12" in out, err
+    assert code == 0 and "training 12/12" in err, out
 
 
 @pytest.mark.processes
