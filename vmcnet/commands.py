@@ -182,6 +182,8 @@ def _evaluate_anew(options, comm) -> int:
     from vmcnet.storage.run_file import RunFile
 
     def derived():
+        if Path(options.output).is_file():
+            raise JobError(f"--output {options.output}: exists already: choose another name")
         job = parse_job(RunFile.open(options.file).attributes["job"], (), str(options.file))
         plan, tables = _plan(options, job)
         start = {"iterations": 0, "growth": [], "start_from": str(options.file.resolve())}

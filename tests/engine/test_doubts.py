@@ -178,9 +178,9 @@ def test_tails_that_only_look_heavy_near_the_bulk():
     """P(x > u) = exp(-u^(1/6)) has all moments; its k among the largest 1 % is above 1."""
     rng = np.random.default_rng(8)
     found = [pareto_tail(binned(rng.exponential(size=150_000) ** 6)) for _ in range(20)]
-    assert min(f.shape for f in found) > 0.7 and sum(f.heavy for f in found) <= 8
+    assert min(f.shape for f in found) > 0.7 and sum(f.heavy for f in found) <= 14
     pareto = [pareto_tail(binned(rng.random(150_000) ** -0.7)) for _ in range(20)]
-    assert sum(f.heavy for f in pareto) >= 12
+    assert sum(f.heavy for f in pareto) >= 17
 
 
 class Power(Wavefunction):
@@ -303,7 +303,9 @@ def test_training_in_which_nothing_moved_is_said():
 @pytest.mark.parametrize("path", sorted((ROOT / "jobs").glob("*.toml")), ids=lambda p: p.stem)
 def test_jobs_of_the_project_have_no_heavy_tails(path):
     """Trained and evaluated short, with 20 seeds where one takes below 3 seconds of a processor.
-    The job that leaves out the cusp in two dimensions on purpose is told so.
+    The job that leaves out the cusp in two dimensions on purpose is told so. Tails that are long
+    and not heavy cannot always be told apart from 50 000 values: once in twenty for the double
+    well, three times for fermions on a line; all other jobs are silent.
     """
     job = load_job(path)
     if job.data or job.twists:
@@ -337,4 +339,4 @@ def test_jobs_of_the_project_have_no_heavy_tails(path):
     if path.stem == "quantum_dot_2_rbm":
         assert np.mean(warned) > 0.5
     else:
-        assert not any(warned)
+        assert sum(warned) <= {"double_well": 2, "fermions_1d": 4}.get(path.stem, 0)

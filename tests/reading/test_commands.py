@@ -95,6 +95,8 @@ def test_a_file_alone_is_evaluated_into_another(run, tmp_path):
     assert refused.returncode == 2 and "--output NEW.h5 evaluates the parameters" in refused.stderr
     new = tmp_path / "new.h5"
     vmcnet("evaluate", tmp_path / "alone.h5", "--steps", 200, "--output", new, "--quiet", ranks=2)
+    refused = vmcnet("evaluate", tmp_path / "alone.h5", "--output", new, check=False)
+    assert refused.returncode == 2 and "exists already: choose another name" in refused.stderr
     assert (tmp_path / "alone.h5").read_bytes() == before
     old, found = vmc.open_run(run), vmc.open_run(new)
     for name, value in old.parameters.items():

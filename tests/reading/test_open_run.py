@@ -17,6 +17,8 @@ pytestmark = pytest.mark.processes
 
 
 def test_what_a_run_holds(run):
+    with pytest.raises(ValueError, match="expected the path of a run file, found 3"):
+        vmc.open_run(3)
     opened = vmc.open_run(run)
     with h5py.File(run) as file:
         np.testing.assert_array_equal(opened.training["energy"], file["training/energy"])

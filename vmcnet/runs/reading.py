@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -286,8 +287,10 @@ class Run:
 
 def open_run(path: str | Path) -> Run:
     """A run file, opened for reading; raises FileProblem where it is missing, damaged or of
-    another version.
+    another version, ValueError where `path` is no path.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"open_run: expected the path of a run file, found {path!r}")
     return Run(RunFile.open(Path(path)))
 
 

@@ -50,7 +50,7 @@ class Tail:
         if not (self.shape > HEAVY and self.shape - 2.5 * self.error > LIGHT):
             return False
         return all(
-            not k < HEAVY - 0.5 * error and not self.shape - k > 1.5 * error
+            not k < HEAVY - 0.5 * error and not self.shape - k > 2.5 * error
             for k, error in self.further
         )
 
