@@ -8,11 +8,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from tests.faults.shim import HERE
 from tests.runs import BIN, LONGEST, appears
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.lock import RunLock
+from vmcnet.storage.paths import folder_of
 
 # population steps of the small job, one in each of its phases
 PHASES = {"warmup": 2, "training": 10, "equilibration": 18, "evaluation": 30}
@@ -44,6 +46,9 @@ def broken(how, rank, at, *arguments, ranks=1, **options):
         environ = {**(options.pop("env", None) or os.environ), "ERRORS": errors.name}
         done = subprocess.run(words, capture_output=True, text=True, env=environ, **options)
         done.stderr += errors.read()
+    for run in [Path(a) for a in arguments if ranks > 1 and str(a).endswith(".h5")]:
+        if folder_of(run).is_dir():
+            wait_until_free(run)
     return done
 
 
@@ -79,12 +84,16 @@ class Held:
 
 
 def wait_until_free(run):
-    """Until the processes of a broken launch have let go of the run."""
+    """Until the processes of a broken launch have let go of the run: a launcher may end before its
+    ranks.
+    """
     deadline = time.monotonic() + LONGEST
     while time.monotonic() < deadline:
         try:
             RunLock(run).release()
             return
-        except FileProblem:
+        except FileProblem as error:
+            if "another run is writing it" not in str(error):
+                return
             time.sleep(0.05)
     raise AssertionError(f"{run}: still locked {LONGEST} s after the launcher ended")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import vmcnet as vmc
+from tests.faults.cases import wait_until_free
 from tests.reading.test_own_classes import MODULE
 from tests.runs import BIN, ROOT, complaints, same, vmcnet
 from vmcnet.config import JobError, job_text, load_job
@@ -77,6 +78,7 @@ def test_on_two_ranks_and_killed(run, tmp_path):
         assert process.poll() is None, process.communicate()
     process.kill()
     process.communicate()
+    wait_until_free(tmp_path / "run.h5")
     assert vmc.open_run(tmp_path / "run.h5").file.rows < 400
     vmcnet("resume", tmp_path / "run.h5")
     more = ("--set", "training.iterations=400")
