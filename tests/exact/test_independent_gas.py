@@ -71,7 +71,7 @@ def test_the_energy_of_a_trained_state():
     )
     here = vmc.evaluate(trained, steps=60, interval=12)
     other = Gas(14, 2.0, 3, trained.parameters, **more)
-    energy, error = other.energy(160, 6, 12, 5, 0.25)
+    energy, error = other.energy(256, 12, 12, 5, 0.25)
     both = np.hypot(error, here.error)
     assert both / 14 < 4e-4 and abs(energy - here.energy) < 4 * both
     assert -0.0087 < here.energy / 14 < -0.007

@@ -207,7 +207,7 @@ def test_a_rank_is_killed(case, undisturbed, server, tmp_path):
     if case % 3 == 2:
         at, mode = place(case + WRITES, undisturbed)
         environ.update(
-            LD_PRELOAD=str(server.library),
+            LD_PRELOAD=str(server.preloaded),
             SHIM_MATCH=str(run.parent),
             SHIM_LOG=str(log),
             SHIM_AT=str(at),

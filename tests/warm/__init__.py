@@ -22,11 +22,11 @@ RANKS = 4
 
 
 class Forks:
-    """One warm process; every command is a fork of it, with `library` preloaded."""
+    """One warm process; every command is a fork of it, with a library `preloaded`."""
 
-    def __init__(self, library: Path | None = None):
-        self.library = library
-        preload = {"LD_PRELOAD": str(library)} if library else {}
+    def __init__(self, preloaded: Path | None = None):
+        self.preloaded = preloaded
+        preload = {"LD_PRELOAD": str(preloaded)} if preloaded else {}
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "forks.py")],
             stdin=subprocess.PIPE,

@@ -231,11 +231,11 @@ def test_pairs_at_contact(dimensions, opposite, equal):
 @pytest.mark.parametrize(
     ("system", "steps", "limit"),
     [
-        (ElectronGas(14, 2.0), 16, 2e-3),
-        (ElectronGas(14, 2.0, twist=TWISTS[1]), 12, 2e-3),
-        (ElectronGas(14, 1.0, twist=[0.25, 0.25, 0.25]), 12, 4e-3),
-        (ElectronGas(10, 1.0, 2), 16, 1e-2),
-        (NeutronMatter(14, 0.04), 12, 8e-2),
+        (ElectronGas(14, 2.0), 40, 1.2e-3),
+        (ElectronGas(14, 2.0, twist=TWISTS[1]), 30, 1.2e-3),
+        (ElectronGas(14, 1.0, twist=[0.25, 0.25, 0.25]), 30, 2.4e-3),
+        (ElectronGas(10, 1.0, 2), 40, 6e-3),
+        (NeutronMatter(14, 0.04), 25, 5e-2),
     ],
 )
 def test_hartree_fock_energies(system, steps, limit):
@@ -348,7 +348,7 @@ def test_a_crystal_stays_one(polarisation):
     result = vmc.train(
         system, psi, optimizer=SGD(1e-3), iterations=1, walkers=128, steps=10, seed=3
     )
-    found = vmc.evaluate(result, steps=8, interval=10)
+    found = vmc.evaluate(result, steps=20, interval=10)
     assert -0.0078 < found.energy / 16 < -0.0065
     r = np.concatenate([w.r for w in result.population.members.values()])
     i = np.arange(16)
