@@ -11,6 +11,14 @@ from vmcnet.config.user import UserTable
 from vmcnet.kernels.activations import NAMES
 
 Label = Annotated[list[int], Field(min_length=1, max_length=8)]
+Parity = Annotated[
+    Literal["even", "odd"] | None,
+    Field(description="psi(r) + psi(-r), or their difference, at twice the cost; none when absent"),
+]
+SpinFlip = Annotated[
+    Literal["even", "odd"] | None,
+    Field(description="the same of psi with all spins turned over; none when absent"),
+]
 
 
 class GaussianRBMTable(Table):
@@ -142,12 +150,8 @@ class SlaterTable(Table):
         le=20,
         description="empty shells that pairs are excited into, one coefficient a class of symmetry",
     )
-    parity: Literal["even", "odd"] | None = Field(
-        description="psi(r) + psi(-r), or their difference, at twice the cost; none when absent"
-    )
-    spin_flip: Literal["even", "odd"] | None = Field(
-        description="the same of psi with all spins turned over; none when absent"
-    )
+    parity: Parity
+    spin_flip: SpinFlip
 
 
 class PfaffianTable(Table):
@@ -166,12 +170,8 @@ class PfaffianTable(Table):
     heads: list[Literal["backflow", "orbitals", "jastrow"]] | None = Field(
         min_length=1, description="as in slater; backflow and jastrow when absent"
     )
-    parity: Literal["even", "odd"] | None = Field(
-        description="psi(r) + psi(-r), or their difference, at twice the cost; none when absent"
-    )
-    spin_flip: Literal["even", "odd"] | None = Field(
-        description="the same of psi with all spins turned over; none when absent"
-    )
+    parity: Parity
+    spin_flip: SpinFlip
 
 
 class HiddenFermionsTable(Table):
@@ -187,12 +187,8 @@ class HiddenFermionsTable(Table):
     heads: list[Literal["backflow", "jastrow"]] | None = Field(
         min_length=1, description="as in slater; both when absent"
     )
-    parity: Literal["even", "odd"] | None = Field(
-        description="psi(r) + psi(-r), or their difference, at twice the cost; none when absent"
-    )
-    spin_flip: Literal["even", "odd"] | None = Field(
-        description="the same of psi with all spins turned over; none when absent"
-    )
+    parity: Parity
+    spin_flip: SpinFlip
 
 
 class SShellTable(Table):

@@ -8,7 +8,6 @@ or S = d + 2, those with respect to r_i - r_j. The result (n d + 2, W, n, F) is 
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -29,29 +28,14 @@ def received_block(bits: int, rows: int):
         def generate(context, builder, signature, args):
             emit = Emitter(context, builder, signature, args, bits)
             left, right, first = emit.start(0, 1), emit.start(4, 5), emit.start(8, 9)
-            begin, loop, end = (
-                builder.block,
-                builder.append_basic_block("loop"),
-                builder.append_basic_block("end"),
-            )
-            builder.branch(loop)
-            builder.position_at_end(loop)
-            k = builder.phi(emit.integer)
-            sums = [builder.phi(emit.vector) for _ in range(rows)]
-            value = emit.load(emit.place(right, builder.mul(k, args[6])))
-            column = emit.place(left, builder.mul(k, args[3]))
-            added = [
-                emit.fma(emit.load(emit.place(column, emit.times(r, args[2]))), value, s)
-                for r, s in enumerate(sums)
-            ]
-            following = builder.add(k, ir.Constant(emit.integer, 1))
-            k.add_incoming(ir.Constant(emit.integer, 0), begin)
-            k.add_incoming(following, loop)
-            for s, later in zip(sums, added, strict=True):
-                s.add_incoming(ir.Constant(emit.vector, None), begin)
-                s.add_incoming(later, loop)
-            builder.cbranch(builder.icmp_signed("<", following, args[7]), loop, end)
-            builder.position_at_end(end)
+
+            def factors(k):
+                value = emit.load(emit.place(right, builder.mul(k, args[6])))
+                column = emit.place(left, builder.mul(k, args[3]))
+                for r in range(rows):
+                    yield emit.load(emit.place(column, emit.times(r, args[2]))), value
+
+            added = emit.chains(rows, args[7], factors)
             for r, total in enumerate(added):
                 emit.store(total, emit.place(first, emit.times(r, args[10])))
             return context.get_dummy_value()

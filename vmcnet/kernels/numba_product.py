@@ -118,13 +118,11 @@ class Emitter:
             )
         return self.builder.extract_element(total, ir.Constant(index, 0))
 
-    def sums(self, rows: int, vectors: int):
-        """The block sum_k a[i, k] b[k, j], (i, vector) -> vector, of arguments a, at_a, down_a,
-        along_a, b, at_b, down_b, terms.
+    def chains(self, count: int, terms, factors):
+        """`count` vectors, each the chain fma(a, b, sum) over k = 0, 1, ... terms - 1 from 0;
+        factors(k) gives the pairs (a, b), one after the other; terms >= 1.
         """
-        builder, (_, _, down_a, along_a, _, _, down_b, terms, *_) = self.builder, self._args
-        first_a, first_b = self.start(0, 1), self.start(4, 5)
-        blocks = [(i, j) for i in range(rows) for j in range(vectors)]
+        builder = self.builder
         begin, loop, end = (
             builder.block,
             builder.append_basic_block("loop"),
@@ -132,27 +130,40 @@ class Emitter:
         )
         builder.branch(loop)
         builder.position_at_end(loop)
-        k, sums = builder.phi(self.integer), {ij: builder.phi(self.vector) for ij in blocks}
-        row, column = (
-            self.place(first_b, builder.mul(k, down_b)),
-            self.place(first_a, builder.mul(k, along_a)),
-        )
-        right = [self.load(self.place(row, j * self.lanes)) for j in range(vectors)]
-        left = [
-            self.repeated(builder.load(self.place(column, self.times(i, down_a))))
-            for i in range(rows)
-        ]
-        added = {(i, j): self.fma(left[i], right[j], sums[i, j]) for i, j in blocks}
+        k, sums = builder.phi(self.integer), [builder.phi(self.vector) for _ in range(count)]
+        added = [self.fma(a, b, z) for (a, b), z in zip(factors(k), sums, strict=True)]
         following = builder.add(k, ir.Constant(self.integer, 1))
-        for phi, first, later in [
-            (k, ir.Constant(self.integer, 0), following),
-            *((sums[ij], ir.Constant(self.vector, None), added[ij]) for ij in blocks),
-        ]:
-            phi.add_incoming(first, begin)
-            phi.add_incoming(later, loop)
+        k.add_incoming(ir.Constant(self.integer, 0), begin)
+        k.add_incoming(following, loop)
+        for z, later in zip(sums, added, strict=True):
+            z.add_incoming(ir.Constant(self.vector, None), begin)
+            z.add_incoming(later, loop)
         builder.cbranch(builder.icmp_signed("<", following, terms), loop, end)
         builder.position_at_end(end)
         return added
+
+    def sums(self, rows: int, vectors: int):
+        """The block sum_k a[i, k] b[k, j], (i, vector) -> vector, of arguments a, at_a, down_a,
+        along_a, b, at_b, down_b, terms.
+        """
+        builder, (_, _, down_a, along_a, _, _, down_b, terms, *_) = self.builder, self._args
+        first_a, first_b = self.start(0, 1), self.start(4, 5)
+        blocks = [(i, j) for i in range(rows) for j in range(vectors)]
+
+        def terms_at(k):
+            row, column = (
+                self.place(first_b, builder.mul(k, down_b)),
+                self.place(first_a, builder.mul(k, along_a)),
+            )
+            right = [self.load(self.place(row, j * self.lanes)) for j in range(vectors)]
+            left = [
+                self.repeated(builder.load(self.place(column, self.times(i, down_a))))
+                for i in range(rows)
+            ]
+            for i, j in blocks:
+                yield left[i], right[j]
+
+        return dict(zip(blocks, self.chains(len(blocks), terms, terms_at), strict=True))
 
 
 def block_product(bits: int, rows: int, vectors: int):

@@ -7,7 +7,6 @@ and a sum depends on its row alone: no bits depend on how many rows there are.
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -31,28 +30,14 @@ def block_dots(rows: int):
         def generate(context, builder, signature, args):
             emit = Emitter(context, builder, signature, args, 8 * CHAIN)
             first, second, to = emit.start(0, 1), emit.start(3), emit.start(5, 6)
-            begin, loop, end = (
-                builder.block,
-                builder.append_basic_block("loop"),
-                builder.append_basic_block("end"),
-            )
-            builder.branch(loop)
-            builder.position_at_end(loop)
-            k, sums = builder.phi(emit.integer), [builder.phi(emit.vector) for _ in range(rows)]
-            here = emit.times(emit.lanes, k)
-            right = emit.load(emit.place(second, here))
-            added = [
-                emit.fma(emit.load(emit.place(first, emit.times(i, args[2]), here)), right, z)
-                for i, z in enumerate(sums)
-            ]
-            following = builder.add(k, ir.Constant(emit.integer, 1))
-            k.add_incoming(ir.Constant(emit.integer, 0), begin)
-            k.add_incoming(following, loop)
-            for z, later in zip(sums, added, strict=True):
-                z.add_incoming(ir.Constant(emit.vector, None), begin)
-                z.add_incoming(later, loop)
-            builder.cbranch(builder.icmp_signed("<", following, args[4]), loop, end)
-            builder.position_at_end(end)
+
+            def factors(k):
+                here = emit.times(emit.lanes, k)
+                right = emit.load(emit.place(second, here))
+                for i in range(rows):
+                    yield emit.load(emit.place(first, emit.times(i, args[2]), here)), right
+
+            added = emit.chains(rows, args[4], factors)
             for i, z in enumerate(added):
                 builder.store(emit.halved(z), emit.place(to, i))
             return context.get_dummy_value()

@@ -12,15 +12,14 @@ from vmcnet.backend.stream import Stream
 from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
-from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.filling import filled
 from vmcnet.wavefunctions.heads import Heads
 from vmcnet.wavefunctions.message_passing import MessagePassing
-from vmcnet.wavefunctions.projection import Projection
+from vmcnet.wavefunctions.projection import Projected, Projection
 from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
-class HiddenFermions(Wavefunction):
+class HiddenFermions(Projected):
     """psi = det [[A, C], [B, 1 + D]] = det A det(1 + D - B A^-1 C): to the n particles come
     `hidden` ones, whose places are functions of all particles.
 
@@ -94,18 +93,9 @@ class HiddenFermions(Wavefunction):
             out[name] = scale * stream.normal(shape) if len(shape) > 1 else np.zeros(shape)
         return out
 
-    def check(self, system: Any) -> None:
-        self._projection.check(self, system)
-
-    def log_psi(
-        self, ops: Interpreter, theta: Parameters, walkers: Configuration
-    ) -> tuple[Any, Handle]:
-        return self._projection(ops, theta, walkers, self._one)
-
     def _one(
         self, ops: Interpreter, theta: Parameters, walkers: Configuration
     ) -> tuple[Any, Handle]:
-        """log_psi before it is projected."""
         n, more = self.particles, self.hidden
         h = self._heads.network.hidden(ops, theta, walkers)
         x, _, jastrow = self._heads.read(ops, theta, walkers, h)

@@ -12,10 +12,9 @@ from vmcnet.backend.stream import Stream
 from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
-from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.filling import filled
 from vmcnet.wavefunctions.heads import Head, Heads
-from vmcnet.wavefunctions.projection import Projection
+from vmcnet.wavefunctions.projection import Projected, Projection
 from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
@@ -30,7 +29,7 @@ class Triplet(Head):
         return ops.matmul(ops.affine(h, theta[self._key]), ops.transpose(h))
 
 
-class Pfaffian(Wavefunction):
+class Pfaffian(Projected):
     """psi = Pf(X - X^T), X_ij = sum_k c_k phi_k(x_i) phi_k(x_j) for s_i > 0 > s_j, and a triplet
     part; x the particles or what a network makes of them.
 
@@ -108,18 +107,9 @@ class Pfaffian(Wavefunction):
             out |= part.initial(stream)
         return out
 
-    def check(self, system: Any) -> None:
-        self._projection.check(self, system)
-
-    def log_psi(
-        self, ops: Interpreter, theta: Parameters, walkers: Configuration
-    ) -> tuple[Any, Handle]:
-        return self._projection(ops, theta, walkers, self._one)
-
     def _one(
         self, ops: Interpreter, theta: Parameters, walkers: Configuration
     ) -> tuple[Any, Handle]:
-        """log_psi before it is projected."""
         x, factors, more = walkers.r, None, None
         h: Any = None
         if self._heads is not None:

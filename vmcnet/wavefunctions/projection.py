@@ -13,6 +13,7 @@ from vmcnet.backend.stream import Stream
 from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.quantity import Handle
 from vmcnet.calculus.values import Values
+from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.reading import Configuration, Parameters, Reading
 
 PROBES, LEAST = 8, 0.1  # walkers at which psi is looked at; the part of psi that must be left
@@ -85,3 +86,23 @@ class Projection:
         words = [f"parity {self.parity}"] * (self.parity is not None)
         words += [f"spin flip {self.spin_flip}"] * (self.spin_flip is not None)
         return ", ".join(words)
+
+
+class Projected(Wavefunction):
+    """A wavefunction whose log_psi is the projection, `_projection`, of its `_one`."""
+
+    _projection: Projection
+
+    def check(self, system: Any) -> None:
+        self._projection.check(self, system)
+
+    def log_psi(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
+        return self._projection(ops, theta, walkers, self._one)
+
+    def _one(
+        self, ops: Interpreter, theta: Parameters, walkers: Configuration
+    ) -> tuple[Any, Handle]:
+        """log_psi before it is projected."""
+        raise NotImplementedError

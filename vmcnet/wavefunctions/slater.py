@@ -15,7 +15,7 @@ from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions.base import Wavefunction, rowwise
+from vmcnet.wavefunctions.base import rowwise
 from vmcnet.wavefunctions.exchanges import determinant_ratios
 from vmcnet.wavefunctions.filling import described, filled
 from vmcnet.wavefunctions.heads import Heads
@@ -23,13 +23,13 @@ from vmcnet.wavefunctions.local_update import LocalUpdate, UpdateRule
 from vmcnet.wavefunctions.message_passing import MessagePassing
 from vmcnet.wavefunctions.one_particle_updates import ParticleRule, SlaterUpdate
 from vmcnet.wavefunctions.plane_waves import PlaneWaves
-from vmcnet.wavefunctions.projection import Projection
+from vmcnet.wavefunctions.projection import Projected, Projection
 from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 UP, DOWN = "up", "down"
 
 
-class Slater(Wavefunction):
+class Slater(Projected):
     """psi = sum_k c_k det[phi_a(x_i)]_up det[phi_b(x_j)]_down, x the particles or what a network
     makes of them.
 
@@ -173,15 +173,9 @@ class Slater(Wavefunction):
             out["excitations"] = np.zeros(self._forms.classes)
         return out if self._heads is None else out | self._heads.initial(stream)
 
-    def log_psi(
-        self, ops: Interpreter, theta: Parameters, walkers: Configuration
-    ) -> tuple[Any, Handle]:
-        return self._projection(ops, theta, walkers, self._one)
-
     def _one(
         self, ops: Interpreter, theta: Parameters, walkers: Configuration
     ) -> tuple[Any, Handle]:
-        """log_psi before it is projected."""
         r, factors, more, y, empty = walkers.r, None, None, None, None
         if self._heads is not None:
             h = self._heads.network.hidden(ops, theta, walkers)
@@ -202,9 +196,6 @@ class Slater(Wavefunction):
         """All orbitals at x, or at x + i y."""
         phi = self.orbitals.matrix(ops, theta, "", x)
         return phi if y is None else phi * self.orbitals.imaginary(ops, y)
-
-    def check(self, system: Any) -> None:
-        self._projection.check(self, system)
 
     def update_rule(self, values: dict[str, np.ndarray]) -> UpdateRule | None:
         """Moves of one particle by the determinant lemma, of one determinant without a network."""
