@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from vmcnet.estimators.log_derivatives import LogDerivatives, outer_gram, stacked
+from vmcnet.kernels.numba_gram import fill_lower
 from vmcnet.parallel.exact_sum import LIMB_BLOCKS, bounded_sum, exact_sum, exponents
 
 KEEP = (
@@ -114,7 +115,7 @@ class BlockTangents:
         return out
 
     def gram(self, scale=None) -> np.ndarray | None:
-        """X D X^T (N, N) with D = diag(scale^2) or 1, on rank 0; None elsewhere.
+        """The lower triangle of X D X^T (N, N), D = diag(scale^2) or 1, on rank 0; None elsewhere.
 
         Block i is multiplied with the blocks i, i+1, ... i+B/2 (cyclic), whoever owns them, so that
         all ranks have the same work and every
@@ -160,29 +161,29 @@ class BlockTangents:
         return range(self.blocks // 2 + (self.blocks % 2 == 1 or b < self.blocks // 2))
 
     def _assembled(self, tiles, parts, centre):
-        """The Gram matrix (N, N) / W; outer products were not centred: take off the mean of Re and
-        Im rows from either side.
+        """The lower triangle of the Gram matrix (N, N) / W; outer products were not centred: take
+        off the mean of Re and Im rows from either side.
         """
         side = tiles.shape[2]
-        out = np.empty((self.blocks * side, self.blocks * side))
+        size = self.blocks * side
+        means = self._row_means(tiles, parts) if centre else np.zeros((size, parts))
+        mean = means.reshape(self.blocks, parts, side // parts, parts).mean(axis=(0, 2))
+        out = np.empty((size, size))
+        fill_lower(tiles, means, mean, float(self.walkers), out)
+        return out
+
+    def _row_means(self, tiles, parts):
+        """Means of every row of the whole matrix over its Re and its Im columns, (N, parts)."""
+        side = tiles.shape[2]
+        split = tiles.reshape(*tiles.shape[:2], parts, -1, parts, side // parts)
+        over_columns, over_rows = split.sum(axis=5), split.sum(axis=3)
+        sums = np.zeros((self.blocks, parts, side // parts, parts))
         for b in range(self.blocks):
             for k in self._partners(b):
-                i, j = b * side, (b + k) % self.blocks * side
-                out[i : i + side, j : j + side] = tiles[b, k]
-                out[j : j + side, i : i + side] = tiles[b, k].T
-        if centre:
-            width = side // parts
-            part = np.tile(
-                np.repeat(np.arange(parts), width), self.blocks
-            )  # Re or Im, of every row
-            mean = out.reshape(len(out), self.blocks, parts, width).mean(axis=(1, 3))  # (N, parts)
-            both = mean.reshape(self.blocks, parts, width, parts).mean(axis=(0, 2))[
-                part
-            ]  # (N, parts)
-            out -= (mean - both)[:, part] if parts > 1 else mean - both
-            out -= mean.T[part] if parts > 1 else mean.T
-        out /= self.walkers
-        return out
+                sums[b] += over_columns[b, k]
+                if k:
+                    sums[(b + k) % self.blocks] += over_rows[b, k].transpose(1, 2, 0)
+        return sums.reshape(-1, parts) / self.walkers
 
     def gathered(self, rows) -> np.ndarray | None:
         """A vector over rows as (N,) on rank 0; None elsewhere."""

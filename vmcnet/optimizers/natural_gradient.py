@@ -52,11 +52,11 @@ class Tangents(Protocol):
         ...
 
     def metric(self) -> Any:
-        """S (P, P) on rank 0."""
+        """The lower triangle of S (P, P) on rank 0."""
         ...
 
     def gram(self, scale: np.ndarray | None = None) -> Any:
-        """X diag(scale)^2 X^T on rank 0."""
+        """The lower triangle of X diag(scale)^2 X^T on rank 0."""
         ...
 
     def gathered(self, rows: Rows) -> Any:
