@@ -30,6 +30,7 @@ import numpy as np
 
 import vmcnet as vmc
 from vmcnet.backend.arrays import keep_memory
+from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream
 from vmcnet.wavefunctions.orbitals import HarmonicOrbitals
 from vmcnet.wavefunctions.plane_waves import real_waves
@@ -89,16 +90,16 @@ class Case:
         self.path = folder / f"{case}.npz"
         np.savez(self.path, **arrays(self.system, self.psi, self.psi.layout.values(theta), start))
 
-    def blocks(self, size):
+    def blocks(self, size, device):
         cut = [slice(k, k + size) for k in range(0, WALKERS, size)]
-        return [vmc.walkers.Walkers(self.r[c], self.s[c]) for c in cut]
+        return [vmc.walkers.Walkers(*device.place(self.r[c], self.s[c])) for c in cut]
 
     def kinetic(self, walkers):
         _, gradient, laplacian = self.bound.jet(walkers)
         return -0.5 * (laplacian + (gradient * gradient).sum(axis=0))
 
-    def functions(self, size) -> dict:
-        members = self.blocks(size)
+    def functions(self, size, device=None) -> dict:
+        members = self.blocks(size, device or Device(np, self.r.dtype.name))
         return {
             "kinetic": lambda: [self.kinetic(w) for w in members],
             "log": lambda: [self.bound.log(w.r, w.s) for w in members],
@@ -170,15 +171,21 @@ def _line(case, what, found) -> None:
     )
 
 
-def iteration(case: str, walkers: int = WALKERS):
-    """A function that trains one iteration more of a job as jobs/ have it."""
+def iteration_parts(case: str):
+    """System and wavefunction as jobs/ have them."""
     system = system_of(case)
+    return system, psi_of(system, 0.01) * vmc.wavefunctions.PadeJastrow(system)
+
+
+def iteration(case: str, walkers: int = WALKERS):
+    """A function of the number of iterations that trains."""
+    system, psi = iteration_parts(case)
     o = vmc.optimizers
 
     def run(iterations):
         return vmc.train(
             system,
-            psi_of(system, 0.01) * vmc.wavefunctions.PadeJastrow(system),
+            psi,
             optimizer=o.SGD(0.05),
             natural_gradient=o.SPRING(1e-3, momentum=0.95),
             iterations=iterations,
