@@ -55,8 +55,10 @@ class Psi(Protocol):
         """psi(r, s)/psi, `amplitude` (phase, log) that of psi below."""
         ...
 
-    def jet(self, walkers: Walkers) -> tuple[Array, Array, Array]:
-        """log psi, its coordinate derivatives (n d, W) and its Laplacian."""
+    def jet(self, walkers: Walkers, units: Array | None = None) -> tuple[Array, Array, Array]:
+        """log psi, its coordinate derivatives (n d, W) and its Laplacian; with units u (W, n) of
+        the particles u_i d/dr_i and sum_i u_i^2 lap_i.
+        """
         ...
 
     def connected(self, walkers: Walkers, moves: SpinMoves, elements: Array) -> Array:

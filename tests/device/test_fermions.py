@@ -9,9 +9,9 @@ from tests.device import fakecupy  # noqa: F401
 from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.backend.stream import Stream
 from vmcnet.geometry.box import Box
-from vmcnet.systems import ElectronGas, Particles, QuantumDot
+from vmcnet.systems import ElectronGas, NeutronMatter, Nucleus, Particles, QuantumDot
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions import MessagePassing, NetworkJastrow, PadeJastrow, Slater
+from vmcnet.wavefunctions import MessagePassing, NetworkJastrow, PadeJastrow, Slater, SShell
 
 STANDIN = sys.modules["fakecupy"]
 DOT = QuantumDot(5)
@@ -67,3 +67,32 @@ def test_every_reading(xp, name, dtype):
         scale = np.abs(b).max()
         tolerance = 1e-10 if dtype == np.float64 else 2e-3
         np.testing.assert_allclose(to_host(a), b, rtol=0, atol=tolerance * scale)
+
+
+NUCLEONS = {
+    "neutrons": (
+        NeutronMatter(4, polarisation=0.5, twist=[0.1, 0.23, -0.3]),
+        lambda s: Slater(s, network=MessagePassing(3, 2, spread=0.2), excitations=1),
+    ),
+    "nucleus": (
+        Nucleus(2, 2),
+        lambda s: SShell(s) * NetworkJastrow(s, MessagePassing(3, 1, spread=0.2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", NUCLEONS)
+def test_every_term_of_nucleons(xp, name, dtype):
+    """Spins, isospins and masses are looked up where the walkers are; float32 beside float64."""
+    system, made = NUCLEONS[name]
+    psi = made(system)
+    theta = psi.start(Stream(3, 0, 0, 0))
+    theta = theta + 0.05 * np.random.default_rng(1).normal(size=theta.shape)
+    bound, walkers = psi.bind(theta), system.start(Stream(4, 0, 0, 0), 6)
+    moved = Walkers(xp.asarray(walkers.r.astype(dtype)), xp.asarray(walkers.s))
+    for term in system.terms.values():
+        found, known = term.local(moved, bound), term.local(walkers, bound)
+        assert namespace(found) is xp and to_host(found).real.dtype == dtype
+        tolerance = 1e-10 if dtype == np.float64 else 1e-3
+        np.testing.assert_allclose(to_host(found), known, atol=tolerance * np.abs(known).max())

@@ -41,8 +41,8 @@ def turned(term, like):
 
 
 def excitations(occupied, virtual):
-    """[(like, {(k, l, q, p): sign})] of all classes of pairs k, l -> q, p of equal momentum, of both
-    spins first, then of one; a class is counted where the first of its members is.
+    """[(like, {(k, l, q, p): sign})] of all classes of pairs k, l -> q, p of equal momentum, those
+    of both spins first, then of one; a class is counted where the first of its members is.
     """
     out = []
     for like in (False, True):

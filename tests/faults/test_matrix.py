@@ -27,7 +27,13 @@ FERMIONS = SMALL.replace(
     '[optimizer]\ntype = "sgd"\nlearning_rate = 0.05\n'
     '[natural_gradient]\ntype = "spring"\nmomentum = 0.9\n'
 )
-JOBS = {"machine": SMALL, "fermions": FERMIONS}
+NEUTRONS = (
+    FERMIONS.replace("particles = 3\nspin_projection = 0.5", "particles = 2\ndensity = 0.02")
+    .replace('"quantum_dot"', '"neutron_matter"')
+    .replace('type = "slater"', 'type = "slater"\nexcitations = 1')
+    .replace('[[wavefunction]]\ntype = "pade_jastrow"\n', "")
+)
+JOBS = {"machine": SMALL, "fermions": FERMIONS, "neutrons": NEUTRONS}
 PLAN = ("--steps", "14", "--warmup", "6")
 ALL, QUICK = 300, 30
 ENDS = ("SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2")  # with a checkpoint, 85
@@ -51,8 +57,10 @@ def wholes(tmp_path_factory, server):
 
 
 def job_of(case):
-    """Every seventh case trains a determinant with a network by SPRING, the others a machine."""
-    return "fermions" if case % 7 == 3 else "machine"
+    """Of seven cases one trains a determinant with a network by SPRING, one another with pair
+    excitations and spins that are exchanged, the others a machine.
+    """
+    return {3: "fermions", 5: "neutrons"}.get(case % 7, "machine")
 
 
 def drawn(case):
@@ -144,14 +152,15 @@ def test_fault(case, wholes, server, tmp_path):
 
 def test_every_kind_is_drawn():
     """Each fault meets training and evaluation, 1 to 4 ranks where it can, and most of them
-    fermions.
+    fermions in a trap and neutrons.
     """
-    found, fermions = {}, set()
+    found, met = {}, {"fermions": set(), "neutrons": set(), "machine": set()}
     for case in range(ALL):
         how, _, evaluating, ranks, _ = drawn(case)
         found.setdefault(how.split()[0], set()).add((evaluating, ranks))
-        fermions |= {(how.split()[0], evaluating)} if job_of(case) == "fermions" else set()
+        met[job_of(case)].add((how.split()[0], evaluating))
     assert set(found) == {"write", "kill", *ENDS, *GOES_ON}
-    assert {how for how, _ in fermions} == set(found) and len(fermions) >= len(found) + 5
+    for job in ("fermions", "neutrons"):
+        assert {how for how, _ in met[job]} == set(found) and len(met[job]) >= len(found) + 5, job
     assert all({evaluating for evaluating, _ in seen} == {True, False} for seen in found.values())
     assert {ranks for _, ranks in found["kill"]} == {1, 2, 3, 4}

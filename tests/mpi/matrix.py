@@ -40,6 +40,7 @@ from vmcnet.systems import (
     ElectronGas,
     Heisenberg,
     NeutronMatter,
+    Nucleus,
     Particles,
     Potts,
     QuantumDot,
@@ -57,11 +58,13 @@ from vmcnet.wavefunctions import (
     HardCoreJastrow,
     HiddenFermions,
     MessagePassing,
+    NetworkJastrow,
     PadeJastrow,
     Pfaffian,
     Slater,
     SpinJastrow,
     SpinNetwork,
+    SShell,
 )
 
 
@@ -97,6 +100,7 @@ GAS, TURNED, PAIR, NEUTRONS = (
     NeutronMatter(2, 0.02),
     NeutronMatter(4, polarisation=0.5, twist=[0.1, 0.23, -0.3]),
 )
+HELIUM = Nucleus(2, 2)
 SAMPLES = Walkers(
     np.zeros((50, 9, 0)),
     np.where(np.random.default_rng(1).random((50, 9)) < 0.7, 1, -1).astype(np.int8),
@@ -223,6 +227,20 @@ CASES = {
     ),
     "Adam; hidden fermions": Case(
         PAIR, HiddenFermions(PAIR, 2, network=MessagePassing(2, 2)), Adam(0.01), Gaussian()
+    ),
+    "SPRING; neutrons, pair excitations": Case(
+        PAIR,
+        Slater(PAIR, network=MessagePassing(2, 2, spread=0.1), excitations=1),
+        SGD(0.05),
+        Gaussian(),
+        5.0,
+        SPRING(1e-2),
+    ),
+    "Adam; nucleus, four labels and two masses": Case(
+        HELIUM,
+        SShell(HELIUM) * NetworkJastrow(HELIUM, MessagePassing(2, 1, spread=0.1)),
+        Adam(0.01),
+        Gaussian(),
     ),
     "heat bath of a classical model": Case(POTTS, Boltzmann(POTTS), SGD(0.05), Thermal(POTTS)),
 }

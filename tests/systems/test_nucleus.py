@@ -129,6 +129,53 @@ def test_the_centre_of_mass_costs_nothing():
     assert np.abs(terms[0]).max() > 1.0
 
 
+@pytest.mark.parametrize("numbers", [(1, 1), (1, 2), (2, 2)])
+def test_masses_apart(numbers):
+    """Kinetic energy by differences, every particle with the mass of its label, labels in any
+    order; float32 beside it, and on the stand-in.
+    """
+    system = Nucleus(*numbers)
+    psi = SShell(system) * NetworkJastrow(system, MessagePassing(width=3, passes=1, spread=0.3))
+    theta, start = psi.start(Stream(2, 0, 0, 0)), system.start(Stream(1, 0, 0, 0), 4)
+    r, s = start.r, np.random.default_rng(1).permuted(start.s, axis=1)
+    bound, h, known = psi.bind(theta), 1e-3, 0.0
+    middle, mass = bound.log(r, s), {0: 939.56542, 1: 938.272088}
+    for i, k in product(range(system.particles), range(3)):
+        step = np.zeros(r.shape[1:])
+        step[i, k] = h
+        logs = [bound.log(r + x * step, s) - middle for x in (-2, -1, 1, 2)]
+        low, near, next_, far = np.exp(logs)
+        second = (-low + 16 * near - 30 + 16 * next_ - far) / (12 * h * h)
+        m = np.array([mass[NUCLEONS[label][1]] for label in s[:, i].tolist()])
+        known = known - 197.3269804**2 / (2 * m) * second
+    kinetic = system.terms["kinetic"]
+    np.testing.assert_allclose(kinetic.local(Walkers(r, s), bound), known, rtol=1e-8)
+    single = kinetic.local(Walkers(r.astype(np.float32), s), bound)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, known, rtol=1e-4, atol=1e-3)
+    moved = kinetic.local(Walkers(fakecupy.asarray(r), fakecupy.asarray(s)), bound)
+    np.testing.assert_allclose(moved.get(), known, rtol=1e-8)
+
+
+def test_the_centre_of_mass_is_uncoupled_in_the_mean():
+    """With masses apart, kinetic and centre_of_mass at R and -R have the mean they have at R = 0,
+    whatever R: what couples them is odd in R.
+    """
+    system = Nucleus(1, 2)
+    psi = SShell(system) * NetworkJastrow(system, MessagePassing(width=3, passes=1, spread=0.3))
+    bound, walkers = psi.bind(psi.start(Stream(2, 0, 0, 0))), system.start(Stream(1, 0, 0, 0), 4)
+    inside = walkers.r - walkers.r.mean(axis=1, keepdims=True)
+
+    def energy(shift):
+        moved = Walkers(inside + shift, walkers.s)
+        return sum(system.terms[k].local(moved, bound) for k in ("kinetic", "centre_of_mass"))
+
+    shift = np.array([0.7, -0.4, 1.1])
+    up, down = energy(shift), energy(-shift)
+    np.testing.assert_allclose((up + down) / 2, energy(0.0), rtol=1e-10)
+    assert 1e-4 < np.abs(up - down).max() < 0.1  # the masses differ by 1.4e-3
+
+
 def test_the_deuteron_by_its_radial_equation():
     assert Nucleus(1, 1).reference[0] == pytest.approx(-2.2422, abs=1e-4)
     assert Nucleus(2, 2).reference is None

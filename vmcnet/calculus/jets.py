@@ -5,7 +5,7 @@ pass.
 from __future__ import annotations
 
 from vmcnet.calculus.interpreter import Interpreter
-from vmcnet.calculus.jet import ALL, CONSTANT, Coordinates, Frame, JetData, embed
+from vmcnet.calculus.jet import ALL, CONSTANT, OWN, Coordinates, Frame, JetData, embed
 from vmcnet.calculus.quantity import Handle
 
 
@@ -17,10 +17,13 @@ class Jet(Handle):
 
 
 class Jets(Interpreter):
-    """Derivatives with respect to the coordinates r (W, n, d) of a walker block."""
+    """Derivatives with respect to the coordinates r (W, n, d) of a walker block, or to r_i/u_i,
+    units u (W, n) of every particle: derivatives are then u_i d/dr_i, the Laplacian is
+    sum_i u_i^2 lap_i.
+    """
 
-    def __init__(self, xp, n: int, d: int):
-        self.xp, self.frame = xp, Frame(n, d)
+    def __init__(self, xp, n: int, d: int, units=None):
+        self.xp, self.frame, self._units = xp, Frame(n, d), units
 
     def apply(self, operation, args, **static):
         parameters = self._of_parameters(operation, args)
@@ -44,7 +47,12 @@ class Jets(Interpreter):
 
     def coordinates(self, r):
         self.real_dtype = r.dtype
-        return Jet(self, Coordinates(self.xp, r, self.frame))
+        data = Coordinates(self.xp, r, self.frame)
+        if self._units is None:
+            return Jet(self, data)
+        slots = data.slots  # of no shared Jacobian: particles differ
+        slots[1:-1] *= self._units[:, :, None]
+        return Jet(self, JetData(slots, OWN, self.frame))
 
     def peek(self, x):
         return x.data.value

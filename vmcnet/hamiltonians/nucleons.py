@@ -100,20 +100,39 @@ class ProtonRepulsion:
         )
 
 
-class CentreOfMassTrap:
-    """(1/2) M omega^2 R^2 - (d/2) hbar omega of every walker, (W,), R the mean of all positions and
-    M = n mass: the term that makes the centre of mass bound, without changing what is inside.
+class NucleonKinetic:
+    """-sum_i (1/2m_i) (lap_i log psi + |grad_i log psi|^2) of every walker, (W,), m_i the mass of a
+    neutron or of a proton as the label of i says; masses in 1/(energy length^2).
+    """
 
-    length: sqrt(hbar/(M omega)). mass in 1/(energy length^2).
+    name = "kinetic"
+
+    def __init__(self, neutron: float, proton: float) -> None:
+        self._units = tuple(np.array([neutron, proton]) ** -0.5)
+
+    def local(self, walkers: Walkers, psi: Psi) -> Array:
+        xp, s = namespace(walkers.r), walkers.s
+        neutron, proton = self._units
+        units = xp.where(xp.asarray(_ISOSPIN)[s] == 1, proton, neutron).astype(walkers.r.dtype)
+        _, gradient, laplacian = psi.jet(walkers, units)
+        return -0.5 * (laplacian + (gradient * gradient).sum(axis=0))
+
+
+class CentreOfMassTrap:
+    """(1/2) K R^2 - (d/2) q of every walker, (W,), R the mean of all positions: the term that binds
+    R in exp(-R^2/2b^2), without changing what is inside.
+
+    q = sum_i 1/(m_i n^2 b^2) and K = q/b^2; b = `length`, masses (n,) in 1/(energy length^2). Where
+    they differ, kinetic energy couples R to what is inside, with mean zero.
     """
 
     name = "centre_of_mass"
 
-    def __init__(self, length: float, mass: float) -> None:
-        self._length, self._mass = float(length), float(mass)
+    def __init__(self, length: float, masses: Any) -> None:
+        self._length, self._inverse = float(length), float((1.0 / np.asarray(masses)).sum())
 
     def local(self, walkers: Walkers, psi: Psi) -> Array:
         _, n, d = walkers.r.shape
-        quantum = 1.0 / (n * self._mass * self._length**2)
+        quantum = self._inverse / (n * self._length) ** 2
         x = walkers.r.mean(axis=1) / self._length
         return 0.5 * quantum * ((x * x).sum(axis=1) - d)

@@ -8,10 +8,10 @@ import numpy as np
 
 from vmcnet import arguments
 from vmcnet.exact.radial import line_energy
-from vmcnet.hamiltonians.kinetic import Kinetic
 from vmcnet.hamiltonians.nucleons import (
     NUCLEONS,
     CentreOfMassTrap,
+    NucleonKinetic,
     NucleonPairs,
     ProtonRepulsion,
     same_isospin,
@@ -34,17 +34,19 @@ def _deuteron(mass: float, depth: float) -> float:
 
 
 class Nucleus(System):
-    """H = -hbar^2/2m sum lap_i + sum_{i<j} v_ij + three-body force + repulsion of protons, without
-    the motion of the centre of mass; MeV and fm.
+    """H = -sum hbar^2/2m_i lap_i + sum_{i<j} v_ij + three-body force + repulsion of protons, at
+    total momentum zero; MeV and fm.
 
     v_ij = u_s(r) in spin singlets with isospin triplet, u_t(r) in the reverse, Gaussians: model "o"
-    of Schiavilla et al., Phys. Rev. C 103, 054003 (2021). m is twice the reduced mass of a neutron
-    and a proton. Labels of four kinds (hamiltonians.nucleons): 2H has a proton and a neutron up, 3H
-    a proton up and neutrons up and down, 3He the mirror image, 4He all four. The centre of mass is
-    in the ground state of a trap whose energy is subtracted, exactly: psi must hold
-    exp(-R^2/2 centre_length^2), as SShell does; the kinetic energy inside is the sum of the terms
-    kinetic and centre_of_mass. charges: whether protons repel each other. 2H has
-    an exact energy, of its radial equation. Raises ValueError for other numbers of nucleons.
+    of Schiavilla et al., Phys. Rev. C 103, 054003 (2021). m_i is the mass of a proton or a neutron,
+    as the label of i says. Labels are of four kinds (hamiltonians.nucleons): 2H has a proton and a
+    neutron up, 3H a proton up and neutrons up and down, 3He the mirror image, 4He all four. They
+    are fixed, which is exact: H stays as it is where two particles are exchanged with their labels.
+    R, the plain mean of all positions, which no exchange of isospins moves, is in the ground state
+    of a trap whose energy is subtracted: psi must hold exp(-R^2/2 centre_length^2), as SShell does;
+    the kinetic energy inside is the mean of the terms kinetic and centre_of_mass together. charges:
+    whether protons repel each other. 2H has an exact energy, of its radial equation with the
+    reduced mass. Raises ValueError for other numbers of nucleons.
     """
 
     units = "MeV"
@@ -68,14 +70,17 @@ class Nucleus(System):
             [label[k, 1] for k in range(protons)] + [label[k, 0] for k in range(neutrons)], np.int8
         )
         self.length, self.centre_length = 1.5, 1.0
-        mass = 2.0 / (1.0 / NEUTRON + 1.0 / PROTON) / HBAR_C**2  # 1/(MeV fm^2)
+        neutron, proton = (m / HBAR_C**2 for m in (NEUTRON, PROTON))  # 1/(MeV fm^2)
+        mass = 2.0 / (1.0 / neutron + 1.0 / proton)  # twice the reduced one of a pair
         self.energy_unit = 1.0 / (mass * self.length**2)
         chosen = MODELS[model]
         depth = HBAR_C * C10 / (np.pi**1.5 * R0**3)
         singlet, triplet = GaussianImages(chosen.r1), GaussianImages(R0)
         self.terms = {
-            "kinetic": Kinetic(mass),
-            "centre_of_mass": CentreOfMassTrap(self.centre_length, mass),
+            "kinetic": NucleonKinetic(neutron, proton),
+            "centre_of_mass": CentreOfMassTrap(
+                self.centre_length, [proton] * protons + [neutron] * neutrons
+            ),
             "pairs": NucleonPairs(lambda x: chosen.pair * singlet(x), lambda x: depth * triplet(x)),
         }
         if self.particles > 2:

@@ -102,9 +102,11 @@ class Bound:
         i, j = pair_arrays(xp, walkers.s.shape[1])
         return xp.where(walkers.s[:, i] != walkers.s[:, j], ratios, 1.0)
 
-    def jet(self, walkers: Walkers) -> tuple[Array, Array, Array]:
-        """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,)."""
-        return tiled_jets.jet(self.reading, walkers)
+    def jet(self, walkers: Walkers, units: Array | None = None) -> tuple[Array, Array, Array]:
+        """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,); with units u
+        (W, n) of the particles u_i d/dr_i and sum_i u_i^2 lap_i.
+        """
+        return tiled_jets.jet(self.reading, walkers, units)
 
     def drift(self, r: Array, s: Array) -> Array:
         """Re grad log psi (W, n, d), by one reverse pass."""

@@ -57,8 +57,11 @@ def widest(reading: Reading, walkers: Walkers) -> int:
     return known[key]
 
 
-def jet(reading: Reading, walkers: Walkers) -> tuple[Array, Array, Array]:
-    """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,).
+def jet(
+    reading: Reading, walkers: Walkers, units: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """log psi (W,), its coordinate derivatives (n d, W) and its Laplacian (W,); with units u (W, n)
+    u_i d/dr_i and sum_i u_i^2 lap_i.
 
     Where the kernels ask for it, in tiles of walkers that keep a jet near the processor; their
     size depends on shapes and dtype alone.
@@ -67,12 +70,14 @@ def jet(reading: Reading, walkers: Walkers) -> tuple[Array, Array, Array]:
     xp, (count, *shape) = namespace(r), r.shape
     near = kernels.of(xp, r.dtype).near
     tile = count if near is None else jet_tile(count, widest(reading, walkers), near)
-    ops = Jets(xp, *shape)
-    parameters = reading.handles(ops, xp, r.dtype)
-    parts = [
-        ops.read(reading.log_psi(ops, parameters, r[k : k + tile], s[k : k + tile])[1])
-        for k in range(0, count, tile)
-    ]
+
+    def part(k: int) -> tuple[Array, Array, Array]:
+        own = slice(k, k + tile)
+        ops = Jets(xp, *shape, None if units is None else units[own])
+        parameters = reading.handles(ops, xp, r.dtype)
+        return ops.read(reading.log_psi(ops, parameters, r[own], s[own])[1])
+
+    parts = [part(k) for k in range(0, count, tile)]
     return (
         parts[0]
         if len(parts) == 1
