@@ -39,6 +39,7 @@ JOBS = {
     "network": job('type = "quantum_dot"\nparticles = 6', NETWORK),
     "gas": job('type = "electron_gas"', 'type = "slater"', 'type = "pade_jastrow"'),
     "neutrons": job('type = "neutron_matter"', 'type = "slater"'),
+    "unitary": job('type = "unitary_gas"', 'type = "slater"'),
     "line": job('type = "fermions_1d"\nparticles = 3', 'type = "slater"'),
     "spheres": job(
         'type = "trapped_bosons"\nparticles = 60\ndiameter = 0.1',
@@ -133,6 +134,10 @@ IMPOSSIBLE = {
         ("system.density=0", "system.density: expected greater than 0"),
         ("system.density=1e300", "density must be between"),
         ("system.twist=[0.1, 0.1]", "twist must be 3 numbers"),
+    ],
+    "unitary": [
+        ("system.particles=13", "particles = 13: expected an even number"),
+        ("system.effective_range=10", "a range of at most 2.75, or more particles"),
     ],
     "line": [
         ("system.range=0", "system.range"),

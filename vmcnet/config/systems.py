@@ -106,6 +106,15 @@ class NeutronMatterTable(Table):
     )
 
 
+class UnitaryGasTable(Table):
+    """Fermions up and down with an infinite scattering length in a periodic box."""
+
+    builds = "vmcnet.systems:UnitaryGas"
+    type: Literal["unitary_gas"]
+    particles: int = Field(ge=2, le=MOST_PAIRED, description="number of fermions, even")
+    effective_range: Positive = Field(description="effective range k_F r_e of the interaction")
+
+
 class NucleusTable(Table):
     """A light nucleus in free space: 2H, 3H, 3He or 4He."""
 
@@ -197,6 +206,7 @@ SystemTable = Annotated[
     | DoubleWellTable
     | ElectronGasTable
     | NeutronMatterTable
+    | UnitaryGasTable
     | NucleusTable
     | TransverseIsingTable
     | HeisenbergTable

@@ -10,6 +10,7 @@ from vmcnet.systems.neutron_matter import NeutronMatter
 from vmcnet.systems.nucleus import Nucleus
 from vmcnet.systems.quantum_dot import QuantumDot
 from vmcnet.systems.spin_lattice import Heisenberg, SpinLattice, TransverseIsing
+from vmcnet.systems.unitary_gas import UnitaryGas
 
 __all__ = [
     "ClassicalIsing",
@@ -26,4 +27,5 @@ __all__ = [
     "System",
     "TransverseIsing",
     "TrappedBosons",
+    "UnitaryGas",
 ]
