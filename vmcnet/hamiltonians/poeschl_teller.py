@@ -35,12 +35,12 @@ class PoeschlTeller:
         ]
 
     def __call__(self, x: Array) -> Array:
-        xp, x, out = namespace(x), self.box.minimum_image(x), None
+        xp, x = namespace(x), self.box.minimum_image(x)
+        out: Array = 0.0
         for cell in self._cells:
             moved = x + xp.asarray(cell, dtype=x.dtype)
             t = xp.exp(-4.0 / self.effective_range * xp.sqrt((moved * moved).sum(axis=-1)))
-            part = t / (1.0 + t) ** 2  # 1/(4 cosh^2)
-            out = part if out is None else out + part
+            out = out + t / (1.0 + t) ** 2  # 1/(4 cosh^2)
         return -32.0 / self.effective_range**2 * out
 
     @property

@@ -73,7 +73,7 @@ def jet(
 
     def part(k: int) -> tuple[Array, Array, Array]:
         own = slice(k, k + tile)
-        ops = Jets(xp, *shape, None if units is None else units[own])
+        ops = Jets(xp, *shape, units=None if units is None else units[own])
         parameters = reading.handles(ops, xp, r.dtype)
         return ops.read(reading.log_psi(ops, parameters, r[own], s[own])[1])
 
