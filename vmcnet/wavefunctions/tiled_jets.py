@@ -67,13 +67,13 @@ def jet(
     size depends on shapes and dtype alone.
     """
     r, s = writable(walkers.r), writable(walkers.s)
-    xp, (count, *shape) = namespace(r), r.shape
+    xp, (count, n, d) = namespace(r), r.shape
     near = kernels.of(xp, r.dtype).near
     tile = count if near is None else jet_tile(count, widest(reading, walkers), near)
 
     def part(k: int) -> tuple[Array, Array, Array]:
         own = slice(k, k + tile)
-        ops = Jets(xp, *shape, units=None if units is None else units[own])
+        ops = Jets(xp, n, d, None if units is None else units[own])
         parameters = reading.handles(ops, xp, r.dtype)
         return ops.read(reading.log_psi(ops, parameters, r[own], s[own])[1])
 
