@@ -9,6 +9,8 @@ from pathlib import Path
 
 import h5py  # noqa: F401 (its first import starts uname, before the guard is there)
 import pytest
+import scipy.linalg  # noqa: F401 (loads its BLAS, before the limit is set)
+from threadpoolctl import threadpool_limits
 
 from tests import runs
 
@@ -55,5 +57,6 @@ def guarded(start):
 def pytest_configure(config):
     os.environ.update({k: v for k, v in PATIENT.items() if k not in os.environ})
     runs.verifying = "verify" in config.option.markexpr
+    threadpool_limits(1)  # small matrices: threads of BLAS would wait for each other
     subprocess.Popen.__init__ = guarded(subprocess.Popen.__init__)
     runs.guard = marked

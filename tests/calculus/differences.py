@@ -20,22 +20,21 @@ def by_order(analytic, differences, noise, what):
     )
 
 
-def check_jet(log, r, value, derivatives, laplacian, together=False):
+def check_jet(log, r, value, derivatives, laplacian, s=None):
     """value (W,), derivatives (n d, W), laplacian (W,) of log(r), a function of coordinates (W, n,
-    d) in any real precision; `together`: log takes many times W walkers, W after W, at once.
+    d) of any number of walkers in any real precision; of log(r, s) with labels s (W, n).
     """
     r = r.astype(np.longdouble)
-    middle = log(r)
+    directions = np.eye(r[0].size, dtype=r.dtype).reshape(-1, *r.shape[1:])
+    moves = np.concatenate([0 * directions[:1], *(h * directions for k in STEPS for h in (k, -k))])
+    places = (r + moves[:, None]).reshape(-1, *r.shape[1:])
+    found = log(places) if s is None else log(places, np.tile(s, (len(moves), 1)))
+    middle, *others = np.asarray(found).reshape(len(moves), len(r))
+    others = np.reshape(others, (len(STEPS), 2, len(directions), len(r)))
+    moved = dict(zip(STEPS, np.moveaxis(others, 1, 2), strict=True))  # h: (n d, 2, W)
     size = 1.0 + float(np.max(np.abs(middle)))
     assert derivatives.shape == (r[0].size, len(r)) and laplacian.shape == value.shape == (len(r),)
     assert np.max(np.abs(value - middle)) < 1e-13 * size
-    moved = {}
-    for h in STEPS:
-        steps = h * np.eye(r[0].size, dtype=r.dtype).reshape(-1, 1, 1, *r.shape[1:])
-        places = r + np.concatenate([steps, -steps], axis=1)  # (n d, 2, W, n, d)
-        places = places.reshape(-1, *r.shape)
-        found = log(np.concatenate(places)) if together else [log(x) for x in places]
-        moved[h] = np.reshape(found, (r[0].size, 2, len(r)))
     by_order(
         derivatives,
         lambda h: (moved[h][:, 0] - moved[h][:, 1]) / (2 * h),

@@ -6,25 +6,24 @@ import numpy as np
 import pytest
 
 import vmcnet as vmc
-from tests.calculus.cases import CASES, coordinates, parameters, read_number
+from tests.calculus.cases import CASES, by_operation, coordinates, evaluated, parameters
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.replay import Recorder
 from vmcnet.calculus.values import Values
 from vmcnet.wavefunctions.base import Wavefunction
 
+GROUPS = by_operation(CASES)
 
-@pytest.mark.parametrize("operation", sorted({c[0] for c in CASES}))
+
+@pytest.mark.parametrize("operation", GROUPS)
 def test_every_operation(operation):
     theta, repeated = parameters(), 0
-    for _, label, n, function in [c for c in CASES if c[0] == operation]:
+    for label, n, function in GROUPS[operation]:
         r = coordinates(n)
         others = [r[::-1] * 1.1, r[:, ::-1] * 0.9]
 
         def read(ops, r, function=function):
-            return read_number(
-                ops,
-                function(ops, {k: ops.parameter(v) for k, v in theta.items()}, ops.coordinates(r)),
-            )
+            return evaluated(ops, function, r, theta)[0]
 
         recorder = Recorder(np)
         repeat = recorder.repeat(None, read(recorder, r))

@@ -5,7 +5,7 @@ numbers that each has alone.
 import numpy as np
 import pytest
 
-from tests.calculus.cases import CASES, DIMENSIONS, parameters, read_number
+from tests.calculus.cases import CASES, DIMENSIONS, by_operation, check_each, evaluated, parameters
 from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.operation import Blocks
 from vmcnet.calculus.tape import Tape
@@ -18,22 +18,22 @@ pytestmark = pytest.mark.skipif(
 BLOCKS, WALKERS = 3, 7
 # constants of these cases differ from walker to walker by their number
 NUMBERED = ("constant", "select from", "three widths", "signs", "of the only pair")
-OWN = [c for c in CASES if not any(word in c[1] for word in NUMBERED)]
-
-
-def read(ops, function, r, theta):
-    handles = {name: ops.parameter(value) for name, value in theta.items()}
-    return read_number(ops, function(ops, handles, ops.coordinates(r))), handles
+OWN = [
+    (*c, (np.float64, np.float32)[k % 2])
+    for k, c in enumerate(c for c in CASES if not any(word in c[1] for word in NUMBERED))
+]
+SOME = by_operation(OWN[::3])
+OTHERS = by_operation(c for k, c in enumerate(OWN) if k % 3)
 
 
 def numbers(function, r, theta, weights, blocks):
     """Value, jet, coordinate derivatives (walkers last), and the sums of parameters by block."""
     n = r.shape[1]
-    value = read(Values(np), function, r, theta)[0].data
+    value = evaluated(Values(np), function, r, theta)[0].data
     jets = Jets(np, n, DIMENSIONS)
-    jet = jets.read(read(jets, function, r, theta)[0])
+    jet = jets.read(evaluated(jets, function, r, theta)[0])
     ops = Tape(np, coordinates_wanted=True)
-    y, handles = read(ops, function, r, theta)
+    y, handles, _ = evaluated(ops, function, r, theta)
     found = ops.reverse(y, weights, Blocks(blocks))
     alone = ops.reverse(y, weights) if blocks == 1 else {}
     sums = {name: found.get(h.index) for name, h in handles.items()}
@@ -45,17 +45,19 @@ def numbers(function, r, theta, weights, blocks):
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize(
-    ("n", "function", "dtype"),
-    [
-        pytest.param(
-            *c[2:], (np.float64, np.float32)[k % 2], marks=pytest.mark.verify if k % 3 else ()
-        )
-        for k, c in enumerate(OWN)
-    ],
-    ids=[f"{c[0]}, {c[1]}" for c in OWN],
-)
-def test_blocks_together(n, function, dtype):
+@pytest.mark.parametrize("operation", SOME)
+def test_blocks_together(operation):
+    check_each(SOME[operation], blocks_together)
+
+
+@pytest.mark.verify
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("operation", OTHERS)
+def test_blocks_together_in_the_other_cases(operation):
+    check_each(OTHERS[operation], blocks_together)
+
+
+def blocks_together(n, function, dtype):
     rng = np.random.default_rng(5)
     theta = parameters(dtype)
     r = rng.normal(size=(BLOCKS * WALKERS, n, DIMENSIONS)).astype(dtype)

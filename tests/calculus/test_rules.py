@@ -2,51 +2,64 @@
 
 import importlib
 import pkgutil
+from functools import cache
 
 import numpy as np
 import pytest
 
 import vmcnet.calculus
-from tests.calculus.cases import CASES, DIMENSIONS, coordinates, parameters, read_number
-from tests.calculus.differences import check_direction, check_jet
+from tests.calculus.cases import (
+    CASES,
+    DIMENSIONS,
+    by_operation,
+    check_each,
+    coordinates,
+    evaluated,
+    parameters,
+)
+from tests.calculus.differences import STEPS, check_direction, check_jet
 from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.tape import Tape
 from vmcnet.calculus.values import Values
 
 WIDE = np.longdouble
-each_case = pytest.mark.parametrize(
-    ("n", "function"), [c[2:] for c in CASES], ids=[c[1] for c in CASES]
-)
+GROUPS, THIRD = by_operation(CASES), by_operation(CASES[::3])
+each_operation = pytest.mark.parametrize("operation", GROUPS)
+# a direction in the space of all parameters, and one of coordinates for each number of particles
+WAY = {k: np.random.default_rng(8).standard_normal(v.shape) for k, v in parameters().items()}
 
 
-def call(ops, function, r, theta):
-    handles = {name: ops.parameter(value) for name, value in theta.items()}
-    x = ops.coordinates(r)
-    return read_number(ops, function(ops, handles, x)), handles, x
+@cache
+def moved_parameters(t):
+    return {k: v + t * WAY[k] for k, v in parameters(WIDE).items()}
 
 
 def value(function, r, theta):
-    return call(Values(np), function, r, theta)[0].data
+    return evaluated(Values(np), function, r, theta)[0].data
 
 
-@each_case
-def test_jet(n, function):
-    theta, wide = parameters(), parameters(WIDE)
-    r = coordinates(n)
-    ops = Jets(np, n, DIMENSIONS)
-    y, _, _ = call(ops, function, r, theta)
-    check_jet(lambda moved: value(function, moved, wide), r, *ops.read(y), together=True)
+@each_operation
+def test_jet(operation):
+    check_each(GROUPS[operation], jet)
 
 
-@each_case
-def test_reverse(n, function):
-    theta, wide = parameters(), parameters(WIDE)
-    r, wide_r = coordinates(n), coordinates(n, dtype=WIDE)
-    rng = np.random.default_rng(8)
-    way = {name: rng.standard_normal(v.shape) for name, v in theta.items()}
+def jet(n, function):
+    r, ops, wide = coordinates(n), Jets(np, n, DIMENSIONS), parameters(WIDE)
+    y, _, _ = evaluated(ops, function, r, parameters())
+    check_jet(lambda moved: value(function, moved, wide), r, *ops.read(y))
+
+
+@each_operation
+def test_reverse(operation):
+    check_each(GROUPS[operation], reverse)
+
+
+def reverse(n, function):
+    r, wide_r, wide = coordinates(n), coordinates(n, dtype=WIDE), parameters(WIDE)
+    rng = np.random.default_rng(9)
     way_r, weights = rng.standard_normal(r.shape), rng.standard_normal(len(r))
     ops = Tape(np, coordinates_wanted=True)
-    y, handles, x = call(ops, function, r, theta)
+    y, handles, x = evaluated(ops, function, r, parameters())
     ones = np.ones(len(r))
     rows, one = ops.reverse(y, ones, per_walker=True), ops.reverse(y, weights)
 
@@ -58,20 +71,15 @@ def test_reverse(n, function):
         o, contracted = rows[handle.index], one[handle.index]
         assert o.shape == r.shape[:1] + handle.shape and contracted.shape == handle.shape
         np.testing.assert_allclose(contracted, np.tensordot(weights, o, 1), rtol=1e-11, atol=1e-12)
-        slope = slope + (o * way[name]).reshape(len(r), -1).sum(axis=1)
-    check_direction(
-        lambda t: value(function, wide_r, {k: v + t * way[k] for k, v in wide.items()}),
-        slope,
-        "parameters",
-    )
+        slope = slope + (o * WAY[name]).reshape(len(r), -1).sum(axis=1)
+    check_direction(lambda t: value(function, wide_r, moved_parameters(t)), slope, "parameters")
 
     gradient = rows.get(x.index, np.zeros(r.shape))
     assert gradient.shape == r.shape
-    check_direction(
-        lambda t: value(function, wide_r + t * way_r, wide),
-        (gradient * way_r).sum(axis=(1, 2)),
-        "coordinates",
-    )
+    times = [t for h in STEPS for t in (h, -h)] + [0.0]
+    found = value(function, np.concatenate([wide_r + t * way_r for t in times]), wide)
+    along = dict(zip(times, found.reshape(-1, len(r)), strict=True))
+    check_direction(along.__getitem__, (gradient * way_r).sum(axis=(1, 2)), "coordinates")
     if x.index in one:
         np.testing.assert_allclose(
             one[x.index], weights[:, None, None] * gradient, rtol=1e-11, atol=1e-12
@@ -104,8 +112,7 @@ def test_every_operation_has_cases():
     met = {}
     for name, _, n, function in CASES:
         ops = Recorder()
-        handles = {k: ops.parameter(v) for k, v in parameters().items()}
-        function(ops, handles, ops.coordinates(coordinates(n)))
+        evaluated(ops, function, coordinates(n), parameters())
         met.setdefault(name, []).append({id(o) for o in ops.met})
     for operation in all_operations():
         assert operation.name in met, (
@@ -117,19 +124,21 @@ def test_every_operation_has_cases():
     assert len(all_operations()) == len(met)
 
 
-@pytest.mark.parametrize(
-    ("n", "function"), [c[2:] for c in CASES[::3]], ids=[c[1] for c in CASES[::3]]
-)
-def test_float32_stays(n, function):
+@pytest.mark.parametrize("operation", THIRD)
+def test_float32_stays(operation):
+    check_each(THIRD[operation], float32_stays)
+
+
+def float32_stays(n, function):
     theta, r = parameters(np.float32), coordinates(n, dtype=np.float32)
     single = (np.dtype(np.float32), np.dtype(np.complex64))
-    y = call(Values(np), function, r, theta)[0]
+    y = evaluated(Values(np), function, r, theta)[0]
     assert y.data.dtype in single
     jets = Jets(np, n, DIMENSIONS)
-    y = call(jets, function, r, theta)[0]
+    y = evaluated(jets, function, r, theta)[0]
     assert all(a.dtype in single for a in jets.read(y)), [a.dtype for a in jets.read(y)]
     ops = Tape(np, coordinates_wanted=True)
-    y, _, _ = call(ops, function, r, theta)
+    y, _, _ = evaluated(ops, function, r, theta)
     for per_walker in (False, True):
         assert all(
             a.dtype in single for a in ops.reverse(y, np.ones(5, np.float32), per_walker).values()

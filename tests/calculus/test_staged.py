@@ -5,7 +5,7 @@ what does not depend on labels is evaluated once a walker.
 import numpy as np
 import pytest
 
-from tests.calculus.cases import CASES, coordinates, parameters, read_number
+from tests.calculus.cases import CASES, coordinates, evaluated, parameters
 from tests.device import fakecupy
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus import dense
@@ -32,11 +32,12 @@ def test_every_operation(name):
     theta = parameters()
 
     def read(ops, function, r, *factors):
-        handles = {name: ops.parameter(value) for name, value in theta.items()}
-        x = ops.coordinates(r)
-        for factor in factors:
-            x = x * ops.constant(factor)
-        return read_number(ops, function(ops, handles, x))
+        def scaled(ops, handles, x):
+            for factor in factors:
+                x = x * ops.constant(factor)
+            return function(ops, handles, x)
+
+        return evaluated(ops, scaled, r, theta)[0]
 
     for n, function in LISTS[name][:: max(1, len(LISTS[name]) // 3)]:
         r = coordinates(n, WALKERS)

@@ -8,7 +8,15 @@ import types
 import numpy as np
 import pytest
 
-from tests.calculus.cases import CASES, DIMENSIONS, coordinates, parameters, read_number
+from tests.calculus.cases import (
+    CASES,
+    DIMENSIONS,
+    by_operation,
+    check_each,
+    coordinates,
+    evaluated,
+    parameters,
+)
 from tests.device import fakecupy
 from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.backend.device import Device, choose
@@ -109,13 +117,17 @@ def test_device_stream(xp, dtype):
         )
 
 
-SOME = [
+SOME = by_operation(
     c for k, c in enumerate(CASES) if k % 4 == 0 or c[0] not in {other[0] for other in CASES[:k]}
-]  # and the first of every operation
+)  # and the first of every operation
 
 
-@pytest.mark.parametrize(("n", "function"), [c[2:] for c in SOME], ids=[c[1] for c in SOME])
-def test_every_reading(xp, n, function):
+@pytest.mark.parametrize("operation", SOME)
+def test_every_reading(xp, operation):
+    check_each(SOME[operation], lambda n, function: readings_agree(xp, n, function))
+
+
+def readings_agree(xp, n, function):
     """Values, jets and tape of the operations on the device are those of the host, without a
     transfer to the host.
     """
@@ -131,8 +143,7 @@ def test_every_reading(xp, n, function):
             Jets(space, n, DIMENSIONS),
             Tape(space, coordinates_wanted=True),
         ):
-            handles = {k: ops.parameter(v) for k, v in there.items()}
-            y = read_number(ops, function(ops, handles, ops.coordinates(position)))
+            y, _, _ = evaluated(ops, function, position, there)
             out += list(ops.read(y)) if isinstance(ops, Jets) else [y.data]
         ones = space.ones(y.shape, y.data.dtype)
         for per_walker in (False, True):

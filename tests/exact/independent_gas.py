@@ -94,12 +94,10 @@ class Gas:
         """-1/2 (lap log psi + |grad log psi|^2) by differences of fourth order (W,)."""
         here, square, laplacian = self.log(r), 0.0, 0.0
         for c in range(r[0].size):
-            f = []
-            for step in (-2, -1, 1, 2):
-                moved = r.copy().reshape(len(r), -1)
-                moved[:, c] += step * h * self.r_s
-                f.append(self.log(moved.reshape(r.shape)))
             a = h * self.r_s
+            moved = np.stack([r.reshape(len(r), -1)] * 4)
+            moved[:, :, c] += a * np.array([[-2], [-1], [1], [2]])
+            f = self.log(moved.reshape(-1, *r.shape[1:])).reshape(4, len(r))
             square = square + ((f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * a)) ** 2
             second = -f[0] + 16 * f[1] - 30 * here + 16 * f[2] - f[3]
             laplacian = laplacian + second / (12 * a * a)

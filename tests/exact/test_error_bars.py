@@ -101,18 +101,15 @@ def runs(case, count, steps, warmup=20):
     warns of its length.
     """
     system, psi, sampler, exact, step, interval = case()
-    blocks = -(-count * WALKERS // BLOCK)
-    people = Population(system, psi, sampler, SerialCommunicator(), 17, blocks * BLOCK, BLOCK)
+    block = min(BLOCK, count * WALKERS)
+    walkers = -(-count * WALKERS // block) * block
+    people = Population(system, psi, sampler, SerialCommunicator(), 17, walkers, block)
     people.start()
     theta = psi.start(stream())
     for k in range(warmup):
         people.advance(theta, EVALUATION, k, interval, step, measure=False)
-    half, shape = steps // 2, (2, blocks * BLOCK)
-    mean, m2, series = (
-        np.zeros(shape),
-        np.zeros(shape),
-        np.empty((steps, blocks * BLOCK // WALKERS)),
-    )
+    half, shape = steps // 2, (2, walkers)
+    mean, m2, series = np.zeros(shape), np.zeros(shape), np.empty((steps, walkers // WALKERS))
     for k in range(steps):
         _, energies = people.advance(theta, EVALUATION + 1, k, interval, step)
         x = np.concatenate([energies[b].total.real for b in people.own])

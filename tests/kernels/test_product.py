@@ -153,7 +153,8 @@ def test_layer_products(shape, dtype):
         (rng.normal(size=(f, rows)).T, rng.normal(size=(h, rows)).T),
     ):
         x, g = x.astype(dtype, order="K"), g.astype(dtype, order="K")
-        exact_x, exact_g = x.astype(np.longdouble), g.astype(np.longdouble)
+        better = np.longdouble if dtype == np.float64 else np.float64
+        exact_x, exact_g = x.astype(better), g.astype(better)
         for found, exact, terms in (
             (products.matmul(x, w), exact_x @ w, f),
             (products.matmul_transposed(g, w), exact_g @ w.T, h),

@@ -103,7 +103,7 @@ def test_wavefunction(numbers):
     assert fit(system, psi) is not None
     bound, walkers = psi.bind(psi.start(Stream(2, 0, 0, 0))), system.start(Stream(1, 0, 0, 0), 3)
     r, s = walkers.r, walkers.s
-    check_jet(lambda r: bound.log(r, s), r, *bound.jet(walkers))
+    check_jet(bound.log, r, *bound.jet(walkers), s)
     phase, log = bound.amplitude(r, s)
     order = [1, 0, *range(2, system.particles)]
     other_phase, other = bound.amplitude(r[:, order], s[:, order])

@@ -224,16 +224,15 @@ def test_derivatives(space, options):
     wide_r = w.r.astype(WIDE)
     jet = bound.jet(w)
 
-    def log(r, theta=theta):
-        return psi.bind(theta).log(r, w.s)
-
-    check_jet(lambda r: log(r), w.r, *jet)
+    check_jet(bound.log, w.r, *jet, w.s)
     np.testing.assert_allclose(
         bound.drift(w.r, w.s).reshape(len(w.r), -1).T, jet[1], rtol=1e-9, atol=1e-9
     )
     way = np.random.default_rng(2).normal(size=theta.shape) * 0.05
     slope = bound.log_derivatives(w) @ way
-    check_direction(lambda t: log(wide_r, theta.astype(WIDE) + t * way), slope, "parameters")
+    check_direction(
+        lambda t: psi.bind(theta.astype(WIDE) + t * way).log(wide_r, w.s), slope, "parameters"
+    )
 
 
 @each_space

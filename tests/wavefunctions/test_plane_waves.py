@@ -124,7 +124,7 @@ def test_complex_orbitals_against_differences():
     system = ElectronGas(4, 2.0, 2, twist=[0.2, -0.1])
     psi = bound(Slater(system, network=MessagePassing(width=3, passes=1, spread=0.2)))
     w = walkers_of(system, 3)
-    check_jet(lambda r: psi.log(r, w.s), w.r, *psi.jet(w))
+    check_jet(psi.log, w.r, *psi.jet(w), w.s)
 
 
 COMPLEX = ("backflow", "complex_backflow", "jastrow")
@@ -142,7 +142,7 @@ def test_complex_backflow(excitations):
     ends = [slater.bind(theta + h * way).log(w.r, w.s) for h in (1e-6, -1e-6)]
     slope = psi.log_derivatives(w) @ way
     np.testing.assert_allclose((ends[0] - ends[1]) / 2e-6, slope, rtol=1e-6, atol=1e-7)
-    check_jet(lambda r: psi.log(r, w.s), w.r, *psi.jet(w))
+    check_jet(psi.log, w.r, *psi.jet(w), w.s)
     real = bound(Slater(system, **options)).log(w.r, w.s)
     assert np.abs(psi.log(w.r, w.s) - real).max() > 1e-3
     r = w.r.copy()
@@ -182,7 +182,7 @@ def test_virtual_backflow(twist):
     w, values = walkers_of(system, 3), slater.layout.values(slater.start(Stream(2, 0, 0, 0)))
     values["excitations"] = np.linspace(0.2, 0.6, values["excitations"].size)
     psi = slater.bind(slater.layout.pack(values))
-    check_jet(lambda r: psi.log(r, w.s), w.r, *psi.jet(w))
+    check_jet(psi.log, w.r, *psi.jet(w), w.s)
 
     def both(**changed):
         own = values | changed

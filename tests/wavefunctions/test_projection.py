@@ -61,7 +61,7 @@ def test_derivatives_and_exchanges(kind):
     system = QuantumDot(2, omega=0.7)
     psi = made(kind, system, 0.1, 0.02, parity="even", spin_flip="odd")
     walkers = points(system, 2)
-    check_jet(lambda r: psi.log(r, walkers.s), walkers.r, *psi.jet(walkers))
+    check_jet(psi.log, walkers.r, *psi.jet(walkers), walkers.s)
     o, h = psi.log_derivatives(walkers), 1e-5
     theta = psi.wavefunction.start(Stream(2, 0, 0, 0))
     theta = theta + 0.02 * Stream(3, 0, 0, 0).normal(theta.shape)

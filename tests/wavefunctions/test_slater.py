@@ -122,7 +122,7 @@ def test_derivatives(name):
     psi, walkers = started(ansatz(name, system), spread=0.2), points(system, 4, seed=5)
     if name in ("plain", "three", "excited"):
         walkers.s[1], walkers.s[2] = walkers.s[1, [3, 0, 1, 2]], walkers.s[2, [0, 3, 1, 2]]
-    check_jet(lambda r: psi.log(r, walkers.s), walkers.r, *psi.jet(walkers))
+    check_jet(psi.log, walkers.r, *psi.jet(walkers), walkers.s)
     _, gradient, _ = psi.jet(walkers)
     np.testing.assert_allclose(
         psi.drift(walkers.r, walkers.s).reshape(4, -1).T, gradient, rtol=1e-9, atol=1e-9

@@ -193,7 +193,8 @@ def case(request):
     )
 
     def log(r=walkers.r, theta=theta):
-        return formula(psi, psi.layout.values(theta.astype(WIDE)), r.astype(WIDE), walkers.s)
+        s = np.resize(walkers.s, (len(r), system.particles))
+        return formula(psi, psi.layout.values(theta.astype(WIDE)), r.astype(WIDE), s)
 
     return psi, theta, walkers, log
 

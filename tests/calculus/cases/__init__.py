@@ -10,12 +10,22 @@ import pkgutil
 from tests.calculus.cases.sources import (
     CASES,
     DIMENSIONS,
+    by_operation,
+    check_each,
     coordinates,
+    evaluated,
     parameters,
-    read_number,
 )
 
 for _module in sorted(m.name for m in pkgutil.iter_modules(__path__)):
     importlib.import_module(f"{__name__}.{_module}")
 
-__all__ = ["CASES", "DIMENSIONS", "coordinates", "parameters", "read_number"]
+__all__ = [
+    "CASES",
+    "DIMENSIONS",
+    "by_operation",
+    "check_each",
+    "coordinates",
+    "evaluated",
+    "parameters",
+]

@@ -5,6 +5,8 @@ saturates. With 3 particles there are 3 pairs, so quantities of all supports hav
 (w, 3, 2), or (w, 3) after the features are summed.
 """
 
+from functools import cache
+
 import numpy as np
 
 DIMENSIONS, WALKERS = 2, 5
@@ -32,27 +34,42 @@ SHAPES = {
 }
 
 
+@cache
 def parameters(dtype=np.float64):
+    """The arrays of SHAPES by name; shared by all cases, therefore not writeable."""
     rng = np.random.default_rng(11)
     sizes = {"p32": 1, "broader": 0.03, "column": 0.03}  # products stay of order 1
     return {
-        name: rng.uniform(0.5, 1.2, shape).astype(dtype)
-        * sizes.get(name, 0.3 if len(shape) == 2 else 1)
+        name: kept(
+            rng.uniform(0.5, 1.2, shape).astype(dtype)
+            * sizes.get(name, 0.3 if len(shape) == 2 else 1)
+        )
         for name, shape in SHAPES.items()
     }
 
 
+def kept(array):
+    array = np.asarray(array)
+    array.flags.writeable = False
+    return array
+
+
+@cache
 def coordinates(n=3, walkers=WALKERS, dtype=np.float64):
-    return np.random.default_rng(5).uniform(0.5, 1.2, (walkers, n, DIMENSIONS)).astype(dtype)
+    r = np.random.default_rng(5).uniform(0.5, 1.2, (walkers, n, DIMENSIONS))
+    return kept(r.astype(dtype))
+
+
+@cache
+def numbers(shape, key):
+    return kept(np.random.default_rng([key, *shape]).uniform(0.5, 1.3, shape))
 
 
 def fixed(ops, shape, key=0):
     """A constant of fixed random numbers; more than five walkers repeat those of the first five."""
     times = shape[0] // WALKERS if shape[0] and shape[0] % WALKERS == 0 else 1
-    shape = (shape[0] // times, *shape[1:])
-    numbers = np.random.default_rng([key, *shape]).uniform(0.5, 1.3, shape)
-    numbers = np.concatenate([numbers] * times)
-    return ops.constant(ops.xp.asarray(numbers.astype(ops.real_dtype)))
+    once = numbers((shape[0] // times, *shape[1:]), key)
+    return ops.constant(ops.xp.asarray(np.concatenate([once] * times).astype(ops.real_dtype)))
 
 
 def own(ops, t, x, p="p2"):
@@ -119,3 +136,43 @@ def read_number(ops, y):
     while len(y.shape) > 1:
         y = ops.sum(y, axis=-1)
     return y
+
+
+class Handles(dict):
+    """Handles of the parameters that a case uses, made when it asks for them."""
+
+    def __init__(self, ops, theta):
+        super().__init__()
+        self.ops, self.theta = ops, theta
+
+    def __missing__(self, name):
+        self[name] = self.ops.parameter(self.theta[name])
+        return self[name]
+
+
+def evaluated(ops, function, r, theta):
+    """One number a walker of a case's function, the handles of its parameters, the coordinates."""
+    handles, x = Handles(ops, theta), ops.coordinates(r)
+    return read_number(ops, function(ops, handles, x)), handles, x
+
+
+def by_operation(cases):
+    """{operation: [(label, n, function), ...]}."""
+    found: dict = {}
+    for operation, *case in cases:
+        found.setdefault(operation, []).append(tuple(case))
+    return found
+
+
+def check_each(cases, check):
+    """check(n, function) of all (label, n, function); every one that fails is named."""
+    errors = []
+    for label, *case in cases:
+        try:
+            check(*case)
+        except Exception as error:
+            error.add_note(f"the case: {label}")
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup(f"{len(errors)} of {len(cases)} cases", errors)
+    assert cases
