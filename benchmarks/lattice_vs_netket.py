@@ -203,15 +203,19 @@ def own_side(options, parameters):
             there.tangents(theta, there.weights(summary, energies)), {}, 0
         )[0]
 
-    solving, solve = [0.0], natural_gradient.positive_solution
+    solving, metric = [0.0], natural_gradient.ShiftedMetric
 
-    def timed_solution(*arguments):
-        begun = time.process_time()
-        found = solve(*arguments)
-        solving[0] += time.process_time() - begun
-        return found
+    def clocked(method):
+        def timed_method(*arguments):
+            begun = time.process_time()
+            found = method(*arguments)
+            solving[0] += time.process_time() - begun
+            return found
 
-    natural_gradient.positive_solution = timed_solution
+        return timed_method
+
+    for name in ("_factorise", "_solved"):
+        setattr(metric, name, clocked(getattr(metric, name)))
     actions = {"sweep": sweep, "local energies": energies, "Adam iteration": iterations(Adam(RATE))}
     if options.natural:
         for name, natural in (
