@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+import vmcnet as vmc
 from tests.runs import ROOT, vmcnet
 
 pytestmark = pytest.mark.processes
@@ -88,6 +89,55 @@ def test_dot_structure(sweep, tmp_path):
     assert f"{sweep[1]}: no density: vmcnet evaluate --observable density" in without
 
 
+NEUTRONS = """
+name = "neutrons"
+seed = 1
+[system]
+type = "neutron_matter"
+particles = 2
+density = 0.005
+[[wavefunction]]
+type = "slater"
+[sampling]
+walkers = 128
+block = 64
+warmup = 10
+[training]
+iterations = 1
+[evaluation]
+steps = 10
+[[observable]]
+type = "static_structure_factor"
+[[observable]]
+type = "pair_distribution"
+bins = 12
+channels = true
+"""
+
+
+def test_neutron_pairs(tmp_path, monkeypatch, run):
+    """Two neutrons in plane waves are all singlet; what is drawn as free is right for 14 too."""
+    job, figure = tmp_path / "neutrons.toml", tmp_path / "pairs.png"
+    job.write_text(NEUTRONS)
+    vmcnet("run", job, "--output", tmp_path / "neutrons.h5", "--quiet")
+    said = call("neutron_pairs.py", tmp_path / "neutrons.h5", "--figure", figure)
+    assert said.strip() == str(figure) and figure.stat().st_size > 10_000
+    assert "no pair_distribution by channels" in call("neutron_pairs.py", run, fails=True)
+    monkeypatch.syspath_prepend(ROOT / "analysis")
+    from neutron_pairs import free_overlap, free_structure
+
+    system = vmc.systems.NeutronMatter(14)
+    pairs = vmc.observables.PairDistribution(system, bins=20, channels=True)
+    volume = pairs.grid["volume"]
+    f = free_overlap(system, pairs.grid["r"])
+    assert np.nansum(volume * f) / system.box.volume == pytest.approx(1 / 7, rel=2e-3)
+    assert f[0] > 0.98 and np.nanmin(f) >= 0
+    np.testing.assert_allclose(free_structure(system, 3), [5 / 7, 5 / 7, 1.0])
+    free = vmc.open_run(tmp_path / "neutrons.h5").evaluations[-1].observables
+    mean = np.asarray(free["pair_distribution"].mean)
+    assert np.abs(mean[12:]).max() < 1e-12 and np.abs(mean[4:9] - 0.5).max() < 0.1
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -98,6 +148,7 @@ def test_dot_structure(sweep, tmp_path):
         "rank_scaling.py",
         "electron_gas.py",
         "dot_structure.py",
+        "neutron_pairs.py",
     ],
 )
 def test_scripts_are_short(name):
