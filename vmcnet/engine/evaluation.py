@@ -15,6 +15,7 @@ from vmcnet.engine.observing import Halves, Observing
 from vmcnet.engine.population import EVALUATION
 from vmcnet.engine.precision import Looks, looks_of
 from vmcnet.engine.results import EvaluationResult, Measured, summarize
+from vmcnet.engine.singular import probed
 from vmcnet.engine.stop_flags import CHECKPOINT, STOP
 from vmcnet.engine.training import TrainingResult
 from vmcnet.statistics import tails
@@ -249,7 +250,7 @@ def evaluate(
             poll=lambda: 0,
             target_error=target_error,
         )
-    measured = finish(population, state)
+    measured = probed(population, result.state.theta, finish(population, state))
     if measured is None:
         return None
     found = summarize(measured, moves=population.system.moves)

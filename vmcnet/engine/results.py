@@ -13,6 +13,7 @@ from vmcnet.statistics.tails import Tail, pareto_tail
 
 EXACT = 1e-18  # variance of E_L, in units of E^2, that is rounding
 ROUNDING = 1e-20  # the same of a component of an observable
+UNBOUNDED = 0.45  # Pareto shape of a divergence without variance: 1/2, measured
 MIXED = 1.05  # split R-hat above which walkers have not mixed
 FEW_MOVES = 5  # accepted moves of a walker, at least
 MANY = 4  # components of an observable that the report prints; of more, the largest
@@ -43,7 +44,8 @@ class Measured:
     names: energy and terms. series: name -> (T,) of energy, variance, terms/NAME and acceptance,
     and observables/NAME/series (T, K). moments: "energy" and every observable by name -> means and
     M2 (2, K, G) of both halves, or None where a file has none. acceptance (W,): share of `tried`
-    moves that every walker accepted. tail: binned |E_L - centre|, or None.
+    moves that every walker accepted. tail: binned |E_L - centre|, or None. singular: the largest
+    Pareto shape that follows from how E_L diverges (engine.singular), NaN where nobody looked.
     """
 
     names: list
@@ -54,6 +56,7 @@ class Measured:
     tried: int
     tail: np.ndarray | None = None
     centre: float = 0.0
+    singular: float = float("nan")
 
     @classmethod
     def of(
@@ -278,11 +281,12 @@ def summarize(
         warnings += own.doubts(steps)
     time = float(found.time[0])
     tail = None if measured.tail is None else pareto_tail(measured.tail, _correlation(found))
-    if tail is not None and tail.heavy and not exact and moves == "coordinates":
+    if tail is not None and not exact and moves == "coordinates" and _heavy(tail, measured):
+        local = f", {measured.singular:.2g} where it diverges" if measured.singular > 0.0 else ""
         warnings.append(
-            f"E_L has heavy tails (Pareto shape {with_error(tail.shape, tail.error)}; from 0.5 on "
-            "its variance, from 1 on its mean does not exist): the error is too small; psi lacks a "
-            "cusp or a node where H is singular"
+            f"E_L has heavy tails (Pareto shape {with_error(tail.shape, tail.error)}{local}; from "
+            "0.5 on its variance, from 1 on its mean does not exist): the error is too small; psi "
+            "lacks a cusp or a node where H is singular"
         )
     return EvaluationResult(
         {name: found[k] for k, name in enumerate(measured.names)},
@@ -299,6 +303,13 @@ def summarize(
         tail,
         bool(exact or (found.reliable[0] and not frozen)),
     )
+
+
+def _heavy(tail: Tail, measured: Measured) -> bool:
+    """Whether E_L has no variance: its sampled tail and, where somebody looked, its divergence."""
+    if np.isnan(measured.singular):
+        return tail.heavy
+    return tail.suspect and measured.singular > UNBOUNDED
 
 
 def _correlation(found: Any) -> float:

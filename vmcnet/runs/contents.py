@@ -49,6 +49,7 @@ def content_of(measured: Measured, attributes: dict) -> dict:
         "units": json.dumps({name: r.units for name, r in measured.records.items()}),
         "tried": measured.tried,
         "centre": measured.centre,
+        "singular": measured.singular,
         **attributes,
     }
     return content
@@ -89,6 +90,7 @@ def measured_of(content: dict, system) -> Measured:
         int(attributes["tried"]),
         tail,
         float(attributes["centre"]),
+        float(attributes.get("singular", "nan")),
     )
 
 

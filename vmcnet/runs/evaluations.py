@@ -12,6 +12,7 @@ from vmcnet.config import parse_observables
 from vmcnet.engine.evaluation import EvaluationState, finish, initial_evaluation, run_evaluation
 from vmcnet.engine.observing import Halves
 from vmcnet.engine.precision import looks_of
+from vmcnet.engine.singular import probed
 from vmcnet.runs.building import observables_of
 from vmcnet.runs.contents import content_of
 from vmcnet.runs.fit import fit_evaluation
@@ -114,6 +115,7 @@ class Evaluations:
         if flag:
             return flag
         measured = finish(self.population, state)
+        measured = probed(self.population, session.state.theta, measured)
 
         def write():
             attributes = {"iteration": session.state.iteration, **_written(plan)}

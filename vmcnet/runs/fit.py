@@ -131,10 +131,9 @@ def _observables(content: dict, refuse) -> None:
         units = None
     if not isinstance(units, dict) or any(not isinstance(units.get(n), str) for n in names):
         refuse("units are missing")
-    for name in ("tried", "centre", "steps", "target_error"):
-        if not isinstance(
-            attributes.get(name, 0.0 if name == "target_error" else None), int | float
-        ):
+    later = {"target_error": 0.0, "singular": 0.0}  # not in every version
+    for name in ("tried", "centre", "steps", *later):
+        if not isinstance(attributes.get(name, later.get(name)), int | float):
             refuse(f"{name} is no number")
     walkers, steps = len(content["walker_acceptance"]), len(content["energy"])
 

@@ -41,11 +41,17 @@ class Tail:
     further: tuple = ()
 
     @property
+    def suspect(self) -> bool:
+        """No variance, perhaps: k above 1/3, which every approximate psi with nodes has (Trail,
+        Phys. Rev. E 77, 016703 (2008)); 1/2 and above have no variance.
+        """
+        return self.shape > LIGHT
+
+    @property
     def heavy(self) -> bool:
-        """No variance, as far as can be told: k above 0.4, and above 1/3 by 2.5 errors. 1/3 is what
-        every approximate psi with nodes has (Trail, Phys. Rev. E 77, 016703 (2008)), 1/2 and above
-        have no variance. Further out k must stay: tails like exp(-|x|^p), p < 1, look heavy near
-        the bulk and are not, for their k falls as -1/log P.
+        """No variance, as far as a sample can tell: k above 0.4, above 1/3 by 2.5 errors, and the
+        same further out. Tails like exp(-|x|^p), p < 1, look heavy near the bulk and are not, for
+        their k falls as -1/log P.
         """
         if not (self.shape > HEAVY and self.shape - 2.5 * self.error > LIGHT):
             return False

@@ -58,6 +58,7 @@ OF_EVALUATIONS = (
     ("units", "units of the observables, as JSON"),
     ("tried", "moves that every walker tried while measuring"),
     ("centre", "the local energies' median, about which the tail is counted"),
+    ("singular", "Pareto shape of E_L where it diverges, 0: nowhere, NaN: the tail is not suspect"),
 )
 DATASETS = (
     Dataset("training/energy", "T", "energy", "mean local energy of all walkers"),
