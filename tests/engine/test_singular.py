@@ -8,7 +8,6 @@ from tests.engine.test_doubts import HEAVY, Power, frozen, pair, said
 from tests.runs import JOB, vmcnet
 from vmcnet.engine.singular import shapes
 from vmcnet.sampling import Gaussian
-from vmcnet.sampling.defaults import default_sampler
 from vmcnet.storage.run_file import RunFile
 from vmcnet.systems import Particles, QuantumDot, TrappedBosons
 from vmcnet.wavefunctions import (
@@ -22,7 +21,7 @@ PLACE = np.array([0.7, -0.4])
 
 
 def near(system, psi, theta=None, distance=0.05):
-    """Shapes near eight walkers in which the second particle is so close to the first; one particle:
+    """Shapes near eight walkers whose second particle is so close to the first; one particle:
     so close to (0.7, -0.4).
     """
     stream = vmc.backend.stream.Stream(3, 3, 0, 0)

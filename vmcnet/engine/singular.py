@@ -9,7 +9,7 @@ its exponential tail, nothing diverges.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,18 +26,6 @@ DIVERGES = 1e2  # growth of |E_L| from which it is called a divergence
 LEAST, STEEPEST = 0.3, 12.0  # powers p that are believed
 START, NEAREST = 1e-3, 1e-8  # first guess of l and least l, in lengths of the system
 LENGTHS = np.array([0.25, 0.5, 0.75, 0.9, 1.2, 1.5, 1.8, 2.5, 4.0])  # steps tried, of 1/|grad|
-
-
-@dataclass
-class Place:
-    """Configurations r (K, n, d) with log|E_L - centre| and log|psi| (K,), and 1/|grad log|E_L -
-    centre|| (K,) where that is known.
-    """
-
-    r: np.ndarray
-    energy: np.ndarray
-    log_psi: np.ndarray
-    length: np.ndarray
 
 
 def probed(population: Any, theta: np.ndarray, measured: Measured | None) -> Measured | None:
@@ -100,21 +88,21 @@ def _shape(looked: Any, r: np.ndarray, s: np.ndarray, length: float) -> float:
                 return 0.0
             scale = 1.0 / steep
         path.append((energy, log_psi, scale))
+        end, direction = here, (slope / steep).reshape(r.shape)
         if energy - path[0][0] > np.log(GROWTH) or scale < NEAREST * length:
             break
-        direction = (slope / steep).reshape(r.shape)
         trials = here + (LENGTHS * scale)[:, None, None] * direction
         risen = at(trials)[0]
         risen[risen > energy + np.log(FASTEST)] = -np.inf  # too near for differences at once
         if not risen.max() > energy:
             break
         here = trials[int(risen.argmax())]
-    return _of_path(np.array(path), at, here, axes)
+    return _of_path(np.array(path), at, end, direction, axes)
 
 
-def _of_path(path: np.ndarray, at: Any, here: np.ndarray, axes: np.ndarray) -> float:
+def _of_path(path: Any, at: Any, here: np.ndarray, direction: np.ndarray, axes: Any) -> float:
     """The shape from the ascent's last three decades of |E_L|, and from c = sum over coordinates of
-    what a step beside the end adds to l^2.
+    w, where a step t adds t^2 w - 2 t l direction to l^2. Behind a wall nothing is finite.
     """
     energy, log_psi, scale = path[path[:, 0] > path[-1, 0] - np.log(1e3)].T
     if path[-1, 0] - path[0, 0] < np.log(DIVERGES) or len(energy) < 2:
@@ -125,7 +113,11 @@ def _of_path(path: np.ndarray, at: Any, here: np.ndarray, axes: np.ndarray) -> f
         return 0.0
     zero = max(0.0, float(np.polyfit(nearer, log_psi, 1)[0]))
     beside = 3.0 * power * scale[-1]  # l = p/|grad log|E_L||
-    moved = [at(here + sign * beside * axes)[0] for sign in (1.0, -1.0)]
-    squares = np.mean([np.exp(2.0 * (energy[-1] - x) / power) for x in moved], axis=0)
-    codimension = max(1.0, float(((squares - 1.0) / 9.0).sum()))
+    added = np.full((2, len(axes)), np.nan)
+    for k, sign in enumerate((1.0, -1.0)):
+        risen = at(here + sign * beside * axes)[0] - energy[-1]
+        squares = np.exp(-2.0 * np.where(np.isfinite(risen), risen, np.nan) / power)
+        added[k] = squares - 1.0 + 6.0 * sign * direction.ravel()
+    added = np.where(np.isfinite(added), added, added[::-1])  # where one side is a wall
+    codimension = max(1.0, float(added.mean(axis=0).sum()) / 9.0)
     return power / (2.0 * zero + codimension)
