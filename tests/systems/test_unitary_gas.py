@@ -7,11 +7,13 @@ import pytest
 from scipy.integrate import quad, solve_ivp
 
 import vmcnet as vmc
+from tests.calculus.differences import check_jet
 from tests.device import fakecupy
 from vmcnet.backend.stream import Stream
 from vmcnet.hamiltonians.poeschl_teller import PoeschlTeller
 from vmcnet.systems import UnitaryGas
 from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions import ResonantJastrow
 
 
 def well(r, r_e):
@@ -67,6 +69,32 @@ def test_terms():
     )
 
 
+@pytest.mark.parametrize("spins", [[1, 1, -1, -1], [1, -1, 1, -1]])
+def test_resonant_jastrow(spins):
+    """Its formula, jets, and two close particles of opposite spin: no kinetic energy beside v."""
+    system = UnitaryGas(4, 0.6)
+    psi = ResonantJastrow(system, 1.3)
+    bound, r = psi.bind(psi.start(Stream(1, 0, 0, 0))), system.start(Stream(2, 0, 0, 0), 3).r
+    s = np.tile(np.array(spins, np.int8), (3, 1))
+    length = system.box.lengths[0]
+    known = np.zeros(3)
+    for i, j in combinations(range(4), 2):
+        d = length / np.pi * np.sqrt((np.sin(np.pi * (r[:, i] - r[:, j]) / length) ** 2).sum(-1))
+        g = np.tanh(2 * d / 0.6) * np.sqrt(1 / d**2 + 1 / 1.3**2)
+        known += (s[:, i] != s[:, j]) * np.log(g)
+    found = bound.log(r, s)
+    np.testing.assert_allclose(found, known, atol=1e-12)
+    check_jet(lambda r: bound.log(r, np.tile(s[:1], (len(r), 1))), r, *bound.jet(Walkers(r, s)))
+    pair = UnitaryGas(2, 0.2)
+    alone = ResonantJastrow(pair, 1e3)
+    bound = alone.bind(alone.start(Stream(1, 0, 0, 0)))
+    r = np.array([[[0.0, 0, 0], [x, 0, 0]] for x in (1e-4, 0.02, 0.1)]) + 1.0
+    walkers = Walkers(r, pair.labels(3))
+    energy = sum(t.local(walkers, bound) for t in pair.terms.values())
+    depth = 8 / 0.2**2 / 0.3
+    assert np.abs(energy).max() < 2e-2 * depth and np.abs(energy[0]) < 1e-2 * depth
+
+
 @pytest.mark.verify
 def test_the_energy_of_plane_waves():
     """Within three errors of at most 0.004."""
@@ -90,3 +118,8 @@ def test_the_energy_of_plane_waves():
 def test_refusals(arguments, words):
     with pytest.raises(ValueError, match=words):
         UnitaryGas(*arguments)
+
+
+def test_a_gas_without_resonance():
+    with pytest.raises(ValueError, match="such as UnitaryGas, got NeutronMatter"):
+        ResonantJastrow(vmc.systems.NeutronMatter(14))

@@ -73,6 +73,14 @@ class PadeJastrowTable(Table):
     )
 
 
+class ResonantJastrowTable(Table):
+    """tanh(2 r/r_e) (1/r^2 + 1/healing^2)^(1/2) over pairs of opposite spin of a unitary gas."""
+
+    builds = "vmcnet.wavefunctions:ResonantJastrow"
+    type: Literal["resonant_jastrow"]
+    healing: Positive = Field(description="starting distance from which it is constant, 1/k_F")
+
+
 class FeedForwardTable(Table):
     """Feed-forward network, exp(network): a factor beside an envelope."""
 
@@ -280,6 +288,7 @@ WavefunctionTable = Annotated[
     | SShellTable
     | NetworkJastrowTable
     | HardCoreJastrowTable
+    | ResonantJastrowTable
     | BinaryRBMTable
     | SpinJastrowTable
     | SpinNetworkTable

@@ -14,6 +14,7 @@ from vmcnet.wavefunctions.network_jastrow import NetworkJastrow
 from vmcnet.wavefunctions.orbitals import HarmonicOrbitals, Orbitals, UserOrbitals
 from vmcnet.wavefunctions.pfaffian import Pfaffian
 from vmcnet.wavefunctions.plane_waves import LatticeOrbitals, PlaneWaves
+from vmcnet.wavefunctions.resonant_jastrow import ResonantJastrow
 from vmcnet.wavefunctions.s_shell import SShell
 from vmcnet.wavefunctions.slater import Slater
 from vmcnet.wavefunctions.spin_jastrow import SpinJastrow
@@ -37,6 +38,7 @@ __all__ = [
     "Pfaffian",
     "PlaneWaves",
     "Product",
+    "ResonantJastrow",
     "SShell",
     "Slater",
     "SpinJastrow",
