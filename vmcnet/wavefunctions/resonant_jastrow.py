@@ -40,6 +40,8 @@ class ResonantJastrow(Wavefunction):
             )
         self._healing = arguments.scale("ResonantJastrow healing", healing)
         self.box, self._rate = system.box, 2.0 / effective_range
+        turns = np.pi / system.box.lengths
+        self._turns, self._back = np.diag(turns), np.diag(1.0 / turns)
         self.layout = Layout().add("healing", (), POSITIVE, system.length)
 
     def initial(self, stream: Stream) -> dict[str, Array]:
@@ -50,9 +52,8 @@ class ResonantJastrow(Wavefunction):
     ) -> tuple[Any, Handle]:
         i, j = pair_arrays(ops.xp, self.particles)
         unlike = (walkers.s[:, i] != walkers.s[:, j]).astype(ops.real_dtype)
-        lengths = self.box.lengths
-        turned = ops.affine(ops.displacements(walkers.r), ops.fixed(np.diag(np.pi / lengths)))
-        d = ops.norm(ops.affine(ops.sin(turned), ops.fixed(np.diag(lengths / np.pi))))
+        turned = ops.affine(ops.displacements(walkers.r), ops.fixed(self._turns))
+        d = ops.norm(ops.affine(ops.sin(turned), ops.fixed(self._back)))
         scaled = d * theta["healing"] ** -1.0
         pairs = ops.log(ops.tanh(d * self._rate)) - ops.log(d)
         pairs = pairs + 0.5 * ops.log(1.0 + scaled * scaled)
