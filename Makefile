@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE =
 # Three parts side by side: the tests that start programs, shown while they run, those that start
 # none, and those on SLURM, which wait for its timers most of the time.
 define suite
-@$(BIN)/python -m pytest -m "$(1)not processes" > $(VENV)/quick.log 2>&1 & quick=$$!; \
+@$(BIN)/python -m pytest -n 0 -m "$(1)not processes" > $(VENV)/quick.log 2>&1 & quick=$$!; \
 $(BIN)/python -m pytest -m "$(1)processes" tests/slurm > $(VENV)/slurm.log 2>&1 & slurm=$$!; \
 $(BIN)/python -m pytest -m "$(1)processes" --ignore=tests/slurm; programs=$$?; \
 wait $$quick; inside=$$?; echo "tests that start no program:"; cat $(VENV)/quick.log; \

@@ -214,6 +214,7 @@ def card(device) -> str:
 
 def tests(seconds: float) -> str:
     words = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests", "-p", "no:cacheprovider"]
+    words += ["-o", "addopts="]  # a machine with a card may lack pytest-xdist
     try:
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=seconds)
     except subprocess.TimeoutExpired:

@@ -5,6 +5,7 @@ Tests marked `verify` run only where the expression after -m names them.
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import h5py  # noqa: F401 (its first import starts uname, before the guard is there)
@@ -20,6 +21,17 @@ PROGRAMS = {"faults", "mpi", "slurm", "test_device_kernels.py", "test_recomputed
 PATIENT = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1", "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1"}
 PATIENT |= {"OMPI_MCA_mpi_yield_when_idle": "1"}
 running = []  # the test that runs now
+sys.dont_write_bytecode = False  # compiling the tests takes longer than running many of them
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Workers side by side for the literal `pytest -m "not processes"`; none for a file, for -k and
+    for what starts ranks of its own.
+    """
+    everything = config.args_source is config.ArgsSource.TESTPATHS and not config.option.keyword
+    if everything and config.option.markexpr == "not processes":
+        return min(len(os.sched_getaffinity(0)), 8)
+    return 0
 
 
 def pytest_collection_modifyitems(config, items):

@@ -41,20 +41,20 @@ def trained():
 
 def test_it_ends_at_the_first_look_that_suffices(trained):
     """The same numbers as an evaluation of that length, which one look before would not do."""
-    whole = vmc.evaluate(copy.deepcopy(trained), steps=800, number=0)
+    whole = vmc.evaluate(copy.deepcopy(trained), steps=400, number=0)
     target = 1.5 * whole.error
-    found = vmc.evaluate(copy.deepcopy(trained), steps=800, number=0, target_error=target)
-    assert FIRST <= found.steps < 800 and found.error <= target
+    found = vmc.evaluate(copy.deepcopy(trained), steps=400, number=0, target_error=target)
+    assert FIRST <= found.steps < 400 and found.error <= target
     alike = vmc.evaluate(copy.deepcopy(trained), steps=found.steps, number=0)
     assert found.energy == pytest.approx(alike.energy, rel=1e-13)
     assert found.error == pytest.approx(alike.error, rel=1e-11)
     assert found.rhat == pytest.approx(alike.rhat, rel=1e-9)
-    looks = Looks(800).at
+    looks = Looks(400).at
     before = looks[looks.index(found.steps) - 1] if found.steps > looks[0] else 0
     if before:
         shorter = vmc.evaluate(copy.deepcopy(trained), steps=before, number=0)
         assert shorter.error > target or not shorter.reliable
-    assert f"is within the target {target:g} after {found.steps} of at most 800" in repr(found)
+    assert f"is within the target {target:g} after {found.steps} of at most 400" in repr(found)
 
 
 def test_the_limit_is_said(trained):

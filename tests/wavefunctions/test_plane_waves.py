@@ -346,7 +346,7 @@ def test_a_crystal_stays_one(polarisation):
     system = ElectronGas(16, 100.0, polarisation=polarisation, lattice="bcc")
     psi = Slater(system) * PadeJastrow(system, 0.02)
     result = vmc.train(
-        system, psi, optimizer=SGD(1e-3), iterations=1, walkers=128, steps=10, seed=3
+        system, psi, optimizer=SGD(1e-3), iterations=1, walkers=64, block=64, steps=10, seed=3
     )
     found = vmc.evaluate(result, steps=20, interval=10)
     assert -0.0078 < found.energy / 16 < -0.0065
