@@ -8,13 +8,29 @@ a system's space or sector, from the system's own terms.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from vmcnet.hamiltonians.pauli import OffDiagonal
 from vmcnet.walkers import Walkers
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
 LARGEST, DENSE = 22, 600  # spins; configurations up to which the matrix is diagonalised whole
+
+
+class SpinSystem(Protocol):
+    """What diagonalisation asks of a system: n spins on a lattice, dimensions and temperature of
+    the other kinds (0, None), the sector or None, the terms by name.
+    """
+
+    particles: int
+    dimensions: int
+    temperature: float | None
+    magnetisation: int | None
+    terms: dict[str, Any]  # Term; a diagonal one is asked without psi
 
 
 @dataclass(frozen=True)
@@ -28,7 +44,7 @@ class GroundState:
     vector: np.ndarray
 
 
-def configurations(system) -> np.ndarray:
+def configurations(system: SpinSystem) -> np.ndarray:
     """All configurations of the system's space or sector, (D, n) int8, in the order of the binary
     numbers (bit n-1-i set: s_i = +1). Raises ValueError for a system that is no lattice of quantum
     spins, and above LARGEST spins.
@@ -46,7 +62,7 @@ def configurations(system) -> np.ndarray:
     return s if system.magnetisation is None else s[s.sum(axis=1) == system.magnetisation]
 
 
-def matrix(system):
+def matrix(system: SpinSystem) -> csr_matrix:
     """The Hamiltonian (D, D) of a spin lattice in the basis of `configurations`, a scipy.sparse CSR
     matrix, from the system's own terms.
     """
@@ -76,7 +92,7 @@ def matrix(system):
     return total
 
 
-def ground_state(system) -> GroundState:
+def ground_state(system: SpinSystem) -> GroundState:
     """The lowest eigenvector of `matrix(system)`: of the whole matrix up to DENSE configurations,
     by Lanczos' method to 1e-12 above. Of a degenerate level it is one of many. Raises ValueError as
     `configurations`.

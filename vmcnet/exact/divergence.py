@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmcnet.walkers import Psi
 
-def enumerated_divergence(psi, states, p) -> float:
+
+def enumerated_divergence(psi: Psi, states: np.ndarray, p: np.ndarray) -> float:
     """Kullback-Leibler divergence sum_s p ln(p / P) in nats of P = |psi|^2 / Z from p (S,), on all
     states (S, n) of a lattice; psi is bound.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -20,7 +21,11 @@ def breakpoints(shortest: float, longest: float, end: float, start: float = 0.0)
 
 
 def radial_energy(
-    potential, points: np.ndarray, dimensions: int, degree: int = 8, wall: bool = False
+    potential: Callable[[np.ndarray], np.ndarray],
+    points: np.ndarray,
+    dimensions: int,
+    degree: int = 8,
+    wall: bool = False,
 ) -> float:
     """Lowest eigenvalue of -(R'' + (d-1) R'/r) + potential(r) R = E R between the first and the
     last of `points`, R = 0 at the end, and with `wall` at the beginning: the minimum of int r^(d-1)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
+from vmcnet.geometry.box import Box
 
-def kinetic_energy(box, occupied) -> float:
+Transform = Callable[[np.ndarray], np.ndarray]
+
+
+def kinetic_energy(box: Box, occupied: Sequence[np.ndarray]) -> float:
     """sum_k k^2/2 over the occupied wave vectors of both spins: a list of integers (m, d)."""
     return float(sum(0.5 * (box.wave_vectors(m) ** 2).sum() for m in occupied))
 
 
-def exchange_energy(box, occupied, transform) -> float:
+def exchange_energy(box: Box, occupied: Sequence[np.ndarray], transform: Transform) -> float:
     """-(1/V) sum over pairs k < k' of one spin of v(k - k'), v the Fourier transform of the pair
     potential as a function of |q|, finite for q != 0.
     """
@@ -22,7 +28,7 @@ def exchange_energy(box, occupied, transform) -> float:
     return total
 
 
-def coulomb_energy(box, occupied, xi: float) -> float:
+def coulomb_energy(box: Box, occupied: Sequence[np.ndarray], xi: float) -> float:
     """Exchange energy of electrons in a box with a neutral background, and the energy N xi/2 of
     every electron with its own images; the direct term is 0, because the potential's average is.
     """

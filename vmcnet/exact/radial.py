@@ -4,6 +4,7 @@ a line.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from vmcnet.exact.finite_elements import breakpoints, radial_energy
 
 
-def chebyshev(points: int):
+def chebyshev(points: int) -> tuple[np.ndarray, np.ndarray]:
     """Chebyshev points x in [1, -1] and the matrix of differentiation on them (Trefethen, Spectral
     Methods in MATLAB, ch. 6).
     """
@@ -66,7 +67,7 @@ def two_electron_reference(
     end = (2.0 * coupling / omega**2) ** (1.0 / 3.0) + 10.0 * width
     shortest = min(softening or width, width) / 8.0
 
-    def potential(r):
+    def potential(r: np.ndarray) -> np.ndarray:
         return 0.25 * omega**2 * r**2 + coupling / np.hypot(r, softening)
 
     found = []
@@ -113,7 +114,9 @@ def two_sphere_reference(omega: float, dimensions: int, diameter: float) -> floa
     return found if abs(found - other) < 1e-7 * abs(found) else None
 
 
-def line_energy(potential, extent: float, points: int = 160, level: int = 0) -> float:
+def line_energy(
+    potential: Callable[[np.ndarray], np.ndarray], extent: float, points: int = 160, level: int = 0
+) -> float:
     """Eigenvalue `level`, counted from 0, of -(1/2) d^2/dx^2 + potential(x) on [-extent, extent],
     psi = 0 at the ends, by Chebyshev collocation; atomic units.
     """

@@ -19,18 +19,18 @@ def log_partition(rows: int, columns: int, coupling: float) -> float:
     k = np.longdouble(coupling)
     odd, even = (np.arange(start, 2 * columns, 2) for start in (1, 0))
 
-    def gamma(index):
+    def gamma(index: np.ndarray) -> np.ndarray:
         angle = np.pi * index.astype(np.longdouble) / columns
         return np.arccosh(np.cosh(2 * k) / np.tanh(2 * k) - np.cos(angle))
 
     g_odd, g_even = gamma(odd), gamma(even)
     g_even[0] = 2 * k + np.log(np.tanh(k))
 
-    def logs(g):
+    def logs(g: np.ndarray) -> tuple[np.longdouble, np.longdouble, np.longdouble]:
         half = rows * g / 2
         cosh = (np.abs(half) + np.log1p(np.exp(-2 * np.abs(half)))).sum()
         sinh = (np.abs(half) + np.log(np.abs(np.expm1(-2 * np.abs(half))))).sum()
-        return cosh, sinh, np.prod(np.sign(half))
+        return cosh, sinh, np.longdouble(np.prod(np.sign(half)))
 
     (c1, s1, sign1), (c3, s3, sign3) = logs(g_odd), logs(g_even)
     top = max(c1, s1, c3, s3)
@@ -71,7 +71,7 @@ def _hot(rows: int, columns: int, temperature: float) -> tuple[float, float]:
     bonds = [sites / 2.0 if length == 2 else float(sites) for length in (rows, columns)]
     down, along = strengths
     squares = sites / max(down * along, 1.0)  # plaquettes of different sites
-    loops = [(squares, (down, down, along, along))]
+    loops: list[tuple[float, tuple[float, ...]]] = [(squares, (down, down, along, along))]
     for length, other, strength in ((rows, columns, down), (columns, rows, along)):
         if length in (3, 4):
             loops.append((float(other), (strength,) * length))

@@ -7,11 +7,14 @@ from itertools import product
 
 import numpy as np
 
+Ends = tuple[np.ndarray, np.ndarray] | None  # weights of an open end, and their derivative
 LARGEST = 256  # states of a row
 CLOSE = 1e-9  # relative difference up to which two routes agree
 
 
-def rows(width: int, pair: np.ndarray, single: np.ndarray, periodic: bool):
+def rows(
+    width: int, pair: np.ndarray, single: np.ndarray, periodic: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """All states of a row of `width` sites, (S, width) labels 0 .. q - 1, and their energies (S,):
     bonds along the row and single-site terms. A periodic row of 2 sites has its bond twice.
     """
@@ -53,7 +56,7 @@ def mean_energies(
     return both[0] + shift, both[1] + shift
 
 
-def _spectrum(t, vt, length, ends) -> float:
+def _spectrum(t: np.ndarray, vt: np.ndarray, length: int, ends: Ends) -> float:
     """By eigenvectors u_k of T: sums over lambda_k^m u_k^T (V o T) u_k."""
     level, u = np.linalg.eigh(t)
     x = level / np.abs(level).max()
@@ -69,7 +72,7 @@ def _spectrum(t, vt, length, ends) -> float:
     return float(slope / z)
 
 
-def _powers(t, vt, length, ends) -> float:
+def _powers(t: np.ndarray, vt: np.ndarray, length: int, ends: Ends) -> float:
     """By products: every one keeps the derivative beside it, scaled so that nothing overflows."""
     if ends is None:
         z, slope = np.eye(len(t)), np.zeros_like(t)
@@ -97,13 +100,13 @@ def lattice_energy(
     goes along the other one.
     """
     short, long = sorted((*extent, 1)[:2]) if len(extent) < 3 else (0, 0)
-    pair, single = np.array(pair), np.array(single)
-    if not short or len(single) ** short > LARGEST or (periodic and long < 2):
+    bond, site = np.array(pair), np.array(single)
+    if not short or len(site) ** short > LARGEST or (periodic and long < 2):
         return None
     if len(extent) == 2 and periodic and short < 2:
         return None
-    found = mean_energies(short, long, pair, single, temperature, periodic)
-    if len(extent) == 2 and len(single) ** long <= LARGEST:
-        found = found[0], mean_energies(long, short, pair, single, temperature, periodic)[1]
+    found = mean_energies(short, long, bond, site, temperature, periodic)
+    if len(extent) == 2 and len(site) ** long <= LARGEST:
+        found = found[0], mean_energies(long, short, bond, site, temperature, periodic)[1]
     close = abs(found[0] - found[1]) <= CLOSE * abs(found[0])
     return float(found[0]) if close and np.isfinite(found).all() else None

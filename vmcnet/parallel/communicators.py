@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 class LaunchError(RuntimeError):
@@ -35,10 +39,10 @@ class SerialCommunicator:
     rank, size, local_rank, waiting = 0, 1, 0, False
     mixed = ""  # in what the processors of the ranks differ
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds = 0.0
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<rank {self.rank} of {self.size}>"
 
     def allgather(self, rows: np.ndarray, blocks: int) -> np.ndarray:
@@ -55,11 +59,11 @@ class SerialCommunicator:
     def reduce_sum(self, integers: np.ndarray) -> np.ndarray:
         return integers
 
-    def broadcast(self, value):
+    def broadcast(self, value: T) -> T:
         """Rank 0's Python object on every rank."""
         return value
 
-    def exchange(self, value) -> list:
+    def exchange(self, value: T) -> list[T]:
         """The Python objects of all ranks, on every rank."""
         return [value]
 
@@ -72,7 +76,7 @@ class MPICommunicator:
     true inside one. comm: an mpi4py communicator, default all processes of the launch.
     """
 
-    def __init__(self, comm=None):
+    def __init__(self, comm: Any = None) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # `connect` says it in one line of its own, and refuses
             from mpi4py import MPI
@@ -84,16 +88,17 @@ class MPICommunicator:
         self.implementation = MPI.Get_library_version().split("\n")[0].strip()
         self.seconds, self.waiting, self.mixed = 0.0, False, ""
 
-    __repr__ = SerialCommunicator.__repr__
+    def __repr__(self) -> str:
+        return f"<rank {self.rank} of {self.size}>"
 
     @contextmanager
-    def _collective(self):
+    def _collective(self) -> Iterator[None]:
         start, self.waiting = time.perf_counter(), True
         yield
         self.waiting = False
         self.seconds += time.perf_counter() - start
 
-    def _layout(self, rows, blocks):
+    def _layout(self, rows: np.ndarray, blocks: int) -> tuple[np.ndarray, list[int]]:
         rows = np.ascontiguousarray(rows)
         counts = [len(owned_blocks(rank, self.size, blocks)) for rank in range(self.size)]
         if rows.shape[0] != counts[self.rank]:
@@ -104,7 +109,7 @@ class MPICommunicator:
         width = int(np.prod(rows.shape[1:])) * rows.itemsize
         return rows, [c * width for c in counts]
 
-    def allgather(self, rows, blocks):
+    def allgather(self, rows: np.ndarray, blocks: int) -> np.ndarray:
         rows, sizes = self._layout(rows, blocks)
         out = np.empty((blocks,) + rows.shape[1:], rows.dtype)
         with self._collective():
@@ -113,7 +118,7 @@ class MPICommunicator:
             )
         return out
 
-    def gather(self, rows, blocks):
+    def gather(self, rows: np.ndarray, blocks: int) -> np.ndarray | None:
         rows, sizes = self._layout(rows, blocks)
         out = np.empty((blocks,) + rows.shape[1:], rows.dtype) if self.rank == 0 else None
         receive = [out, sizes, None, self._mpi.BYTE] if self.rank == 0 else None
@@ -121,40 +126,42 @@ class MPICommunicator:
             self._comm.Gatherv([rows, sizes[self.rank], self._mpi.BYTE], receive)
         return out
 
-    def _reduce(self, integers, operation):
+    def _reduce(self, integers: np.ndarray, operation: Any) -> np.ndarray:
         out = np.empty_like(integers)
         with self._collective():
             self._comm.Allreduce(np.ascontiguousarray(integers), out, operation)
         return out
 
-    def reduce_max(self, integers):
+    def reduce_max(self, integers: np.ndarray) -> np.ndarray:
         return self._reduce(integers, self._mpi.MAX)
 
-    def reduce_sum(self, integers):
+    def reduce_sum(self, integers: np.ndarray) -> np.ndarray:
         return self._reduce(integers, self._mpi.SUM)
 
-    def broadcast(self, value):
+    def broadcast(self, value: T) -> T:
         with self._collective():
             return self._comm.bcast(value)
 
-    def exchange(self, value):
+    def exchange(self, value: T) -> list[T]:
         with self._collective():
             return self._comm.allgather(value)
 
-    def abort(self, code):
+    def abort(self, code: int) -> None:
         self._comm.Abort(code)
 
+
+Communicator: TypeAlias = SerialCommunicator | MPICommunicator
 
 LAUNCHER_SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_NUM_TASKS")
 
 
-def launched_processes(environ=os.environ) -> tuple[int, str]:
+def launched_processes(environ: Mapping[str, str] = os.environ) -> tuple[int, str]:
     """How many processes the launcher says it started, and the variable that says so."""
     found = [(int(environ[v]), v) for v in LAUNCHER_SIZES if environ.get(v, "").isdigit()]
     return max(found) if found else (1, "")
 
 
-def connect(environ=os.environ):
+def connect(environ: Mapping[str, str] = os.environ) -> Communicator:
     """The communicator of this process: MPI under a launcher, serial otherwise.
 
     Raises LaunchError when several processes were started but each sees a world of size 1: every

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import ceil, log2
 
 import numpy as np
 
 from vmcnet.kernels.numba_sum import add_share, largest_exponents
+from vmcnet.parallel.communicators import Communicator
 
 ZERO, NONFINITE = -(2**30), 2**30  # exponents that stand for 0 and for NaN or infinity
 
@@ -17,7 +19,7 @@ LIMB_BLOCKS = 1024  # more blocks than this: two limbs
 LARGEST_POWER = 1023  # of 2 in float64
 
 
-def exact_sum(comm, block_sums: np.ndarray, blocks: int) -> np.ndarray:
+def exact_sum(comm: Communicator, block_sums: np.ndarray, blocks: int) -> np.ndarray:
     """Sum over all blocks of all ranks, the same bits for any distribution of the blocks.
 
     block_sums (own blocks, P) float64 -> (P,). Every element gets the common exponent e of its
@@ -46,7 +48,13 @@ def exponents(bound: np.ndarray) -> np.ndarray:
     return np.where(finite, exponent, NONFINITE).astype(np.int64)
 
 
-def bounded_sum(comm, shares, exponent: np.ndarray, blocks: int, limbs: int) -> np.ndarray:
+def bounded_sum(
+    comm: Communicator,
+    shares: Iterable[np.ndarray],
+    exponent: np.ndarray,
+    blocks: int,
+    limbs: int,
+) -> np.ndarray:
     """As exact_sum, with the exponents known beforehand, |share| < 2^exponent: one all-reduce, and
     shares (iterable) may come one by one.
 
