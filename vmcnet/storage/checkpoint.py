@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
 
 from vmcnet.storage.atomic import FileProblem, keep
 from vmcnet.storage.paths import previous_path
@@ -17,10 +21,10 @@ SCHEMA = 1
 class Checkpoint:
     """arrays: name -> array (nested names with '/'); numbers: name -> int, float or text."""
 
-    arrays: dict
-    numbers: dict
+    arrays: dict[str, np.ndarray]
+    numbers: dict[str, Any]
 
-    def group(self, name: str) -> dict:
+    def group(self, name: str) -> dict[str, np.ndarray]:
         """The arrays whose names begin with `name`/, without it."""
         return {
             k.removeprefix(f"{name}/"): v
@@ -34,7 +38,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     complete one exists at any moment.
     """
 
-    def write(file):
+    def write(file: h5py.File) -> None:
         file.attrs["schema"] = SCHEMA
         for name, value in checkpoint.numbers.items():
             file.attrs[name] = value

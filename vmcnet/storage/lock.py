@@ -7,8 +7,10 @@ import fcntl
 import json
 import os
 import socket
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn, TextIO
 
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.paths import folder_of, lock_path
@@ -25,15 +27,16 @@ class RunLock:
     where another process holds it.
     """
 
-    def __init__(self, run: Path):
-        self.run, self.path, self._handle = run, lock_path(run), None
+    def __init__(self, run: Path) -> None:
+        self.run, self.path = run, lock_path(run)
+        self._handle: TextIO | None = None
         self._take()
 
     def _take(self) -> None:
         for _ in range(TRIES):
             self._make_folder()
-            if self._locked() and self._is_mine():
-                self._sign()
+            if self._locked() and self._is_mine() and self._handle is not None:
+                self._sign(self._handle)
                 return
             self._close()  # its holder removed the file in between: once more
         raise FileProblem(f"{self.path}: cannot be locked, others come and go: try again")
@@ -93,14 +96,16 @@ class RunLock:
             found = os.stat(self.path)
         except OSError:
             return False
+        if self._handle is None:
+            return False
         mine = os.fstat(self._handle.fileno())
         return (found.st_ino, found.st_dev) == (mine.st_ino, mine.st_dev)
 
-    def _sign(self) -> None:
+    def _sign(self, handle: TextIO) -> None:
         try:
-            self._handle.truncate(0)
-            self._handle.write(json.dumps(_me()))
-            self._handle.flush()
+            handle.truncate(0)
+            handle.write(json.dumps(_me()))
+            handle.flush()
         except OSError as error:
             self.release()
             raise FileProblem(
@@ -138,7 +143,7 @@ class RunLock:
             pass
         self._handle = None
 
-    def _held(self, path: Path, more: str = ""):
+    def _held(self, path: Path, more: str = "") -> NoReturn:
         holder = read_holder(path)
         who = "holder unknown"
         if holder:
@@ -150,7 +155,7 @@ class RunLock:
             f"--output{more}"
         )
 
-    def _unwritable(self, error: OSError):
+    def _unwritable(self, error: OSError) -> NoReturn:
         self._close()
         raise FileProblem(
             f"{self.path}: cannot be opened ({error.strerror}): choose a writable --output"
@@ -158,7 +163,7 @@ class RunLock:
 
 
 @contextmanager
-def freed_on_error(held: dict):
+def freed_on_error(held: dict[str, RunLock]) -> Iterator[None]:
     """Release held["lock"], if it is there, where what follows fails."""
     try:
         yield

@@ -12,6 +12,7 @@ import subprocess
 import time
 from array import array
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -56,10 +57,11 @@ def conditions(threads: int) -> dict:
             if p["user_api"] == "blas"
         }
     )
+    settings: Any = numba.config
     target = numba.core.registry.cpu_target.target_context.codegen().magic_tuple()[1]
     return {
         "processor": processor,
-        "target": f"{target} {numba.config.CPU_FEATURES or ''}".strip(),
+        "target": f"{target} {settings.CPU_FEATURES or ''}".strip(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "numba": version("numba"),
@@ -93,14 +95,15 @@ def git_revision() -> str:
 class RunFile:
     """Rank 0's view of run.h5: everything in memory, rewritten whole."""
 
-    def __init__(self, path: Path, attributes: dict):
+    def __init__(self, path: Path, attributes: dict) -> None:
         self.path, self.attributes = Path(path), attributes
         self.training: dict[str, array] = {}
         # one entry each: iteration reached, iteration gone back to, factor of the step since then
         self.rollbacks: dict[str, list] = {}
         self.parameters: dict[str, np.ndarray] = {}
         self.evaluations: dict[int, dict] = {}
-        self._last, self._cost, self._opened = 0.0, 0.0, {}
+        self._last, self._cost = 0.0, 0.0
+        self._opened: dict = {}
         self.guard = lambda: None  # called before every write; raises where the file is another's
 
     @classmethod
@@ -124,7 +127,7 @@ class RunFile:
         )
 
     @classmethod
-    def open(cls, path: Path, or_previous=False) -> RunFile:
+    def open(cls, path: Path, or_previous: bool = False) -> RunFile:
         """Read a run file; raises FileProblem naming it when it is missing, damaged or of another
         schema.
 
@@ -202,7 +205,7 @@ class RunFile:
         self._last = time.monotonic()
         self._cost = self._last - begun
 
-    def _write(self, file) -> None:
+    def _write(self, file: h5py.File) -> None:
         self.attributes["written"] = now()
         for name, value in self.attributes.items():
             file.attrs[name] = value
@@ -210,8 +213,8 @@ class RunFile:
         for name, values in self.training.items():
             training.create_dataset(name, data=np.asarray(values))
         rollbacks = file.create_group("rollbacks")
-        for name, values in self.rollbacks.items():
-            rollbacks.create_dataset(name, data=np.asarray(values))
+        for name, column in self.rollbacks.items():
+            rollbacks.create_dataset(name, data=np.asarray(column))
         parameters = file.create_group("parameters")
         for name, value in self.parameters.items():
             parameters.create_dataset(name, data=value)
@@ -224,7 +227,7 @@ class RunFile:
                     group.create_dataset(name, data=np.asarray(value))
         file.visititems(self._explain)
 
-    def _explain(self, name: str, item) -> None:
+    def _explain(self, name: str, item: Any) -> None:
         """Unit and meaning of a dataset as its attributes."""
         entry = entry_of(name) if isinstance(item, h5py.Dataset) else None
         if entry is not None:
@@ -282,7 +285,8 @@ def _check_evaluation(schema: Schema, group: str) -> None:
     old = "observables" not in schema.tree.attributes[group]  # version 0.1: the series alone
     observed = [k for k in content if old and k.startswith("observables/")]
     length = schema.series(group, series)
-    if schema.series(group, [*observed, "energy"], rank=None) != length or length < 2:
+    both = schema.series(group, [*observed, "energy"], rank=None)
+    if length is None or both != length or length < 2:
         schema.refuse(f"{group} has {length} measurements")
     walkers = schema.array(f"{group}/walker_mean", "f", 2, len(names), None).shape[2]
     schema.array(f"{group}/walker_m2", "f", 2, len(names), walkers)

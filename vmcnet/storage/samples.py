@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from vmcnet.walkers import Walkers
 FARTHEST = 1e6  # of a coordinate, in units of the system's length: beyond lies no sample of a psi
 
 
-def read_samples(path: Path, system) -> tuple[Walkers, str]:
+def read_samples(path: Path, system: Any) -> tuple[Walkers, str]:
     """Samples of all coordinates or labels of `system`, and the SHA-256 of the file.
 
     .npy, .txt or .csv: one sample a row, all numbers of a sample in the axes after the first; where
@@ -61,7 +62,7 @@ def _size(path: Path) -> int:
     return os.stat(path).st_size
 
 
-def _walkers(path: Path, system) -> np.ndarray:
+def _walkers(path: Path, system: Any) -> np.ndarray:
     """The walkers of a checkpoint as rows."""
     arrays = read_checkpoint(path).arrays
     if "s" not in arrays or (system.dimensions and "r" not in arrays):
@@ -73,11 +74,11 @@ def _walkers(path: Path, system) -> np.ndarray:
     return r.reshape(-1, *r.shape[-2:]) if r.ndim > 2 else r
 
 
-def _checked(path: Path, table: np.ndarray, system) -> Walkers:
+def _checked(path: Path, table: np.ndarray, system: Any) -> Walkers:
     if table.dtype.kind not in "biuf":
         raise FileProblem(f"{path}: holds {table.dtype}; expected real numbers")
 
-    def refuse(bad, expected):
+    def refuse(bad: np.ndarray, expected: str) -> None:
         if bad.any():
             row, column = (int(k[0]) for k in np.nonzero(bad))
             raise FileProblem(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -28,7 +29,9 @@ def _seal(kind: str, body: bytes) -> bytes:
     )
 
 
-def write_sealed(path: Path, kind: str, write, aside: Path | None = None) -> None:
+def write_sealed(
+    path: Path, kind: str, write: Callable[[h5py.File], None], aside: Path | None = None
+) -> None:
     """write(h5py.File), then seal and replace `path` from `aside`; raises FileProblem when the
     folder or disk refuses.
     """
@@ -85,9 +88,9 @@ def read_sealed(path: Path, kind: str, schema: int, offer: str = "") -> Tree:
         raise FileProblem(f"{path}: not a {kind} as vmcnet writes it (HDF5: {error})") from error
     with file:
         tree = read_tree(path, kind, file, len(data))
-    if (found := tree.attributes[""].get("schema")) != schema:
+    if (version := tree.attributes[""].get("schema")) != schema:
         raise FileProblem(
-            f"{path}: {kind} schema {found}, this version reads {schema}: use the version that "
+            f"{path}: {kind} schema {version}, this version reads {schema}: use the version that "
             "wrote it"
         )
     return tree

@@ -4,8 +4,11 @@ is read.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, NoReturn
 
 import h5py
 import numpy as np
@@ -23,10 +26,10 @@ class Tree:
     text.
     """
 
-    arrays: dict
-    attributes: dict
+    arrays: dict[str, np.ndarray]
+    attributes: dict[str, dict[str, Any]]
 
-    def group(self, name: str) -> dict:
+    def group(self, name: str) -> dict[str, np.ndarray]:
         """The arrays below the group `name`, by their path inside it."""
         return {
             k.removeprefix(f"{name}/"): v
@@ -42,18 +45,19 @@ def read_tree(path: Path, kind: str, file: h5py.File, size: int) -> Tree:
     Links other than hard ones, virtual and external data, references, objects and anything met
     twice are refused before they are touched. Raises FileProblem that names `path` and the object.
     """
-    tree, seen, left = Tree({}, {}), set(), [size]
+    tree, left = Tree({}, {}), [size]
+    seen: set[int] = set()
 
-    def refuse(name, why):
+    def refuse(name: str, why: str) -> NoReturn:
         raise FileProblem(f"{path}: not a {kind} as vmcnet writes it: {_shown(name)} {why}")
 
-    def once(name, item):
+    def once(name: str, item: Any) -> None:
         address = h5py.h5o.get_info(item).addr
         if address in seen:
             refuse(name, "is linked twice")
         seen.add(address)
 
-    def visit(prefix, group, depth):
+    def visit(prefix: str, group: Any, depth: int) -> None:
         once(prefix or "/", group)
         tree.attributes[prefix] = _attributes(
             group, size, lambda n, why: refuse(f"{prefix}@{n}", why)
@@ -71,7 +75,7 @@ def read_tree(path: Path, kind: str, file: h5py.File, size: int) -> Tree:
                 visit(name, item, depth + 1)
             elif isinstance(item, h5py.h5d.DatasetID):
                 once(name, item)
-                tree.arrays[name] = _array(item, left, size, lambda why, n=name: refuse(n, why))
+                tree.arrays[name] = _array(item, left, size, partial(refuse, name))
             else:
                 refuse(name, "is neither group nor dataset")
 
@@ -86,7 +90,9 @@ def read_tree(path: Path, kind: str, file: h5py.File, size: int) -> Tree:
     return tree
 
 
-def _array(dataset, left, size, refuse) -> np.ndarray:
+def _array(
+    dataset: Any, left: list[int], size: int, refuse: Callable[[str], NoReturn]
+) -> np.ndarray:
     layout = dataset.get_create_plist()
     if layout.get_layout() != h5py.h5d.CONTIGUOUS:
         refuse("is not contiguous (chunked, compact or virtual)")
@@ -118,7 +124,9 @@ def _array(dataset, left, size, refuse) -> np.ndarray:
     return out.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _attributes(group, size, refuse) -> dict:
+def _attributes(
+    group: Any, size: int, refuse: Callable[[str, str], NoReturn]
+) -> dict[str, int | float | str]:
     found = {}
     for k in range(h5py.h5a.get_num_attrs(group)):
         attribute = h5py.h5a.open(group, index=k)
@@ -142,7 +150,7 @@ def _attributes(group, size, refuse) -> dict:
     return found
 
 
-def _text(raw) -> str:
+def _text(raw: bytes | str) -> str:
     return raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)
 
 
@@ -157,13 +165,13 @@ class Schema:
     expected.
     """
 
-    def __init__(self, path: Path, kind: str, tree: Tree):
+    def __init__(self, path: Path, kind: str, tree: Tree) -> None:
         self.path, self.kind, self.tree = path, kind, tree
 
-    def refuse(self, what: str):
+    def refuse(self, what: str) -> NoReturn:
         raise FileProblem(f"{self.path}: not a {self.kind} of this version: {_shown(what)}")
 
-    def attributes(self, group: str, **kinds) -> None:
+    def attributes(self, group: str, **kinds: type) -> None:
         """Attributes that must be there, name=type (int also serves as float)."""
         found = self.tree.attributes.get(group)
         if found is None:
@@ -176,7 +184,7 @@ class Schema:
             if not isinstance(value, allowed) or isinstance(value, bool):
                 self.refuse(f"{where} is {value!r}; expected {WORDS[kind]}")
 
-    def array(self, name: str, kinds: str, *shape) -> np.ndarray:
+    def array(self, name: str, kinds: str, *shape: int | None) -> np.ndarray:
         """A dataset that must be there, of one of the NumPy `kinds`; None in shape: any length."""
         found = self.tree.arrays.get(name)
         if found is None:
@@ -190,7 +198,7 @@ class Schema:
             self.refuse(f"{name} holds {found.dtype}; expected {KINDS[kinds]}")
         return found
 
-    def series(self, group: str, names, rank: int | None = 1) -> int | None:
+    def series(self, group: str, names: Iterable[str], rank: int | None = 1) -> int | None:
         """The named datasets below `group` have numbers along one common first axis: its length, or
         None where there is no dataset; rank None: further axes as they come.
         """
