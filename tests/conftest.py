@@ -24,6 +24,7 @@ running = []  # the test that runs now
 sys.dont_write_bytecode = False  # compiling the tests takes longer than running many of them
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
     """Workers side by side for the literal `pytest -m "not processes"`; none for a file, for -k and
     for what starts ranks of its own.
