@@ -8,6 +8,7 @@ and infinity are refused.
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 FAR = 100  # limits from which a message names one side alone
+LONGEST = 10**6  # numbers of a list
 SMALLEST, LARGEST = 1e-50, 1e50  # physical scales: products of a few of them stay finite
 
 
@@ -98,10 +100,15 @@ def whole(name: str, value: Any, least: int | None = 0, most: int | None = None)
     return found
 
 
-def wholes(name: str, values: Any, least: int = 0, most: int | None = None) -> list[int]:
-    """A list of whole numbers; a single number is none."""
+def wholes(
+    name: str, values: Any, least: int = 0, most: int | None = None, longest: int = LONGEST
+) -> list[int]:
+    """A list of at most `longest` whole numbers; a single number is none."""
     if isinstance(values, str | bytes | dict) or not np.iterable(values):
         raise ValueError(f"{name} must be a list of whole numbers, got {shown(values)}")
+    values = list(itertools.islice(values, longest + 1))
+    if len(values) > longest:
+        raise ValueError(f"{name} must be at most {longest} numbers, got more")
     return [whole(f"{name}[{k}]", value, least, most) for k, value in enumerate(values)]
 
 

@@ -323,28 +323,33 @@ def check(options, comm) -> int:
         print(f"  start from {job.training.start_from}: {start}")
     if data:
         print(f"  data: {len(data.s)} samples in {job.data.file}")
-    print("\n".join(_cost_lines(job, system, wavefunction, optimizer, natural, sampler, device)))
+    parts = system, wavefunction, optimizer, natural, sampler, device
+    print("\n".join(_cost_lines(job, *parts, observables_of(job.observable, system))))
     return 0
 
 
-def _cost_lines(job, system, wavefunction, optimizer, natural, sampler, device) -> list[str]:
+def _cost_lines(
+    job, system, wavefunction, optimizer, natural, sampler, device, observables
+) -> list[str]:
     """Sizes, ranks, memory and time, from one block that is moved and measured."""
     from threadpoolctl import threadpool_limits
 
     from vmcnet.runs.cost import checkpoint_size, measure, rank_memory
-    from vmcnet.runs.memory import check_memory
+    from vmcnet.runs.parts import check_job_memory
 
     sampling, evaluation, iterations = job.sampling, job.evaluation, job.training.iterations
     blocks = sampling.walkers // sampling.block
     try:
-        check_memory(job, system, wavefunction, 1)
+        check_job_memory(job, system, wavefunction, natural, 1)
     except JobError as error:
         return [f"  warning: not on this machine, on one rank: {error}"]
     checkpoint = checkpoint_size(system, wavefunction, optimizer, natural, sampling.walkers)
     step_size = sampling.step_size * system.length
     with threadpool_limits(job.run.threads):
-        cost = measure(system, wavefunction, sampler, job.seed, sampling.block, step_size, device)
-    arrays = rank_memory(cost, job, system, wavefunction, natural, checkpoint) / 1e6
+        parts = system, wavefunction, sampler, job.seed, sampling.block, step_size, device
+        cost = measure(*parts, None if job.data else natural)
+    parts = job, system, wavefunction, natural, observables, checkpoint
+    arrays = rank_memory(cost, *parts) / 1e6
     grown, moved, last = 0, 0, blocks  # blocks times iterations
     for row in (g for g in job.training.growth if g.iteration < iterations):
         grown, moved = grown + last * (row.iteration - moved), row.iteration

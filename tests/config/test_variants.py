@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vmcnet import cli
-from vmcnet.runs import memory
+from vmcnet.engine import memory
 
 TAIL = """
 [sampling]

@@ -93,11 +93,11 @@ def trained(make, options):
 @pytest.mark.parametrize(("make", "options"), CASES.values(), ids=CASES)
 def test_the_bits_of_blocks_alone(make, options, monkeypatch):
     result, found = trained(make, options)
-    assert result.population._together._size > 1  # and no library multiplied
+    assert result.population._together.size > 1  # and no library multiplied
     assert not result.population._together._alone
     monkeypatch.setattr(together, "MOST", 1)
     result, alone = trained(make, options)
-    assert result.population._together._size == 1
+    assert result.population._together.size == 1
     for a, b in zip(found, alone, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -129,7 +129,7 @@ def test_where_a_library_multiplies_blocks_are_alone(monkeypatch):
     }
     monkeypatch.setattr(together, "MOST", 1)
     result, alone = trained(network, {})
-    assert result.population._together._size == 1
+    assert result.population._together.size == 1
     for a, b in zip(found, alone, strict=True):
         np.testing.assert_array_equal(a, b)
 

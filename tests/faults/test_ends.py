@@ -13,9 +13,10 @@ from tests.config.test_malformed import call
 from tests.faults.cases import Held, one_line
 from tests.runs import BIN, JOB, LONGEST, ROOT, complaints, same
 from vmcnet.config import JobError, parse_job
+from vmcnet.engine import memory
 from vmcnet.engine.population import NonFiniteError
 from vmcnet.optimizers.natural_gradient import SingularMetric
-from vmcnet.runs import memory, stopping
+from vmcnet.runs import stopping
 from vmcnet.runs.session import Session
 from vmcnet.storage.paths import checkpoint_path, folder_of, lock_path
 from vmcnet.storage.run_file import RunFile

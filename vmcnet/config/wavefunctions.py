@@ -9,6 +9,7 @@ from pydantic import Field
 from vmcnet.config.table import Positive, Table
 from vmcnet.config.user import UserTable
 from vmcnet.kernels.activations import NAMES
+from vmcnet.wavefunctions.feedforward import MOST_LAYERS, WIDEST
 
 Label = Annotated[list[int], Field(min_length=1, max_length=8)]
 Parity = Annotated[
@@ -86,8 +87,8 @@ class FeedForwardTable(Table):
 
     builds = "vmcnet.wavefunctions:FeedForward"
     type: Literal["feed_forward"]
-    layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
-        min_length=1, description="units of the layers, [16, 16] for two"
+    layers: list[Annotated[int, Field(ge=1, le=WIDEST)]] = Field(
+        min_length=1, max_length=MOST_LAYERS, description="units of the layers, [16, 16] for two"
     )
     activation: Literal[NAMES] = Field(description="nonlinear function")
     skip: bool = Field(
@@ -97,8 +98,8 @@ class FeedForwardTable(Table):
         description="one network for every particle, pooled: symmetric under permutations"
     )
     pairs: bool = Field(description="pair features as well")
-    head: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
-        description="layers after the pooling, with symmetric = true"
+    head: list[Annotated[int, Field(ge=1, le=WIDEST)]] = Field(
+        max_length=MOST_LAYERS, description="layers after the pooling, with symmetric = true"
     )
     spread: Positive = Field(description="width of the last layer's random starting weights")
 
@@ -255,8 +256,8 @@ class SpinNetworkTable(Table):
 
     builds = "vmcnet.wavefunctions:SpinNetwork"
     type: Literal["spin_network"]
-    layers: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
-        min_length=1, description="units of the layers"
+    layers: list[Annotated[int, Field(ge=1, le=WIDEST)]] = Field(
+        min_length=1, max_length=MOST_LAYERS, description="units of the layers"
     )
     activation: Literal[NAMES] = Field(description="nonlinear function")
     skip: bool = Field(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import Any
 
 import numpy as np
 
 from vmcnet.arguments import positive, scale, shown, whole
 from vmcnet.backend.stream import Stream
+from vmcnet.engine.memory import check_parameters
 from vmcnet.hamiltonians.pauli import OffDiagonal
 from vmcnet.optimizers import NaturalGradient, Optimizer
 from vmcnet.sampling.defaults import MOVES, default_sampler
@@ -65,6 +67,10 @@ def fit(system, wavefunction, sampler=None):
             f"{float(wavefunction.layout.size):.3g} parameters: expected at most "
             f"{MOST_PARAMETERS:.0e}, take fewer hidden units or narrower layers",
         )
+    try:
+        check_parameters(wavefunction.layout.size)
+    except ValueError as error:
+        raise Misfit("wavefunction", str(error)) from error
     for name in wavefunction.layout.entries:
         if not isinstance(name, str) or "," in name or "/" in name:
             raise Misfit("wavefunction", f"a parameter's name is {name!r}: no commas or slashes")
@@ -228,6 +234,14 @@ def _exchanges(system, wavefunction):
             "exchanged: leave it out, use symmetric = true where it has that key, or a PadeJastrow "
             "or NetworkJastrow (pade_jastrow, network_jastrow in a job file)",
         )
+    lost = [name for name, x in found if not np.isfinite(x).all()]
+    if lost:
+        raise Misfit(
+            "wavefunction",
+            f"{' and '.join(lost)} is 0 or not finite, up to rounding, where the "
+            f"{system.particles} particles start, so that nothing can be sampled: take fewer "
+            "particles, or other orbitals",
+        )
     raise Misfit(
         "wavefunction",
         f"{system.particles} fermions of which {len(equal)} have equal spins need an "
@@ -295,3 +309,28 @@ def checked_training(
     if clip is not None:
         positive("clip", clip)
     whole("threads", threads, 1, 4096)
+
+
+def checked_growth(growth: Any, walkers: int, block: int) -> dict:
+    """Iteration -> walkers of (iteration, walkers) pairs; ValueError unless both rise and blocks
+    are filled.
+    """
+    try:
+        pairs = [(iteration, count) for iteration, count in growth]
+        if any(isinstance(entry, dict | str) for entry in growth):
+            raise TypeError
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"growth must be (iteration, walkers) pairs, got {shown(growth)}"
+        ) from None
+    found: dict[int, int] = {}
+    last = -1
+    for k, (iteration, count) in enumerate(pairs):
+        last = whole(f"growth[{k}] iteration", iteration, last + 1)
+        walkers = whole(f"growth[{k}] walkers", count, walkers + 1, 10**8)
+        if walkers % block:
+            raise ValueError(
+                f"growth[{k}] walkers = {walkers}: expected a multiple of block = {block}"
+            )
+        found[last] = walkers
+    return found

@@ -81,6 +81,11 @@ class Population:
     def __repr__(self):
         return f"<Population: {self.walkers} walkers in {self.blocks} blocks of {self.block}>"
 
+    @property
+    def together(self) -> int:
+        """Blocks that are evaluated in one call; 0: none was yet."""
+        return self._together.size
+
     def __getstate__(self):
         """For pickle: walkers as host arrays; what psi keeps of them is made anew."""
         members = {b: (to_host(w.r), to_host(w.s)) for b, w in self.members.items()}

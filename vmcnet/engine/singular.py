@@ -22,6 +22,7 @@ from vmcnet.walkers import Walkers
 MOST, COORDINATES = 8, 512  # walkers that are followed, and coordinates of all of them
 ROUNDS, GROWTH = 16, 1e5  # of the ascent: it ends where |E_L| has grown so often
 FASTEST = 30.0  # most growth of |E_L| in a round
+ALL, FLAT = 2, 1e-2  # rounds after which particles of smaller slopes stay where they are
 DIVERGES = 1e2  # growth of |E_L| from which it is called a divergence
 LEAST, STEEPEST = 0.3, 12.0  # powers p that are believed
 START, NEAREST = 1e-3, 1e-8  # first guess of l and least l, in lengths of the system
@@ -78,17 +79,23 @@ def _shape(looked: Any, r: np.ndarray, s: np.ndarray, length: float) -> float:
     axes = np.eye(r.size).reshape(-1, *r.shape)
     path: list[tuple[float, float, float]] = []  # log|E_L|, log|psi|, length
     here, scale = r, START * length
-    for _ in range(ROUNDS):
+    for k in range(ROUNDS):
         energy, log_psi = (float(x[0]) for x in at(here[None]))
-        for _ in range(2):  # differences over a small part of the length, once it is known
-            h = 1e-3 * scale
+        guess = np.inf
+        while guess > 5.0 * scale:  # differences over a small part of the length
+            guess, h = scale, 1e-3 * scale
             slope = (at(here + h * axes)[0] - at(here - h * axes)[0]) / (2.0 * h)
             steep = float(np.linalg.norm(slope))
             if not np.isfinite(steep) or steep == 0.0:
                 return 0.0
             scale = 1.0 / steep
         path.append((energy, log_psi, scale))
-        end, direction = here, (slope / steep).reshape(r.shape)
+        end, slopes = here, slope / steep
+        direction = np.tensordot(slopes, axes, 1)
+        if k < ALL:  # whole particles: beside a contact some coordinates have no slope
+            part = np.abs(direction).max(axis=1) > FLAT * np.abs(direction).max()
+            kept = (axes[:, part] != 0.0).any(axis=(1, 2))
+            axes, slopes = axes[kept], slopes[kept]
         if energy - path[0][0] > np.log(GROWTH) or scale < NEAREST * length:
             break
         trials = here + (LENGTHS * scale)[:, None, None] * direction
@@ -97,14 +104,14 @@ def _shape(looked: Any, r: np.ndarray, s: np.ndarray, length: float) -> float:
         if not risen.max() > energy:
             break
         here = trials[int(risen.argmax())]
-    return _of_path(np.array(path), at, end, direction, axes)
+    return _of_path(np.array(path), at, end, slopes, axes)
 
 
-def _of_path(path: Any, at: Any, here: np.ndarray, direction: np.ndarray, axes: Any) -> float:
-    """The shape from the ascent's last three decades of |E_L|, and from c = sum over coordinates of
-    w, where a step t adds t^2 w - 2 t l direction to l^2. Behind a wall nothing is finite.
+def _of_path(path: Any, at: Any, here: np.ndarray, slopes: np.ndarray, axes: Any) -> float:
+    """The shape from the ascent's last two decades of |E_L|, and from c = sum over coordinates of
+    w, where a step t adds t^2 w - 2 t l slope to l^2. Behind a wall nothing is finite.
     """
-    energy, log_psi, scale = path[path[:, 0] > path[-1, 0] - np.log(1e3)].T
+    energy, log_psi, scale = path[path[:, 0] > path[-1, 0] - np.log(DIVERGES)].T
     if path[-1, 0] - path[0, 0] < np.log(DIVERGES) or len(energy) < 2:
         return 0.0
     nearer = np.log(scale)
@@ -117,7 +124,7 @@ def _of_path(path: Any, at: Any, here: np.ndarray, direction: np.ndarray, axes: 
     for k, sign in enumerate((1.0, -1.0)):
         risen = at(here + sign * beside * axes)[0] - energy[-1]
         squares = np.exp(-2.0 * np.where(np.isfinite(risen), risen, np.nan) / power)
-        added[k] = squares - 1.0 + 6.0 * sign * direction.ravel()
+        added[k] = squares - 1.0 + 6.0 * sign * slopes
     added = np.where(np.isfinite(added), added, added[::-1])  # where one side is a wall
     codimension = max(1.0, float(added.mean(axis=0).sum()) / 9.0)
     return power / (2.0 * zero + codimension)

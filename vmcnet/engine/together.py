@@ -28,7 +28,7 @@ class Together:
 
     def __init__(self, parts: Iterable, wavefunction, block: int):
         allowed = all(rowwise(part) for part in (wavefunction, *parts))
-        self._block, self._size = block, 0 if allowed else 1  # blocks of a run; 0: not known yet
+        self._block, self.size = block, 0 if allowed else 1  # blocks of a run; 0: not known yet
         self._alone: set = set()  # kinds of calls in which a library multiplies
 
     def each(self, kind, psi, members: dict, own, work: Callable, numbers: int = 0) -> Iterator:
@@ -40,10 +40,10 @@ class Together:
         kind.
         """
         own = list(own)
-        if not self._size:
-            self._size = self._fitting(psi, members[own[0]])
-        most = DRAWN // numbers if numbers else self._size
-        size = 1 if kind in self._alone else max(1, min(self._size, most))
+        if not self.size:
+            self.size = self._fitting(psi, members[own[0]])
+        most = DRAWN // numbers if numbers else self.size
+        size = 1 if kind in self._alone else max(1, min(self.size, most))
         for k in range(0, len(own), size):
             run, before = own[k : k + size], Library.products
             found = work(run)

@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_limits
 from vmcnet.backend.device import choose
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.ending import training_warnings
-from vmcnet.engine.fitting import checked_learning, checked_training, fit, notes_of
+from vmcnet.engine.fitting import checked_growth, checked_learning, checked_training, fit, notes_of
+from vmcnet.engine.memory import check_memory
 from vmcnet.engine.population import (
     PARAMETERS,
     ROLLBACK,
@@ -264,6 +265,9 @@ def train(
             warnings.warn(note, stacklevel=2)
     checked_learning(optimizer, natural_gradient)
     checked_training(iterations, walkers, block, steps, warmup, step_size, seed, clip, threads)
+    growth = checked_growth(growth, walkers, block)
+    most = max(walkers, *growth.values(), 0)
+    check_memory(system, wavefunction, most, block, steps, comm.size, natural_gradient)
     population = Population(
         system,
         wavefunction,

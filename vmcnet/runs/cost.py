@@ -8,15 +8,15 @@ import tracemalloc
 from dataclasses import dataclass, replace
 
 from vmcnet.backend.stream import Stream
+from vmcnet.engine.memory import COPIES, metric_memory, resident
+from vmcnet.engine.observing import Observing
 from vmcnet.engine.population import PARAMETERS, TRAINING, Population
-from vmcnet.engine.tangents import KEEP
 from vmcnet.parallel.communicators import SerialCommunicator
-from vmcnet.runs.memory import COPIES, resident
 
 FIRST, SMALL = 2, 32  # walkers of the first and of the second look
 PATIENCE, MEMORY = 30.0, 2e9  # seconds and bytes that a whole block may take
 # moments of walkers at the end of an evaluation: own, gathered, joined, in the file, written
-MOMENTS = 5.0
+MOMENTS = 4.5
 LONG = 5.0  # seconds of a look that is not repeated
 FORMAT = 12_000  # bytes of a checkpoint that holds no arrays
 
@@ -24,8 +24,8 @@ FORMAT = 12_000  # bytes of a checkpoint that holds no arrays
 @dataclass(frozen=True)
 class Cost:
     """CPU seconds of one block for one sampler step, one set of local energies, one gradient; the
-    peak of memory (bytes) on the way, what of it a block keeps, and what libraries and compiled
-    code hold.
+    peak of memory (bytes) on the way, what of it a block keeps, how many blocks are evaluated
+    together, and what libraries and compiled code hold.
     """
 
     step: float
@@ -33,6 +33,7 @@ class Cost:
     gradient: float
     memory: int
     kept: int
+    together: int = 1
     libraries: int = 0
 
     def times(self, ratio: float) -> Cost:
@@ -42,6 +43,7 @@ class Cost:
             ratio * self.gradient,
             int(ratio * self.memory),
             int(ratio * self.kept),
+            1,
             self.libraries,
         )
 
@@ -54,16 +56,19 @@ def measure(
     block: int,
     step_size: float,
     device=None,
+    natural=None,
     steps: int = 4,
 ) -> Cost:
-    """Time one block, minimum of 3 after a first call that compiles and warms up.
+    """Time one block, minimum of 3 after a first call that compiles and warms up; the gradient is
+    that of all log-derivatives where a `natural` gradient needs them.
 
     A few walkers come first, then more; where the next look would take long or need much memory,
     its figures are those of the last one times the ratio of walkers.
     """
     looks, libraries = sorted({min(block, FIRST), min(block, SMALL), block}), 0
     for walkers, following in itertools.pairwise([*looks, None]):
-        cost = _timed(system, wavefunction, sampler, seed, walkers, step_size, device, steps)
+        parts = system, wavefunction, sampler, seed, walkers, step_size, device, natural, steps
+        cost = _timed(*parts)
         libraries = libraries or resident()
         cost = replace(cost, libraries=libraries)
         if following is None:
@@ -76,28 +81,30 @@ def measure(
     return cost
 
 
-def rank_memory(cost: Cost, job, system, wavefunction, natural, checkpoint: int, ranks: int = 1):
-    """Bytes of rank 0 beside the libraries: what all its blocks keep, and above it the largest of
-    one block's work with the arrays of a natural gradient, a checkpoint in the making, and the
-    moments of all walkers at the end of an evaluation.
+def rank_memory(
+    cost: Cost, job, system, wavefunction, natural, observables, checkpoint: int, ranks: int = 1
+):
+    """Bytes of rank 0 beside the libraries: what all its blocks keep, and above it, in training,
+    the work of blocks that are evaluated together with the arrays of a natural gradient, or a
+    checkpoint in the making; in an evaluation what is measured of every walker, and its moments.
     """
+    block = job.sampling.block
     walkers = max(job.sampling.walkers, *(g.walkers for g in job.training.growth), 0)
-    blocks = -(-(walkers // job.sampling.block) // ranks)
-    work = max(cost.memory - cost.kept, COPIES * checkpoint * walkers / job.sampling.walkers)
+    blocks = -(-(walkers // block) // ranks)
+    work = (cost.memory - cost.kept) * min(cost.together, blocks)
+    training = work
     if natural and not job.data:
-        own = blocks * job.sampling.block
-        work += metric_memory(natural, wavefunction.layout.size, walkers, own)
-    moments = 4 * 8.0 * walkers * (1 + len(system.terms)) if job.evaluation.steps else 0.0
-    return blocks * cost.kept + max(work, MOMENTS * moments)
-
-
-def metric_memory(natural, size: int, walkers: int, own: int) -> float:
-    """Bytes of the log-derivatives of `own` walkers and of the matrix that is solved, with its
-    factor.
-    """
-    sides = {"metric": size, "gram": walkers, "none": 0, "auto": min(size, walkers)}
-    side = sides[natural.form]
-    return min(8.0 * own * size, KEEP) + 3 * 8.0 * side**2
+        training += metric_memory(natural, wavefunction.layout.size, walkers, blocks * block)
+    measured, moments = 0.0, 0.0
+    if job.evaluation.steps:
+        observing = Observing(system, observables, block, walkers // block)
+        moments = 4 * 8.0 * walkers * (1 + len(system.terms))
+        for name, size in observing.sizes.items():
+            measured += 8.0 * blocks * block * size
+            moments += 4 * 8.0 * (walkers // block) * observing.groups[name] * size
+    saved = COPIES * checkpoint * walkers / job.sampling.walkers
+    evaluation = measured + max(moments / ranks + work, MOMENTS * moments)
+    return blocks * cost.kept + max(training, saved, evaluation)
 
 
 def checkpoint_size(system, wavefunction, optimizer, natural, walkers: int) -> int:
@@ -108,7 +115,7 @@ def checkpoint_size(system, wavefunction, optimizer, natural, walkers: int) -> i
     return 8 * numbers + walkers * system.particles + FORMAT
 
 
-def _timed(system, wavefunction, sampler, seed, block, step_size, device, steps) -> Cost:
+def _timed(system, wavefunction, sampler, seed, block, step_size, device, natural, steps) -> Cost:
     population = Population(
         system, wavefunction, sampler, SerialCommunicator(), seed, block, block, device
     )
@@ -121,7 +128,8 @@ def _timed(system, wavefunction, sampler, seed, block, step_size, device, steps)
         marks.append(time.process_time())
         summary, energies = population.advance(theta, TRAINING, 0, 0, step_size)
         marks.append(time.process_time())
-        population.gradient(theta, population.weights(summary, energies))
+        weights = population.weights(summary, energies)
+        (population.tangents if natural else population.gradient)(theta, weights)
         marks.append(time.process_time())
         return [b - a for a, b in itertools.pairwise(marks)]
 
@@ -132,4 +140,5 @@ def _timed(system, wavefunction, sampler, seed, block, step_size, device, steps)
     once()
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return Cost(seconds[0] / steps, seconds[1], seconds[2], peak, kept)
+    together = max(1, population.together)
+    return Cost(seconds[0] / steps, seconds[1], seconds[2], peak, kept, together)

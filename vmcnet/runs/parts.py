@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from vmcnet.config import Job
+from vmcnet.config import Job, JobError
 from vmcnet.engine.likelihood import DataPopulation
+from vmcnet.engine.memory import check_memory
 from vmcnet.engine.population import Population
 from vmcnet.runs.building import build, device_of
-from vmcnet.runs.memory import check_memory
 from vmcnet.runs.root import on_root
 from vmcnet.storage.samples import read_samples
+
+
+def check_job_memory(job: Job, system, wavefunction, natural, ranks: int) -> None:
+    """JobError with what is needed and what is free where a job cannot fit."""
+    sampling, growth = job.sampling, job.training.growth
+    walkers = max(sampling.walkers, *(g.walkers for g in growth), 0)
+    natural = None if job.data else natural
+    try:
+        check_memory(system, wavefunction, walkers, sampling.block, sampling.steps, ranks, natural)
+    except ValueError as error:
+        raise JobError(str(error)) from error
 
 
 def built_for(comm, job: Job, learns=True):
@@ -16,7 +27,7 @@ def built_for(comm, job: Job, learns=True):
     its data ("": none, or not read because nothing `learns`).
     """
     system, wavefunction, optimizer, natural, sampler = build(job)
-    on_root(comm, lambda: check_memory(job, system, wavefunction, comm.size))
+    on_root(comm, lambda: check_job_memory(job, system, wavefunction, natural, comm.size))
     parts = (
         system,
         wavefunction,

@@ -11,7 +11,7 @@ import numpy as np
 
 from vmcnet.config import Job, check_resume, job_text
 from vmcnet.engine import training
-from vmcnet.engine.fitting import checked_learning, checked_training, fit
+from vmcnet.engine.fitting import checked_growth, checked_learning, checked_training, fit
 from vmcnet.engine.series import Series
 from vmcnet.engine.training import TrainingResult
 from vmcnet.optimizers import Adam
@@ -123,6 +123,7 @@ def train(
     sampler = fit(system, wavefunction, sampler)
     checked_learning(optimizer, natural_gradient)
     checked_training(iterations, walkers, block, steps, warmup, step_size, seed, clip, threads)
+    later = checked_growth(growth, walkers, block)
     path = Path(output)
     from_file = {"start_from": str(start.path.resolve())} if isinstance(start, Run) else {}
     tables: dict[str, Any] = {
@@ -137,7 +138,7 @@ def train(
         "training": {
             "iterations": iterations,
             "clip": clip,
-            "growth": [{"iteration": i, "walkers": w} for i, w in growth],
+            "growth": [{"iteration": i, "walkers": w} for i, w in later.items()],
             **from_file,
         },
         "evaluation": {"steps": 0},

@@ -20,6 +20,8 @@ from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.reading import Configuration, Parameters
 
+MOST_LAYERS, WIDEST = 1000, 100_000
+
 
 class Layers:
     """Layers h <- f(h W + b), with `skip` h <- h + f(h W + b) wherever a layer keeps the width;
@@ -78,7 +80,7 @@ def checked_network(title: str, layers: Sequence[int], activation: str, skip: bo
     """`layers` as a list of widths; ValueError for what makes no network."""
     arguments.choice(f"{title} activation", activation, sorted(f.name for f in ACTIVATIONS))
     arguments.flag(f"{title} skip", skip)
-    layers = arguments.wholes(f"{title} layers", layers, 1)
+    layers = arguments.wholes(f"{title} layers", layers, 1, WIDEST, MOST_LAYERS)
     if not layers:
         raise ValueError(f"{title} needs at least one layer, got layers = []")
     return layers
@@ -121,7 +123,8 @@ class FeedForward(Wavefunction):
     ) -> None:
         self.place(system)
         layers = checked_network("FeedForward", layers, activation, skip)
-        head = arguments.wholes("FeedForward head", () if head is None else head, 1)
+        head = () if head is None else head
+        head = arguments.wholes("FeedForward head", head, 1, WIDEST, MOST_LAYERS)
         symmetric = arguments.flag("FeedForward symmetric", symmetric)
         pairs = arguments.flag("FeedForward pairs", pairs)
         if head and not symmetric:
