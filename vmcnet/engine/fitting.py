@@ -21,6 +21,7 @@ NAME = re.compile(r"[^,/\s.][^,/.]*")  # names become columns and HDF5 names
 FAR, PROBES = (1e2, 1e3), 4  # lengths and directions at which a psi that decays is looked at
 MOST_PARAMETERS = 10**9
 LARGEST_PROBE = 10**6  # numbers; larger systems are not probed
+NEARLY = 0.5  # deviation of psi'/psi from -1 that is rounding of a determinant, not another psi
 NEARBY, SAME = 0.1, 1e-6  # width of the step from the start; psi'/psi is -1 up to rounding
 
 
@@ -234,13 +235,13 @@ def _exchanges(system, wavefunction):
             "exchanged: leave it out, use symmetric = true where it has that key, or a PadeJastrow "
             "or NetworkJastrow (pade_jastrow, network_jastrow in a job file)",
         )
-    lost = [name for name, x in found if not np.isfinite(x).all()]
-    if lost:
+    off = abs(np.prod([x for _, x in found], axis=0) + 1.0).max()
+    if not off > NEARLY:  # NaN too
         raise Misfit(
             "wavefunction",
-            f"{' and '.join(lost)} is 0 or not finite, up to rounding, where the "
-            f"{system.particles} particles start, so that nothing can be sampled: take fewer "
-            "particles, or other orbitals",
+            f"of the determinants of {system.particles} particles rounding leaves no digits where "
+            f"walkers start (an exchange changes |psi| by {off:.1g}): take fewer particles, or "
+            "orbitals that differ more",
         )
     raise Misfit(
         "wavefunction",
