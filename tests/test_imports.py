@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,14 @@ def modules():
     return sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
 def imported(path):
     """Names right below vmcnet that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if (
             isinstance(node, ast.ImportFrom)
             and node.module
@@ -75,7 +81,7 @@ def test_one_name_means_one_thing():
     classes, files = {}, {}
     for path in modules():
         files.setdefault(path.name, []).append(path)
-        for node in ast.parse(path.read_text()).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef):
                 classes.setdefault(node.name, []).append(path)
     assert not {name: found for name, found in classes.items() if len(found) > 1}

@@ -40,6 +40,7 @@ NEEDED = {  # what a constructor needs besides the argument that is tried
     "Pfaffian": {"system": DOT},
     "HiddenFermions": {"system": DOT},
     "SShell": {"system": vmc.systems.Nucleus()},
+    "ResonantJastrow": {"system": vmc.systems.UnitaryGas()},
     "HarmonicOrbitals": {"dimensions": 2, "omega": 1.0, "shells": 2},
     "UserOrbitals": {"function": abs, "size": 2},
 }
