@@ -383,8 +383,7 @@ def jobs(options, comm) -> int:
         print("\n".join(listed()))
         print("vmcnet jobs NAME copies one here")
     else:
-        target = copied(options.name, options.folder)
-        print(target)
+        print(copied(options.name, options.folder))
     return 0
 
 
