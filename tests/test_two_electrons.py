@@ -21,7 +21,7 @@ EXACT = TWO_ELECTRONS[2, 1.0]
 
 def trained(psi, rate):
     result = vmc.train(
-        SYSTEM, psi, optimizer=Adam(rate), iterations=150, walkers=1024, steps=8, seed=7
+        SYSTEM, psi, optimizer=Adam(rate), iterations=150, walkers=512, steps=8, seed=7
     )
     return vmc.evaluate(result, steps=400)
 
