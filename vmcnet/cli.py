@@ -279,9 +279,13 @@ def _failure(error: BaseException, comm) -> int:
     from vmcnet.engine.trend import DivergedError
     from vmcnet.optimizers.natural_gradient import SingularMetric
     from vmcnet.parallel.communicators import LaunchError
+    from vmcnet.runs.own_classes import blamed
     from vmcnet.storage.atomic import FileProblem
 
     rank = comm.rank if comm is not None else 0
+    known = JobError, FileProblem, NonFiniteError, ObservableError
+    own = None if isinstance(error, known) else blamed(error)
+    error = error if own is None else JobError(own)
     if isinstance(
         error,
         JobError

@@ -176,3 +176,66 @@ def test_previous_twice(folder, capsys):
         assert call(capsys, "resume", run, "--previous")[0] == 0
     assert {p.name for p in folder_of(run).iterdir()} <= {p.name for p in companions(run)}
     assert previous_run(run).exists()
+
+
+REFUSED = [
+    "training.start_from='none.h5'",
+    "training.start_from='job.toml'",
+    "observable=[{type='density'}, {type='density'}]",
+    "observable=[{type='structure_factor'}]",
+    "wavefunction=[{type='pade_jastrow'}]",
+    "wavefunction=[{type='own:Stops'}]",
+    "wavefunction=[{type='own:Loops'}]",
+    "wavefunction=[{type='own:Bare'}]",
+    "wavefunction=[{type='own:Fails'}]",
+    "wavefunction=[{type='leaves:Any'}]",
+    "wavefunction=[{type='own:Plain', beta={a=1}}]",
+    "system={type='trapped_bosons', particles=60, diameter=1.0}",
+    "data={file='none.npy'}",
+]
+OWN = """
+import vmcnet as vmc
+from vmcnet.parameters import Layout
+
+class Plain(vmc.wavefunctions.Wavefunction):
+    name, decays = "plain", True
+    def __init__(self, system, beta=1.0):
+        self.particles, self.dimensions = system.particles, system.dimensions
+        self.beta = float(beta)
+        self.layout = Layout().add("a", ())
+    def initial(self, stream):
+        return {"a": self.beta}
+    def log_psi(self, ops, theta, walkers):
+        return None, ops.total(walkers.r**2) * (-0.5) * theta["a"]
+
+class Stops(Plain):
+    def __init__(self, system):
+        raise SystemExit(0)
+
+class Loops(Plain):
+    def __init__(self, system):
+        self.__init__(system)
+
+class Bare(Plain):
+    def log_psi(self, ops, theta, walkers):
+        return ops.total(walkers.r**2)
+
+class Fails(Plain):
+    def log_psi(self, ops, theta, walkers):
+        raise KeyError("beta")
+"""
+
+
+@pytest.mark.parametrize("setting", REFUSED)
+def test_a_refused_start_deletes_nothing(folder, capsys, setting, monkeypatch):
+    """With --overwrite too: the run that is there goes when nothing can be refused any more."""
+    monkeypatch.chdir(folder)
+    (folder / "own.py").write_text(OWN)
+    (folder / "leaves.py").write_text("raise SystemExit(0)\n")
+    before = contents(folder)
+    found = call(
+        capsys, "run", folder / "job.toml", "--output", "dot.h5", "--overwrite", "--set", setting
+    )
+    refused(found)
+    after = {p: b for p, b in contents(folder).items() if "__pycache__" not in p.parts}
+    assert after == before

@@ -8,10 +8,10 @@ from vmcnet.backend.device import choose
 from vmcnet.config import Job, JobError
 from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
-from vmcnet.config.user import UserTable
+from vmcnet.config.user import UserTable, user_tables
 from vmcnet.engine.fitting import Misfit, fit
 from vmcnet.observables.base import joined
-from vmcnet.runs.own_classes import made
+from vmcnet.runs.own_classes import blamed, made
 from vmcnet.sampling.defaults import MOVES, sampler, usual
 from vmcnet.wavefunctions import Product
 
@@ -59,6 +59,10 @@ def build(job: Job):
     except Misfit as error:
         raise JobError(f"{KEYS[error.part]}: {error.text}") from error
     except ValueError as error:
+        raise JobError(f"wavefunction: {error}") from error
+    except TypeError as error:  # what log_psi of a user's class gives is no (phase, log)
+        if not user_tables(job) or blamed(error):
+            raise
         raise JobError(f"wavefunction: {error}") from error
     observables_of(job.observable, system)
     return system, wavefunction, optimizer, natural, sampler

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import json
 import sys
+import traceback
 from importlib import import_module
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def _module(table: UserTable, key: str):
     if table.file is None:
         try:
             return import_module(table.module)
-        except ImportError as error:
+        except (Exception, SystemExit) as error:
             raise JobError(
                 f"{key}.type: the module {table.module!r} cannot be imported ({error}): put "
                 f"{table.module}.py beside the job file, or install it"
@@ -40,7 +41,7 @@ def _module(table: UserTable, key: str):
         sys.modules[table.module] = module  # before it runs, as dataclasses and pickles want
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             sys.modules.pop(table.module, None)
             raise JobError(
                 f"{key}.type: {path} fails when it is imported ({type(error).__name__}: {error})"
@@ -69,6 +70,20 @@ def made(table: UserTable, key: str, *first):
         return cls(*first, **table.arguments)
     except (ValueError, TypeError) as error:
         raise JobError(f"{key}: {name}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise JobError(f"{key}: {name} fails ({type(error).__name__}: {error})") from error
+
+
+def blamed(error: BaseException) -> str | None:
+    """Where in a class beside the job an error was raised, and which: file, line and function;
+    None for an error from elsewhere.
+    """
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in LOADED]
+    if not frames or not isinstance(error, Exception):
+        return None
+    last = frames[-1]
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{last.filename}, line {last.lineno}, in {last.name}: {said}"
 
 
 def sources(job: Job) -> str:

@@ -82,8 +82,15 @@ class Session:
             inputs[job.training.start_from] = "run that it starts from"
         on_root(comm, lambda: check_output(path, inputs, overwrite))
         *built, digest = built_for(comm, job)
+        population, optimizer, natural = built
+        population.start()
+        step_size = job.sampling.step_size * population.system.length
+        state = initial_state(population.wavefunction, optimizer, job.seed, step_size, natural)
+        told = {}
+        if job.training.start_from or given is not None:
+            state.theta, told = started(comm, job, population.wavefunction, state.theta, given)
 
-        def prepare():
+        def prepare():  # all that can be refused was: with `overwrite` files go from here on
             writable(path)
             held["lock"] = RunLock(path)
             if not overwrite and path.exists():
@@ -102,16 +109,11 @@ class Session:
                 about=telling(system, wavefunction),
                 sources=sources(job),
                 parameter_units=json.dumps(wavefunction.layout.units),
+                **told,
             )
 
         with freed_on_error(held):
             on_root(comm, prepare)
-            population, optimizer, natural = built
-            population.start()
-            step_size = job.sampling.step_size * population.system.length
-            state = initial_state(population.wavefunction, optimizer, job.seed, step_size, natural)
-            if job.training.start_from or given is not None:
-                state.theta = started(comm, job, population.wavefunction, state.theta, held, given)
             self = cls(comm, job, path, progress, built, state, held)
             self._checkpoint(state)  # before the run file: where that exists, resume works
             self._write_series()

@@ -35,10 +35,10 @@ def starting(job: Job, wavefunction, theta=None):
         raise FileProblem(f"training.start_from = {source}: {error}") from error
 
 
-def started(comm, job: Job, wavefunction, theta, held, given=None):
+def started(comm, job: Job, wavefunction, theta, given=None):
     """theta with the parameters of the run file training.start_from, or with `given` (name ->
-    array, and their units or None), where they fit; the SHA-256 of either and what was taken go
-    into the run file.
+    array, and their units or None), where they fit; and what the run file tells of it: the SHA-256
+    of either and what was taken.
     """
     source = Path(job.training.start_from) if given is None else "arrays given in Python"
 
@@ -53,8 +53,7 @@ def started(comm, job: Job, wavefunction, theta, held, given=None):
                 raise FileProblem(f"start: {error}") from error
             arrays = [np.asarray(x, np.float64) for _, x in sorted(given[0].items())]
             digest = hashlib.sha256(b"".join(x.tobytes() for x in arrays)).hexdigest()
-        held["file"].attributes.update(start_digest=digest, start_taken=",".join(found.taken))
         say(f"start from {source}: {found}")
-        return found.theta
+        return found.theta, {"start_digest": digest, "start_taken": ",".join(found.taken)}
 
     return on_root(comm, taken)
