@@ -146,7 +146,7 @@ def test_observables_and_blocks_together_are_counted():
     made = cost.Cost(1.0, 1.0, 1.0, 5000, 1000, 8)
     found = cost.rank_memory(made, job, system, psi, natural, (), 0)
     assert components > 4
-    assert found == 4 * 1000 + 8 * 400 * components + max(moments + 4 * 4000, 4.5 * moments)
+    assert found == 4 * 1000 + 8 * 400 * components + max(moments + 4 * 4000, 5.0 * moments)
 
 
 def test_large_blocks_are_not_measured_whole(tmp_path, monkeypatch):

@@ -6,7 +6,6 @@ import resource
 from pathlib import Path
 from typing import Any
 
-from vmcnet.engine.tangents import KEEP
 from vmcnet.sampling.sampler import DRAWN
 
 STATES = 6.0  # vectors of parameters: theta, its gradient, the optimizer's, those of a checkpoint
@@ -27,7 +26,7 @@ def need(
     pairs = block * n * (n - 1) / 2 * system.dimensions if system.fermions or system.core else 0
     shapes = [e.shape for e in wavefunction.layout.entries.values()]
     widest = max((shape[-1] for shape in shapes if len(shape) > 1), default=0)
-    solved = metric_memory(natural, size, walkers, walkers // ranks) if natural else 0.0
+    solved = matrix_memory(natural, size, walkers) if natural else 0.0
     return (
         states * (COPIES + 2.0 / ranks)
         + 8.0 * (drawn + pairs + block * widest)
@@ -36,13 +35,11 @@ def need(
     )
 
 
-def metric_memory(natural: Any, size: int, walkers: int, own: int) -> float:
-    """Bytes of the log-derivatives of `own` walkers and of the matrix that is solved, with its
-    factor.
-    """
+def matrix_memory(natural: Any, size: int, walkers: int) -> float:
+    """Bytes of the matrix that a natural gradient solves, with its factor."""
     sides = {"metric": size, "gram": walkers, "none": 0, "auto": min(size, walkers)}
     side = sides[natural.form]
-    return min(8.0 * own * size, KEEP) + 3 * 8.0 * side**2
+    return 2 * 8.0 * side**2
 
 
 def check_memory(

@@ -55,6 +55,11 @@ class BlockTangents:
         self._residuals = {b: np.conj(w - weight) / np.sqrt(walkers) for b, w in weights.items()}
         self._kept = {b: raw.centred(self._mean) for b, raw in self._kept.items()}
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the log-derivatives that are kept."""
+        return sum(kept.nbytes for kept in self._kept.values())
+
     def _block(self, b) -> LogDerivatives:
         return self._kept[b] if b in self._kept else self._derive(b).centred(self._mean)
 

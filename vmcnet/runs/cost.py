@@ -8,15 +8,16 @@ import tracemalloc
 from dataclasses import dataclass, replace
 
 from vmcnet.backend.stream import Stream
-from vmcnet.engine.memory import COPIES, metric_memory, resident
+from vmcnet.engine.memory import COPIES, matrix_memory, resident
 from vmcnet.engine.observing import Observing
 from vmcnet.engine.population import PARAMETERS, TRAINING, Population
+from vmcnet.engine.tangents import KEEP
 from vmcnet.parallel.communicators import SerialCommunicator
 
 FIRST, SMALL = 2, 32  # walkers of the first and of the second look
 PATIENCE, MEMORY = 30.0, 2e9  # seconds and bytes that a whole block may take
 # moments of walkers at the end of an evaluation: own, gathered, joined, in the file, written
-MOMENTS = 4.5
+MOMENTS = 5.0
 LONG = 5.0  # seconds of a look that is not repeated
 FORMAT = 12_000  # bytes of a checkpoint that holds no arrays
 
@@ -25,7 +26,7 @@ FORMAT = 12_000  # bytes of a checkpoint that holds no arrays
 class Cost:
     """CPU seconds of one block for one sampler step, one set of local energies, one gradient; the
     peak of memory (bytes) on the way, what of it a block keeps, how many blocks are evaluated
-    together, and what libraries and compiled code hold.
+    together, what its log-derivatives take, and what libraries and compiled code hold.
     """
 
     step: float
@@ -34,6 +35,7 @@ class Cost:
     memory: int
     kept: int
     together: int = 1
+    rows: int = 0
     libraries: int = 0
 
     def times(self, ratio: float) -> Cost:
@@ -44,6 +46,7 @@ class Cost:
             int(ratio * self.memory),
             int(ratio * self.kept),
             1,
+            int(ratio * self.rows),
             self.libraries,
         )
 
@@ -94,7 +97,8 @@ def rank_memory(
     work = (cost.memory - cost.kept) * min(cost.together, blocks)
     training = work
     if natural and not job.data:
-        training += metric_memory(natural, wavefunction.layout.size, walkers, blocks * block)
+        training += min(blocks * cost.rows, KEEP)
+        training += matrix_memory(natural, wavefunction.layout.size, walkers)
     measured, moments = 0.0, 0.0
     if job.evaluation.steps:
         observing = Observing(system, observables, block, walkers // block)
@@ -122,6 +126,8 @@ def _timed(system, wavefunction, sampler, seed, block, step_size, device, natura
     population.start()
     theta = wavefunction.start(Stream(seed, PARAMETERS, 0, 0))
 
+    rows = [0]
+
     def once():
         marks = [time.process_time()]
         population.advance(theta, TRAINING, 0, steps, step_size, measure=False)
@@ -129,7 +135,8 @@ def _timed(system, wavefunction, sampler, seed, block, step_size, device, natura
         summary, energies = population.advance(theta, TRAINING, 0, 0, step_size)
         marks.append(time.process_time())
         weights = population.weights(summary, energies)
-        (population.tangents if natural else population.gradient)(theta, weights)
+        made = (population.tangents if natural else population.gradient)(theta, weights)
+        rows[0] = made.nbytes if natural else 0
         marks.append(time.process_time())
         return [b - a for a, b in itertools.pairwise(marks)]
 
@@ -141,4 +148,4 @@ def _timed(system, wavefunction, sampler, seed, block, step_size, device, natura
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     together = max(1, population.together)
-    return Cost(seconds[0] / steps, seconds[1], seconds[2], peak, kept, together)
+    return Cost(seconds[0] / steps, seconds[1], seconds[2], peak, kept, together, rows[0])
