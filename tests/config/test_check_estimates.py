@@ -80,23 +80,23 @@ PEAKS = {  # job, settings
         [
             "system={type='transverse_ising', extent=[10, 10]}",
             "wavefunction=[{type='binary_rbm', alpha=0.1}]",
-            "sampling={walkers=100000, block=12500, warmup=0, steps=1}",
+            "sampling={walkers=50000, block=6250, warmup=0, steps=1}",
         ],
     ),
-    "network": ("quantum_dot_2_network", ["sampling.walkers=131072"]),
-    "gas": ("electron_gas_14", ["sampling.walkers=4096"]),
-    "neutrons": ("neutron_matter_14", ["sampling.walkers=2048"]),
+    "network": ("quantum_dot_2_network", ["sampling.walkers=32768"]),
+    "gas": ("electron_gas_14", []),
+    "neutrons": ("neutron_matter_14", ["sampling.walkers=256"]),
     "spin network": (
         "heisenberg_6x6",
         [
             "wavefunction=[{type='spin_network', layers=[64, 64]}]",
             "natural_gradient={type='minsr'}",
-            "sampling.walkers=4096",
+            "sampling.walkers=2048",
         ],
     ),
     "observables": (
         "bosons_10",
-        ["sampling.walkers=65536", "observable=[{type='density'}, {type='pair_distribution'}]"],
+        ["sampling.walkers=32768", "observable=[{type='density'}, {type='pair_distribution'}]"],
     ),
 }
 
