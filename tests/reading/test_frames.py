@@ -74,7 +74,7 @@ def test_one_glance(results):
         (vmc.wavefunctions.MessagePassing(width=4), "MessagePassing(width=4)"),
         (vmc.sampling.Exchange(chain), "<sampler exchange: random scan, metropolis>"),
         (vmc.observables.Density(system, bins=4), "<observable density: 4 components, 1/length^d>"),
-        (system, "<quantum dot: 1 electrons up"),
+        (system, "<quantum dot: 1 electron up"),
         (psi, "<envelope(1 parameters) x jastrow(1 parameters): 2 parameters>"),
         (psi.bind(trained.state.theta), "<bound to parameters: envelope"),
         (psi.layout, "<Layout of 2 numbers: envelope.alpha, jastrow.beta_unlike>"),

@@ -100,6 +100,24 @@ def test_the_page(run, other, tmp_path):
     assert {t[1:] for t in targets if t.startswith("#")} <= set(names)
 
 
+def test_units_of_observables(run, tmp_path):
+    """Lengths have the system's unit, its power the dimensions; one unit for every component."""
+    path, page = tmp_path / "own.h5", tmp_path / "page.html"
+    observables = [x for name in ("radius", "density") for x in ("--observable", name)]
+    vmcnet("evaluate", run, "--steps", "4", "--quiet", "--output", path, *observables)
+    shown = vmcnet("report", path).stdout
+    assert re.search(r"radius r  \S+ bohr  ", shown)
+    assert re.search(r"radius r\^2  \S+ bohr\^2  ", shown)
+    assert re.search(r"density n\(\S+\)  \S+ 1/bohr\^2  ", shown)
+    vmcnet("report", path, "--html", page)
+    cells = re.findall(r"<td>([^<]*)</td>", page.read_text())
+    assert [c for c in cells if c.startswith("radius")] == ["radius r", "radius r\u00b2"]
+    value = re.search(r"radius r\^2  (\S+)", shown)[1]
+    assert f"{value} bohr\u00b2" in cells
+    assert any(re.fullmatch(r"density n\(\S+\), of 50 components", c) for c in cells)
+    assert "density (1/bohr\u00b2)" in page.read_text() and "r (bohr)" in page.read_text()
+
+
 def test_figures(run, tmp_path):
     made = vmcnet("report", run, "--plot", tmp_path / "figures").stdout.split()
     kinds = {name.rsplit(".", 1)[1] for name in made}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.statistics.series import ar1
 from vmcnet.statistics.autocorrelation import integrated_time
 from vmcnet.statistics.convergence import split_rhat
-from vmcnet.statistics.format import with_error
+from vmcnet.statistics.format import raised, two_digits, with_error
 from vmcnet.statistics.moments import Moments, merge, merge_rows
 
 
@@ -88,6 +88,7 @@ def test_moments_merge_to_those_of_the_union():
         (3.0, 0.0996, "3.00(10)"),
         (3.0, 0.196, "3.0(2)"),
         (0.5, 0.0, "0.5000000000(0)"),
+        (0.0, 0.0, "0(0)"),
         (15.0, 7e-18, "15.0000000000(0)"),
         (2.0, 1.0, "2.0(10)"),
         (2.0, 3.0, "2(3)"),
@@ -99,6 +100,18 @@ def test_moments_merge_to_those_of_the_union():
 )
 def test_with_error(value, error, text):
     assert with_error(value, error) == text
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(4e-4, "0.00040"), (9.96, "10"), (145.2, "145"), (9.7e-5, "9.7e-05"), (0.0, "0")],
+)
+def test_two_digits(value, text):
+    assert two_digits(value) == text
+
+
+def test_exponents_are_raised():
+    assert raised("1/bohr^2, fm^-3, r^10") == "1/bohr\u00b2, fm\u207b\u00b3, r\u00b9\u2070"
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-7, 1e5))

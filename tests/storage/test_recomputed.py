@@ -61,7 +61,7 @@ def test_every_printed_figure(printed):
     for text in sorted(found.values(), key=len, reverse=True):
         left = left.replace(text, "")
     left = re.sub(
-        r"warning: .*|quantum dot: 1 electrons up and 1 down in 2 dimensions, omega = 1|"
+        r"warning: .*|quantum dot: 1 electron up and 1 down in 2 dimensions, omega = 1|"
         r"\(\d+ parameters\)|reference "
         r"3\.0000000|evaluation \d+:",
         "",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet.observables.base import unit_of
 from vmcnet.statistics.estimates import FEWEST, Estimate, Estimates, averages, estimates
 from vmcnet.statistics.format import with_error
 from vmcnet.statistics.tails import Tail, pareto_tail
@@ -105,8 +106,11 @@ class Observed:
     estimates: Estimates
 
     def __repr__(self) -> str:
-        units = f" {self.record.units}" if self.record.units else ""
-        parts = [f"{self.labels[k]} {self.estimates[k]}{units}" for k in self.shown]
+        count, units = len(self.labels), self.record.units
+        parts = [
+            f"{self.labels[k]} {self.estimates[k]} {unit_of(units, k, count)}".rstrip()
+            for k in self.shown
+        ]
         return f"Observed {self.name}, {len(self.labels)} components: {', '.join(parts)}"
 
     @property
@@ -372,7 +376,7 @@ def _doubts(found: Estimates, steps: int, consider: Any, labels: Any = None) -> 
     if apart[worst] > np.log(2.0):
         out.append(
             f"{of(worst)}error between walkers {found.error[worst]:.2g} and blocking error "
-            f"{found.blocking[worst]:.2g} disagree"
+            f"{found.blocking[worst]:.2g} disagree: use more steps"
         )
     rhat = np.where(consider, np.nan_to_num(found.rhat, nan=0.0, posinf=np.inf), 0.0)
     worst = int(np.argmax(rhat))

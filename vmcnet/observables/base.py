@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
@@ -20,7 +21,7 @@ class Observable(Protocol):
     """K real functions of a walker, measured at every measurement of an evaluation.
 
     A subclass sets name (a word, which the report and the run file use), labels (K texts, one a
-    component), units, and gives
+    component), units (one for all or, with commas, each), and gives
 
       measure(walkers, psi) -> (W, K) real, numpy or cupy
 
@@ -55,6 +56,18 @@ class Observable(Protocol):
     def derived(self, mean: dict, square: dict) -> dict:
         """label -> (value, error); nothing unless given."""
         return {}
+
+
+def unit_of(units: str, component: int, count: int) -> str:
+    """Units of one of `count` components, where `units` names one for all or, with commas, each."""
+    parts = units.split(", ")
+    return parts[component] if len(parts) == count else units
+
+
+def units_in(units: str, system: Any) -> str:
+    """Units of an observable where `d` is the number of dimensions and lengths have a name."""
+    power = f"^{system.dimensions}" if system.dimensions > 1 else ""
+    return re.sub(r"\blength\b", system.length_units, units.replace("^d", power))
 
 
 def refuse_unfit(observables: Iterable[Any]) -> None:

@@ -11,10 +11,11 @@ import numpy as np
 from vmcnet.runs.reading import Run
 from vmcnet.runs.report import extrapolated
 from vmcnet.statistics.blocking import blocking_curve
+from vmcnet.statistics.format import raised
 from vmcnet.statistics.tails import edges
 
 # Okabe and Ito: told apart by all eyes, legible on white and on black
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8A8A00")
 POINTS = 600  # at most so many along a curve
 
 
@@ -32,9 +33,25 @@ def positions(count: int, most: int = POINTS) -> np.ndarray:
 
 def axis_of(run: Run) -> tuple[float, str]:
     """What energies are divided by, and how their axis is called."""
-    share = run.told_system.share
+    return run.told_system.share, f"energy{units_of(run)}"
+
+
+def units_of(run: Run) -> str:
+    """What follows the name of an energy on an axis."""
     each = f" / {run.told_system.per_particle}" if run.told_system.per_particle else ""
-    return share, f"energy{each} ({run.told_system.units})"
+    return f"{each} ({run.told_system.units})"
+
+
+def above(axis: Any, columns: int = 3) -> None:
+    """The legend above the axes, where no curve is."""
+    axis.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=columns,
+        borderaxespad=0.2,
+        columnspacing=1.2,
+        handlelength=1.6,
+    )
 
 
 def reference_of(run: Run) -> float | None:
@@ -64,7 +81,7 @@ def training(axis: Any, run: Run) -> bool:
     shown = shown[np.isfinite(shown)]
     margin = 0.2 * np.ptp(shown) or 1e-6 * max(1.0, abs(shown[0]))
     axis.set(xlabel="iteration", ylabel=label, ylim=(shown.min() - margin, shown.max() + margin))
-    axis.legend()
+    above(axis)
     return True
 
 
@@ -88,11 +105,10 @@ def distance(axis: Any, run: Run) -> bool:
     axis.loglog(x[good], apart[good], color=COLOURS[0], alpha=0.35, linewidth=0.8)
     axis.loglog(x[window - 1 :], np.where(mean > 0, mean, np.nan), color=COLOURS[0])
     if run.evaluations and run.evaluations[-1].error > 0:
-        axis.axhline(
-            run.evaluations[-1].error / share, color=COLOURS[1], label="error of evaluation"
-        )
-        axis.legend()
-    axis.set(xlabel="iteration", ylabel=f"|energy - {name}| ({run.told_system.units})")
+        level = run.evaluations[-1].error / share
+        axis.axhline(level, color=COLOURS[1], label="error of the evaluation")
+        above(axis)
+    axis.set(xlabel="iteration", ylabel=f"|energy - {name}|{units_of(run)}")
     return True
 
 
@@ -101,12 +117,13 @@ def terms(axis: Any, run: Run) -> bool:
     names = sorted(k for k in run.training if k.startswith("terms/"))
     if len(names) < 2:
         return False
-    share, label = axis_of(run)
+    share = run.told_system.share
     for name, colour in zip(names, COLOURS * len(names), strict=False):
         series = run.training[name] / share
-        axis.plot(positions(len(series)), binned(series), color=colour, label=name.split("/", 1)[1])
-    axis.set(xlabel="iteration", ylabel=label)
-    axis.legend()
+        label = name.split("/", 1)[1].replace("_", " ")
+        axis.plot(positions(len(series)), binned(series), color=colour, label=label)
+    axis.set(xlabel="iteration", ylabel=axis_of(run)[1])
+    above(axis)
     return True
 
 
@@ -120,7 +137,7 @@ def acceptance(axis: Any, run: Run) -> bool:
     if size[0] > 0 and np.ptp(size) > 0:
         axis.plot(x, binned(size) / size[0], color=COLOURS[1], label="step size / first")
     axis.set(xlabel="iteration", ylim=(0, None))
-    axis.legend()
+    above(axis)
     return True
 
 
@@ -129,14 +146,14 @@ def norms(axis: Any, run: Run) -> bool:
     if not run.file.rows:
         return False
     x = positions(run.file.rows)
-    for name, colour in (("gradient_norm", COLOURS[0]), ("step_norm", COLOURS[1])):
-        series = binned(run.training[name])
+    for name, colour in (("gradient", COLOURS[0]), ("step", COLOURS[1])):
+        series = binned(run.training[f"{name}_norm"])
         if (series > 0).any():
             axis.semilogy(x, np.where(series > 0, series, np.nan), color=colour, label=name)
     if not axis.lines:
         return False
-    axis.set(xlabel="iteration")
-    axis.legend()
+    axis.set(xlabel="iteration", ylabel="norm")
+    above(axis)
     return True
 
 
@@ -166,8 +183,11 @@ def extrapolation(axis: Any, run: Run) -> bool:
     reference = reference_of(run)
     if reference is not None:
         axis.axhline(reference, color=COLOURS[4], linestyle="--", label="reference")
-    axis.legend()
-    axis.set(xlabel="variance of the local energy", ylabel=label, xlim=(0, None))
+    above(axis, 2)
+    units = run.told_system.units
+    square = f"({units})^2" if " " in units else f"{units}^2"
+    variance = raised(f"variance of the local energy ({square})")
+    axis.set(xlabel=variance, ylabel=label, xlim=(0, None))
     return True
 
 
@@ -193,12 +213,12 @@ def blocking(axis: Any, run: Run) -> bool:
     ):
         if math.isfinite(value) and value > 0:
             axis.axhline(value / share, linestyle=style, color=colour, label=text)
-    axis.set(xlabel="block size (measurements)", ylabel="error of the mean")
+    axis.set(xlabel="block size (measurements)", ylabel=f"error of the mean{units_of(run)}")
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_formatter(lambda x, position: f"{x:g}")
     if (curve.errors > 0).all():
         axis.set_yscale("log")
-    axis.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)  # above: bars reach anywhere
+    above(axis)
     return True
 
 
@@ -244,9 +264,9 @@ def tails(axis: Any, run: Run) -> bool:
             label=f"power {-power:g}",
         )
     first = edges()[bins][np.searchsorted(-beyond, -0.9)]
-    axis.set(xlabel=f"|E_L - median| ({run.told_system.units})", ylabel="share beyond")
+    axis.set(xlabel=f"|local energy - median| ({run.told_system.units})", ylabel="share beyond")
     axis.set_xlim(left=0.5 * first)
-    axis.legend()
+    above(axis)
     return True
 
 

@@ -11,13 +11,22 @@ from typing import Any
 import numpy as np
 
 from vmcnet.config import JobError
-from vmcnet.runs.curves import COLOURS, FIGURES, axis_of, binned, positions, reference_of
+from vmcnet.runs.curves import (
+    COLOURS,
+    FIGURES,
+    above,
+    axis_of,
+    binned,
+    positions,
+    reference_of,
+    units_of,
+)
 from vmcnet.runs.observed_curves import observable
 from vmcnet.runs.reading import Run
 
 INK = "#7f7e7d"  # of texts and axes; a page replaces it by its own colour
 STYLE = {
-    "figure.figsize": (5.2, 3.4),
+    "figure.figsize": (4.6, 3.1),
     "figure.dpi": 100,
     "savefig.dpi": 200,
     "savefig.transparent": True,
@@ -34,6 +43,9 @@ STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "vmcnet",
     "axes.formatter.useoffset": False,
+    "axes.formatter.limits": (-3, 5),  # beyond: a power of ten at the end of the axis
+    "axes.formatter.use_mathtext": True,
+    "xtick.minor.visible": False,
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor"), INK),
     **dict.fromkeys(("xtick.color", "ytick.color", "grid.color"), INK),
 }
@@ -66,54 +78,85 @@ def drawn(run: Run, name: str, draw: Callable, kind: str = "svg") -> bytes | Non
         try:
             if not draw(axis, run):
                 return None
-            if axis.get_xlabel() == "iteration" and axis.get_xscale() == "linear":
-                axis.xaxis.get_major_locator().set_params(integer=True)
-            out = io.BytesIO()
-            options = {"metadata": {"Date": None}} if kind == "svg" else {"transparent": False}
-            figure.savefig(out, format=kind, **options)
+            _spaced(axis)
+            return _saved(figure, kind)
         finally:
             plt.close(figure)
-    return out.getvalue()
 
 
-def compared(runs: list[Run], labels: list[str], kind: str = "svg") -> bytes:
-    """Training and final energies of several runs in one figure; where all have references, the
-    final ones as differences from them.
+def _spaced(axis: Any) -> None:
+    """Few enough numbers on straight axes that none touches the next; whole iterations."""
+    from matplotlib.ticker import MaxNLocator
+
+    for direction in (axis.xaxis, axis.yaxis):
+        locator = direction.get_major_locator()
+        if direction.get_scale() == "linear" and isinstance(locator, MaxNLocator):
+            whole = direction is axis.xaxis and axis.get_xlabel().startswith(("iteration", "lag"))
+            locator.set_params(nbins=6, steps=[1, 2, 2.5, 5, 10], integer=whole)
+    if axis.get_xlabel() == "iteration" and axis.get_xscale() == "linear":
+        axis.set_xlim(left=0)
+
+
+def compared(runs: list[Run], labels: list[str], kind: str = "svg") -> list[bytes]:
+    """Two figures of several runs: training, and final energies; where all have references, the
+    latter as differences from them.
     """
     plt = _pyplot()
     references = [reference_of(run) for run in runs]
     apart = None not in references
+    out = []
     with plt.rc_context(STYLE):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
+        pairs = [plt.subplots(layout="constrained") for _ in range(2)]
+        left, right = (axis for _, axis in pairs)
+        several = apart and len(set(references)) > 1  # at energies of their own
         for k, (run, label) in enumerate(zip(runs, labels, strict=True)):
             colour, share = COLOURS[k % len(COLOURS)], run.told_system.share
             if run.file.rows:
                 y = binned(run.training["energy"] / share)
+                y = np.abs(y - references[k]) if several else y
                 left.plot(positions(run.file.rows), y, color=colour, label=label)
             if run.evaluations:
                 last = run.evaluations[-1]
                 known = references[k] if apart else 0.0
                 level = last.energy / share - known
                 right.errorbar(k, level, last.error / share, fmt="o", color=colour, capsize=3)
-        tail = [run.training["energy"][run.file.rows // 4 :] for run in runs if run.file.rows]
-        tail = [x / r.told_system.share for x, r in zip(tail, runs, strict=False)]
-        if tail:
-            low = min(np.nanmin(binned(x)) for x in tail)
-            high = max(np.nanmax(binned(x)) for x in tail)
-            margin = 0.1 * (high - low) or 1e-6
-            left.set_ylim(low - margin, high + margin)
+        label, units = axis_of(runs[0])[1], units_of(runs[0])
+        if several:
+            left.set(yscale="log")
+        else:
+            _from_the_second_quarter(left, runs)
         for axis, level in ((left, references[0]), (right, 0.0 if apart else references[0])):
             if level is not None and (len(set(references)) == 1 or (apart and axis is right)):
                 axis.axhline(level, color=INK, linestyle="--", linewidth=1.0)
-        left.set(xlabel="iteration", ylabel=axis_of(runs[0])[1])
-        left.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)  # above the curves
+        left.set(xlabel="iteration", ylabel=f"|energy - reference|{units}" if several else label)
+        above(left, 2)
         right.set_xticks(range(len(runs)), labels, rotation=30, ha="right")
-        right.set(
-            ylabel="evaluation - reference" if apart else "evaluation", xlim=(-0.5, len(runs) - 0.5)
-        )
-        out = io.BytesIO()
-        figure.savefig(out, format=kind, **({"metadata": {"Date": None}} if kind == "svg" else {}))
-        plt.close(figure)
+        shown = f"energy - reference{units}" if apart else label
+        right.set(ylabel=shown, xlim=(-0.5, len(runs) - 0.5))
+        for figure, axis in pairs:
+            _spaced(axis)
+            out.append(_saved(figure, kind))
+            plt.close(figure)
+    return out
+
+
+def _from_the_second_quarter(axis: Any, runs: list[Run]) -> None:
+    """Energies from the second quarter of the trainings on fill the axis."""
+    tails = [
+        binned(run.training["energy"][run.file.rows // 4 :] / run.told_system.share)
+        for run in runs
+        if run.file.rows
+    ]
+    if tails:
+        low, high = min(np.nanmin(x) for x in tails), max(np.nanmax(x) for x in tails)
+        margin = 0.1 * (high - low) or 1e-6
+        axis.set_ylim(low - margin, high + margin)
+
+
+def _saved(figure: Any, kind: str) -> bytes:
+    out = io.BytesIO()
+    options = {"metadata": {"Date": None}} if kind == "svg" else {"transparent": False}
+    figure.savefig(out, format=kind, **options)
     return out.getvalue()
 
 
@@ -123,6 +166,8 @@ def inline(svg: bytes, title: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
     text = text.replace(INK, "currentColor")
+    for k, colour in enumerate(COLOURS):  # lighter on a dark page: page.css
+        text = re.sub(colour, f"var(--c{k})", text, flags=re.I)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
     slug = re.sub(r"\W+", "-", title)

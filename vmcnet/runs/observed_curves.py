@@ -8,19 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.runs.curves import COLOURS
+from vmcnet.observables.base import units_in
+from vmcnet.runs.curves import COLOURS, above
 from vmcnet.runs.reading import Run
+from vmcnet.statistics.format import raised
 
 FEW = 8  # components up to which they are named on the axis
 PLACE = re.compile(
     r"^(?P<kind>[^(\[]*)[(\[](?P<place>[^)\]]*)[)\]]$"
 )  # n up(0.05), (1, 2), n[3, 4]
-AXES = {"r": "r (length)", "k": "k (1/length)"}
-
-
-def units_in(text: str, dimensions: int) -> str:
-    """The units of an observable where `d` is the number of dimensions."""
-    return text.replace("^d", f"^{dimensions}" if dimensions > 1 else "")
+AXES = {
+    "r": "r (length)",
+    "k": "k (1/length)",
+    "x0": "x (length)",
+    "x1": "y (length)",
+    "x2": "z (length)",
+}
+LEAST = 4  # components that make a picture; fewer stand in the table
 
 
 def observable(name: str) -> Callable:
@@ -29,24 +33,26 @@ def observable(name: str) -> Callable:
     def draw(axis: Any, run: Run) -> bool:
         found = run.evaluations[-1].observables[name]
         mean, error = np.asarray(found.mean), np.nan_to_num(np.asarray(found.error))
-        if len(mean) < 2 or not (error.any() or np.ptp(mean)):
-            return False  # a single number, or what cannot change, is no picture
-        units = units_in(found.record.units, run.told_system.dimensions)
-        title = name.replace("_", " ") + (f" ({units})" if units else "")
+        if len(mean) < LEAST or not (error.any() or np.ptp(mean)):
+            return False  # some numbers, or what cannot change, are no picture
+        system = run.told_system
+        units = units_in(found.record.units, system)
+        title = name.replace("_", " ") + (f" ({raised(units)})" if units else "")
         grid = {k: np.asarray(v) for k, v in found.grid.items()}
         kinds = _kinds(found.labels)
-        maps = [v for k, v in sorted(grid.items()) if re.fullmatch(r"x\d", k)]
-        if len(maps) == 2:
+        keys = sorted(k for k in grid if k in AXES)
+        words = [units_in(AXES[k], system) for k in keys]
+        if len(keys) == 2:
+            maps = [grid[k] for k in keys]
             total = sum(mean[part] for part in kinds.values())
             shape = [len(edges) - 1 for edges in maps]
             _map(axis, maps[0], maps[1], np.reshape(total, shape).T, title)
-            axis.set(xlabel="x (length)", ylabel="y (length)", aspect="equal")
+            axis.set(xlabel=words[0], ylabel=words[1], aspect="equal")
             return True
         places = _places(found.labels)
-        if maps or any(k in grid for k in AXES):
-            key = sorted(k for k in grid if k in AXES or re.fullmatch(r"x\d", k))[0]
-            _curves(axis, kinds, grid[key], mean, error)
-            axis.set(xlabel=AXES.get(key, "x (length)"), ylabel=title)
+        if keys:
+            _curves(axis, kinds, grid[keys[0]], mean, error)
+            axis.set(xlabel=words[0], ylabel=title)
         elif places is not None and places.shape[1] == 2:
             size = [len(np.unique(column)) for column in places.T]
             edges = [np.arange(n + 1) - 0.5 for n in size]
@@ -55,7 +61,8 @@ def observable(name: str) -> Callable:
         elif places is not None and places.shape[1] == 1 and len(mean) > 2:
             x = places[:, 0]
             shown = _shown(found, len(mean))
-            axis.errorbar(x[shown], mean[shown], error[shown], fmt="o-", markersize=3, capsize=2)
+            bars = {"fmt": "o-", "markersize": 3, "capsize": 2, "color": COLOURS[0]}
+            axis.errorbar(x[shown], mean[shown], error[shown], **bars)
             axis.set(xlabel=_word(name), ylabel=title)
         elif len(mean) <= FEW:
             x = np.arange(len(mean))
@@ -121,7 +128,7 @@ def _curves(axis: Any, kinds: dict, x: np.ndarray, mean: np.ndarray, error: np.n
         else:
             axis.errorbar(middle, y, band, fmt="o-", markersize=3, color=colour, label=kind)
     if len(kinds) > 1:
-        axis.legend()
+        above(axis)
     axis.set_xlim(left=0.0 if edges and x.min() >= 0 else None)
 
 

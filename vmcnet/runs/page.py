@@ -7,24 +7,24 @@ import math
 from pathlib import Path
 from typing import Any
 
+from vmcnet.observables.base import unit_of
 from vmcnet.runs.figures import compared, drawn, figures, inline
-from vmcnet.runs.observed_curves import units_in
 from vmcnet.runs.reading import Run
 from vmcnet.runs.report import extrapolated
 from vmcnet.runs.summary import differing, keys, rows, summary
-from vmcnet.statistics.format import with_error
+from vmcnet.statistics.format import raised, two_digits, with_error
 from vmcnet.version import VERSION
 
 STYLE = (Path(__file__).parent / "page.css").read_text()
-LISTED = 8  # components of an observable that are listed one by one
+COLUMNS = {"rhat": "R-hat", "difference": "energy - reference"}
 CAPTIONS = {
-    "training": "Energy while training, with the error of one iteration as a band.",
-    "distance": "Distance of the training energy: single stretches pale, their running mean dark.",
+    "training": "Energy while training; the band is the error of one iteration.",
+    "distance": "How far the training energy is away: iterations pale, their running mean strong.",
     "terms": "The terms of the energy while training.",
     "acceptance": "Acceptance of moves, and the size of the steps.",
-    "norms": "Length of the gradient and of the steps that the optimizer took.",
-    "extrapolation": "Energy against variance of segments of training. The end of the straight "
-    "line at variance 0 estimates the exact energy; it is no bound.",
+    "norms": "Norms of the gradient and of the optimizer's steps.",
+    "extrapolation": "Energy against variance of segments of training. A straight line through "
+    "them ends, at variance 0, near the exact energy; it is no bound.",
     "blocking": "Blocking: the error of the mean must reach a plateau; it should agree with the "
     "error between walkers.",
     "autocorrelation": "Autocorrelation of the measured energies; the band is noise.",
@@ -36,7 +36,7 @@ def page(runs: list[Run], blocking: str = "pyblock") -> str:
     """The page as text."""
     summaries = [summary(run, blocking) for run in runs]
     parts = [comparison(runs, summaries)] if len(runs) > 1 else []
-    parts += [section(run, summaries[k], k) for k, run in enumerate(runs)]
+    parts += [section(run, summaries[k], k, len(runs) > 1) for k, run in enumerate(runs)]
     names = ", ".join(found["name"] for found in summaries)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -49,13 +49,16 @@ def page(runs: list[Run], blocking: str = "pyblock") -> str:
     )
 
 
-def section(run: Run, found: dict[str, Any], number: int) -> str:
-    """One run: what it was, its energy, figures, doubts, cost, environment, job."""
+def section(run: Run, found: dict[str, Any], number: int, several: bool = False) -> str:
+    """One run, by its file's name where there are several: what it was, its energy, doubts,
+    figures, cost, environment, job.
+    """
     last = found["evaluations"][-1] if found["evaluations"] else None
+    size = f", {found['parameters']} parameters" if " x " in found["wavefunction"] else ""
     parts = [
-        f"<h1>{_text(found['name'])}</h1>",
-        f'<p class="about">{_text(found["system"])}.<br>psi = {_text(found["wavefunction"])}, '
-        f"{found['parameters']} parameters.</p>",
+        f"<h1>{_text(run.path.stem if several else found['name'])}</h1>",
+        f'<p class="about">{_text(raised(found["system"]))}.<br>psi = '
+        f"{_text(found['wavefunction'])}{size}.</p>",
         _headline(run, found, last),
         _doubts(found, last),
     ]
@@ -63,11 +66,8 @@ def section(run: Run, found: dict[str, Any], number: int) -> str:
     for name, draw in figures(run).items():
         svg = drawn(run, name, draw)
         if svg is not None:
-            caption = CAPTIONS.get(name, f"{name.replace('_', ' ')}, with errors between walkers.")
-            title = f"{name} {number}"
-            pictures.append(
-                f"<figure>{inline(svg, title)}<figcaption>{_text(caption)}</figcaption></figure>"
-            )
+            caption = CAPTIONS.get(name, f"{_words(name).capitalize()} in the last evaluation.")
+            pictures.append(_figure(svg, f"{name} {number}", caption))
     if last:
         parts += ["<h2>Energy and its terms</h2>", _estimates(run, last)]
         if last["observables"]:
@@ -75,7 +75,7 @@ def section(run: Run, found: dict[str, Any], number: int) -> str:
     if pictures:
         parts += ["<h2>Figures</h2>", f'<div class="figures">{"".join(pictures)}</div>']
     parts += ["<h2>How it was found</h2>", _diagnostics(run, found, last)]
-    parts += ["<h2>Environment</h2>", _pairs(found["environment"])]
+    parts += ["<h2>Environment</h2>", _pairs(_environment(found["environment"]))]
     parts += [
         "<details><summary>The job, all keys written out</summary>"
         f"<pre>{_text(found['job'])}</pre></details>"
@@ -103,12 +103,19 @@ def comparison(runs: list[Run], summaries: list[dict]) -> str:
     labels = [Path(found["path"]).stem for found in summaries]
     if len(names) == 1:
         labels = [f"{names[0].split('.')[-1]} = {keys(s['job']).get(names[0])}" for s in summaries]
-    picture = inline(compared(runs, labels), "comparison")
+    training, last = compared(runs, labels)
+    pictures = _figure(training, "trainings", "Trainings.")
+    dashed = "; dashed: the reference" if any(s["reference"] for s in summaries) else ""
+    pictures += _figure(last, "evaluations", f"Last evaluations with their errors{dashed}.")
+    head = [COLUMNS.get(name, name) for name in wanted]
     return (
-        f"<section>\n<h1>{len(runs)} runs</h1>\n{_table(wanted, body)}\n"
-        f'<figure class="wide">{picture}<figcaption>Training, and the last evaluations with their '
-        "errors; dashed: the reference.</figcaption></figure>\n</section>"
+        f"<section>\n<h1>{len(runs)} runs</h1>\n{_table(head, body)}\n"
+        f'<div class="figures">{pictures}</div>\n</section>'
     )
+
+
+def _figure(svg: bytes, title: str, caption: str) -> str:
+    return f"<figure>{inline(svg, title)}<figcaption>{_text(caption)}</figcaption></figure>"
 
 
 def _headline(run: Run, found: dict, last: dict | None) -> str:
@@ -128,10 +135,11 @@ def _headline(run: Run, found: dict, last: dict | None) -> str:
     text += f"<p>{_text(aim[0].upper() + aim[1:])}.</p>" if aim else ""
     reference = found["reference"]
     if reference:
-        sigmas = "" if last["sigmas"] is None else f", {last['sigmas']:+.1f} errors"
+        sigmas = "" if last["sigmas"] is None else f", {last['sigmas']:+.1f} sigma"
+        known = f"{reference['energy'] / share:.{7 if share == 1 else 8}f}"
         text += (
-            f"<p>Reference {reference['energy'] / share:.8g} ({_text(reference['source'])}); "
-            f"difference {last['difference'] / share:+.2e}{sigmas}.</p>"
+            f"<p>Reference {known} ({_text(reference['source'])}); difference "
+            f"{last['difference'] / share:+.2e}{sigmas}.</p>"
         )
     line = extrapolated(run.file, run.told_system, run.job)
     if line is not None:
@@ -151,32 +159,34 @@ def _estimates(run: Run, last: dict) -> str:
     share = run.told_system.share
     body = [
         [
-            name,
+            _words(name),
             with_error(e["mean"] / share, e["error"] / share),
-            _number(e["error"] / share, ".2g"),
-            _number(e["blocking"] / share, ".2g", "no plateau"),
+            _digits(e["error"] / share),
+            _digits(e["blocking"] / share, "no plateau"),
         ]
         for name, e in last["estimates"].items()
     ]
-    return _table(["", f"mean ({run.told_system.units})", "error", "blocking error"], body)
+    each = f" per {run.told_system.per_particle}" if run.told_system.per_particle else ""
+    mean = f"mean ({run.told_system.units}{each})"
+    return _table(["", mean, "error", "blocking error"], body)
 
 
 def _observables(run: Run, last: dict) -> str:
-    """Few components one by one; of many the first ones, as the figure has them all."""
+    """The components that the terminal shows; the figure has all."""
     body = []
     for name, observed in last["observables"].items():
-        units = units_in(observed["units"], run.told_system.dimensions)
-        components = list(observed["components"].items())
-        listed = components if len(components) <= LISTED else components[:3]
-        for label, e in listed:
-            shown = f"{with_error(e['mean'], e['error'])} {units}"
-            body.append([f"{name} {label}", shown, _number(e["blocking"], ".2g", "no plateau")])
-        left = len(components) - len(listed)
-        if left > 0:
-            body.append([f"{name}: {left} more", "in the figure, --json and the file", ""])
+        components, word = list(observed["components"].items()), _words(name)
+        for k in run.evaluations[-1].observables[name].shown:
+            label, e = components[k]
+            unit = unit_of(observed["units"], k, len(components))
+            shown = f"{with_error(e['mean'], e['error'])} {raised(unit)}".rstrip()
+            label, blocking = raised(f"{word} {label}"), _digits(e["blocking"], "no plateau")
+            body.append([label, shown, _digits(e["error"]), blocking])
         for label, (value, error) in observed["derived"].items():
-            body.append([label, with_error(value, error), ""])
-    return _table(["", "mean", "blocking error"], body)
+            body.append([raised(label), with_error(value, error), _digits(error), ""])
+        if len(components) > len(run.evaluations[-1].observables[name].shown):
+            body[-1][0] += f", of {len(components)} components"
+    return _table(["", "mean", "error", "blocking error"], body)
 
 
 def _diagnostics(run: Run, found: dict, last: dict | None) -> str:
@@ -184,9 +194,9 @@ def _diagnostics(run: Run, found: dict, last: dict | None) -> str:
     training = found["training"]
     if training:
         pairs["iterations"] = f"{training['iterations']} of {training['asked_for']}"
-        pairs["seconds of training"] = (
-            f"{training['seconds']:.1f}, {100 * training['communication']:.1f} % waiting for others"
-        )
+        waiting = f", {100 * training['communication']:.1f} % of it waiting for other ranks"
+        alone = found["environment"].get("ranks") == 1
+        pairs["time of training"] = f"{training['seconds']:.1f} s{'' if alone else waiting}"
     if last:
         low, high = last["walker_acceptance"]
         pairs |= {
@@ -198,6 +208,12 @@ def _diagnostics(run: Run, found: dict, last: dict | None) -> str:
         }
     pairs["file"] = str(run.path)
     return _pairs(pairs)
+
+
+def _environment(found: dict) -> dict:
+    """The versions that are told, the time of the start as people write it."""
+    started = str(found.get("started", ""))
+    return found | {"started": started.replace("T", " ").replace("+0000", " UTC")}
 
 
 def _pairs(pairs: dict) -> str:
@@ -216,6 +232,16 @@ def _number(value: Any, form: str, otherwise: str = "-") -> str:
     if value is None or not math.isfinite(value):
         return otherwise
     return format(value, form)
+
+
+def _digits(value: Any, otherwise: str = "-") -> str:
+    if value is None or not math.isfinite(value):
+        return otherwise
+    return two_digits(value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _text(value: Any) -> str:

@@ -9,10 +9,12 @@ from vmcnet.engine.ending import training_warnings
 from vmcnet.engine.fitting import notes_of
 from vmcnet.engine.results import EvaluationResult, summarize
 from vmcnet.exact.divergence import enumerated_divergence
+from vmcnet.observables.base import unit_of, units_in
 from vmcnet.runs.contents import measured_of
 from vmcnet.runs.state import DONE, STOPPED, standing
 from vmcnet.statistics.format import with_error
 from vmcnet.statistics.zero_variance import ZeroVariance, along_training
+from vmcnet.systems.base import System
 
 LARGEST_ENUMERATION = 2**18
 
@@ -24,17 +26,18 @@ def evaluation_result(content: dict, system, blocking: str = "pyblock") -> Evalu
     return found.aimed(float(attributes.get("target_error", 0.0)), int(attributes["steps"]))
 
 
-def observable_lines(result: EvaluationResult) -> list[str]:
+def observable_lines(result: EvaluationResult, system: System) -> list[str]:
     """One line a component that an observable shows, one for each that it derives."""
     lines = []
     for observed in result.observables.values():
-        found, units = observed.estimates, f" {observed.record.units}".rstrip()
+        found, units = observed.estimates, units_in(observed.record.units, system)
         for k in observed.shown:
             beside = _beside(found.blocking[k])
             if np.isfinite(found.rhat[k]):
                 beside += f", R-hat {found.rhat[k]:.4f}"
             name = f"{observed.name} {observed.labels[k]}"
-            lines.append(f"    {name}  {found[k]!s}{units}  ({beside})")
+            unit = f" {unit_of(units, k, len(observed.labels))}".rstrip()
+            lines.append(f"    {name}  {found[k]!s}{unit}  ({beside})")
         for name, (value, error) in observed.derived.items():
             lines.append(f"    {name}  {with_error(value, error)}")
     return lines
@@ -161,7 +164,7 @@ def report_lines(file, system, wavefunction, blocking: str = "pyblock") -> list[
             f"{result.stuck} stuck){_tail(result.tail)}"
         )
         lines += [f"    {result.target_line}"] if result.target_line else []
-        lines += observable_lines(result)
+        lines += observable_lines(result, system)
         divergence = divergence_line(file, system, wavefunction)
         lines += [f"    {divergence}"] if divergence else []
         reference = system.reference_of(wavefunction)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet.observables.base import units_in
 from vmcnet.runs.reading import Run
 from vmcnet.runs.report import article, extrapolated, training_warnings
 from vmcnet.runs.state import standing
@@ -129,7 +130,7 @@ def _evaluation(
         "stuck": int(result.stuck),
         "observables": {
             name: {
-                "units": observed.record.units,
+                "units": units_in(observed.record.units, run.told_system),
                 "components": {
                     label: _estimate(observed[label]) for label in map(str, observed.labels)
                 },

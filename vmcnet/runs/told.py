@@ -18,6 +18,7 @@ def telling(system, wavefunction) -> str:
     return json.dumps(
         {
             "units": system.units,
+            "length_units": system.length_units,
             "per_particle": system.per_particle,
             "particles": _plain(system.particles),
             "dimensions": _plain(system.dimensions),
@@ -47,6 +48,7 @@ class ToldSystem(System):
         self.particles, self.dimensions = about["particles"], about["dimensions"]
         self.length, self.terms = about["length"], dict.fromkeys(about["terms"])
         self.plasmon = about.get("plasmon")
+        self.length_units = about.get("length_units", "length")
 
     @property
     def moves(self) -> str:

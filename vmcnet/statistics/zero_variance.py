@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from vmcnet.statistics.format import with_error
+from vmcnet.statistics.format import two_digits, with_error
 
 SEGMENTS, LEAST = 16, 64  # of a training, and the fewest iterations that one has
 WINDOW = 5.0  # variances up to so many times the smallest: farther up the line bends
@@ -33,9 +33,9 @@ class ZeroVariance:
         """The energy divided by share with its error and the variances used, or why not."""
         if self.refused:
             return f"none, {self.refused}"
-        low, high = self.points[0].min(), self.points[0].max()
+        low, high = (two_digits(float(x)) for x in (self.points[0].min(), self.points[0].max()))
         shown = with_error(self.energy / share, self.error / share)
-        return f"{shown} (an estimate, no bound; by variances from {low:.2g} to {high:.2g})"
+        return f"{shown} (an estimate, no bound; by variances from {low} to {high})"
 
 
 def straight_line(variance: np.ndarray, energy: np.ndarray, error: np.ndarray) -> ZeroVariance:

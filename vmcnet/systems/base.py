@@ -18,7 +18,7 @@ class System(Recording):
     """Particles in space: which Hamiltonian terms, which units, what is known exactly.
 
     A subclass sets particles, dimensions, spins (n,) int8, length (unit of the ground state's
-    extent), units, `terms`
+    extent), units of energies, length_units, `terms`
     (name -> Term with local(walkers, psi) -> (W,)) and `reference` (energy, source) or None; `core`
     where psi must vanish: pairs of particles closer than this; `box` (a geometry.box.Box) where
     space is periodic, otherwise None. `per_particle`, a word as electron, where reports divide
@@ -31,6 +31,7 @@ class System(Recording):
     spins: np.ndarray
     length: float
     units: str
+    length_units = "length"  # what lengths are measured in, a word
     terms: dict
     reference: tuple[float, str] | None = None
     temperature: float | None = None  # of a classical model

@@ -29,6 +29,7 @@ class TrappedBosons(System):
     """
 
     units = "hbar omega_0"
+    length_units = "a_ho"
 
     def __init__(
         self,

@@ -62,6 +62,7 @@ class ElectronGas(System):
     """
 
     units = "hartree"
+    length_units = "bohr"
     per_particle = "electron"
     contact, fermions = 1.0, True
 
@@ -139,9 +140,10 @@ class ElectronGas(System):
 
     def describe(self) -> str:
         turned = ", twist " + ", ".join(f"{x:g}" for x in self.box.twist / (2.0 * np.pi))
+        up = f"{self.up} electron{'s' * (self.up != 1)}"
         return (
-            f"electron gas: {self.up} electrons up and {self.down} down in {self.dimensions} "
-            f"dimensions, r_s = {self.r_s:g}, L = {self.box.lengths[0]:.6g}"
+            f"electron gas: {up} up and {self.down} down in {self.dimensions} "
+            f"dimensions, r_s = {self.r_s:g}, L = {self.box.lengths[0]:.6g} bohr"
             f"{turned if self.box.twist.any() else ''}"
             f"{'' if self.sites is None else ', started as a bcc crystal'}"
         )

@@ -25,6 +25,7 @@ class DoubleWell(System):
     """
 
     units = "hartree"
+    length_units = "bohr"
 
     def __init__(
         self,

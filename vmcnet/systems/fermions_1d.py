@@ -25,6 +25,7 @@ class Fermions1D(System):
     """
 
     units, contact = "hartree", 0.0
+    length_units = "bohr"
 
     def __init__(
         self, particles: int = 2, omega: float = 1.0, strength: float = 0.0, range: float = 0.5

@@ -66,6 +66,7 @@ class NeutronMatter(System):
     """
 
     units = "MeV"
+    length_units = "fm"
     per_particle = "neutron"
     contact, fermions = 0.0, True
 
@@ -155,8 +156,9 @@ class NeutronMatter(System):
 
     def describe(self) -> str:
         turned = ", twist " + ", ".join(f"{x:g}" for x in self.box.twist / (2.0 * np.pi))
+        up = f"{self.up} neutron{'s' * (self.up != 1)}"
         return (
-            f"neutron matter: {self.up} neutrons up and {self.down} down, {self.density:g} fm^-3, "
+            f"neutron matter: {up} up and {self.down} down, {self.density:g} fm^-3, "
             f"L = {self.box.lengths[0]:.6g} fm, model {self.model_name}"
             f"{turned if self.box.twist.any() else ''}"
         )

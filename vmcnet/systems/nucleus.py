@@ -50,6 +50,7 @@ class Nucleus(System):
     """
 
     units = "MeV"
+    length_units = "fm"
     contact, fermions = 0.0, True
     label_pairs = (same_spin, same_isospin)
 

@@ -43,6 +43,7 @@ class QuantumDot(System):
     """
 
     units = "hartree"
+    length_units = "bohr"
 
     def __init__(
         self,
@@ -109,7 +110,5 @@ class QuantumDot(System):
 
     def describe(self) -> str:
         where = f"in {self.dimensions} dimension{'s' * (self.dimensions > 1)}"
-        return (
-            f"quantum dot: {self.up} electrons up and {self.down} down {where}, omega = "
-            f"{self.omega:g}"
-        )
+        up = f"{self.up} electron{'s' * (self.up != 1)}"
+        return f"quantum dot: {up} up and {self.down} down {where}, omega = {self.omega:g}"
