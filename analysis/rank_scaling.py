@@ -49,7 +49,8 @@ def main() -> None:
         figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
         left.loglog(ranks, ranks, "--", color=COLOURS[1], base=2, label="ideal")
         left.loglog(ranks, first / seconds, "o-", color=COLOURS[0], base=2, label="measured")
-        left.set(xlabel="ranks", ylabel="speed-up", xticks=ranks, xticklabels=ranks)
+        ticks = {"xticks": ranks, "xticklabels": ranks, "yticks": ranks, "yticklabels": ranks}
+        left.set(xlabel="ranks", ylabel="speed-up", **ticks)
         left.legend()
         right.semilogx(ranks, 100 * shares, "o-", color=COLOURS[0], base=2)
         right.set(xlabel="ranks", ylabel="time in MPI calls (%)", ylim=(0, None))

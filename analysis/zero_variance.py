@@ -1,7 +1,7 @@
 """Energy against variance of several wavefunctions of one system, and the line's end at variance 0.
 
-    vmcnet sweep jobs/quantum_dot_2.toml wavefunction.0.hidden 1 2 4 8
-    python analysis/zero_variance.py runs/quantum_dot_2-wavefunction.0.hidden=*.h5
+    vmcnet sweep jobs/quantum_dot_2.toml training.iterations 60 90 130 200 400
+    python analysis/zero_variance.py runs/quantum_dot_2-training.iterations=*.h5
 
 Near the ground state the energy's distance from the exact one is proportional to the variance of
 the local energy: better wavefunctions lie closer to the axis. Three runs or more, their last

@@ -88,8 +88,9 @@ SPHERES, OWN = (
     TrappedBosons(5, diameter=0.05, omega_z=2.0),
     Particles(3, 2, {"quartic": lambda r: (r**4).sum(axis=(1, 2))}),
 )
-CHAIN, SECTOR, ISING, POTTS = (
+CHAIN, RING, SECTOR, ISING, POTTS = (
     TransverseIsing([7], field=0.8),
+    TransverseIsing([16], field=0.8),
     Heisenberg([8], second=0.4),
     ClassicalIsing([3, 3], 2.4),
     Potts([3, 3]),
@@ -175,6 +176,12 @@ CASES = {
         SGD(0.05),
         SpinFlip(CHAIN),
         natural=MinSR(1e-2, 1e-2, max_norm=0.5),
+    ),
+    "random flips; symmetric network that keeps its first layer": Case(
+        RING,
+        SpinNetwork(RING, [3], weights="complex", symmetric=True),
+        Adam(0.01),
+        SpinFlip(RING),
     ),
     "exchange; complex machine; SPRING": Case(
         SECTOR,

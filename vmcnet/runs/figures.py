@@ -24,7 +24,7 @@ from vmcnet.runs.curves import (
 from vmcnet.runs.observed_curves import observable
 from vmcnet.runs.reading import Run
 
-INK = "#7f7e7d"  # of texts and axes; a page replaces it by its own colour
+INK = "#6b6a69"  # of texts and axes; a page replaces it by its own colour
 STYLE = {
     "figure.figsize": (4.6, 3.1),
     "figure.dpi": 100,
