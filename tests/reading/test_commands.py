@@ -158,3 +158,12 @@ def test_completion():
     )
     done = subprocess.run(["bash", "-c", script + ask], capture_output=True, text=True)
     assert done.stdout.splitlines() == ["--help --html", "resume report"], done.stderr
+
+
+def test_a_shipped_job_that_was_not_copied_is_named(tmp_path):
+    name = tmp_path / "heisenberg_chain_40"
+    for path in (name, name.with_suffix(".toml")):
+        done = vmcnet("check", path, check=False)
+        assert done.returncode == 2
+        assert "comes with vmcnet: vmcnet jobs heisenberg_chain_40 copies it here" in done.stderr
+    assert "comes with" not in vmcnet("check", tmp_path / "none.toml", check=False).stderr

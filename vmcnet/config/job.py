@@ -92,6 +92,9 @@ CHANGEABLE = (
 )
 
 
+FOLDER = Path(__file__).parents[1] / "jobs"  # the job files that come with vmcnet
+
+
 def load_job(path: Path, settings: list[str] = ()) -> Job:
     """Read and validate a job file with --set overrides; raises JobError."""
     try:
@@ -112,7 +115,11 @@ def load_job(path: Path, settings: list[str] = ()) -> Job:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         if not isinstance(error, UnicodeDecodeError | OSError):
             reason = "not a path"
-        raise JobError(f"{path}: cannot be read ({reason})") from error
+        shipped = FOLDER / f"{Path(path).name.removesuffix('.toml')}.toml"
+        fix = ""
+        if isinstance(error, FileNotFoundError) and shipped.name != ".toml" and shipped.is_file():
+            fix = f"; it comes with vmcnet: vmcnet jobs {shipped.stem} copies it here"
+        raise JobError(f"{path}: cannot be read ({reason}){fix}") from error
     return parse_job(text, settings, str(path), Path(path).parent)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vmcnet.config import JobError
-
-FOLDER = Path(__file__).parents[1] / "jobs"
+from vmcnet.config.job import FOLDER
 
 
 def examples() -> list[Path]:

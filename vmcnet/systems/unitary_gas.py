@@ -30,6 +30,7 @@ class UnitaryGas(System):
     """
 
     units = "(3/5) E_F"
+    length_units = "k_F^-1"
     per_particle = "fermion"
     contact, fermions = 0.0, True
 
