@@ -24,7 +24,7 @@ def test_the_line_in_closed_form():
     s, sx, sxx = weights.sum(), (weights * x).sum(), (weights * x * x).sum()
     assert found.energy == pytest.approx(EXACT) and found.slope == pytest.approx(SLOPE)
     assert found.error == pytest.approx(np.sqrt(sxx / (s * sxx - sx * sx)))
-    assert found.told() == "3.00(13) (an estimate, no bound; by variances from 1 to 4)"
+    assert found.told() == "3.00(13) (an estimate, no bound; by variances from 1.0 to 4.0)"
     assert found.told(2.0).startswith("1.50(7) ")
 
 
@@ -34,6 +34,15 @@ def test_points_that_scatter_make_the_error_larger():
     smooth = straight_line(x, EXACT + SLOPE * x, error)
     found = straight_line(x, EXACT + SLOPE * x + scatter, error)
     assert 1.5 < found.error / smooth.error < 1.8
+
+
+def test_points_that_bend_make_the_error_larger():
+    """Exactly on a parabola: the error is what the line ends off, less the noise."""
+    x, error = np.linspace(1.0, 4.0, 10), np.full(10, 0.01)
+    smooth = straight_line(x, EXACT + SLOPE * x, error)
+    found = straight_line(x, EXACT + SLOPE * x - 0.02 * x**2, error)
+    assert not found.refused and found.energy > EXACT + 5 * smooth.error
+    assert 1.0 < (found.energy - EXACT) / found.error < 1.3
 
 
 def test_trainings_come_out_within_their_errors():

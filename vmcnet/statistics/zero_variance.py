@@ -43,7 +43,8 @@ def straight_line(variance: np.ndarray, energy: np.ndarray, error: np.ndarray) -
 
     Near an eigenstate, psi + epsilon phi, E - E_0 and the variance of E_L are both of second order
     in epsilon: E_0 estimates the exact energy. Its error grows by sqrt(chi^2 / (K - 2)) where that
-    is above 1. Refused: fewer than 3 points; variances within a factor of 1.5; a slope below 3 of
+    is above 1, and by what a parabola through the points ends off the line beyond its noise.
+    Refused: fewer than 3 points; variances within a factor of 1.5; a slope below 3 of
     its errors; chi^2 6 standard deviations above K - 2. (Y. Kwon, D. M. Ceperley and
     R. M. Martin, Phys. Rev. B 48, 12037 (1993): energy and variance of improving functions.)
     """
@@ -70,8 +71,22 @@ def straight_line(variance: np.ndarray, energy: np.ndarray, error: np.ndarray) -
     if slope < SIGNIFICANT * math.sqrt(stretch * unit / width):
         word = "energies do not fall with the variances beyond their errors"
         return ZeroVariance(points, refused=word)
-    error_0 = math.sqrt(stretch * unit * (1.0 + middle**2 / width))
-    return ZeroVariance(points, float(mean - slope * middle), error_0, slope)
+    energy_0, square = float(mean - slope * middle), stretch * unit * (1.0 + middle**2 / width)
+    return ZeroVariance(
+        points, energy_0, math.sqrt(square + _bend(points, energy_0, square, stretch)), slope
+    )
+
+
+def _bend(points: np.ndarray, energy: float, square: float, stretch: float) -> float:
+    """Square of what a parabola's energy at variance 0 differs by from the line's, `energy` with
+    the squared error `square`, less the noise of that difference; 0 below 4 points. stretch: of
+    the squared errors of the points.
+    """
+    x, y, s = points
+    if len(x) < 4:
+        return 0.0
+    (_, _, curved), inverse = np.polyfit(x, y, 2, w=1.0 / s, cov="unscaled")
+    return max(0.0, float(curved - energy) ** 2 - max(0.0, stretch * float(inverse[2, 2]) - square))
 
 
 def along_training(
