@@ -4,8 +4,8 @@
         --observable static_structure_factor
     python analysis/electron_gas.py runs/gas_2.h5 runs/gas_100.h5 [--figure electron_gas.png]
 
-Left: equal (dashed) and opposite spins, corners of the cell beyond the dotted L/2; right: S(k), with
-the plasmons' k^2/(2 omega_p) dotted. Printed: the sum rule n int (g - 1) dr = -1 and the energy
+Left: equal (dashed) and opposite spins, corners of the cell beyond the dotted L/2; right: S(k)
+with plasmons' k^2/(2 omega_p), dotted. Printed: the sum rule n int (g - 1) dr = -1 and the energy
 corrected for the finite box, of the last evaluation.
 """
 
