@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from vmcnet.backend.arrays import to_host
+from vmcnet.backend.stream import Stream
 from vmcnet.engine.population import LIMITS
 from vmcnet.estimators.candidates import Sample, default_candidates
+from vmcnet.estimators.energy import local_energies
+from vmcnet.estimators.linear_method import FOLDS, Directions, Measured, forecast
 from vmcnet.walkers import Walkers
 
-FOLDS = 4  # of walkers: every share is of walkers that the fit has not seen
-RIDGE = 1e-2  # of the variance of a standardised feature
-CLIP_ENERGY, CLIP_FEATURE = 8.0, 24.0  # mean absolute deviations from the median
-DIFFERENCE = 1e-4  # step of the differences along random directions, in units of the length
+NEAR = 0.25  # of the guide's length: where 1 / |grad log psi| is shorter, a node is near
+CLOSE = 5.0  # samples with a longer |grad log psi|, in 1 / the guide's length, are left out
+DIFFERENCE = 0.01  # step of the differences far from nodes, in units of the guide's length
 
 
 @dataclass(frozen=True)
 class Limit:
-    """One candidate: features, the share of Var(E_L) that they explain on unseen walkers with its
-    standard error over the folds, and the energy that is likely gained to first order.
+    """One candidate: features, the share of Var(E_L) that they explain on unseen walkers and the
+    energy that is likely gained, each with its standard error over the folds.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Limit:
     share: float
     share_error: float
     gain: float
+    gain_error: float
 
 
 @dataclass(frozen=True)
@@ -44,73 +48,62 @@ class Limits:
         width = max(len(row.name) for row in self.rows)
         lines = [
             f"E_L of {self.samples} samples: mean {self.energy:.6g} {self.units}, "
-            f"variance {self.variance:.3g} (clipped at {CLIP_ENERGY:g} mean deviations)",
-            f"{'candidate':<{width}}  features  share of the variance  likely gain",
+            f"variance {self.variance:.3g}",
+            f"{'candidate':<{width}}  features  share of the variance           likely gain",
         ]
         for row in self.rows:
             share = f"{100 * row.share:.1f} +- {100 * row.share_error:.1f} %"
-            lines.append(f"{row.name:<{width}}  {row.features:8d}  {share:>21}  {row.gain:11.2e}")
+            gain = f"{row.gain:.2e} +- {row.gain_error:.0e}"
+            lines.append(f"{row.name:<{width}}  {row.features:8d}  {share:>21}  {gain:>20}")
         return "\n".join(lines)
 
 
-def limited(x, width: float):
-    """x (M, ...) limited to the median +- width times the mean absolute deviation."""
-    middle = np.median(x, axis=0)
-    spread = np.abs(x - middle).mean(axis=0)
-    return np.clip(x, middle - width * spread, middle + width * spread)
+class Guided:
+    """Walkers of one block that sample psi^2 (1 + l^2 |grad log psi|^2), which has no nodes, so
+    that averages of what grows like 1/x at a node have a variance; l^2 = 2 length^2 / (n d), where
+    the bracket is 2 on average in the ground state of a trap.
 
-
-def ridge(x, y):
-    """Coefficients (K,) of y (M,) on standardised columns x (M, K), both centred."""
-    m, k = x.shape
-    if k <= m:
-        return np.linalg.solve(x.T @ x / m + RIDGE * np.eye(k), x.T @ y / m)
-    return x.T @ np.linalg.solve(x @ x.T / m + RIDGE * np.eye(m), y) / m
-
-
-def explained(x, energy, fold, shifted=None):
-    """Share of the variance of energy (M,) explained by x (M, K) on unseen folds, its standard
-    error, and the first-order gain.
-
-    On each fold u = x c with c fitted on the others. The state psi (1 + t u) has the energy
-    E - b^2 / D at its best t, b = <u (E_L - E)>, D = <|grad u|^2>/2 + <u^2 (E_L - E)>: the linear
-    method in one direction (M. P. Nightingale and V. Melik-Alaverdian, Phys. Rev. Lett. 87, 043401
-    (2001)). grad u comes from `shifted`: rows (R,), x there displaced by +- h eta (R, K), h.
+    Moves of all particles, the step tuned in the first ones and then kept.
     """
-    shares, numbers = [], []
-    for k in range(FOLDS):
-        seen, unseen = fold != k, fold == k
-        middle, scale = x[seen].mean(axis=0), x[seen].std(axis=0)
-        scale = np.where(scale > 1e-12 * np.abs(middle) + 1e-300, scale, np.inf)
-        centre = energy[seen].mean()
-        c = ridge((x[seen] - middle) / scale, energy[seen] - centre)
-        u, y = ((x[unseen] - middle) / scale) @ c, energy[unseen] - centre
-        shares.append(1.0 - (y - u).var() / y.var())
-        if shifted is None:
-            continue
-        rows, up, down, h = shifted
-        own = unseen[rows]
-        slope = ((up[own] - down[own]) / scale) @ c / (2.0 * h)
-        u, y = u - u.mean(), y - y.mean()
-        numbers.append([(u * y).mean(), 0.5 * (slope**2).mean(), (u * u * y).mean()])
-    share, error = float(np.mean(shares)), float(np.std(shares, ddof=1) / np.sqrt(FOLDS))
-    if shifted is None:
-        return share, error, float("nan")
-    b, kinetic, rest = np.mean(numbers, axis=0)
-    stiffness = kinetic + max(rest, -0.5 * kinetic)
-    gain = b * b / stiffness if share > error and stiffness > 0 else 0.0
-    return share, error, float(gain)
+
+    def __init__(self, population: Any, psi: Any, block: int, step: float) -> None:
+        members = population.members[block]
+        self.population, self.psi, self.s, self.step = population, psi, members.s, step
+        self.r = to_host(members.r).astype(np.float64)
+        system = population.system
+        self.length = system.length * np.sqrt(2.0 / (system.particles * system.dimensions))
+        self.log, _ = self._guide(self.r)
+
+    def walkers(self, r: Any) -> Walkers:
+        return Walkers(*self.population.device.place(r, to_host(self.s)))
+
+    def _guide(self, r: Any) -> Any:
+        walkers = self.walkers(r)
+        log, drift = (to_host(x) for x in self.psi.log_and_drift(walkers.r, walkers.s))
+        square = (drift.astype(np.float64) ** 2).sum(axis=(1, 2))
+        return 2.0 * log.real + np.log1p(self.length**2 * square), square
+
+    def move(self, stream: Stream, steps: int, tune: bool) -> None:
+        for _ in range(steps):
+            trial = self.r + self.step * stream.normal(self.r.shape)
+            log, _ = self._guide(trial)
+            accepted = np.log(stream.uniform((len(trial),))) < log - self.log
+            self.r = np.where(accepted[:, None, None], trial, self.r)
+            self.log = np.where(accepted, log, self.log)
+            if tune:
+                self.step *= 1.0 + 0.2 * (float(accepted.mean()) - 0.5)
 
 
 def limits(result, candidates=None, *, snapshots: int = 8, interval: int = 25) -> Limits | None:
     """Which additions to a trained wavefunction would lower its energy, before any is built.
 
-    Frozen parameters; `snapshots` sets of all walkers, `interval` Metropolis steps apart. Every
-    candidate (estimators.candidates) gives features; E_L, limited at 8 mean deviations, is fitted
-    to them by ridge regression on three quarters of the walkers and judged on the last one. The
-    gain is that of the best single direction to first order; training gained up to three times it.
-    Rank 0 gets the result, other ranks None. Raises ValueError for lattices and for a number
-    below 1.
+    Frozen parameters; `snapshots` sets of all walkers, `interval` Metropolis steps apart, with
+    twice as many steps before the first. Every candidate (estimators.candidates) gives features:
+    the share of the variance of E_L that they explain by ridge regression, and the energy that the
+    linear method gains with them (estimators.linear_method), fitted to three quarters of the
+    walkers and judged on the last one. Training gains up to three times that, where what is added
+    adapts. Rank 0 gets the result, other ranks None. Raises ValueError for lattices and for a
+    number below 1.
     """
     population, theta = result.population, result.state.theta
     system, comm = population.system, population.comm
@@ -120,70 +113,85 @@ def limits(result, candidates=None, *, snapshots: int = 8, interval: int = 25) -
     if not system.dimensions:
         raise ValueError("limits looks at wavefunctions of coordinates; this system has spins only")
     candidates = candidates or default_candidates(system, population.wavefunction)
-    psi, length = population.wavefunction.bind(theta), system.length
+    psi = population.wavefunction.bind(theta)
     values = population.wavefunction.layout.values(theta)
-    h, parts = DIFFERENCE * length, []
+    chains = {b: Guided(population, psi, b, float(result.state.step_size)) for b in population.own}
+    parts = []
     for k in range(snapshots):
-        _, energies = population.advance(theta, LIMITS, k, interval, result.state.step_size)
-        for b in population.own:
-            walkers = population.members[b]
-            r = to_host(walkers.r)
-            eta = h * population.device.stream(population.seed, LIMITS, snapshots + k, b).normal(
-                r.shape
-            )
-            samples = [Sample(system, psi, walkers, values)]
-            if k % 2 == 0:
-                samples += [
-                    Sample(
-                        system,
-                        psi,
-                        Walkers(*population.device.place(x, to_host(walkers.s))),
-                        values,
-                    )
-                    for x in (r + to_host(eta), r - to_host(eta))
-                ]
-            columns = [[c.features(sample) for c in candidates] for sample in samples]
-            parts.append((k, b, to_host(energies[b].total.real), columns))
-    return _judged(population, candidates, parts, snapshots, h) if comm.size >= 1 else None
+        for b, chain in chains.items():
+            stream = Stream(population.seed, LIMITS, k, b)
+            if k == 0:
+                chain.move(stream, 2 * interval, tune=True)
+            chain.move(stream, interval, tune=False)
+            parts.append(_measured(chain, candidates, values, stream))
+    return _judged(comm, population, candidates, parts, snapshots)
 
 
-def _judged(population, candidates, parts, snapshots, h):
+def _measured(chain: Guided, candidates, values, stream: Stream) -> tuple:
+    """E_L, |grad log psi|^2 and, of every candidate, value, slope and rest, of one block."""
+    system, r = chain.population.system, chain.r
+    walkers = chain.walkers(r)
+    here = Sample(system, chain.psi, walkers, values)
+    energy = to_host(local_energies(system.terms, walkers, chain.psi).total.real)
+    square = (here.drift**2).sum(axis=(1, 2))
+    eta = stream.normal(r.shape)
+    # shorter than the way to a node: there terms 1 / x^3 cancel down to 1 / x^2
+    step = DIFFERENCE * chain.length * (1.0 + chain.length * np.sqrt(square)) ** -1.5
+    above, below = (
+        Sample(system, chain.psi, chain.walkers(r + sign * step[:, None, None] * eta), values)
+        for sign in (1.0, -1.0)
+    )
+    q, up, down = (
+        _near((x.drift**2).sum(axis=(1, 2)), NEAR * chain.length) for x in (here, above, below)
+    )
+    along, turn = (eta * here.drift).sum(axis=(1, 2)), (up - down) / (2.0 * step)
+    features = []
+    for candidate in candidates:
+        x, high, low = (candidate.features(sample) for sample in (here, above, below))
+        slope = (high - low) / (2.0 * step[:, None])
+        curvature = (high + low - 2.0 * x) / step[:, None] ** 2
+        rest = -q[:, None] * (0.5 * curvature + slope * along[:, None])
+        features.append((x, slope, rest - 0.5 * slope * turn[:, None]))
+    return np.stack([energy, 1.0 / (1.0 + chain.length**2 * square), 1.0 - q], axis=1), features
+
+
+def _near(square, length):
+    """The share q: 1 on a node, where |grad log psi|^2 is infinite."""
+    return length**2 * square / (1.0 + length**2 * square)
+
+
+def _judged(comm, population, candidates, parts, snapshots) -> Limits | None:
     """Gather what all ranks measured and judge it on rank 0."""
-    comm, blocks, block = population.comm, population.blocks, population.block
-    widths = [x.shape[1] for x in parts[0][3][0]]
+    own, blocks = len(population.own), population.blocks
 
-    def gathered(values):
-        """(own blocks, ...) -> all blocks on rank 0."""
-        return comm.gather(np.stack(values), blocks)
+    def gathered(what):
+        """(M, ...) of all snapshots and blocks on rank 0, None elsewhere."""
+        found = []
+        for k in range(snapshots):
+            mine = [what(part) for part in parts[k * own : (k + 1) * own]]
+            found.append(comm.gather(np.stack(mine), blocks))
+        if comm.rank:
+            return None
+        joined = np.stack(found)
+        return joined.reshape(-1, *joined.shape[3:])
 
-    def of(k, what):
-        return [what(p) for p in parts if p[0] == k]
-
-    energies = [gathered(of(k, lambda p: p[2])) for k in range(snapshots)]
-    here, up, down = [], [], []
-    for k in range(snapshots):
-        here.append(gathered(of(k, lambda p: np.concatenate(p[3][0], axis=1))))
-        if k % 2 == 0:
-            up.append(gathered(of(k, lambda p: np.concatenate(p[3][1], axis=1))))
-            down.append(gathered(of(k, lambda p: np.concatenate(p[3][2], axis=1))))
-    if comm.rank:
+    rows, samples, kept = [], None, None
+    head = gathered(lambda part: part[0])
+    if head is not None:
+        # Along one direction a sample what grows like 1 / x^2 at a node does not cancel in u y and
+        # rest together: the variance would be infinite.
+        kept = head[:, 1] > 1.0 / (1.0 + CLOSE**2)
+        energy, weight, away = head[kept].T
+        fold = np.tile(np.arange(len(head) // snapshots) % FOLDS, snapshots)[kept]
+        samples = Measured(energy, weight / weight.mean(), away, fold)
+    for k, candidate in enumerate(candidates):
+        found = [gathered(lambda part, j=j, k=k: part[1][k][j]) for j in range(3)]
+        if samples is not None:
+            size, directions = found[0].shape[1], Directions(*(part[kept] for part in found))
+            rows.append(Limit(candidate.name, size, *forecast(directions, samples)))
+    if samples is None:
         return None
-    width, count = sum(widths), blocks * block
-    energy = np.stack(energies).reshape(-1)
-    x, above, below = (np.stack(a).reshape(-1, width) for a in (here, up, down))
-    fold = np.tile(np.arange(count) % FOLDS, snapshots)
-    rows = np.concatenate([k * count + np.arange(count) for k in range(0, snapshots, 2)])
-    energy = limited(energy, CLIP_ENERGY)
-    found, start = [], 0
-    for candidate, size in zip(candidates, widths, strict=True):
-        part = slice(start, start + size)
-        start += size
-        kept = limited(x[:, part], CLIP_FEATURE)
-        inside = (kept == x[:, part])[rows]
-        steps = [np.where(inside, a[:, part], 0.0) for a in (above, below)]
-        share, error, gain = explained(kept, energy, fold, (rows, *steps, h))
-        found.append(Limit(candidate.name, size, share, error, gain))
-    found.sort(key=lambda row: -row.gain)
+    rows.sort(key=lambda row: -row.gain)
     return Limits(
-        found, float(energy.mean()), float(energy.var()), len(energy), population.system.units
+        rows, samples.mean, samples.variance, len(samples.energy), population.system.units
     )

@@ -3,13 +3,14 @@
 A candidate gives features O_k(r) (W, K), the first-order changes d log psi / d p_k of parameters
 p_k that psi does not have, at the value 0 where they change nothing. Those here are built from sums
 over pairs of Gaussians g_a(x) = exp(-x^2 / 2 s_a^2) of the pair distance in units of the system's
-length, for like and unlike spins apart, and of the drift grad log psi: a displacement xi of the
-coordinates changes log psi by xi . grad log psi at first order.
+length, for like and unlike spins apart, and of a gradient: a displacement xi of the coordinates at
+which orbitals are read changes log psi by xi . grad log|det| at first order, envelopes and other
+factors left where they are.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,8 +19,38 @@ from vmcnet.backend.arrays import Array, to_host
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.jet import pair_indices
 from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions.base import Product, Wavefunction
 
 WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the Gaussians, in units of the system's length
+
+
+class Bare(Wavefunction):
+    """A factor of orbitals without their envelope, which no backflow moves."""
+
+    name = "bare"
+
+    def __init__(self, factor: Any) -> None:
+        self.factor, self.layout, self.reads = factor, factor.layout, factor.reads
+        self.particles, self.dimensions = factor.particles, factor.dimensions
+
+    def log_psi(self, ops: Any, theta: Any, walkers: Any) -> tuple[Any, Any]:
+        phase, log = self.factor.log_psi(ops, theta, walkers)
+        envelope = self.factor.orbitals.envelope(ops, theta, "", walkers.r)
+        return phase, log if envelope is None else log - envelope
+
+
+@lru_cache(maxsize=2)
+def of_orbitals(psi: Any) -> list:
+    """The factors of a bound psi that are made of orbitals, bound without their envelopes."""
+    whole, found = psi.wavefunction, []
+    parts = [("", whole)]
+    if isinstance(whole, Product):
+        parts = [(f"{n}.", f) for n, f in zip(whole.names, whole.factors, strict=True)]
+    for prefix, factor in parts:
+        if hasattr(factor, "orbitals"):
+            values = {k: psi.reading.values[prefix + k] for k in factor.layout.entries}
+            found.append(Bare(factor).bind(factor.layout.pack(values)))
+    return found
 
 
 class Sample:
@@ -36,6 +67,15 @@ class Sample:
     @cached_property
     def drift(self) -> Array:
         return to_host(self.psi.drift(self.walkers.r, self.walkers.s)).astype(np.float64)
+
+    @cached_property
+    def pulled(self) -> Array:
+        """Re grad log of what is read where backflow moves the particles (W, n, d): determinants
+        without envelopes, all of psi where it has no orbitals.
+        """
+        bound = of_orbitals(self.psi)
+        found = [to_host(b.drift(self.walkers.r, self.walkers.s)).astype(float) for b in bound]
+        return np.sum(found, axis=0) if found else self.drift
 
     @cached_property
     def apart(self) -> Any:
@@ -178,34 +218,34 @@ class TripleJastrow:
 
 
 class OneBodyBackflow:
-    """sum_i g_a(|r_i|) r_i . grad_i log psi: particles displaced along the radius."""
+    """sum_i g_a(|r_i|) r_i . grad_i log|det|: particles displaced along the radius."""
 
     name = "1-body displacement"
 
     def features(self, sample: Sample) -> np.ndarray:
         x = np.sqrt((sample.r**2).sum(axis=-1))[..., None] / sample.system.length
-        along = (sample.r * sample.drift).sum(axis=-1)
+        along = (sample.r * sample.pulled).sum(axis=-1)
         return np.einsum("wi,wia->wa", along, np.exp(-0.5 * (x / np.array(WIDTHS)) ** 2))
 
 
 class PairBackflow:
-    """sum_i v_ia . grad_i log psi: every particle displaced by a sum over pairs."""
+    """sum_i v_ia . grad_i log|det|: every particle displaced by a sum over pairs."""
 
     name = "2-body backflow"
 
     def features(self, sample: Sample) -> np.ndarray:
-        return np.einsum("wic,wiac->wa", sample.drift, sample.pull)
+        return np.einsum("wic,wiac->wa", sample.pulled, sample.pull)
 
 
 class TripleBackflow:
-    """sum_i v_ia c_ib . grad_i log psi: displacements that depend on third particles."""
+    """sum_i v_ia c_ib . grad_i log|det|: displacements that depend on third particles."""
 
     name = "3-body backflow"
 
     def features(self, sample: Sample) -> np.ndarray:
         w = len(sample.r)
-        pair = np.einsum("wic,wiac->wa", sample.drift, sample.pull)
-        triple = np.einsum("wic,wiac,wib->wab", sample.drift, sample.pull, sample.near)
+        pair = np.einsum("wic,wiac->wa", sample.pulled, sample.pull)
+        triple = np.einsum("wic,wiac,wib->wab", sample.pulled, sample.pull, sample.near)
         return np.concatenate([pair, triple.reshape(w, -1)], axis=1)
 
 
