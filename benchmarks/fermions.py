@@ -200,11 +200,6 @@ def iteration(case: str, walkers: int = WALKERS):
 
 def scaling(figure: str, kind: str = "dot") -> None:
     """CPU seconds of an iteration against the number of electrons, and the largest memory."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     keep_to_one_core()
     counts, walkers, found = np.array([6, 12, 20, 30]), 64, []
     if kind == "gas":  # filled shells of plane waves
@@ -218,12 +213,27 @@ def scaling(figure: str, kind: str = "dot") -> None:
             f"N = {n}: {found[-1]:.3f} CPU s an iteration of {walkers} walkers, {memory:.0f} MiB",
             flush=True,
         )
+    draw(figure, counts, found)
+
+
+def draw(figure: str, counts, found) -> None:
+    """Seconds against electrons with the power that fits."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
     power, offset = np.polyfit(np.log(counts), np.log(found), 1)
     print(f"cost N^{power:.2f}")
     plt.figure(figsize=(4.5, 3.4))
     plt.loglog(counts, found, "o-", label="an iteration")
     line = np.exp(offset) * counts**power
     plt.loglog(counts, line, "--", color="0.5", label=f"$N^{{{power:.2f}}}$")
+    plt.minorticks_off()
+    plt.xticks(counts, [str(n) for n in counts])
+    low, high = 10.0 ** np.floor(np.log10(min(found))), max(found)
+    marks = [m for d in (1, 10, 100) for x in (1, 2, 5) if (m := x * d * low) < 2 * high]
+    plt.yticks(marks, [f"{m:g}" for m in marks])
     plt.xlabel("electrons")
     plt.ylabel("CPU s an iteration")
     plt.legend()
