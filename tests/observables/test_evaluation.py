@@ -124,6 +124,22 @@ class Nameless(Observable):
     name, labels = "two words", ("a",)
 
 
+def test_units_of_every_component():
+    """One text for all, or one a component; another number of them is refused."""
+    found = {}
+    for units in (("bohr", "bohr^2"), "bohr, bohr^2", "bohr"):
+        observable = Moments()
+        observable.units = units
+        shown = vmc.evaluate(oscillator(), steps=4, warmup=1, observables=[observable])
+        found[units] = repr(shown.observables["moments"])
+    pair, text, single = found.values()
+    assert pair == text and pair.endswith(" bohr^2") and single.endswith(" bohr")
+    for wrong in (("bohr",), 3, ("bohr", 2)):
+        observable.units = wrong
+        with pytest.raises(ValueError, match="units must be one text, or one a component, 2"):
+            vmc.evaluate(oscillator(), steps=4, observables=[observable])
+
+
 @pytest.mark.parametrize(
     ("observables", "words"),
     [

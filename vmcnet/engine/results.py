@@ -76,7 +76,8 @@ class Measured:
         for o in observables:
             derived = derived_of(o, names, moments["energy"], moments[o.name], steps)
             shown = None if o.shown is None else tuple(o.shown)
-            records[o.name] = Record(tuple(o.labels), o.units, shown, dict(o.grid), derived)
+            units = o.units if isinstance(o.units, str) else ", ".join(o.units)
+            records[o.name] = Record(tuple(o.labels), units, shown, dict(o.grid), derived)
         return cls(names, series, moments, records, acceptance, tried, tail, centre)
 
     @property

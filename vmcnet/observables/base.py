@@ -21,7 +21,7 @@ class Observable(Protocol):
     """K real functions of a walker, measured at every measurement of an evaluation.
 
     A subclass sets name (a word, which the report and the run file use), labels (K texts, one a
-    component), units (one for all or, with commas, each), and gives
+    component), units (a text for all, or one a component), and gives
 
       measure(walkers, psi) -> (W, K) real, numpy or cupy
 
@@ -41,7 +41,7 @@ class Observable(Protocol):
 
     name: str
     labels: Sequence[str]
-    units: str = ""
+    units: str | Sequence[str] = ""
     shown: Sequence[int] | None = None
     grid: Mapping[str, np.ndarray] = MappingProxyType({})
 
@@ -89,6 +89,15 @@ def refuse_unfit(observables: Iterable[Any]) -> None:
             raise ValueError(
                 f"observable {found.name}: labels must be a list of different texts, one a "
                 f"component; found {labels!r:.60}"
+            )
+        units = found.units
+        each = () if isinstance(units, str) or not np.iterable(units) else tuple(units)
+        if not isinstance(units, str) and not (
+            len(each) == len(labels) and all(isinstance(u, str) for u in each)
+        ):
+            raise ValueError(
+                f"observable {found.name}: units must be one text, or one a component, "
+                f"{len(labels)}; found {units!r:.60}"
             )
         names.append(found.name)
     twice = sorted({name for name in names if names.count(name) > 1})
