@@ -13,7 +13,7 @@ from vmcnet.estimators.candidates import (
     Sample,
     default_candidates,
 )
-from vmcnet.estimators.linear_method import FOLDS, Directions, Measured, forecast, matrices
+from vmcnet.estimators.linear_method import FOLDS, Directions, WeightedSamples, forecast, matrices
 
 ALPHA = 0.4
 
@@ -45,7 +45,7 @@ def test_one_parameter_in_closed_form(length):
     factor, one = 0.5 - 2.0 * ALPHA**2, np.ones(count)
     parts = -(x**2), -2.0 * x, -2.0 * one, -2.0 * ALPHA * x, -2.0 * ALPHA * one
     u, away = directions(x, eta, *parts, length)
-    samples = Measured(ALPHA + factor * x**2, one, away, np.arange(count) % FOLDS)
+    samples = WeightedSamples(ALPHA + factor * x**2, one, away, np.arange(count) % FOLDS)
     share, _, gain, error = forecast(u, samples)
     assert share == pytest.approx(1.0, abs=2e-4)
     b, d = factor * 2 * m * m, 2.0 * m + factor * 8 * m**3

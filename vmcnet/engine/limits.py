@@ -12,7 +12,7 @@ from vmcnet.backend.stream import Stream
 from vmcnet.engine.population import LIMITS
 from vmcnet.estimators.candidates import Sample, default_candidates
 from vmcnet.estimators.energy import local_energies
-from vmcnet.estimators.linear_method import FOLDS, Directions, Measured, forecast
+from vmcnet.estimators.linear_method import FOLDS, Directions, WeightedSamples, forecast
 from vmcnet.walkers import Walkers
 
 NEAR = 0.25  # of the guide's length: where 1 / |grad log psi| is shorter, a node is near
@@ -183,7 +183,7 @@ def _judged(comm, population, candidates, parts, snapshots) -> Limits | None:
         kept = head[:, 1] > 1.0 / (1.0 + CLOSE**2)
         energy, weight, away = head[kept].T
         fold = np.tile(np.arange(len(head) // snapshots) % FOLDS, snapshots)[kept]
-        samples = Measured(energy, weight / weight.mean(), away, fold)
+        samples = WeightedSamples(energy, weight / weight.mean(), away, fold)
     for k, candidate in enumerate(candidates):
         found = [gathered(lambda part, j=j, k=k: part[1][k][j]) for j in range(3)]
         if samples is not None:

@@ -32,7 +32,7 @@ KEPT = 0.1  # of the diagonal that is added where the few combinations are weigh
 
 
 @dataclass(frozen=True)
-class Measured:
+class WeightedSamples:
     """Samples: E_L (M,), weight psi^2 over the density that was sampled, with mean 1; away = 1 - q
     (M,); fold of the walker (M,).
     """
@@ -101,7 +101,7 @@ def _combinations(u: Directions, y: Any, weight: Any, away: Any) -> Any:
     return np.stack([-np.linalg.solve(shape, force) for shape in shapes], axis=1)
 
 
-def forecast(directions: Directions, samples: Measured) -> tuple[float, float, float, float]:
+def forecast(directions: Directions, samples: WeightedSamples) -> tuple[float, float, float, float]:
     """The share of Var(E_L) that the directions explain and the energy that they gain, each with
     its standard error over the folds.
 
