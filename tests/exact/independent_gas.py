@@ -11,6 +11,8 @@ from itertools import product
 import numpy as np
 from scipy.special import erfc
 
+from tests.exact.independent_network import hidden
+
 
 class Gas:
     """psi of N electrons, half of them up, in a square or cube of length L = r_s (pi N)^(1/2) or
@@ -32,25 +34,9 @@ class Gas:
         ]
 
     def hidden(self, r):
-        """States (W, n, F) of the network, from features of ordered pairs (W, n, n, f)."""
-        v, n = {k.removeprefix("slater.network_"): x for k, x in self.v.items()}, self.n
-        x = r[:, :, None] - r[:, None]
-        size = np.sqrt((np.sin(np.pi * x / self.length) ** 2).sum(axis=-1, keepdims=True))
-        like = np.broadcast_to(self.spins[:, None] * self.spins, x.shape[:3])[..., None]
-        turned = 2 * np.pi * x / self.length
-        f = np.concatenate([np.sin(turned), np.cos(turned), size**2 / (0.2 + size), like], axis=-1)
-        f = np.tanh(f @ v["pair_weights"] + v["pair_bias"])
-        others, h = (~np.eye(n, dtype=bool))[None, :, :, None], None
-        for t in range(1, self.passes + 1):
-            e = np.tanh(f @ v[f"edge{t}_weights"] + v[f"edge{t}_bias"]) * others
-            if h is not None:
-                e = e * (h @ v[f"value{t}_weights"])[:, None]
-            m = e.sum(axis=2) @ v[f"message{t}_weights"] / np.sqrt(n)
-            if h is None:
-                h = np.tanh(m + v[f"update{t}_bias"])
-            else:
-                h = h + np.tanh(h @ v[f"own{t}_weights"] + m + v[f"update{t}_bias"])
-        return h
+        """States (W, n, F) of the network."""
+        v = {k.removeprefix("slater.network_"): x for k, x in self.v.items()}
+        return hidden(v, r, np.broadcast_to(self.spins, r.shape[:2]), self.length, self.passes)
 
     def log(self, r):
         """log|psi| (W,)."""

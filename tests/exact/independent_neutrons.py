@@ -13,6 +13,8 @@ from itertools import combinations, permutations, product
 import h5py
 import numpy as np
 
+from tests.exact.independent_network import hidden
+
 HBAR_C, MASS = 197.3269804, 939.56542  # MeV fm, MeV
 C01, R1 = -5.27518671, 1.8304  # fm^2, fm
 PION, CUTOFF, C_E, R3 = 92.4, 1000.0, 1.0786, 1.0  # MeV, MeV, 1, fm
@@ -96,24 +98,9 @@ class Neutrons:
         )
 
     def hidden(self, r, s):
-        """States (W, n, F) of the network, from features of ordered pairs (W, n, n, f)."""
-        v, n = {k.removeprefix("network_"): x for k, x in self.v.items()}, self.n
-        x = 2 * np.pi * (r[:, :, None] - r[:, None]) / self.length
-        size = np.sqrt((np.sin(x / 2) ** 2).sum(axis=-1, keepdims=True))
-        like = (s[:, :, None] * s[:, None])[..., None]
-        f = np.concatenate([np.sin(x), np.cos(x), size**2 / (0.2 + size), like], axis=-1)
-        f = np.tanh(f @ v["pair_weights"] + v["pair_bias"])
-        others, h = (~np.eye(n, dtype=bool))[None, :, :, None], None
-        for t in range(1, self.passes + 1):
-            e = np.tanh(f @ v[f"edge{t}_weights"] + v[f"edge{t}_bias"]) * others
-            if h is not None:
-                e = e * (h @ v[f"value{t}_weights"])[:, None]
-            m = e.sum(axis=2) @ v[f"message{t}_weights"] / np.sqrt(n)
-            if h is None:
-                h = np.tanh(m + v[f"update{t}_bias"])
-            else:
-                h = h + np.tanh(h @ v[f"own{t}_weights"] + m + v[f"update{t}_bias"])
-        return h
+        """States (W, n, F) of the network."""
+        v = {k.removeprefix("network_"): x for k, x in self.v.items()}
+        return hidden(v, r, s, self.length, self.passes)
 
     def waves(self, r, s, h, integers):
         """exp(i k.x) of the moved neutrons (W, n, 2 waves): those up in the first half of the

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import vmcnet as vmc
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.wavefunctions.base import Wavefunction
 
@@ -50,3 +51,22 @@ class Pair(Wavefunction):
         return None, ops.sum(ops.log(1.0 + distance * theta["slope"]), axis=-1) - square * theta[
             "alpha"
         ]
+
+
+def briefly_trained(system, psi, rate, **more):
+    """A determinant with backflow in a box after 40 iterations of SPRING, some way below where it
+    started; more: what vmc.train takes.
+    """
+    return vmc.train(
+        system,
+        psi,
+        optimizer=vmc.optimizers.SGD(rate),
+        natural_gradient=vmc.optimizers.SPRING(1e-3, momentum=0.95, max_norm=20.0),
+        iterations=40,
+        walkers=256,
+        steps=8,
+        step_size=0.15,
+        clip=5.0,
+        seed=3,
+        **more,
+    )

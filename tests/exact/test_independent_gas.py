@@ -7,6 +7,7 @@ import pytest
 
 import vmcnet as vmc
 from tests.exact.independent_gas import Gas
+from tests.exact.states import briefly_trained
 from vmcnet.backend.stream import Stream
 from vmcnet.wavefunctions.momentum_pairs import pair_classes
 
@@ -57,18 +58,7 @@ def test_the_energy_of_a_trained_state():
     within four errors, and below backflow alone would be a sign of a wrong Hamiltonian.
     """
     system, psi, more = state(14, 2.0, 3, 1, passes=1, width=8, spread=0.01)
-    trained = vmc.train(
-        system,
-        psi,
-        optimizer=vmc.optimizers.SGD(0.025),
-        natural_gradient=vmc.optimizers.SPRING(1e-3, momentum=0.95, max_norm=20.0),
-        iterations=40,
-        walkers=256,
-        steps=8,
-        step_size=0.15,
-        clip=5.0,
-        seed=3,
-    )
+    trained = briefly_trained(system, psi, 0.025)
     here = vmc.evaluate(trained, steps=60, interval=12)
     other = Gas(14, 2.0, 3, trained.parameters, **more)
     energy, error = other.energy(256, 12, 12, 5, 0.25)

@@ -7,6 +7,7 @@ import pytest
 
 import vmcnet as vmc
 from tests.exact.independent_neutrons import Neutrons
+from tests.exact.states import briefly_trained
 from vmcnet.backend.stream import Stream
 
 
@@ -66,19 +67,7 @@ def test_the_energy_of_a_trained_state(tmp_path):
     run file: both programs within four errors, far below plane waves (6.98).
     """
     system, psi = state(0.04, 1, passes=1, width=8, spread=0.01)
-    trained = vmc.train(
-        system,
-        psi,
-        optimizer=vmc.optimizers.SGD(0.03),
-        natural_gradient=vmc.optimizers.SPRING(1e-3, momentum=0.95, max_norm=20.0),
-        iterations=40,
-        walkers=256,
-        steps=8,
-        step_size=0.15,
-        clip=5.0,
-        seed=3,
-        output=tmp_path / "short.h5",
-    )
+    trained = briefly_trained(system, psi, 0.03, output=tmp_path / "short.h5")
     here = vmc.evaluate(trained, steps=60, interval=12)
     energy, error = Neutrons.read(tmp_path / "short.h5").energy(256, 8, 12, 5)["energy"]
     both = np.hypot(error, here.error)

@@ -190,6 +190,15 @@ def test_a_range_means_the_same_in_larger_boxes(options):
     assert apart < 0.05 if "range" in options else apart > 0.2
 
 
+@pytest.mark.parametrize("edges", ["full", "attention"])
+def test_edges_that_would_see_nothing_are_refused(edges):
+    """In a box the first pass has no hidden states; in open space particles have features."""
+    network = MessagePassing(width=3, passes=1, edges=edges)
+    with pytest.raises(ValueError, match=f"edges = {edges} with passes = 1.*give 2 passes"):
+        network.declare(Layout(), "", system("box"))
+    network.declare(Layout(), "", system("plane"))
+
+
 def test_a_range_needs_a_box():
     with pytest.raises(ValueError, match="range belongs to periodic boxes"):
         MessagePassing(range=1.0).declare(Layout(), "", system("plane"))

@@ -114,7 +114,7 @@ class MessagePassingTable(Table):
     activation: Literal[NAMES] = Field(description="nonlinear function")
     edges: Literal["filter", "full", "attention"] = Field(
         description="weights of messages: of the pair alone, of the hidden states too, or both "
-        "through attention",
+        "through attention; the last two need 2 passes in a box",
     )
     spread: float = Field(
         ge=0, description="width of the random starting weights of what reads the network"

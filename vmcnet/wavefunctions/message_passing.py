@@ -102,6 +102,12 @@ class Network:
         self._share = 1.0 / sqrt(neighbours)
         # where psi is a function of relative positions, particles have no features of their own
         self.one_body = system.box is None and system.centre_length is None
+        if options.edges != "filter" and options.passes == 1 and not self.one_body:
+            raise ValueError(
+                f"MessagePassing edges = {options.edges} with passes = 1: the first pass has no "
+                "hidden states to see where particles have no features of their own (in a box, "
+                "about a centre of mass); give 2 passes or more, or leave edges out"
+            )
         differ = len(set(np.asarray(system.spins).tolist())) > 1
         # functions of the labels of two particles; of spins +-1 their product
         self.labels = tuple(system.label_pairs) if differ else ()
