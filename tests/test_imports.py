@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tokenize
 from functools import cache
 from pathlib import Path
 
@@ -120,6 +121,25 @@ def test_files_are_short():
     files = [p for folder in (ROOT, ROOT.parent / "tests") for p in folder.rglob("*.py")]
     lines = {str(p.relative_to(ROOT.parent)): len(p.read_text().splitlines()) for p in files}
     assert not {name: n for name, n in lines.items() if n > 420}
+
+
+def test_names_looked_up_at_run_time_say_why():
+    """Every hasattr and getattr has a comment in its lines or the one above; other switches between
+    kinds of objects are attributes of protocols.
+    """
+    for path in modules() + [ROOT / "__init__.py"]:
+        lines = path.read_bytes().splitlines(keepends=True)
+        said = {
+            word.start[0]
+            for word in tokenize.tokenize(iter(lines).__next__)
+            if word.type == tokenize.COMMENT
+        }
+        for node in ast.walk(ast.parse(b"".join(lines))):
+            if isinstance(node, ast.Name) and node.id in ("hasattr", "getattr"):
+                place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                assert said & {node.lineno - 1, node.lineno}, (
+                    f"{place}: {node.id} without a comment"
+                )
 
 
 def test_public_names_are_the_ones_that_editors_see():

@@ -20,6 +20,7 @@ from vmcnet.backend.stream import Stream
 from vmcnet.calculus.jet import pair_indices
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.base import Product, Wavefunction
+from vmcnet.wavefunctions.projection import Projected
 
 WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the Gaussians, in units of the system's length
 
@@ -47,7 +48,7 @@ def of_orbitals(psi: Any) -> list:
     if isinstance(whole, Product):
         parts = [(f"{n}.", f) for n, f in zip(whole.names, whole.factors, strict=True)]
     for prefix, factor in parts:
-        if hasattr(factor, "orbitals"):
+        if isinstance(factor, Projected):
             values = {k: psi.reading.values[prefix + k] for k in factor.layout.entries}
             found.append(Bare(factor).bind(factor.layout.pack(values)))
     return found

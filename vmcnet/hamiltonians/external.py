@@ -23,15 +23,17 @@ class Potential:
     def local(self, walkers: Walkers, psi: Psi) -> Array:
         value = self._function(walkers.r)
         # a user's function may return anything
-        if getattr(getattr(value, "dtype", None), "kind", "") == "c":
+        kind = getattr(getattr(value, "dtype", None), "kind", "")
+        shape = getattr(value, "shape", None)  # () of a number
+        if kind == "c":
             if bool((value.imag != 0).any()):
                 raise ValueError(
                     "the potential returned numbers with an imaginary part; expected real ones"
                 )
             value = value.real
-        if getattr(value, "shape", None) != walkers.r.shape[:1]:
+        if shape != walkers.r.shape[:1]:
             raise ValueError(
-                f"the potential returned shape {getattr(value, 'shape', type(value).__name__)}; "
+                f"the potential returned shape {type(value).__name__ if shape is None else shape}; "
                 "expected one number a walker, "
                 f"{walkers.r.shape[:1]}, from coordinates of shape {walkers.r.shape}"
             )

@@ -82,9 +82,8 @@ def table_of(made: Any, key: str, field: Any, *first: Any) -> dict[str, Any]:
 
 
 def _class(builds: str) -> Any:
-    # the class that a table names
     module, name = builds.split(":")
-    return getattr(import_module(module), name)
+    return getattr(import_module(module), name)  # the class that a table names
 
 
 def _arguments(made: Any, key: str, *first: Any) -> dict[str, Any]:

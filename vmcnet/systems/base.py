@@ -46,6 +46,7 @@ class System(Recording):
     screening: float = 1.0  # 1/length from which correlations of pairs no longer grow
     plasmon: float | None = None  # frequency of charges at long wavelengths, three dimensions
     contact: float | None = None  # strength of a repulsion 1/r between pairs at contact, if known
+    effective_range: float | None = None  # where the scattering length is infinite
     fermions = False  # particles of equal spin must not be exchanged without a change of sign
 
     centre_length: float | None = None  # width of the centre of mass, where that is held

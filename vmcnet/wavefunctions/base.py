@@ -73,6 +73,7 @@ class Wavefunction(Recording):
         dimensions = getattr(system, "dimensions", None)  # anything may be passed here by mistake
         if dimensions is None:
             raise ValueError(f"{title} expects a system as its first argument, got {shown(system)}")
+        # a lattice or a wavefunction has dimensions too
         moves = getattr(system, "moves", "coordinates" if dimensions else "spins")
         if moves not in self.reading():
             raise ValueError(

@@ -186,8 +186,8 @@ class Network:
             senders = ops.pairs(ops.affine(h, p[f"edge{t}_sender"]))
             return ops.collect(
                 *(
-                    # the activation is named by the user, and checked against the known names
                     damped(
+                        # the activation is named by the user, and checked against the known names
                         getattr(ops, act)(
                             ops.affine(x, weights, bias) + receivers[k] + senders[1 - k]
                         )

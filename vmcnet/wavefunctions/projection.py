@@ -89,8 +89,9 @@ class Projection:
 
 
 class Projected(Wavefunction):
-    """A wavefunction whose log_psi is the projection, `_projection`, of its `_one`."""
+    """A psi of `orbitals` whose log_psi is the projection, `_projection`, of its `_one`."""
 
+    orbitals: Any
     _projection: Projection
 
     def check(self, system: Any) -> None:

@@ -32,14 +32,13 @@ class ResonantJastrow(Wavefunction):
 
     def __init__(self, system: Any, healing: float = 1.0) -> None:
         self.place(system)
-        effective_range = getattr(system, "effective_range", None)
-        if effective_range is None or system.box is None:
+        if system.effective_range is None or system.box is None:
             raise ValueError(
                 "ResonantJastrow: expected a system of infinite scattering length with an "
                 f"effective range, such as UnitaryGas, got {type(system).__name__}"
             )
         self._healing = arguments.scale("ResonantJastrow healing", healing)
-        self.box, self._rate = system.box, 2.0 / effective_range
+        self.box, self._rate = system.box, 2.0 / system.effective_range
         turns = np.pi / system.box.lengths
         self._turns, self._back = np.diag(turns), np.diag(1.0 / turns)
         self.layout = Layout().add("healing", (), POSITIVE, system.length)
