@@ -17,6 +17,7 @@ from vmcnet.engine.population import Population
 from vmcnet.engine.training import TrainingState, initial_state, run_training
 from vmcnet.observables import Observable
 from vmcnet.optimizers import (
+    MARCH,
     SGD,
     SPRING,
     SR,
@@ -29,6 +30,7 @@ from vmcnet.optimizers import (
     MinSR,
     Momentum,
     RMSprop,
+    RobustSR,
 )
 from vmcnet.runs.contents import content_of
 from vmcnet.sampling import Alternating, Exchange, Gaussian, Langevin, OneParticle, SpinFlip
@@ -38,6 +40,7 @@ from vmcnet.systems import (
     ClassicalIsing,
     DoubleWell,
     ElectronGas,
+    Fermions1D,
     Heisenberg,
     NeutronMatter,
     Nucleus,
@@ -46,6 +49,7 @@ from vmcnet.systems import (
     QuantumDot,
     TransverseIsing,
     TrappedBosons,
+    UnitaryGas,
 )
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import (
@@ -61,6 +65,7 @@ from vmcnet.wavefunctions import (
     NetworkJastrow,
     PadeJastrow,
     Pfaffian,
+    ResonantJastrow,
     Slater,
     SpinJastrow,
     SpinNetwork,
@@ -101,7 +106,7 @@ GAS, TURNED, PAIR, NEUTRONS = (
     NeutronMatter(2, 0.02),
     NeutronMatter(4, polarisation=0.5, twist=[0.1, 0.23, -0.3]),
 )
-HELIUM = Nucleus(2, 2)
+HELIUM, UNITARY, PAIR_ON_A_LINE = Nucleus(2, 2), UnitaryGas(2), Fermions1D(2)
 SAMPLES = Walkers(
     np.zeros((50, 9, 0)),
     np.where(np.random.default_rng(1).random((50, 9)) < 0.7, 1, -1).astype(np.int8),
@@ -248,6 +253,20 @@ CASES = {
         SShell(HELIUM) * NetworkJastrow(HELIUM, MessagePassing(2, 1, spread=0.1)),
         Adam(0.01),
         Gaussian(),
+    ),
+    "robust SR; unitary gas": Case(
+        UNITARY,
+        Slater(UNITARY) * ResonantJastrow(UNITARY),
+        SGD(0.05),
+        Gaussian(),
+        natural=RobustSR(1e-2, gamma=2.0),
+    ),
+    "MARCH; Langevin; determinant of two fermions on a line": Case(
+        PAIR_ON_A_LINE,
+        Slater(PAIR_ON_A_LINE, network=MessagePassing(2, 1)),
+        SGD(0.05),
+        Langevin(),
+        natural=MARCH(1e-2),
     ),
     "heat bath of a classical model": Case(POTTS, Boltzmann(POTTS), SGD(0.05), Thermal(POTTS)),
 }
