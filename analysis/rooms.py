@@ -8,11 +8,8 @@ A line is an import and goes down; those for which a longer way stands are left 
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-plt.rcParams["svg.hashsalt"] = "rooms"  # the same drawing, the same file
 
 from tests import test_imports as rooms  # noqa: E402
 
@@ -58,15 +55,19 @@ def places(found: dict) -> dict:
 
 
 def main() -> None:
+    import matplotlib.pyplot as plt
+
+    plt.rcParams["svg.hashsalt"] = "rooms"  # the same drawing, the same file
     found = reduced(edges())
     place = places(found)
     plt.figure(figsize=(8, 9))
     for a, below in found.items():
         for b in sorted(below):
-            plt.plot(*zip(place[a], place[b], strict=True), color="0.6", lw=0.9, zorder=0)
+            ends = zip(place[a], place[b], strict=True)
+            plt.plot(*ends, color="0.6", lw=0.9, zorder=0, gid=f"{a}_imports_{b}")
     for name, (x, y) in place.items():
         box = {"boxstyle": "round", "fc": "white", "ec": "0.3"}
-        plt.text(x, y, name, ha="center", va="center", fontsize=9, bbox=box)
+        plt.text(x, y, name, ha="center", va="center", fontsize=9, bbox=box, gid=f"room_{name}")
     plt.margins(0.12, 0.03)
     plt.axis("off")
     plt.savefig(ROOT / "docs" / "rooms.svg", bbox_inches="tight", metadata={"Date": None})
