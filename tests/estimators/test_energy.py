@@ -1,4 +1,4 @@
-"""Rows of blocks: moments merged in block order, non-finite values counted, flags and hashes
+"""Rows of blocks: moments merged along their tree, non-finite values counted, flags and hashes
 carried.
 """
 
@@ -8,6 +8,7 @@ import pytest
 from vmcnet.engine.population import NonFiniteError, Population
 from vmcnet.estimators.energy import LocalEnergies, Row
 from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.parallel.exact_sum import merged_rows
 from vmcnet.parameters import digest
 from vmcnet.sampling.gaussian import Gaussian
 from vmcnet.sampling.sampler import Counts
@@ -18,10 +19,12 @@ from vmcnet.wavefunctions import GaussianEnvelope
 def rows(blocks, stop=(0, 0, 0), hashes=(5, 5, 5)):
     row = Row(["a", "b"])
     made = [
-        row.make(LocalEnergies(x.sum(axis=0), {"a": x[0], "b": x[1]}), [Counts(3, 8, 0)], f, h)[0]
-        for x, f, h in zip(blocks, stop, hashes, strict=True)
+        row.make(
+            LocalEnergies(x.sum(axis=0), {"a": x[0], "b": x[1]}), [Counts(3, 8, 0)], [b], f, h
+        )[0]
+        for b, (x, f, h) in enumerate(zip(blocks, stop, hashes, strict=True))
     ]
-    return row.read(np.stack(made))
+    return row.read(merged_rows(SerialCommunicator(), np.stack(made), len(made), row.kinds))
 
 
 BLOCKS = np.random.default_rng(0).normal(1e4, 1.0, (3, 2, 16))

@@ -22,6 +22,10 @@ class Counting(SerialCommunicator):
         super().__init__()
         self.calls = []
 
+    def merged(self, rows, blocks, merge):
+        self.calls.append(("merged", rows.shape))
+        return super().merged(rows, blocks, merge)
+
     def allgather(self, rows, blocks):
         self.calls.append(("allgather", rows.shape))
         return rows
@@ -43,7 +47,8 @@ class Counting(SerialCommunicator):
         return value
 
 
-ROW = ("allgather", (4, 13 + 2 * 4))  # 13 numbers, then mean and M2 of E_L and of three terms
+ROW = ("merged", (4, 14 + 2 * 4))  # 14 numbers, then mean and M2 of E_L and of three terms
+MEDIANS = ("allgather", (4, 2))  # of the first measurement: the centre of the tail
 
 
 def population():
@@ -92,7 +97,7 @@ def test_collectives_of_an_evaluation():
         save=nothing,
         poll=nothing,
     )
-    assert people.comm.calls == 9 * [ROW]
+    assert people.comm.calls == [*4 * [ROW], MEDIANS, *5 * [ROW]]
     people.comm.calls.clear()
     finish(people, state)
     energy, accepted, tail = ("gather", (4, 2, 4, 8)), ("gather", (4, 8)), ("reduce_sum", (BINS,))
@@ -117,9 +122,9 @@ def test_observables_share_the_one_collective_of_a_measurement():
         save=nothing,
         poll=nothing,
     )
-    energy = 13 + 2 * 3
-    warm, measured = ("allgather", (4, energy)), ("allgather", (4, energy + 2 * 4 + 3 + 3 + 6 + 6))
-    assert people.comm.calls == 3 * [warm] + 6 * [measured]
+    energy = 14 + 2 * 3
+    warm, measured = ("merged", (4, energy)), ("merged", (4, energy + 4 * 4 + 3 + 3 + 6 + 6))
+    assert people.comm.calls == [*3 * [warm], measured, MEDIANS, *5 * [measured]]
     people.comm.calls.clear()
     finish(people, state)
     moments = [("gather", (4, 2, k, 8)) for k in (3, 3, 3, 6, 6) for _ in range(2)]

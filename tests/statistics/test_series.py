@@ -1,5 +1,7 @@
 """Autocorrelation times, R-hat, merged moments and the printing of errors."""
 
+from functools import reduce
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from tests.statistics.series import ar1
 from vmcnet.statistics.autocorrelation import integrated_time
 from vmcnet.statistics.convergence import split_rhat
 from vmcnet.statistics.format import raised, two_digits, with_error
-from vmcnet.statistics.moments import Moments, merge, merge_rows
+from vmcnet.statistics.moments import Moments, merge
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.9])
@@ -68,9 +70,7 @@ def test_moments_merge_to_those_of_the_union():
     parts = [rng.normal(1e6, 1.0, (n, 3)) for n in (5, 1, 40, 7)]
     every = np.concatenate(parts)
     moments = [Moments.of(p) for p in parts]
-    total = merge_rows(
-        [m.count for m in moments], [m.mean for m in moments], [m.m2 for m in moments]
-    )
+    total = reduce(merge, moments)
     assert total.count == 53
     np.testing.assert_allclose(total.mean, every.mean(axis=0), rtol=1e-15)
     np.testing.assert_allclose(total.variance, every.var(axis=0, ddof=1), rtol=1e-8)

@@ -81,7 +81,8 @@ def run_evaluation(
     the stop flag or 0. With `target_error` it ends at the first of the state's `looks` at which the
     error of the energy is known and no larger.
 
-    One all-gather a measurement, at a look three gathers and a broadcast more. Every walker keeps
+    One collective a measurement, at the first an all-gather more, at a look three gathers and a
+    broadcast. Every walker keeps
     running means and M2 (Welford) of its first and second half.
     """
     stage = EVALUATION + 2 * state.number
@@ -142,7 +143,7 @@ def _add(population: Any, state: Any, summary: Any, energies: Any, steps: int) -
         half = int(state.done >= steps // 2)
         count = state.done + 1 - half * (steps // 2)
     if state.done == 0:
-        state.centre = summary.median
+        state.centre, _ = population.window(energies, 1.0)
     local = []
     for index, b in enumerate(population.own):
         parts = (energies[b].total, *energies[b].terms.values())

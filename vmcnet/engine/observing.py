@@ -1,5 +1,5 @@
 """The observables of an evaluation: measured block by block, joined by the iteration's one
-all-gather, kept as running moments of single walkers.
+collective, kept as running moments of single walkers.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vmcnet.backend.arrays import to_host
+from vmcnet.kernels.numba_merge import MAXIMUM, MEAN, SUM
 from vmcnet.observables.base import joined
-from vmcnet.statistics.moments import merge_rows
 from vmcnet.walkers import Walkers
 
 SERIES = 64  # components up to which the mean over all walkers is kept of every measurement
@@ -58,14 +58,18 @@ def groups_of(block: int, blocks: int, components: int) -> int:
 class Observing:
     """What one evaluation measures of the walkers: the system's observables and `further` ones.
 
-    A block's share of the row is, for every observable, its non-finite and its imaginary elements
-    and, up to 64 components, their means over the block.
+    A block's share of the row is, for every observable, its non-finite and its imaginary elements,
+    minus the number of a block that has such ones and, up to 64 components, their means over the
+    block. kinds: what every column is.
     """
 
     def __init__(self, system, further, block: int, blocks: int):
         self.observables = joined(system.observables, further)
         self.sizes = {o.name: len(o.labels) for o in self.observables}
         self.groups = {name: groups_of(block, blocks, k) for name, k in self.sizes.items()}
+        kept = [k if k <= SERIES else 0 for k in self.sizes.values()]
+        kinds = [x for k in kept for x in (SUM, SUM, MAXIMUM, MAXIMUM, *k * [MEAN])]
+        self.kinds = np.array(kinds, np.int64)
         self._block, self._latest = block, {}
 
     def moments(self, own: int, parts: int = 2) -> dict:
@@ -86,7 +90,8 @@ class Observing:
                 x = x.real
             x = np.ascontiguousarray(x.T, np.float64)  # (K, W)
             self._latest[block][observable.name] = x
-            row.append(np.array([bad, imaginary], float))
+            first = [-block if found else -np.inf for found in (bad, imaginary)]
+            row.append(np.array([bad, imaginary, *first], float))
             if len(x) <= SERIES:
                 row.append(x.mean(axis=1))
         return np.concatenate(row) if row else np.empty(0)
@@ -100,32 +105,30 @@ class Observing:
             )
         return x
 
-    def join(self, rows: np.ndarray) -> dict:
-        """observables/NAME/series -> means (K,) over all walkers, from the shares of all blocks.
+    def join(self, row: np.ndarray) -> dict:
+        """observables/NAME/series -> means (K,) over all walkers, from the merged shares of all
+        blocks.
 
         Raises ObservableError, on all ranks, where a number is NaN, infinite or imaginary.
         """
         found, start = {}, 0
-        with np.errstate(all="ignore"):  # what is not finite is refused below
-            mean = merge_rows(np.ones(len(rows)), rows, np.zeros_like(rows)).mean
-        for observable in self.observables:
-            name, size = observable.name, self.sizes[observable.name]
-            bad, imaginary = rows[:, start], rows[:, start + 1]
-            self._refuse(name, bad, "NaN or infinite", "check its measure")
-            self._refuse(name, imaginary, "complex", "return the real part where that is meant")
-            start += 2
+        for name, size in self.sizes.items():
+            bad, imaginary, first_bad, first_imaginary = row[start : start + 4]
+            self._refuse(name, bad, first_bad, "NaN or infinite", "check its measure")
+            cure = "return the real part where that is meant"
+            self._refuse(name, imaginary, first_imaginary, "complex", cure)
+            start += 4
             if 0 < size <= SERIES:
-                found[f"observables/{name}/series"] = mean[start : start + size]
+                found[f"observables/{name}/series"] = row[start : start + size]
                 start += size
         return found
 
     @staticmethod
-    def _refuse(name, counts, what, cure):
-        if counts.any():
-            block = int(np.flatnonzero(counts)[0])
+    def _refuse(name, count, minus_first, what, cure):
+        if count:
             raise ObservableError(
-                f"observable {name}: {int(counts.sum())} values are {what}, first in block "
-                f"{block}: {cure}"
+                f"observable {name}: {int(count)} values are {what}, first in block "
+                f"{-int(minus_first)}: {cure}"
             )
 
     def add(self, moments: dict, own, half: int, count: int) -> None:

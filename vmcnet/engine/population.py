@@ -11,11 +11,12 @@ from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream, Streams
 from vmcnet.engine.tangents import BlockTangents
 from vmcnet.engine.together import Together, joined, parted, slices
-from vmcnet.estimators.energy import Row, centred, clipped, local_energies
+from vmcnet.estimators.energy import Row, centred, clipped, local_energies, medians
 from vmcnet.estimators.gradient import block_gradients
 from vmcnet.estimators.log_derivatives import LogDerivatives
+from vmcnet.kernels.numba_merge import MEAN, SUM
 from vmcnet.parallel.communicators import owned_blocks
-from vmcnet.parallel.exact_sum import exact_sum
+from vmcnet.parallel.exact_sum import exact_sum, merged_rows
 from vmcnet.parameters import digest
 from vmcnet.sampling.sampler import Counts
 from vmcnet.walkers import Walkers
@@ -150,7 +151,7 @@ class Population:
         observing=None,
     ):
         """Move every block by `steps` steps, measure local energies and, with `observing`, what it
-        observes; join the rows: one all-gather.
+        observes; merge the rows: one collective.
 
         Returns the summary, the same on every rank, and the local energies of the own blocks.
         """
@@ -160,11 +161,14 @@ class Population:
             rows, energies = self._move(
                 theta, stage, iteration, steps, step_size, stop, measure, observing
             )
-            rows = self.comm.allgather(np.stack(rows), self.blocks)
-        summary = self.row.read(rows[:, : self.row.length])
+            kinds = self.row.kinds
+            if observing:
+                kinds = np.concatenate([kinds, observing.kinds])
+            row = merged_rows(self.comm, np.stack(rows), self.blocks, kinds)
+        summary = self.row.read(row[: self.row.length])
         self._check(summary, stage, iteration)
         if observing:
-            summary.observed.update(observing.join(rows[:, self.row.length :]))
+            summary.observed.update(observing.join(row[self.row.length :]))
         return summary, energies
 
     def _move(self, theta, stage, iteration, steps, step_size, stop, measure, observing):
@@ -184,7 +188,7 @@ class Population:
             local = local_energies(self.system.terms, walkers, psi) if measure else None
             single, cuts = counts.parted(len(run)), slices(walkers.s, len(run))
             energies = local.parted(cuts) if local else single
-            made = self.row.make(local, single, stop, hash64)
+            made = self.row.make(local, single, run, stop, hash64)
             return list(zip(parted(walkers, len(run)), single, energies, made, strict=True))
 
         rows, energies, kind = [], {}, ("move", bool(steps), measure)
@@ -218,23 +222,30 @@ class Population:
         box = self.system.box
         return walkers if box is None else Walkers(box.wrap(walkers.r), walkers.s)
 
+    def window(self, energies, k: float) -> tuple[float, float]:
+        """Centre and half width of a clipping window: the median of the blocks' medians of E_L, k
+        times the mean of their mean absolute deviations. One all-gather, of two numbers a block.
+        """
+        found = self.comm.allgather(medians([energies[b] for b in self.own]), self.blocks)
+        return float(np.median(found[:, 0])), k * float(found[:, 1].mean())
+
     def weights(self, summary, energies, clip: float | None = None) -> dict:
         """Own block -> conj(E_L - <E>) (W,), the weights of the gradient, in units of the system's
         `energy_unit`.
 
         With `clip` E_L is first limited to the median +- clip times the mean absolute deviation,
-        and <E> is the mean of what results:
-        otherwise <O E_L> - <O><E_L> would not be a covariance. That mean costs one more all-gather.
+        and <E> is the mean of what results: otherwise <O E_L> - <O><E_L> would not be a covariance.
+        The window and that mean cost a collective each.
         """
         if clip is None:
             weights = {b: centred(energies[b].total, summary.complex_energy) for b in self.own}
             return self._in_units(weights)
-        limited = {b: clipped(energies[b], *summary.window(clip)) for b in self.own}
-        means = np.array(
-            [[complex(e.mean()).real, complex(e.mean()).imag] for e in limited.values()]
-        )
-        mean = complex(*self.comm.allgather(means, self.blocks).mean(axis=0))
-        return self._in_units({b: centred(e, mean) for b, e in limited.items()})
+        window = self.window(energies, clip)
+        limited = {b: clipped(energies[b], *window) for b in self.own}
+        means = [complex(e.mean()) for e in limited.values()]
+        rows = np.array([[1.0, mean.real, mean.imag] for mean in means])
+        mean = merged_rows(self.comm, rows, self.blocks, np.array([SUM, MEAN, MEAN]))
+        return self._in_units({b: centred(e, complex(*mean[1:])) for b, e in limited.items()})
 
     def _in_units(self, weights: dict) -> dict:
         unit = self.system.energy_unit

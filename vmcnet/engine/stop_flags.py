@@ -1,4 +1,4 @@
-"""The flag that rides on the all-gather: why ranks save, or stop together. The largest counts."""
+"""The flag in the rows of blocks: why ranks save, or stop together. The largest counts."""
 
 from __future__ import annotations
 

@@ -149,11 +149,10 @@ def run_training(
     on all ranks together, NonFiniteError
     and, where the energy rises more than `divergence` standard deviations of E_L above its lowest,
     DivergedError; 0: never.
-    Three collectives an iteration: one all-gather and the two of the exact sum; one more all-gather
-    with `clip`, which limits the local
-    energies in the gradient (never the reported ones); a natural gradient between gradient and
-    optimizer adds its own. growth: (iteration, walkers) pairs, from which iteration on there are
-    more walkers; three collectives more there.
+    Three collectives an iteration: the merging of the rows and the two of the exact sum; two more
+    with `clip`, which limits the local energies in the gradient (never the reported ones); a
+    natural gradient between gradient and optimizer adds its own. growth: (iteration, walkers)
+    pairs, from which iteration on there are more walkers; three collectives more there.
     """
     sizes = dict(growth)
     target = population.sampler.target

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from vmcnet.backend.arrays import Array, namespace, read_only, to_host
-from vmcnet.statistics.moments import merge_rows
+from vmcnet.kernels.numba_merge import MAXIMUM, MEAN, SUM
+from vmcnet.statistics.moments import Moments
 from vmcnet.walkers import Psi, Walkers
 
 
@@ -71,75 +73,70 @@ def _local(name: str, term: Any, walkers: Walkers, psi: Psi) -> Array:
 
 
 class Row:
-    """Layout of a block's row: what all ranks learn of a block in the one all-gather of an
-    iteration.
+    """Layout of a block's row: what an iteration tells of a block. The rows of all blocks are
+    merged to one along their tree; `kinds` (length,) says how every column is.
 
-    count, median and mean absolute deviation of E_L, accepted, tried, non-finite, stop flag, hash
-    of theta (two exact halves), walkers that accepted no move, mean of Im E_L, accepted and tried
-    moves of other kinds, then mean and M2 of E_L and of every term (real parts).
+    Sums: count of E_L, accepted, tried, non-finite, walkers that accepted no move, accepted and
+    tried moves of other kinds. Maxima: stop flag, minus the number of a block that has what is not
+    finite, the two exact halves of the hash of theta and minus them. Then the means of Im E_L, of
+    E_L and of every term (real parts), and the M2 of these.
     """
 
-    FIXED = (
-        "count",
-        "median",
-        "deviation",
-        "accepted",
-        "tried",
-        "nonfinite",
-        "stop",
-        "hash_high",
-        "hash_low",
-        "stuck",
-        "imaginary",
-        "others_accepted",
-        "others_tried",
-    )
+    SUMS = ("count", "accepted", "tried", "nonfinite", "stuck", "others_accepted", "others_tried")
+    MAXIMA = ("stop", "minus_first", "hash_high", "hash_low", "minus_high", "minus_low")
+    FIXED = (*SUMS, *MAXIMA, "imaginary")
 
-    def __init__(self, terms: dict) -> None:
+    def __init__(self, terms: Iterable[str]) -> None:
         self.names = ["energy", *terms]
-        self.length = len(self.FIXED) + 2 * len(self.names)
+        base, k = len(self.FIXED), len(self.names)
+        self.length = base + 2 * k
+        kinds = [SUM] * len(self.SUMS) + [MAXIMUM] * len(self.MAXIMA) + [MEAN] * (1 + k)
+        self.kinds = np.array([*kinds, *range(base, base + k)])
 
     def make(
-        self, energies: LocalEnergies | None, counts: list, stop: int, hash64: int
+        self,
+        energies: LocalEnergies | None,
+        counts: list,
+        blocks: Iterable[int],
+        stop: int,
+        hash64: int,
     ) -> np.ndarray:
-        """The rows (B, length) of B blocks with the Counts `counts`, whose walkers stand one after
-        the other in `energies`.
+        """The rows (B, length) of B `blocks` with the Counts `counts`, whose walkers stand one
+        after the other in `energies`.
         """
-        rows = np.zeros((len(counts), self.length))
-        rows[:, 6:9] = stop, hash64 >> 32, hash64 & 0xFFFFFFFF
+        rows, base = np.zeros((len(counts), self.length)), len(self.FIXED)
+        high, low = hash64 >> 32, hash64 & 0xFFFFFFFF
+        rows[:, 9:13] = high, low, -high, -low
+        rows[:, 7] = stop
         for row, count in zip(rows, counts, strict=True):
-            row[3:6] = count.accepted, count.tried, count.nonfinite
-            row[9] = count.stuck
-            others = [(c.accepted, c.tried) for c in count.others]
-            row[11:13] = np.sum(others, axis=0) if others else 0.0
+            row[1:5] = count.accepted, count.tried, count.nonfinite, count.stuck
+            for accepted, tried in count.others:
+                row[5:7] += accepted, tried
         if energies is not None:
             xp = namespace(energies.total)
             stacked = to_host(
                 xp.stack([e.real for e in (energies.total, *energies.terms.values())])
             ).astype(np.float64, copy=False)
             stacked = stacked.reshape(len(stacked), len(rows), -1)
-            total = stacked[0]
-            rows[:, 0] = total.shape[1]
-            rows[:, 1] = np.median(total, axis=1)
-            rows[:, 2] = np.abs(total - rows[:, 1:2]).mean(axis=1)
-            rows[:, 5] += (~np.isfinite(total)).sum(axis=1)
+            rows[:, 0] = stacked.shape[2]
+            rows[:, 3] += (~np.isfinite(stacked[0])).sum(axis=1)
             if energies.total.dtype.kind == "c":
-                rows[:, 10] = to_host(energies.total.imag).reshape(len(rows), -1).mean(axis=1)
+                rows[:, 13] = to_host(energies.total.imag).reshape(len(rows), -1).mean(axis=1)
             mean = stacked.mean(axis=2)
-            rows[:, len(self.FIXED) :: 2] = mean.T
+            rows[:, base : base + len(mean)] = mean.T
             deviations = stacked - mean[..., None]
-            rows[:, len(self.FIXED) + 1 :: 2] = (deviations * deviations).sum(axis=2).T
+            rows[:, base + len(mean) :] = (deviations * deviations).sum(axis=2).T
+        rows[:, 8] = [
+            -block if bad else -np.inf for block, bad in zip(blocks, rows[:, 3], strict=True)
+        ]
         return rows
 
-    def read(self, rows: np.ndarray) -> Summary:
-        """Merge the rows of all blocks (B, length), in block order."""
-        base = len(self.FIXED)
-        merged = (
-            merge_rows(rows[:, 0], rows[:, base::2], rows[:, base + 1 :: 2])
-            if rows[:, 0].all()
-            else None
-        )
-        return Summary(self.names, merged, rows)
+    def read(self, row: np.ndarray) -> Summary:
+        """What the merged row of all blocks (length,) says."""
+        base, k = len(self.FIXED), len(self.names)
+        fixed = dict(zip(self.FIXED, row.tolist(), strict=False))
+        moments = Moments(row[0], row[base : base + k], row[base + k :]) if row[0] else None
+        return Summary(self.names, moments, fixed)
 
 
 @dataclass(frozen=True)
@@ -148,7 +145,7 @@ class Summary:
 
     names: list
     moments: Any  # Moments; None where no energies were measured
-    rows: np.ndarray
+    row: dict  # name -> number of the fixed columns
     observed: dict = field(default_factory=dict)
 
     @property
@@ -158,7 +155,7 @@ class Summary:
     @property
     def complex_energy(self) -> complex:
         """<E> with the imaginary part that a finite sample of a complex psi has."""
-        return complex(self.energy, self.rows[:, 10].mean())
+        return complex(self.energy, self.row["imaginary"])
 
     @property
     def variance(self) -> float:
@@ -169,49 +166,46 @@ class Summary:
         return {n: float(m) for n, m in zip(self.names[1:], self.moments.mean[1:], strict=True)}
 
     @property
-    def median(self) -> float:
-        """Median of the blocks' medians of E_L."""
-        return float(np.median(self.rows[:, 1]))
-
-    def window(self, k: float) -> tuple[float, float]:
-        """Centre and half width of a clipping window: median of the blocks' medians, k times the
-        mean of their mean absolute deviations.
-        """
-        return self.median, k * float(self.rows[:, 2].mean())
-
-    @property
     def accepted(self) -> int:
-        return int(self.rows[:, 3].sum())
+        return int(self.row["accepted"])
 
     @property
     def tried(self) -> int:
-        return int(self.rows[:, 4].sum())
+        return int(self.row["tried"])
 
     @property
     def others(self) -> dict:
         """exchange_acceptance, where exchanges of labels are made in turn with other moves."""
-        accepted, tried = self.rows[:, 11:13].sum(axis=0).tolist()
+        accepted, tried = self.row["others_accepted"], self.row["others_tried"]
         return {"exchange_acceptance": accepted / tried} if tried else {}
 
     @property
     def nonfinite(self) -> int:
-        return int(self.rows[:, 5].sum())
+        return int(self.row["nonfinite"])
 
     @property
     def first_nonfinite_block(self) -> int:
-        return int(np.flatnonzero(self.rows[:, 5])[0])
+        return -int(self.row["minus_first"])
 
     @property
     def stop(self) -> int:
-        return int(self.rows[:, 6].max())
+        return int(self.row["stop"])
 
     @property
     def stuck(self) -> int:
-        return int(self.rows[:, 9].sum())
+        return int(self.row["stuck"])
 
     @property
     def same_theta(self) -> bool:
-        return bool((self.rows[:, 7:9] == self.rows[0, 7:9]).all())
+        """Whether the largest and the smallest hash are the same."""
+        return all(self.row[f"hash_{x}"] == -self.row[f"minus_{x}"] for x in ("high", "low"))
+
+
+def medians(energies: Iterable[LocalEnergies]) -> np.ndarray:
+    """(B, 2): the median of Re E_L and the mean absolute deviation from it, of B blocks."""
+    total = np.stack([to_host(e.total.real) for e in energies]).astype(np.float64, copy=False)
+    median = np.median(total, axis=1)
+    return np.stack([median, np.abs(total - median[:, None]).mean(axis=1)], axis=1)
 
 
 def clipped(energies: LocalEnergies, centre: float, width: float) -> Array:

@@ -1,7 +1,7 @@
 """Ranks: who owns which blocks, how rows and vectors are joined. The only file that knows MPI.
 
-Three collectives serve an iteration: `allgather` (one row a block, returned in block order) and the
-two integer all-reduces inside `exact_sum`. All of them give the same bits on any number of ranks.
+Three collectives serve an iteration: `merged` (the rows of all blocks along a tree) and the two
+integer all-reduces inside `exact_sum`. All of them give the same bits on any number of ranks.
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache, partial
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
+from vmcnet.parallel.tree import Plan, plan_of
+
 T = TypeVar("T")
+Merge: TypeAlias = Callable[[np.ndarray, np.ndarray], None]
 
 
 class LaunchError(RuntimeError):
@@ -33,6 +37,18 @@ def owned_blocks(rank: int, size: int, blocks: int) -> range:
     return range(rank * blocks // size, (rank + 1) * blocks // size)
 
 
+@lru_cache(maxsize=16)
+def _shares(size: int, blocks: int) -> list[int]:
+    """How many blocks every rank owns."""
+    return [len(owned_blocks(rank, size, blocks)) for rank in range(size)]
+
+
+@lru_cache(maxsize=16)
+def _plan(rank: int, size: int, blocks: int) -> Plan:
+    """How a rank takes part in the merging of the rows of so many blocks."""
+    return plan_of(rank, size, blocks, partial(owned_blocks, size=size, blocks=blocks))
+
+
 class SerialCommunicator:
     """One process: every collective returns its own argument."""
 
@@ -44,6 +60,13 @@ class SerialCommunicator:
 
     def __repr__(self) -> str:
         return f"<rank {self.rank} of {self.size}>"
+
+    def merged(self, rows: np.ndarray, blocks: int, merge: Merge) -> np.ndarray:
+        """(own blocks, K) of every rank -> (K,) of all blocks, on every rank: merge(rows, pairs)
+        joins rows along the tree of the blocks. Overwrites `rows`.
+        """
+        merge(rows, _plan(0, 1, blocks).pairs)
+        return rows[0]
 
     def allgather(self, rows: np.ndarray, blocks: int) -> np.ndarray:
         """(own blocks, ...) of every rank -> (blocks, ...) in block order, on every rank."""
@@ -91,6 +114,30 @@ class MPICommunicator:
     def __repr__(self) -> str:
         return f"<rank {self.rank} of {self.size}>"
 
+    def merged(self, rows: np.ndarray, blocks: int, merge: Merge) -> np.ndarray:
+        plan = _plan(self.rank, self.size, blocks)
+        merge(rows, plan.pairs)
+        rows = rows[plan.left]
+        with self._collective():
+            if plan.teller is not None:
+                self._comm.Send(rows, plan.teller)
+                rows = np.empty((1, rows.shape[1]))
+                self._comm.Recv(rows, plan.teller)
+            for meeting in plan.rounds:
+                both = np.empty((meeting.rows, rows.shape[1]))
+                both[meeting.mine] = rows
+                if meeting.partner == plan.helper:
+                    self._comm.Recv(both[meeting.theirs], meeting.partner)
+                else:
+                    self._comm.Sendrecv(
+                        rows, meeting.partner, 0, both[meeting.theirs], meeting.partner
+                    )
+                merge(both, meeting.pairs)
+                rows = both[meeting.left]
+            if plan.helper is not None:
+                self._comm.Send(rows, plan.helper)
+        return rows[0]
+
     @contextmanager
     def _collective(self) -> Iterator[None]:
         start, self.waiting = time.perf_counter(), True
@@ -100,7 +147,7 @@ class MPICommunicator:
 
     def _layout(self, rows: np.ndarray, blocks: int) -> tuple[np.ndarray, list[int]]:
         rows = np.ascontiguousarray(rows)
-        counts = [len(owned_blocks(rank, self.size, blocks)) for rank in range(self.size)]
+        counts = _shares(self.size, blocks)
         if rows.shape[0] != counts[self.rank]:
             raise ValueError(
                 f"rank {self.rank} gave {rows.shape[0]} rows; it owns {counts[self.rank]} of "

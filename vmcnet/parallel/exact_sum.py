@@ -1,4 +1,6 @@
-"""Sums over ranks that do not depend on their number: exponents by a maximum, then integers."""
+"""What is joined over ranks and does not depend on their number: sums, by the maximum of exponents
+and then as integers; rows of blocks, along a tree.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from math import ceil, log2
 
 import numpy as np
 
+from vmcnet.kernels.numba_merge import merge
 from vmcnet.kernels.numba_sum import add_share, largest_exponents
 from vmcnet.parallel.communicators import Communicator
 
@@ -17,6 +20,15 @@ LIMB_BLOCKS = 1024  # more blocks than this: two limbs
 
 
 LARGEST_POWER = 1023  # of 2 in float64
+
+
+def merged_rows(comm: Communicator, rows: np.ndarray, blocks: int, kinds: np.ndarray) -> np.ndarray:
+    """The row (K,) of all blocks from those of the own ones (own blocks, K), which it overwrites:
+    merged along the tree of the blocks, the same bits on any number of ranks; one collective.
+
+    kinds (K,): what every column is, as in kernels/numba_merge.py.
+    """
+    return comm.merged(rows, blocks, lambda rows, pairs: merge(rows, pairs, kinds))
 
 
 def exact_sum(comm: Communicator, block_sums: np.ndarray, blocks: int) -> np.ndarray:

@@ -1,5 +1,5 @@
 """Why a run should stop: signals, wall time, a STOP file. Polled once an iteration; the flag rides
-on the all-gather. And a watchdog.
+on the rows of blocks. And a watchdog.
 """
 
 from __future__ import annotations

@@ -41,31 +41,3 @@ def merge(a: Moments, b: Moments) -> Moments:
     return Moments(
         n, a.mean + delta * (b.count / n), a.m2 + b.m2 + delta * delta * (a.count * b.count / n)
     )
-
-
-def merge_rows(counts: np.ndarray, means: np.ndarray, m2s: np.ndarray) -> Moments:
-    """Merge the rows of B blocks, counts (B,), means and m2s (B, ...): neighbours first, then pairs
-    of pairs, log2 B rounds of arrays.
-
-    The tree depends on B alone, so that every rank gets the same bits, and 65 536 blocks take
-    milliseconds. Every count must be above 0. Rows that hold NaN or infinite numbers give such
-    moments, without a warning.
-    """
-    means, m2s = np.asarray(means), np.asarray(m2s)
-    n = np.asarray(counts, dtype=np.float64).reshape(-1, *[1] * (means.ndim - 1))
-    while len(n) > 1:
-        even = len(n) - len(n) % 2
-        na, nb, a, b = n[0:even:2], n[1:even:2], means[0:even:2], means[1:even:2]
-        total = na + nb
-        with np.errstate(invalid="ignore", over="ignore"):
-            delta = b - a
-            merged = (
-                total,
-                a + delta * (nb / total),
-                m2s[0:even:2] + m2s[1:even:2] + delta * delta * (na * nb / total),
-            )
-        n, means, m2s = (
-            np.concatenate([new, old[even:]])
-            for new, old in zip(merged, (n, means, m2s), strict=True)
-        )
-    return Moments(float(n.ravel()[0]), means[0], m2s[0])
