@@ -13,7 +13,8 @@ from vmcnet.kernels.numba_merge import merge
 from vmcnet.kernels.numba_sum import add_share, largest_exponents
 from vmcnet.parallel.communicators import Communicator
 
-ZERO, NONFINITE = -(2**30), 2**30  # exponents that stand for 0 and for NaN or infinity
+# exponents that stand for 0 and for NaN or infinity; like the others they fit 16 bits
+ZERO, NONFINITE = -(2**14), 2**14
 
 
 LIMB_BLOCKS = 1024  # more blocks than this: two limbs
@@ -46,9 +47,8 @@ def exact_sum(comm: Communicator, block_sums: np.ndarray, blocks: int) -> np.nda
         np.full(block_sums.shape[1], ZERO, np.int64),
     )
     largest_exponents(block_sums, block_sums.view(np.int64), ZERO, NONFINITE, exponent)
-    return bounded_sum(
-        comm, block_sums, comm.reduce_max(exponent), blocks, 1 if blocks <= LIMB_BLOCKS else 2
-    )
+    common = comm.reduce_max(exponent.astype(np.int16)).astype(np.int64)
+    return bounded_sum(comm, block_sums, common, blocks, 1 if blocks <= LIMB_BLOCKS else 2)
 
 
 def exponents(bound: np.ndarray) -> np.ndarray:
