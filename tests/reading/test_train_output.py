@@ -162,13 +162,13 @@ def test_starting_from_a_run_a_result_and_arrays(tmp_path):
 def test_a_class_in_a_module_of_its_own(tmp_path, monkeypatch):
     (tmp_path / "electrons_of_my_own.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
-    from electrons_of_my_own import TwoElectrons
+    from electrons_of_my_own import Stretched, TwoElectrons
 
     dot = vmc.systems.QuantumDot()
     psi = TwoElectrons(dot, slope=0.7) * vmc.wavefunctions.GaussianEnvelope(dot, alpha=0.1)
     for name, more in (("whole", {}), ("half", {"training.iterations": 6, "evaluation.steps": 0})):
         vmc.train(dot, psi, output=tmp_path / f"{name}.h5", quiet=True, settings=SETTINGS | more,
-                  **SIZES)  # fmt: skip
+                  sampler=Stretched(factor=1.2), **SIZES)  # fmt: skip
     more = ("--set", "training.iterations=12", "--set", "evaluation.steps=20")
     vmcnet("resume", tmp_path / "half.h5", *more, ranks=2, cwd="/")
     same(tmp_path / "whole.h5", tmp_path / "half.h5")

@@ -46,7 +46,12 @@ def _walked(root, location) -> tuple[list, list]:
         if part in tags and not isinstance(part, int):
             models, tags = [tags[part]], {}
             continue
-        if not models and part in SCALARS:  # which of several kinds a value was tried as
+        # which of several kinds a value was tried as
+        if (not models and part in SCALARS) or str(part).startswith("literal["):
+            continue
+        kind = next((m for m in models if m.__name__ == part), None)
+        if kind is not None:
+            models = [kind]
             continue
         names.append(str(part))
         if isinstance(part, int):

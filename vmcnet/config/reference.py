@@ -86,11 +86,11 @@ class _Page:
         return "none" if value is None else f"`{json.dumps(value)}`"
 
     def _type(self, node) -> str:
-        if self._inside(node):
-            return "list of tables" if _is_list(node) else "table"
         if "anyOf" in node:
             kinds = [self._type(part) for part in node["anyOf"] if part.get("type") != "null"]
             return " or ".join(dict.fromkeys(kinds))
+        if self._inside(node):
+            return "list of tables" if _is_list(node) else "table"
         if "enum" in node or "const" in node:
             return " or ".join(f"`{json.dumps(v)}`" for v in node.get("enum", [node.get("const")]))
         nouns, depth = "", node

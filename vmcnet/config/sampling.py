@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from vmcnet.config.table import Positive, Table
+from vmcnet.config.user import UserTable
 from vmcnet.sampling.defaults import SAMPLERS
 
 MOVES_SPINS = ("spin_flip", "exchange")
@@ -34,7 +35,7 @@ class SamplingTable(Table):
         le=10_000_000,
         description="warm-up iterations before training, the step size is tuned in them",
     )
-    proposal: Literal[tuple(SAMPLERS)] | None = Field(
+    proposal: Literal[tuple(SAMPLERS)] | UserTable | None = Field(
         None,
         description=(
             "moves of all particles, of one at a time (n moves count as one step), or of all "
@@ -44,7 +45,8 @@ class SamplingTable(Table):
             "of neighbours (a sweep counts as one step), or block Gibbs sampling of a real "
             "binary_rbm; heat bath of a classical model with the wavefunction boltzmann; the "
             "system's usual one when absent: gaussian, on lattices exchange where the "
-            "magnetisation is fixed, thermal for boltzmann, otherwise spin_flip"
+            "magnetisation is fixed, thermal for boltzmann, otherwise spin_flip; a class of your "
+            'own is "my_module:MyProposal", or a table with this type and its arguments'
         ),
     )
     scan: Literal["random", "systematic"] | None = Field(
@@ -63,8 +65,10 @@ class SamplingTable(Table):
     def _spins(self):
         for key in ("scan", "acceptance"):
             if dict(self)[key] is not None and self.proposal not in (None, *MOVES_SPINS):
+                own = isinstance(self.proposal, UserTable)
+                name = self.proposal.source if own else self.proposal
                 raise ValueError(
-                    f'{key} has no meaning for proposal = "{self.proposal}": it belongs to '
+                    f'{key} has no meaning for proposal = "{name}": it belongs to '
                     f"{', '.join(MOVES_SPINS)}"
                 )
         return self

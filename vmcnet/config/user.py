@@ -35,9 +35,14 @@ NAME = re.compile(r"[^/\\:\0]{1,200}:[^:\0]{1,200}")  # module:Class
 
 
 def written_out(data: dict, folder: Path | None) -> None:
-    """Tables of `data` whose type is "module:Class" as UserTable wants them, in place."""
-    for name in TABLES:
-        found = data.get(name)
+    """Tables of `data` whose type is "module:Class" as UserTable wants them, in place; a proposal
+    may be that text alone.
+    """
+    sampling = data.get("sampling")
+    proposal = sampling.get("proposal") if isinstance(sampling, dict) else None
+    if isinstance(proposal, str) and NAME.fullmatch(proposal):
+        proposal = sampling["proposal"] = {"type": proposal}
+    for found in [*map(data.get, TABLES), proposal]:
         for table in found if isinstance(found, list) else [found]:
             kind = table.get("type") if isinstance(table, dict) else None
             if isinstance(kind, str) and NAME.fullmatch(kind):
@@ -56,7 +61,7 @@ def _write_out(table: dict, folder: Path | None) -> None:
 
 def user_tables(job) -> list[UserTable]:
     """All tables of a job that name classes of a user."""
-    found = []
+    found = [job.sampling.proposal]
     for name in TABLES:
         value = dict(job)[name]
         found += value if isinstance(value, list) else [value]

@@ -11,7 +11,7 @@ from vmcnet.config.table import Table
 from vmcnet.config.user import UserTable, user_tables
 from vmcnet.engine.fitting import Misfit, fit
 from vmcnet.observables.base import joined
-from vmcnet.runs.own_classes import blamed, made
+from vmcnet.runs.own_classes import blamed, made, try_sampler
 from vmcnet.sampling.defaults import MOVES, sampler, usual
 from vmcnet.wavefunctions import Product
 
@@ -58,17 +58,23 @@ def build(job: Job):
         sampler = fit(system, wavefunction, _sampler(job.sampling, system, wavefunction))
     except Misfit as error:
         raise JobError(f"{KEYS[error.part]}: {error.text}") from error
+    except JobError:  # of a proposal that names its key
+        raise
     except ValueError as error:
         raise JobError(f"wavefunction: {error}") from error
     except TypeError as error:  # what log_psi of a user's class gives is no (phase, log)
         if not user_tables(job) or blamed(error):
             raise
         raise JobError(f"wavefunction: {error}") from error
+    if isinstance(job.sampling.proposal, UserTable):
+        try_sampler(sampler, system, wavefunction, job.sampling.step_size * system.length)
     observables_of(job.observable, system)
     return system, wavefunction, optimizer, natural, sampler
 
 
 def _sampler(table, system, wavefunction):
+    if isinstance(table.proposal, UserTable):
+        return made(table.proposal, KEYS["sampler"], system=system)
     name = table.proposal or usual(system, wavefunction)
     options = {k: v for k in ("scan", "acceptance") if (v := dict(table)[k]) is not None}
     if name not in MOVES[system.moves]:

@@ -21,7 +21,7 @@ from vmcnet.config.table import Table
 from vmcnet.engine.fitting import factors_of
 from vmcnet.estimators.energy import local_energies
 from vmcnet.runs.building import build
-from vmcnet.runs.own_classes import LOADED
+from vmcnet.runs.own_classes import LOADED, takes_system
 from vmcnet.sampling.defaults import SAMPLERS, usual
 
 USUAL = {"scan": "random", "acceptance": "metropolis"}
@@ -59,7 +59,8 @@ def job_of(
         data["natural_gradient"] = table_of(
             natural_gradient, "natural_gradient", kinds["natural_gradient"]
         )
-    data["sampling"] = {**data["sampling"], **_sampling(sampler, usual(system, wavefunction))}
+    sampling = _sampling(sampler, usual(system, wavefunction), system)
+    data["sampling"] = {**data["sampling"], **sampling}
     job = changed(data, settings, f"output = {path}")
     _compare(job, system, wavefunction, optimizer, natural_gradient, sampler)
     return job
@@ -161,18 +162,17 @@ def _own(cls: type, arguments: dict, key: str) -> dict[str, Any]:
     return {**found, "arguments": given}
 
 
-def _sampling(sampler: Any, usual_name: str) -> dict[str, Any]:
+def _sampling(sampler: Any, usual_name: str, system: Any) -> dict[str, Any]:
     """Keys of [sampling] that make a sampler; the usual ones are left out."""
+    cls = type(sampler)
     for name, path in SAMPLERS.items():
-        if _class(path) is type(sampler):
+        if _class(path) is cls:
             # samplers of spins keep their options under the names of the keys
             options = {k: getattr(sampler, k) for k in USUAL if name in MOVES_SPINS}
             found = {k: v for k, v in options.items() if v != USUAL[k]}
             return found if name == usual_name else {"proposal": name, **found}
-    raise JobError(
-        f"sampler: {type(sampler).__name__} has no name in job files, so that vmcnet resume could "
-        f"not make it again: use one of {', '.join(SAMPLERS)}, or train without output="
-    )
+    first = (system,) if takes_system(cls) else ()
+    return {"proposal": _own(cls, _arguments(sampler, "sampler", *first), "sampler")}
 
 
 def _set(data: dict, key: str, value: Any) -> None:

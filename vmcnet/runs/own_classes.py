@@ -11,9 +11,13 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
+from vmcnet.arguments import shown
+from vmcnet.backend.stream import Stream
 from vmcnet.config import Job, JobError
 from vmcnet.config.user import UserTable, user_tables
+from vmcnet.sampling.sampler import Counts
 from vmcnet.storage.atomic import FileProblem
+from vmcnet.walkers import Walkers
 
 LOADED: dict[str, object] = {}  # module by file: a job's module is executed once a process
 
@@ -50,8 +54,16 @@ def _module(table: UserTable, key: str):
     return LOADED[table.file]
 
 
-def made(table: UserTable, key: str, *first):
-    """The object of a user's class; JobError names what is missing or does not fit."""
+def takes_system(cls) -> bool:
+    """Whether the first argument of a class is called `system`."""
+    return next(iter(inspect.signature(cls).parameters), None) == "system"
+
+
+def made(table: UserTable, key: str, *first, system=None):
+    """The object of a user's class, made with `first` and its arguments, and before these with the
+    system, where one is given and the class takes it. JobError names what is missing or does not
+    fit.
+    """
     module, name = _module(table, key), table.source.partition(":")[2]
     cls = vars(module).get(name)
     if not inspect.isclass(cls):
@@ -60,6 +72,7 @@ def made(table: UserTable, key: str, *first):
         raise JobError(
             f"{key}.type: {table.module} has no class {name!r}; it has {', '.join(known) or 'none'}"
         )
+    first = (system,) if system is not None and takes_system(cls) else first
     signature = inspect.signature(cls)
     try:
         signature.bind(*first, **table.arguments)
@@ -72,6 +85,24 @@ def made(table: UserTable, key: str, *first):
         raise JobError(f"{key}: {name}: {error}") from error
     except (Exception, SystemExit) as error:
         raise JobError(f"{key}: {name} fails ({type(error).__name__}: {error})") from error
+
+
+def try_sampler(sampler, system, wavefunction, step: float) -> None:
+    """JobError where one step of two walkers fails, or gives no walkers and counts."""
+    stream = Stream(0, 0, 0, 0)
+    psi = wavefunction.bind(wavefunction.start(stream))
+    walkers = psi.renew(system.start(stream, 2), sampler.move)
+    try:
+        found = sampler.sample(walkers, psi, step, 1, stream)
+    except Exception as error:
+        said = blamed(error) or f"{type(sampler).__name__}: {error}"
+        raise JobError(f"sampling.proposal: {said}") from error
+    kinds = tuple(map(type, found)) if isinstance(found, tuple) else type(found)
+    if kinds != (Walkers, Counts) or found[0].r.shape != walkers.r.shape:
+        raise JobError(
+            f"sampling.proposal: sample of {type(sampler).__name__} returns {shown(kinds)}; "
+            "expected as many walkers as it was given, and Counts"
+        )
 
 
 def blamed(error: BaseException) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vmcnet.arguments import recorded
 from vmcnet.walkers import Walkers
 
 DRAWN = 2**23  # random numbers of a block that are kept at once
@@ -84,6 +85,11 @@ class Sampler(Protocol):
     target: float | None = None
     move: type | None = None
     kinds: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = recorded(cls.__init__)  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         return f"<sampler {self.name}>"
