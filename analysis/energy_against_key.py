@@ -18,8 +18,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 import vmcnet as vmc
+from vmcnet.runs.comparison import keys
 from vmcnet.runs.figures import COLOURS, STYLE
-from vmcnet.runs.summary import keys
 
 
 def points(paths: list[Path], key: str) -> list[tuple]:

@@ -6,7 +6,7 @@ import pytest
 from vmcnet import cli
 from vmcnet.config import JobError, parse_job
 from vmcnet.runs.building import build
-from vmcnet.runs.report import evaluation_result
+from vmcnet.runs.contents import evaluation_result
 from vmcnet.runs.twists import chosen, twisted, twists, untwisted
 from vmcnet.statistics.format import with_error
 from vmcnet.storage.run_file import RunFile

@@ -62,7 +62,7 @@ def _run(job, path, options, comm) -> int:
 
 def _run_twists(job, path, options, comm) -> int:
     """One run after the other, a twist each, and the average of all; twists.number: one run."""
-    from vmcnet.runs.twists import chosen, joined_lines, path_of, twisted, twists
+    from vmcnet.runs.twists import average_lines, chosen, path_of, twist_average, twisted, twists
 
     count = len(twists(job))
     if job.twists.number is not None:
@@ -80,7 +80,7 @@ def _run_twists(job, path, options, comm) -> int:
         if code:
             return code
     if comm.rank == 0:
-        print("\n".join(joined_lines(paths)))
+        print("\n".join(average_lines(twist_average(paths))))
     return 0
 
 
@@ -101,8 +101,9 @@ def sweep(options, comm) -> int:
         if code:
             return code
     if comm.rank == 0:
+        from vmcnet.runs.comparison import table_lines
         from vmcnet.runs.reading import open_run
-        from vmcnet.runs.summary import summary, table_lines
+        from vmcnet.runs.summary import summary
 
         print("\n".join(table_lines([summary(open_run(path)) for path in paths])))
     return 0
@@ -218,7 +219,9 @@ def _within(session, work, comm) -> int:
             if flag:
                 print(stopped_line(session, flag))
             else:
-                _print_report(session.file)
+                from vmcnet.runs.reading import Run
+
+                _print_report(Run(session.file))
     return REQUEUE if flag > FILE else 0
 
 
@@ -228,14 +231,13 @@ def _progress(options):
     return Silent() if options.quiet else Progress()
 
 
-def _print_report(file, blocking: str = "pyblock") -> None:
-    from vmcnet.runs.fit import fit_report
+def _print_report(run, blocking: str = "pyblock") -> dict:
     from vmcnet.runs.report import report_lines
-    from vmcnet.runs.told import told
+    from vmcnet.runs.summary import summary
 
-    system, wavefunction = told(file)
-    fit_report(file, system, wavefunction)
-    print("\n".join(report_lines(file, system, wavefunction, blocking)))
+    found = summary(run, blocking)
+    print("\n".join(report_lines(found)))
+    return found
 
 
 def limits(options, comm) -> int:
@@ -257,14 +259,12 @@ def limits(options, comm) -> int:
 
 def report(options, comm) -> int:
     if options.twists:
-        from vmcnet.runs.twists import joined_lines
+        from vmcnet.runs.outputs import twists_report
 
-        if options.finite_size:
-            raise JobError("--finite-size: expected without --twists, of every run")
-        print("\n".join(joined_lines(options.file, options.blocking)))
+        twists_report(options)
         return 0
     from vmcnet.runs.outputs import opened, other_reports
-    from vmcnet.runs.summary import finite_size_lines
+    from vmcnet.runs.report import finite_size_lines
 
     runs, problems = opened(options.file)
     if options.finite_size and (options.html or options.plot or options.csv or options.table):
@@ -273,10 +273,10 @@ def report(options, comm) -> int:
         other_reports(runs, options)
     else:
         for run in runs:
-            _print_report(run.file, options.blocking)
+            found = _print_report(run, options.blocking)
             if options.finite_size:
                 try:
-                    print("\n".join(finite_size_lines(run)))
+                    print("\n".join(finite_size_lines(found, run.finite_size())))
                 except ValueError as error:
                     problems.append(str(error))
     for problem in problems:

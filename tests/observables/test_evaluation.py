@@ -12,7 +12,7 @@ import vmcnet as vmc
 from tests.runs import ROOT, datasets, same, vmcnet
 from tests.spins import amplitudes, states, walkers_of
 from vmcnet.backend.stream import Stream
-from vmcnet.config import JobError, parse_job, parse_observables
+from vmcnet.config import JobError, parse_observables
 from vmcnet.config.explain import variants
 from vmcnet.config.observables import ObservableTable
 from vmcnet.engine.observing import LARGEST, ObservableError, groups_of
@@ -20,8 +20,9 @@ from vmcnet.engine.population import Population
 from vmcnet.engine.training import TrainingResult, TrainingState
 from vmcnet.observables import Observable
 from vmcnet.parallel.communicators import SerialCommunicator
-from vmcnet.runs.building import build
+from vmcnet.runs.reading import Run
 from vmcnet.runs.report import report_lines
+from vmcnet.runs.summary import summary
 from vmcnet.sampling.spin_metropolis import SpinFlip
 from vmcnet.statistics.jackknife import jackknife
 from vmcnet.storage.run_file import RunFile
@@ -303,8 +304,7 @@ def test_tables_of_a_job(tmp_path):
 def test_files_of_version_0_1_are_read(name, lines):
     """The figures that version 0.1 printed of them."""
     file = RunFile.open(ROOT / "tests" / "data" / f"{name}.h5")
-    system, psi, *_ = build(parse_job(file.attributes["job"]))
-    report = "\n".join(report_lines(file, system, psi))
+    report = "\n".join(report_lines(summary(Run(file))))
     for line in lines:
         assert line in report, report
 

@@ -12,8 +12,7 @@ from vmcnet.engine.population import Population
 from vmcnet.engine.results import summarize
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.runs.building import observables_of
-from vmcnet.runs.contents import content_of
-from vmcnet.runs.report import evaluation_result
+from vmcnet.runs.contents import content_of, evaluation_result
 from vmcnet.sampling import Gaussian
 from vmcnet.storage.run_file import RunFile
 from vmcnet.systems import QuantumDot

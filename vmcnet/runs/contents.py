@@ -12,7 +12,7 @@ import json
 
 import numpy as np
 
-from vmcnet.engine.results import Measured, Record, derived_of
+from vmcnet.engine.results import EvaluationResult, Measured, Record, derived_of, summarize
 from vmcnet.statistics.blocking import blocking_curve
 from vmcnet.statistics.tails import BINS
 
@@ -53,6 +53,13 @@ def content_of(measured: Measured, attributes: dict) -> dict:
         **attributes,
     }
     return content
+
+
+def evaluation_result(content: dict, system, blocking: str = "pyblock") -> EvaluationResult:
+    """An evaluation, recomputed from what the run file keeps of it."""
+    attributes = content["attributes"]
+    found = summarize(measured_of(content, system), blocking, system.moves)
+    return found.aimed(float(attributes.get("target_error", 0.0)), int(attributes["steps"]))
 
 
 def measured_of(content: dict, system) -> Measured:

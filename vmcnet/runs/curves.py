@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from vmcnet.runs.reading import Run
-from vmcnet.runs.report import extrapolated
 from vmcnet.statistics.blocking import blocking_curve
 from vmcnet.statistics.format import raised
 from vmcnet.statistics.tails import edges
@@ -161,7 +160,7 @@ def extrapolation(axis: Any, run: Run) -> bool:
     """Energy against variance of E_L along training, and the straight line down to variance 0, an
     estimate of the exact energy; points alone where it was refused.
     """
-    line = extrapolated(run.file, run.told_system, run.job)
+    line = run.zero_variance
     if line is None or line.points.shape[1] < 3 or not np.isfinite(line.points).all():
         return False
     share, label = axis_of(run)

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from vmcnet.config import JobError
+from vmcnet.runs.comparison import csv_text, from_first, table_lines
 from vmcnet.runs.reading import Run, open_run
-from vmcnet.runs.summary import csv_text, finite, summary, table_lines
+from vmcnet.runs.summary import finite, summary
 from vmcnet.storage.atomic import FileProblem, replace_file
 from vmcnet.storage.place import owner_of
 from vmcnet.storage.sealed import kind_of
@@ -34,16 +35,37 @@ def opened(paths: Any) -> Any:
     return runs, problems
 
 
+def twists_report(options: Any) -> None:
+    """The average over twists: lines, JSON, or a page that has every run too."""
+    from vmcnet.runs.twists import average_lines, twist_average
+
+    for name in ("finite_size", "csv", "table", "plot"):
+        if vars(options)[name]:
+            option = f"--{name.replace('_', '-')}"
+            raise JobError(f"{option}: expected without --twists, of every run")
+    average = twist_average(options.file, options.blocking)
+    if options.html:
+        _write_page([open_run(path) for path in options.file], options, average)
+    if options.json:
+        print(json.dumps(finite(average), indent=1, allow_nan=False))
+    elif not options.html:
+        print("\n".join(average_lines(average)))
+
+
+def _write_page(runs: list[Run], options: Any, average: dict | None = None) -> None:
+    from vmcnet.runs.page import page
+
+    if options.html.is_dir():
+        raise JobError(f"--html {options.html}: is a folder: name a file")
+    if options.html.exists() and options.html.read_bytes()[:2] != b"<!":
+        raise JobError(f"--html {options.html}: exists and is no page: choose another name")
+    replace_file(options.html, page(runs, options.blocking, average).encode())
+    print(options.html)
+
+
 def other_reports(runs: Any, options: Any) -> None:
     if options.html:
-        from vmcnet.runs.page import page
-
-        if options.html.is_dir():
-            raise JobError(f"--html {options.html}: is a folder: name a file")
-        if options.html.exists() and options.html.read_bytes()[:2] != b"<!":
-            raise JobError(f"--html {options.html}: exists and is no page: choose another name")
-        replace_file(options.html, page(runs, options.blocking).encode())
-        print(options.html)
+        _write_page(runs, options)
     if options.plot:
         from vmcnet.runs.figures import written
 
@@ -61,6 +83,8 @@ def other_reports(runs: Any, options: Any) -> None:
         except ValueError as error:
             raise JobError(str(error)) from error
     if options.json:
+        for found, apart in zip(summaries, from_first(summaries), strict=True):
+            found["from_first"] = apart
         print(json.dumps(finite(summaries), indent=1, allow_nan=False))
     if options.csv:
         print(csv_text(summaries), end="")

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from vmcnet.observables.base import unit_of
+from vmcnet.runs.comparison import difference_line, differing, keys, rows
 from vmcnet.runs.figures import compared, drawn, figures, inline
 from vmcnet.runs.reading import Run
-from vmcnet.runs.report import extrapolated
-from vmcnet.runs.summary import differing, keys, rows, summary
+from vmcnet.runs.report import reference_line
+from vmcnet.runs.summary import summary
 from vmcnet.statistics.format import raised, two_digits, with_error
 from vmcnet.version import VERSION
 
@@ -32,10 +33,11 @@ CAPTIONS = {
 }
 
 
-def page(runs: list[Run], blocking: str = "pyblock") -> str:
-    """The page as text."""
+def page(runs: list[Run], blocking: str = "pyblock", average: dict | None = None) -> str:
+    """The page as text. average: over the twists of a job, whose runs these are."""
     summaries = [summary(run, blocking) for run in runs]
-    parts = [comparison(runs, summaries)] if len(runs) > 1 else []
+    parts = [_twist_average(average)] if average else []
+    parts += [comparison(runs, summaries)] if len(runs) > 1 else []
     parts += [section(run, summaries[k], k, len(runs) > 1) for k, run in enumerate(runs)]
     names = ", ".join(found["name"] for found in summaries)
     return (
@@ -59,8 +61,8 @@ def section(run: Run, found: dict[str, Any], number: int, several: bool = False)
         f"<h1>{_text(run.path.stem if several else found['name'])}</h1>",
         f'<p class="about">{_text(raised(found["system"]))}.<br>psi = '
         f"{_text(found['wavefunction'])}{size}.</p>",
-        _headline(run, found, last),
-        _doubts(found, last),
+        _headline(found, last),
+        _doubts(found),
     ]
     pictures = []
     for name, draw in figures(run).items():
@@ -69,12 +71,13 @@ def section(run: Run, found: dict[str, Any], number: int, several: bool = False)
             caption = CAPTIONS.get(name, f"{_words(name).capitalize()} in the last evaluation.")
             pictures.append(_figure(svg, f"{name} {number}", caption))
     if last:
-        parts += ["<h2>Energy and its terms</h2>", _estimates(run, last)]
+        parts += ["<h2>Energy and its terms</h2>", _estimates(found, last)]
         if last["observables"]:
-            parts += ["<h2>Observables</h2>", _observables(run, last)]
+            parts += ["<h2>Observables</h2>", _observables(last)]
     if pictures:
         parts += ["<h2>Figures</h2>", f'<div class="figures">{"".join(pictures)}</div>']
-    parts += ["<h2>How it was found</h2>", _diagnostics(run, found, last)]
+    parts += ["<h2>How it was found</h2>", _pairs(_diagnostics(found, last))]
+    parts += [_earlier(found, evaluation) for evaluation in found["evaluations"][-2::-1]]
     parts += ["<h2>Environment</h2>", _pairs(_environment(found["environment"]))]
     parts += [
         "<details><summary>The job, all keys written out</summary>"
@@ -87,7 +90,7 @@ def comparison(runs: list[Run], summaries: list[dict]) -> str:
     """A table of all runs, the keys that differ as columns, and one figure of all."""
     names = differing(summaries)
     header, table = rows(summaries)
-    wanted = ["run", *names, "energy", "variance", "rhat", "difference", "state"]
+    wanted = ["run", *names, "energy", "variance", "rhat", "difference", "state", "warnings"]
     body = []
     for row in table:
         value = dict(zip(header, row, strict=True))
@@ -99,6 +102,7 @@ def comparison(runs: list[Run], summaries: list[dict]) -> str:
             _number(value["variance"], ".3g"),
             _number(value["rhat"], ".4f"),
         )
+        value["warnings"] = value["warnings"] or "-"
         body.append([value[name] for name in wanted])
     labels = [Path(found["path"]).stem for found in summaries]
     if len(names) == 1:
@@ -108,9 +112,36 @@ def comparison(runs: list[Run], summaries: list[dict]) -> str:
     dashed = "; dashed: the reference" if any(s["reference"] for s in summaries) else ""
     pictures += _figure(last, "evaluations", f"Last evaluations with their errors{dashed}.")
     head = [COLUMNS.get(name, name) for name in wanted]
+    apart = difference_line(summaries)
+    apart = f"<p>{_text(apart)} {_text(summaries[0]['units'])}.</p>\n" if apart else ""
     return (
-        f"<section>\n<h1>{len(runs)} runs</h1>\n{_table(head, body)}\n"
+        f"<section>\n<h1>{len(runs)} runs</h1>\n{_table(head, body)}\n{apart}"
         f'<div class="figures">{pictures}</div>\n</section>'
+    )
+
+
+def _twist_average(found: dict) -> str:
+    share, each = found["energies_divided_by"], found["per_particle"]
+    body = [
+        [
+            _words(name),
+            with_error(e["mean"] / share, e["error"] / share),
+            *(_digits(e[k] / share) for k in ("error", "statistical", "spread")),
+            *([with_error(e["mean"], e["error"])] if each else []),
+        ]
+        for name, e in found["estimates"].items()
+    ]
+    mean = f"mean ({found['units']}{f' per {each}' if each else ''})"
+    total = [f"total ({found['units']})"] if each else []
+    head = ["", mean, "error", "statistical", "spread of twists", *total]
+    why = (
+        "The error holds the choice of twists and the statistics of their runs."
+        if found["random"]
+        else "The error is statistical: the grid of twists is whole."
+    )
+    return (
+        f"<section>\n<h1>Average over {len(found['twists'])} twists</h1>\n"
+        f"{_table(head, body)}\n<p>{why}</p>\n</section>"
     )
 
 
@@ -118,96 +149,124 @@ def _figure(svg: bytes, title: str, caption: str) -> str:
     return f"<figure>{inline(svg, title)}<figcaption>{_text(caption)}</figcaption></figure>"
 
 
-def _headline(run: Run, found: dict, last: dict | None) -> str:
+def _headline(found: dict, last: dict | None) -> str:
     state = f'<p class="state {found["state"]}">{_text(found["standing"])}</p>'
     if last is None:
-        return f"{state}<p>No evaluation yet: <code>vmcnet evaluate {_text(run.path)}</code></p>"
-    share, energy = run.told_system.share, last["estimates"]["energy"]
-    each = f" per {run.told_system.per_particle}" if run.told_system.per_particle else ""
+        command = f"vmcnet evaluate {_text(found['path'])}"
+        return f"{state}<p>No evaluation yet: <code>{command}</code></p>"
+    share, energy = found["energies_divided_by"], last["estimates"]["energy"]
+    each = f" per {found['per_particle']}" if found["per_particle"] else ""
     shown = with_error(energy["mean"] / share, energy["error"] / share)
     text = (
         f'<p class="energy">E = <b>{_text(shown)}</b> {_text(found["units"])}{each}</p>'
-        f"<p>Mean over {last['walkers']} walkers and {last['steps']} measurements at fixed "
-        "parameters; the error, in units of the last digit, comes from the spread of independent "
-        "walkers.</p>"
+        f"<p>Mean over {last['walkers']} walkers and {last['steps']} measurements at the "
+        f"parameters of iteration {last['iteration']}; the error, in units of the last digit, "
+        "comes from the spread of independent walkers.</p>"
     )
-    aim = run.evaluations[-1].target_line
-    text += f"<p>{_text(aim[0].upper() + aim[1:])}.</p>" if aim else ""
-    reference = found["reference"]
-    if reference:
-        sigmas = "" if last["sigmas"] is None else f", {last['sigmas']:+.1f} sigma"
-        known = f"{reference['energy'] / share:.{7 if share == 1 else 8}f}"
-        text += (
-            f"<p>Reference {known} ({_text(reference['source'])}); difference "
-            f"{last['difference'] / share:+.2e}{sigmas}.</p>"
-        )
-    line = extrapolated(run.file, run.told_system, run.job)
-    if line is not None:
-        text += f"<p>Energy at variance 0: {_text(line.told(share))}.</p>"
-    return state + text
+    text += _sentence(last["target"]["told"]) if last["target"] else ""
+    text += _sentence(reference_line(found, last)) if found["reference"] else ""
+    line = found["zero_variance"]
+    return state + text + (_sentence(f"energy at variance 0: {line['told']}") if line else "")
 
 
-def _doubts(found: dict, last: dict | None) -> str:
-    doubts = [*((found["training"] or {}).get("warnings", [])), *(last["warnings"] if last else [])]
+def _sentence(text: str) -> str:
+    return f"<p>{_text(text[0].upper() + text[1:])}.</p>"
+
+
+def _doubts(found: dict) -> str:
+    """All warnings; those of earlier evaluations by their number."""
+    last = f"evaluation {found['evaluations'][-1]['number']}" if found["evaluations"] else ""
+    doubts = [
+        f"{name}: {text}" if name.startswith("evaluation") and name != last else text
+        for name, texts in found["warnings"].items()
+        for text in texts
+    ]
     if not doubts:
         return ""
     items = "".join(f"<li>{_text(text)}</li>" for text in doubts)
     return f'<div class="doubts"><b>Doubts</b><ul>{items}</ul></div>'
 
 
-def _estimates(run: Run, last: dict) -> str:
-    share = run.told_system.share
+def _estimates(found: dict, evaluation: dict) -> str:
+    share, each = found["energies_divided_by"], found["per_particle"]
     body = [
         [
             _words(name),
             with_error(e["mean"] / share, e["error"] / share),
             _digits(e["error"] / share),
             _digits(e["blocking"] / share, "no plateau"),
+            *([with_error(e["mean"], e["error"])] if each else []),
         ]
-        for name, e in last["estimates"].items()
+        for name, e in evaluation["estimates"].items()
     ]
-    each = f" per {run.told_system.per_particle}" if run.told_system.per_particle else ""
-    mean = f"mean ({run.told_system.units}{each})"
-    return _table(["", mean, "error", "blocking error"], body)
+    mean = f"mean ({found['units']}{f' per {each}' if each else ''})"
+    total = [f"total ({found['units']})"] if each else []
+    return _table(["", mean, "error", "blocking error", *total], body)
 
 
-def _observables(run: Run, last: dict) -> str:
+def _observables(evaluation: dict) -> str:
     """The components that the terminal shows; the figure has all."""
     body = []
-    for name, observed in last["observables"].items():
-        components, word = list(observed["components"].items()), _words(name)
-        for k in run.evaluations[-1].observables[name].shown:
-            label, e = components[k]
-            unit = unit_of(observed["units"], k, len(components))
+    for name, observed in evaluation["observables"].items():
+        labels, word = list(observed["components"]), _words(name)
+        for label in observed["shown"]:
+            e = observed["components"][label]
+            unit = unit_of(observed["units"], labels.index(label), len(labels))
             shown = f"{with_error(e['mean'], e['error'])} {raised(unit)}".rstrip()
-            label, blocking = raised(f"{word} {label}"), _digits(e["blocking"], "no plateau")
-            body.append([label, shown, _digits(e["error"]), blocking])
+            title, blocking = raised(f"{word} {label}"), _digits(e["blocking"], "no plateau")
+            body.append([title, shown, _digits(e["error"]), blocking, _number(e["rhat"], ".4f")])
         for label, (value, error) in observed["derived"].items():
-            body.append([raised(label), with_error(value, error), _digits(error), ""])
-        if len(components) > len(run.evaluations[-1].observables[name].shown):
-            body[-1][0] += f", of {len(components)} components"
-    return _table(["", "mean", "error", "blocking error"], body)
+            body.append([raised(label), with_error(value, error), _digits(error), "", ""])
+        if len(labels) > len(observed["shown"]):
+            body[-1][0] += f", of {len(labels)} components"
+    return _table(["", "mean", "error", "blocking error", "R-hat"], body)
 
 
-def _diagnostics(run: Run, found: dict, last: dict | None) -> str:
+def _earlier(found: dict, evaluation: dict) -> str:
+    """An evaluation before the last: folded away, with all its numbers."""
+    share, energy = found["energies_divided_by"], evaluation["estimates"]["energy"]
+    shown = with_error(energy["mean"] / share, energy["error"] / share)
+    parts = [_estimates(found, evaluation)]
+    parts += [_observables(evaluation)] if evaluation["observables"] else []
+    parts += [_sentence(evaluation["target"]["told"])] if evaluation["target"] else []
+    parts += [_sentence(reference_line(found, evaluation))] if found["reference"] else []
+    return (
+        f"<details><summary>Evaluation {evaluation['number']}, before the last: E = "
+        f"{_text(shown)}</summary>{''.join(parts)}{_pairs(_of_evaluation(evaluation))}</details>"
+    )
+
+
+def _diagnostics(found: dict, last: dict | None) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
-    training = found["training"]
+    training, share = found["training"], found["energies_divided_by"]
     if training:
+        energy, error = (training["last"][k] / share for k in ("energy", "error"))
         pairs["iterations"] = f"{training['iterations']} of {training['asked_for']}"
         waiting = f", {100 * training['communication']:.1f} % of it waiting for other ranks"
         alone = found["environment"].get("ranks") == 1
         pairs["time of training"] = f"{training['seconds']:.1f} s{'' if alone else waiting}"
-    if last:
-        low, high = last["walker_acceptance"]
-        pairs |= {
-            "variance of the local energy": _number(last["variance"], ".3g"),
-            "autocorrelation time": f"{_number(last['autocorrelation'], '.1f')} measurements",
-            "split R-hat": _number(last["rhat"], ".4f"),
-            "acceptance": f"{last['acceptance']:.2f} (walkers {low:.2f} to {high:.2f})",
-            "stuck walkers": last["stuck"],
-        }
-    pairs["file"] = str(run.path)
-    return _pairs(pairs)
+        accepted = f"{training['last']['acceptance']:.2f}"
+        pairs["last iteration"] = f"energy {with_error(energy, error)}, acceptance {accepted}"
+    if found["divergence"] is not None:
+        name = "Kullback-Leibler divergence of |psi|\u00b2 from exp(-E/T)"
+        pairs[name] = f"{found['divergence']:.4f} nats, by enumeration"
+    return pairs | (_of_evaluation(last) if last else {}) | {"file": found["path"]}
+
+
+def _of_evaluation(evaluation: dict) -> dict[str, Any]:
+    (low, high), tail = evaluation["walker_acceptance"], evaluation["tail"]
+    measured = f"{evaluation['walkers']} walkers x {evaluation['steps']} measurements"
+    return {
+        "evaluation": f"{measured} at iteration {evaluation['iteration']}",
+        "variance of the local energy": _number(evaluation["variance"], ".3g"),
+        "autocorrelation time": f"{_number(evaluation['autocorrelation'], '.1f')} measurements",
+        "split R-hat": _number(evaluation["rhat"], ".4f"),
+        "acceptance": f"{evaluation['acceptance']:.2f} (walkers {low:.2f} to {high:.2f})",
+        "stuck walkers": evaluation["stuck"],
+        "tail of the local energy": f"Pareto shape {with_error(tail['shape'], tail['error'])}"
+        if tail
+        else "none that can be told",
+    }
 
 
 def _environment(found: dict) -> dict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,27 +15,32 @@ import numpy as np
 from vmcnet.config import Job, JobError, parse_job
 from vmcnet.config.user import UserTable
 from vmcnet.engine.evaluation import EvaluationResult, evaluate
+from vmcnet.engine.fitting import notes_of
 from vmcnet.engine.limits import Limits, limits
 from vmcnet.engine.population import Population
 from vmcnet.engine.series import EvaluationList, Series, table_html
 from vmcnet.engine.training import TrainingResult, initial_state, run_training
 from vmcnet.estimators.candidates import Extended, default_candidates
+from vmcnet.exact.divergence import enumerated_divergence
 from vmcnet.observables.finite_size import FiniteSize, finite_size
 from vmcnet.observables.pairs import StaticStructureFactor
 from vmcnet.parallel.communicators import connect
 from vmcnet.runs.building import build, device_of, observables_of
+from vmcnet.runs.contents import evaluation_result
+from vmcnet.runs.doubts import counted, doubts
 from vmcnet.runs.fit import fit_report
-from vmcnet.runs.report import evaluation_result
 from vmcnet.runs.starting import parameter_units
 from vmcnet.runs.state import standing
 from vmcnet.runs.told import told
 from vmcnet.statistics.format import with_error
+from vmcnet.statistics.zero_variance import ZeroVariance, along_training
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint
 from vmcnet.storage.paths import checkpoint_path, existing
 from vmcnet.storage.run_file import RunFile
 from vmcnet.walkers import Walkers
 
+LARGEST_ENUMERATION = 2**18  # states of a classical model whose distribution is compared
 TUNING = 50  # iterations of warm-up where walkers start anew
 
 
@@ -44,7 +50,7 @@ class Run:
     path; job (Job) and attributes (name -> number or text: version, seed, host, conditions).
     training: name -> (T,) arrays, one entry an iteration; parameters: name -> array; evaluations:
     list of EvaluationResult in the order in which they were made. training and evaluations have
-    to_pandas() and to_xarray().
+    to_pandas() and to_xarray(). warnings: what makes the numbers doubtful.
     """
 
     def __init__(self, file: RunFile):
@@ -122,9 +128,59 @@ class Run:
     @cached_property
     def evaluations(self) -> EvaluationList:
         """EvaluationResults in the order in which they were made."""
+        return self.evaluated()
+
+    def evaluated(self, blocking: str = "pyblock") -> EvaluationList:
+        """The same with another criterion of the blocking error."""
         return EvaluationList(
-            evaluation_result(c, self.told_system) for _, c in sorted(self.file.evaluations.items())
+            replace(found, warnings=[*self.notes, *found.warnings])
+            for found in (
+                evaluation_result(content, self.told_system, blocking)
+                for _, content in sorted(self.file.evaluations.items())
+            )
         )
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What a user should know of system and wavefunction although it is no mistake."""
+        return notes_of(self.told_system, self.told_wavefunction)
+
+    @property
+    def warnings(self) -> dict[str, list[str]]:
+        """All that makes the numbers doubtful: "wavefunction", "training", "evaluation N" -> texts;
+        what has none is left out.
+        """
+        return self.doubts(self.evaluations)
+
+    def doubts(self, results: Sequence[EvaluationResult]) -> dict[str, list[str]]:
+        """warnings, of these results of the evaluations."""
+        numbered = dict(zip(sorted(self.file.evaluations), results, strict=True))
+        return doubts(self.file, self.job, self.told_system, self.notes, numbered)
+
+    @cached_property
+    def zero_variance(self) -> ZeroVariance | None:
+        """The energy at variance 0 by a line along a training that minimises the energy; None where
+        training is another or short.
+        """
+        if self.job.data is not None or self.told_system.temperature is not None:
+            return None
+        series = (self.file.training.get(k, ()) for k in ("energy", "variance", "error"))
+        return along_training(*map(np.asarray, series))
+
+    @cached_property
+    def divergence(self) -> float | None:
+        """Kullback-Leibler divergence of |psi|^2 from exp(-E/T) in nats, by enumeration; None where
+        the system is no classical one, or has more than 2^18 states.
+        """
+        system, wavefunction = self._told
+        if (
+            system.temperature is None
+            or not wavefunction.layout.size
+            or len(system.labels_of_site) ** system.particles > LARGEST_ENUMERATION
+        ):
+            return None
+        psi = wavefunction.bind(np.asarray(self.file.parameters["theta"]))
+        return float(enumerated_divergence(psi, *system.enumerated()))
 
     @property
     def state(self) -> str:
@@ -278,6 +334,8 @@ class Run:
         if self.file.evaluations:
             number = max(self.file.evaluations)
             lines.append(f"  evaluation {number}: {self.evaluations[-1]}")
+        count = counted(self.warnings)
+        lines[-1] += f"; {count} warning{'s' if count > 1 else ''}: see .warnings" if count else ""
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

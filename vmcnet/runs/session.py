@@ -33,7 +33,7 @@ from vmcnet.storage.place import (
     previous_evaluation,
     replaced_by_others,
 )
-from vmcnet.storage.run_file import RunFile, writable
+from vmcnet.storage.run_file import RunFile, now, writable
 
 
 class Session:
@@ -163,7 +163,9 @@ class Session:
             on_root(comm, lambda: compare_sources(held["file"], job))
             if comm.rank == 0:
                 compare_conditions(held["file"], job)
-                held["file"].attributes.update(job=job_text(job), ranks=comm.size, state="running")
+                held["file"].attributes.update(
+                    job=job_text(job), ranks=comm.size, state="running", resumed=now()
+                )
             built[0].load(checkpoint.arrays["r"], checkpoint.arrays["s"])
             state, good = _state(checkpoint)
             return cls(comm, job, path, progress, built, state, held, good)

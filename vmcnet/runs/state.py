@@ -15,10 +15,13 @@ RUNNING, STOPPED, DONE = "running", "stopped", "done"
 
 @dataclass(frozen=True)
 class Standing:
-    """word: running, stopped or done; text: one line about it."""
+    """word: running, stopped or done; text: one line about it; since: of a running one, when this
+    start of it began, as "2026-11-27 03:40:12 UTC", else "".
+    """
 
     word: str
     text: str
+    since: str = ""
 
     def __str__(self) -> str:
         return self.text
@@ -41,7 +44,16 @@ def standing(file: Any) -> Standing:
     if not holder or (holder["host"] == socket.gethostname() and not alive(holder)):
         return Standing(STOPPED, f"stopped without an end at {where}; vmcnet resume goes on")
     by = f" on {holder['host']}, process {holder['pid']}" if holder else ""
-    return Standing(RUNNING, f"running{by}: {where}")
+    begun, resumed = (attributes.get(name, "") for name in ("started", "resumed"))
+    since = moment(resumed or begun)
+    told = f" since {since}, {_ago(resumed or begun)}" if since else ""
+    told += f", begun {moment(begun)}" if resumed and begun else ""
+    return Standing(RUNNING, f"running{by}{told}: {where}", since)
+
+
+def moment(text: str) -> str:
+    """A time of a run file as people write it."""
+    return text.replace("T", " ").replace("+0000", " UTC")
 
 
 def _ago(text: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from vmcnet.config import parse_job
 from vmcnet.config.user import user_tables
+from vmcnet.engine.fitting import notes_of
 from vmcnet.runs.building import build
 from vmcnet.systems.base import System
 from vmcnet.wavefunctions.base import Wavefunction
@@ -27,6 +28,7 @@ def telling(system, wavefunction) -> str:
             "plasmon": _plain(system.plasmon),
             "terms": list(system.terms),
             "reference": system.reference_of(wavefunction),
+            "notes": notes_of(system, wavefunction),
             "system": system.describe(),
             "wavefunction": wavefunction.describe(),
             "parameters": int(wavefunction.layout.size),
@@ -49,6 +51,7 @@ class ToldSystem(System):
         self.length, self.terms = about["length"], dict.fromkeys(about["terms"])
         self.plasmon = about.get("plasmon")
         self.length_units = about.get("length_units", "length")
+        self.notes = tuple(about.get("notes", ()))
 
     @property
     def moves(self) -> str:

@@ -4,6 +4,7 @@ energies.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -11,13 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from vmcnet.backend.stream import Stream
-from vmcnet.config import Job, JobError, parse_job
+from vmcnet.config import Job, JobError
 from vmcnet.engine.population import TWISTS
-from vmcnet.runs.building import build
-from vmcnet.runs.report import article, evaluation_result
-from vmcnet.statistics.format import with_error
+from vmcnet.runs.reading import open_run
+from vmcnet.statistics.format import article, with_error
 from vmcnet.storage.atomic import FileProblem
-from vmcnet.storage.run_file import RunFile
 
 
 @dataclass(frozen=True)
@@ -100,55 +99,81 @@ def path_of(path: Path, twist: Twist, count: int) -> Path:
     return path.with_name(f"{path.stem}.twist-{twist.number:0{len(str(count))}d}{path.suffix}")
 
 
-def joined_lines(paths: list[Path], blocking: str = "pyblock") -> list[str]:
-    """The average over twists of the last evaluations of run files, line by line.
+def twist_average(paths: list[Path], blocking: str = "pyblock") -> dict:
+    """The average over twists of the last evaluations of run files, as plain numbers; energies are
+    totals.
 
     E = sum_k w_k E_k. Its statistical error is sqrt(sum_k w_k^2 error_k^2). Of twists that are
     drawn at random the error is sqrt(var(E_k)/K) instead, which holds both what the runs and what
     the choice of twists leave uncertain. Raises FileProblem for files of different jobs, twists
     that are missing or there twice, and runs without an evaluation.
     """
-    files = [RunFile.open(path) for path in paths]
-    jobs = [parse_job(f.attributes["job"], (), str(f.path)) for f in files]
-    for file, job in zip(files, jobs, strict=True):
-        if job.twists is None or job.twists.number is None:
-            raise FileProblem(f"{file.path}: not a run of a job with [twists]")
-        if untwisted(job) != untwisted(jobs[0]):
-            raise FileProblem(f"{file.path}: not a run of the same job as {files[0].path}")
-    wanted = {t.number: t for t in twists(untwisted(jobs[0]))}
-    system, results = build(jobs[0])[0], {}
-    for file, job in zip(files, jobs, strict=True):
-        if job.twists.number in results:
-            raise FileProblem(f"{file.path}: twist {job.twists.number} is there twice")
-        if not file.evaluations:
-            raise FileProblem(f"{file.path}: no evaluation yet: vmcnet resume {file.path}")
-        last = file.evaluations[max(file.evaluations)]
-        results[job.twists.number] = evaluation_result(last, system, blocking)
-    missing = sorted(set(wanted) - set(results))
+    runs = [open_run(path) for path in paths]
+    for run in runs:
+        if run.job.twists is None or run.job.twists.number is None:
+            raise FileProblem(f"{run.path}: not a run of a job with [twists]")
+        if untwisted(run.job) != untwisted(runs[0].job):
+            raise FileProblem(f"{run.path}: not a run of the same job as {runs[0].path}")
+    wanted = {t.number: t for t in twists(untwisted(runs[0].job))}
+    found: dict = {}
+    for run in runs:
+        if run.job.twists.number in found:
+            raise FileProblem(f"{run.path}: twist {run.job.twists.number} is there twice")
+        if not run.file.evaluations:
+            raise FileProblem(f"{run.path}: no evaluation yet: vmcnet resume {run.path}")
+        found[run.job.twists.number] = run
+    missing = sorted(set(wanted) - set(found))
     if missing:
         raise FileProblem(
             f"twists {', '.join(map(str, missing))} of {len(wanted)} are missing among the files"
         )
-    return _lines(system, jobs[0], [(wanted[k], results[k]) for k in sorted(wanted)])
+    chosen, ordered = [wanted[k] for k in sorted(wanted)], [found[k] for k in sorted(wanted)]
+    results, system = [run.evaluated(blocking) for run in ordered], runs[0].told_system
+    weights, last = np.array([twist.weight for twist in chosen]), [r[-1] for r in results]
+    random = runs[0].job.twists.random is not None
+    return {
+        "twists": [
+            {"path": str(run.path), "angles": list(twist.angles), "weight": twist.weight}
+            for twist, run in zip(chosen, ordered, strict=True)
+        ],
+        "random": random,
+        "units": system.units,
+        "per_particle": system.per_particle,
+        "energies_divided_by": system.share,
+        "estimates": {
+            name: _average(weights, [r.estimates[name] for r in last], random)
+            for name in last[0].estimates
+        },
+        "warnings": {
+            str(run.path): found
+            for run, own in zip(ordered, results, strict=True)
+            if (found := run.doubts(own))
+        },
+    }
 
 
-def _lines(system, job, results) -> list[str]:
-    names = list(results[0][1].estimates)
-    width, share = max(map(len, names)), system.share
-    weights = np.array([t.weight for t, _ in results])
-    unit = f"{system.units} {article(system.per_particle)}" if system.per_particle else system.units
-    lines = [f"average over {len(results)} twists, {unit}"]
-    for name in names:
-        mean = np.array([r.estimates[name].mean for _, r in results]) / share
-        error = np.array([r.estimates[name].error for _, r in results]) / share
-        average = float((weights * mean).sum())
-        statistical = float(np.sqrt(((weights * error) ** 2).sum()))
-        spread = float(np.sqrt((weights * (mean - average) ** 2).sum()))
-        if job.twists.random is None:
-            shown, beside = statistical, f"spread of twists {spread:.2g}"
-        else:
-            shown = spread / np.sqrt(len(results) - 1)
-            beside = f"of it statistical {statistical:.2g}; spread of twists {spread:.2g}"
-        total = f"; total {with_error(average * share, shown * share)}" if share > 1 else ""
-        lines.append(f"  {name:<{width}}  {with_error(average, shown):<20} ({beside}{total})")
+def _average(weights: np.ndarray, found: list, random: bool) -> dict[str, float]:
+    mean, error = (np.array([getattr(e, k) for e in found]) for k in ("mean", "error"))
+    average = float((weights * mean).sum())
+    statistical = float(np.sqrt(((weights * error) ** 2).sum()))
+    spread = float(np.sqrt((weights * (mean - average) ** 2).sum()))
+    error = spread / math.sqrt(len(found) - 1) if random else statistical
+    return {"mean": average, "error": error, "statistical": statistical, "spread": spread}
+
+
+def average_lines(found: dict) -> list[str]:
+    """The average, from `twist_average`, line by line, and what makes its runs doubtful."""
+    share, each = found["energies_divided_by"], found["per_particle"]
+    width = max(map(len, found["estimates"]))
+    unit = f"{found['units']} {article(each)}" if each else found["units"]
+    lines = [f"average over {len(found['twists'])} twists, {unit}"]
+    for name, e in found["estimates"].items():
+        spread = f"spread of twists {e['spread'] / share:.2g}"
+        beside = f"of it statistical {e['statistical'] / share:.2g}; " if found["random"] else ""
+        total = f"; total {with_error(e['mean'], e['error'])}" if share > 1 else ""
+        shown = with_error(e["mean"] / share, e["error"] / share)
+        lines.append(f"  {name:<{width}}  {shown:<20} ({beside}{spread}{total})")
+    for path, warnings in found["warnings"].items():
+        for name, texts in warnings.items():
+            lines += [f"  warning: {path}: {name}: {text}" for text in texts]
     return lines

@@ -32,6 +32,10 @@ def two_digits(value: float) -> str:
     return f"{value:.0f}" if abs(float(shown)) >= 10.0 else shown
 
 
+def article(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
 def raised(text: str) -> str:
     """bohr^-2 as bohr⁻², for pages and figures."""
     small = str.maketrans(

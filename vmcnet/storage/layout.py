@@ -32,6 +32,7 @@ ATTRIBUTES = (
     ("git", 'revision of the source, "" without git'),
     ("units", "what energies are measured in"),
     ("started", "when it began"),
+    ("resumed", "when it was started last, where it was resumed"),
     ("written", "when this file was last written"),
     ("state", "running, stopped (vmcnet resume goes on) or done"),
     ("phase", "what a running one does: warmup, training or evaluation, done/in all"),

@@ -188,7 +188,9 @@ class RunFile:
 
     def as_opened(self) -> bool:
         """Whether nothing was written since it was opened, and nothing but times would change."""
-        return self._last == 0.0 and self.attributes == self._opened
+        present = {k: v for k, v in self.attributes.items() if k != "resumed"}
+        before = {k: v for k, v in self._opened.items() if k != "resumed"}
+        return self._last == 0.0 and present == before
 
     def write(self, force: bool = True, keep_old: bool = True) -> None:
         """Rewrite the file, and keep the one before; without `force` only where that costs little,
@@ -243,7 +245,7 @@ def _checked(schema: Schema) -> list[int]:
     tree = schema.tree
     schema.attributes("", run=str, job=str, seed=int, ranks=int)
     known = schema.tree.attributes[""]
-    texts = [k for k in ("state", "phase", "written", "started", "data") if k in known]
+    texts = [k for k in ("state", "phase", "written", "started", "resumed", "data") if k in known]
     schema.attributes("", **dict.fromkeys(texts, str))
     for group in ("training", "rollbacks", "parameters"):
         schema.attributes(group)
