@@ -122,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--twists",
         action="store_true",
-        help="the average over the twists of one job instead, of the run files of all",
+        help="the average over the twists of one job, of the run files of all; --json, --html too",
     )
     report.add_argument(
         "--blocking",

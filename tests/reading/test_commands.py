@@ -41,6 +41,7 @@ def test_continue_keeps_a_longer_run(run, tmp_path):
     assert f"note: {path} has 15 iterations, more than the job asks for" in done.stderr
     with h5py.File(path) as file:
         assert len(file["training/energy"]) == 15 and "iterations = 15" in file.attrs["job"]
+        assert file.attrs["resumed"] >= file.attrs["started"]
 
 
 def test_results_on_standard_output_progress_on_standard_error(run, tmp_path):
