@@ -274,12 +274,13 @@ def _main(options) -> None:
 def _failure(error: BaseException, comm) -> int:
     """Print what happened; the exit status. A user's mistake is one line, said by rank 0 alone."""
     from vmcnet.config import JobError
+    from vmcnet.engine.nonfinite import NonFiniteError
     from vmcnet.engine.observing import ObservableError
-    from vmcnet.engine.population import NonFiniteError, RanksDisagree
+    from vmcnet.engine.population import RanksDisagree
     from vmcnet.engine.trend import DivergedError
     from vmcnet.optimizers.natural_gradient import SingularMetric
     from vmcnet.parallel.communicators import LaunchError
-    from vmcnet.runs.own_classes import blamed
+    from vmcnet.runs.blame import blamed, called_by
     from vmcnet.storage.atomic import FileProblem
 
     rank = comm.rank if comm is not None else 0
@@ -330,8 +331,9 @@ def _failure(error: BaseException, comm) -> int:
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     text = "".join(traceback.format_exception(error))
+    lines = [*text.rstrip().splitlines(), *called_by(error)]
     print(
-        "\n".join(f"[rank {rank}] {line}" for line in text.rstrip().splitlines()),
+        "\n".join(f"[rank {rank}] {line}" for line in lines),
         file=sys.stderr,
         flush=True,
     )

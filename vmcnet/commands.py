@@ -347,7 +347,7 @@ def _cost_lines(
     step_size = sampling.step_size * system.length
     with threadpool_limits(job.run.threads):
         parts = system, wavefunction, sampler, job.seed, sampling.block, step_size, device
-        cost = measure(*parts, None if job.data else natural)
+        cost = measure(*parts, None if job.data else natural, observables)
     parts = job, system, wavefunction, natural, observables, checkpoint
     arrays = rank_memory(cost, *parts) / 1e6
     grown, moved, last = 0, 0, blocks  # blocks times iterations

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vmcnet.arguments import shown
+
 
 class Map(Protocol):
     """From the numbers t in theta to the values p of a parameter, element by element."""
@@ -129,12 +131,23 @@ class Layout:
             )
         theta = np.empty(self.size)
         for e in self.entries.values():
-            value = np.asarray(values[e.name], dtype=np.float64)
+            given = values[e.name]
+            try:
+                value = np.asarray(given)
+            except ValueError:  # lists of different lengths
+                value = np.empty(0, object)
+            if value.dtype.kind not in "fiub" or not np.isfinite(value).all():
+                raise ValueError(
+                    f"parameter {e.name!r} is {shown(given)}; expected finite real numbers"
+                )
             if value.shape != e.shape:
                 raise ValueError(
                     f"parameter {e.name!r} has shape {value.shape}; expected {e.shape}"
                 )
-            theta[e.slice] = e.map.inverse(value).ravel()
+            try:
+                theta[e.slice] = e.map.inverse(value).ravel()
+            except ValueError as error:
+                raise ValueError(f"parameter {e.name!r}: {error}") from error
         return theta
 
     def raw(self, theta: np.ndarray) -> dict[str, np.ndarray]:

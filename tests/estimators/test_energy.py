@@ -5,7 +5,8 @@ carried.
 import numpy as np
 import pytest
 
-from vmcnet.engine.population import NonFiniteError, Population
+from vmcnet.engine.nonfinite import NonFiniteError
+from vmcnet.engine.population import Population
 from vmcnet.estimators.energy import LocalEnergies, Row
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.parallel.exact_sum import merged_rows

@@ -14,7 +14,7 @@ from tests.faults.cases import Held, one_line
 from tests.runs import BIN, JOB, LONGEST, ROOT, complaints, same
 from vmcnet.config import JobError, parse_job
 from vmcnet.engine import memory
-from vmcnet.engine.population import NonFiniteError
+from vmcnet.engine.nonfinite import NonFiniteError
 from vmcnet.optimizers.natural_gradient import SingularMetric
 from vmcnet.runs import stopping
 from vmcnet.runs.session import Session

@@ -158,7 +158,7 @@ def test_reading_needs_no_module(folder, tmp_path):
             "proposal: expected one of vmcnet",
         ),
         (('"own:Stretched"\nfactor = 2.0', '"own:Flips"'), "flips moves spins"),
-        (('"own:Stretched"\nfactor = 2.0', '"own:Crooked"'), "own.py, line .* in propose"),
+        (('"own:Stretched"\nfactor = 2.0', '"own:Crooked"'), "own.py, line .* in Crooked.propose"),
     ],
 )
 def test_mistakes_are_one_line(folder, tmp_path, change, words):

@@ -11,6 +11,7 @@ import numpy as np
 from vmcnet.arguments import positive, scale, shown, whole
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.memory import check_parameters
+from vmcnet.engine.own_parts import Misfit, checked_parts, checked_start
 from vmcnet.hamiltonians.pauli import OffDiagonal
 from vmcnet.optimizers import NaturalGradient, Optimizer
 from vmcnet.sampling.defaults import MOVES, default_sampler
@@ -25,24 +26,16 @@ NEARLY = 0.5  # deviation of psi'/psi from -1 that is rounding of a determinant,
 NEARBY, SAME = 0.1, 1e-6  # width of the step from the start; psi'/psi is -1 up to rounding
 
 
-class Misfit(ValueError):
-    """Parts that do not fit; `part` is the one to change: system, wavefunction or sampler."""
-
-    def __init__(self, part: str, text: str):
-        super().__init__(f"{part}: {text}")
-        self.part, self.text = part, text
-
-
 def fit(system, wavefunction, sampler=None):
     """The sampler, the system's usual one where None is given. Raises Misfit, a ValueError, unless
     it can sample `wavefunction` on `system` and the energies that come out mean something.
     """
-    _kinds(system, wavefunction)
-    _terms(system)
+    usable(system, wavefunction)
     try:
         system.check_start()
     except ValueError as error:
         raise Misfit("system", str(error)) from error
+    checked_start(system)
     title, kind = type(wavefunction).__name__, system.moves
     for factor in factors_of(wavefunction):
         if kind not in factor.reading():
@@ -72,9 +65,6 @@ def fit(system, wavefunction, sampler=None):
         check_parameters(wavefunction.layout.size)
     except ValueError as error:
         raise Misfit("wavefunction", str(error)) from error
-    for name in wavefunction.layout.entries:
-        if not isinstance(name, str) or "," in name or "/" in name:
-            raise Misfit("wavefunction", f"a parameter's name is {name!r}: no commas or slashes")
     sampler = default_sampler(system, wavefunction) if sampler is None else sampler
     _moves(system, wavefunction, sampler)
     if wavefunction.core != system.core:
@@ -95,6 +85,13 @@ def fit(system, wavefunction, sampler=None):
     if system.fermions:
         _exchanges(system, wavefunction)
     return sampler
+
+
+def usable(system, wavefunction) -> None:
+    """Misfit unless these are a system and a wavefunction, with all that such parts must set."""
+    _kinds(system, wavefunction)
+    _terms(system)
+    checked_parts(system, wavefunction)
 
 
 def notes_of(system, wavefunction) -> list[str]:
@@ -141,9 +138,6 @@ def _kinds(system, wavefunction):
                 else shown(value)
             )
             raise Misfit(part, f"expected a {kind.__name__} such as {example}, got {what}")
-    for name in ("particles", "dimensions", "layout"):  # a user's class may leave them out
-        if getattr(wavefunction, name, None) is None:
-            raise Misfit("wavefunction", f"{type(wavefunction).__name__} sets no `{name}`")
 
 
 def _terms(system):

@@ -82,7 +82,7 @@ class Observing:
         for observable in self.observables:
             r, s = walkers.r.copy(), walkers.s.copy()  # it may change these
             own = Walkers(r, s, walkers.log_psi, walkers.update)
-            x = self._checked(observable, to_host(observable.measure(own, psi)))
+            x = self._checked(observable, observable.measure(own, psi))
             bad = x.size - int(np.count_nonzero(np.isfinite(x)))
             imaginary = 0
             if x.dtype.kind == "c":
@@ -98,12 +98,14 @@ class Observing:
 
     def _checked(self, observable, x):
         shape = (self._block, len(observable.labels))
-        if np.shape(x) != shape or x.dtype.kind not in "bifuc":
+        given = getattr(x, "shape", None), getattr(x, "dtype", None)  # it may return anything
+        if given[0] != shape or given[1] is None or given[1].kind not in "bifuc":
+            what = type(x).__name__ if given[0] is None else f"{given[0]} of {given[1]}"
             raise ObservableError(
-                f"observable {observable.name}: measure returned {np.shape(x)} of {x.dtype}; "
-                f"expected real numbers of shape {shape}, one row a walker and one column a label"
+                f"observable {observable.name}: measure returned {what}; expected real numbers of "
+                f"shape {shape}, one row a walker and one column a label"
             )
-        return x
+        return to_host(x)
 
     def join(self, row: np.ndarray) -> dict:
         """observables/NAME/series -> means (K,) over all walkers, from the merged shares of all

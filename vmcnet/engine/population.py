@@ -9,6 +9,7 @@ import numpy as np
 from vmcnet.backend.arrays import keep_memory, to_host
 from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream, Streams
+from vmcnet.engine.nonfinite import NonFiniteError, told
 from vmcnet.engine.tangents import BlockTangents
 from vmcnet.engine.together import Together, joined, parted, slices
 from vmcnet.estimators.energy import Row, centred, clipped, local_energies, medians
@@ -24,12 +25,6 @@ from vmcnet.walkers import Walkers
 # stages: no two use the same random words
 START, WARMUP, TRAINING, PARAMETERS, DATA, LIMITS, TWISTS = 0, 1, 2, 3, 4, 5, 6
 ROLLBACK, EVALUATION = 100, 1000
-
-
-class NonFiniteError(RuntimeError):
-    """A walker's local energy or log psi became NaN or infinite; names rank, block and
-    iteration.
-    """
 
 
 class RanksDisagree(RuntimeError):
@@ -166,7 +161,7 @@ class Population:
                 kinds = np.concatenate([kinds, observing.kinds])
             row = merged_rows(self.comm, np.stack(rows), self.blocks, kinds)
         summary = self.row.read(row[: self.row.length])
-        self._check(summary, stage, iteration)
+        self._check(theta, summary, stage, iteration)
         if observing:
             summary.observed.update(observing.join(row[self.row.length :]))
         return summary, energies
@@ -279,7 +274,7 @@ class Population:
             {b: to_host(w) for b, w in weights.items()},
         )
 
-    def _check(self, summary, stage, iteration):
+    def _check(self, theta, summary, stage, iteration):
         if not summary.same_theta:
             raise RanksDisagree(f"iteration {iteration}: the ranks hold different parameters")
         if summary.nonfinite:
@@ -292,10 +287,13 @@ class Population:
             name = (
                 "warm-up" if stage == WARMUP else "training" if stage < EVALUATION else "evaluation"
             )
-            causes = ["the learning rate is too high"] if name == "training" else []
-            causes += ["two particles coincide"] if self.system.dimensions else []
-            usual = f": usually {', or '.join(causes)}" if causes else ""
+            cause = ""
+            if name == "warm-up" or (stage == TRAINING and not iteration):
+                cause = ", before anything was learned"
+            elif name == "training":
+                cause = ": usually the learning rate is too high"
             raise NonFiniteError(
                 f"{summary.nonfinite} local energies or log psi are NaN or infinite, first in "
-                f"block {block} (rank {rank}) at {name} iteration {iteration}{usual}"
+                f"block {block} (rank {rank}) at {name} iteration {iteration}: "
+                + told(self, theta, block, cause)
             )

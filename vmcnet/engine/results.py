@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.observables.base import unit_of
+from vmcnet.observables.base import checked_derived, unit_of
 from vmcnet.statistics.estimates import FEWEST, Estimate, Estimates, averages, estimates
 from vmcnet.statistics.format import with_error
 from vmcnet.statistics.tails import Tail, pareto_tail
@@ -92,10 +92,11 @@ def derived_of(observable: Any, names: list, energy: Any, own: Any, steps: int) 
     chains = own_mean.shape[1]
     mean, square = (x.reshape(len(x), chains, -1).mean(axis=2) for x in (mean, square))
     labels = [*names, *observable.labels]
-    return observable.derived(
+    found = observable.derived(
         dict(zip(labels, [*mean, *own_mean], strict=True)),
         dict(zip(labels, [*square, *own_square], strict=True)),
     )
+    return checked_derived(observable, found)
 
 
 @dataclass(frozen=True, repr=False)

@@ -15,12 +15,12 @@ from vmcnet.backend.stream import Stream
 from vmcnet.engine.ending import training_warnings
 from vmcnet.engine.fitting import checked_growth, checked_learning, checked_training, fit, notes_of
 from vmcnet.engine.memory import check_memory
+from vmcnet.engine.nonfinite import NonFiniteError
 from vmcnet.engine.population import (
     PARAMETERS,
     ROLLBACK,
     TRAINING,
     WARMUP,
-    NonFiniteError,
     Population,
 )
 from vmcnet.engine.series import Series, table_html
@@ -28,6 +28,8 @@ from vmcnet.engine.stop_flags import CHECKPOINT, STOP
 from vmcnet.engine.transfer import transferred
 from vmcnet.engine.trend import Trend
 from vmcnet.optimizers import Adam
+from vmcnet.optimizers.base import rate_of, started
+from vmcnet.optimizers.natural_gradient import directed
 from vmcnet.parallel.communicators import connect
 from vmcnet.sampling.metropolis import tuned_step
 from vmcnet.statistics.format import with_error
@@ -116,9 +118,9 @@ def initial_state(
     theta = wavefunction.start(Stream(seed, PARAMETERS, 0, 0))
     return TrainingState(
         theta,
-        optimizer.start(len(theta)),
+        started(optimizer, len(theta)),
         step_size,
-        natural=natural.start(len(theta)) if natural else {},
+        natural=started(natural, len(theta)) if natural else {},
     )
 
 
@@ -154,7 +156,7 @@ def run_training(
     natural gradient between gradient and optimizer adds its own. growth: (iteration, walkers)
     pairs, from which iteration on there are more walkers; three collectives more there.
     """
-    sizes = dict(growth)
+    sizes, told = dict(growth), None  # names of what the natural gradient tells
     target = population.sampler.target
     while state.warmed < warmup:
         summary, _ = population.advance(
@@ -185,12 +187,12 @@ def run_training(
         weights = population.weights(summary, energies, clip)
         if natural is None:
             direction = gradient = population.gradient(state.theta, weights)
-            solved = {}
+            solved: dict = {}
         else:
             tangents = population.tangents(state.theta, weights)
             gradient = tangents.gradient
-            direction, state.natural, solved = natural.direction(
-                tangents, state.natural, state.iteration
+            direction, state.natural, solved = directed(
+                natural, tangents, state.natural, state.iteration
             )
         step, state.optimizer = optimizer.step(
             direction, state.optimizer, state.iteration, state.theta
@@ -198,7 +200,9 @@ def run_training(
         step = state.scale * step
         if not np.isfinite(step).all():
             raise NonFiniteError(
-                f"the optimizer's step at training iteration {state.iteration} is NaN or infinite"
+                f"{_not_finite(population.wavefunction.layout, gradient, direction)} is NaN or "
+                f"infinite at training iteration {state.iteration}, with the learning rate "
+                f"{state.scale * rate_of(optimizer, state.iteration):g}"
             )
         row = {
             "energy": summary.energy,
@@ -210,10 +214,17 @@ def run_training(
             "stuck": summary.stuck,
             "step_size": state.step_size,
             "gradient_norm": float(np.sqrt(np.dot(gradient, gradient))),
-            "learning_rate": state.scale * optimizer.rate(state.iteration),
+            "learning_rate": state.scale * rate_of(optimizer, state.iteration),
             "step_norm": float(np.sqrt((step * step).sum())),
-            **solved,
         }
+        if told is None:
+            told = set(solved)
+        if told != set(solved) or told & set(row):
+            raise ValueError(
+                f"direction of {type(natural).__name__} returns a row of {sorted(solved)}; "
+                f"expected the same names at every iteration, here {sorted(told - set(row))}"
+            )
+        row |= solved
         state.theta = state.theta + step
         state.step_size = tuned_step(
             state.step_size, summary.accepted, summary.tried, target, TRAINING_GAIN
@@ -228,6 +239,17 @@ def run_training(
         if summary.stop >= STOP and state.iteration < iterations:
             return summary.stop
     return 0
+
+
+def _not_finite(layout: Any, gradient: np.ndarray, direction: np.ndarray) -> str:
+    """What of an iteration is the first that is not finite: the gradient, the natural gradient's
+    direction or the optimizer's step.
+    """
+    for name, found in (("gradient", gradient), ("natural gradient", direction)):
+        bad = [e.name for e in layout.entries.values() if not np.isfinite(found[e.slice]).all()]
+        if bad:
+            return f"the {name} of {', '.join(bad[:3])}{', ...' if len(bad) > 3 else ''}"
+    return "the optimizer's step"
 
 
 def train(

@@ -45,6 +45,9 @@ class Observable(Protocol):
     shown: Sequence[int] | None = None
     grid: Mapping[str, np.ndarray] = MappingProxyType({})
 
+    def __init__(self) -> None:
+        """A subclass may take the system, and whatever else it needs."""
+
     def __repr__(self) -> str:
         units = f", {self.units}" if self.units else ""
         return f"<observable {self.name}: {len(self.labels)} components{units}>"
@@ -84,8 +87,11 @@ def refuse_unfit(observables: Iterable[Any]) -> None:
                 f"observable {type(found).__name__}: its name {found.name!r} is no word: use "
                 "letters, digits, _ and -"
             )
+        if found.name == "energy":
+            raise ValueError(f"observable {type(found).__name__}: its name is that of the energy")
         labels = found.labels
-        if isinstance(labels, str) or len(set(labels)) < len(labels):
+        listed = not isinstance(labels, str) and np.iterable(labels)
+        if not listed or not all(map(_text, labels)) or len(set(labels)) < len(labels):
             raise ValueError(
                 f"observable {found.name}: labels must be a list of different texts, one a "
                 f"component; found {labels!r:.60}"
@@ -99,10 +105,41 @@ def refuse_unfit(observables: Iterable[Any]) -> None:
                 f"observable {found.name}: units must be one text, or one a component, "
                 f"{len(labels)}; found {units!r:.60}"
             )
+        shown_ones = () if found.shown is None else found.shown
+        if isinstance(shown_ones, str) or not set(shown_ones) <= set(range(len(labels))):
+            raise ValueError(
+                f"observable {found.name}: shown must be numbers of components, 0 to "
+                f"{len(labels) - 1}; found {found.shown!r:.60}"
+            )
+        grid = found.grid if isinstance(found.grid, Mapping) else {"": None}
+        for name, values in grid.items():
+            if not _text(name) or "/" in name or np.asarray(values).dtype.kind not in "fiub":
+                raise ValueError(
+                    f"observable {found.name}: grid must be arrays of numbers by name; found "
+                    f"{found.grid!r:.60}"
+                )
         names.append(found.name)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"observables: {twice[0]} occurs twice: give one another name")
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and bool(value)
+
+
+def checked_derived(observable: Observable, found: Any) -> dict:
+    """What derived gave: label -> (value, error), numbers, NaN where unknown; raises ValueError."""
+    try:
+        pairs = {label: tuple(map(float, pair)) for label, pair in found.items()}
+    except (AttributeError, TypeError, ValueError):
+        pairs = {"": ()}
+    if not all(_text(label) and len(pair) == 2 for label, pair in pairs.items()):
+        raise ValueError(
+            f"observable {observable.name}: derived returned {shown(found)}; expected a dictionary "
+            "of labels and (value, error)"
+        )
+    return {k: tuple(x if np.isfinite(x) else np.nan for x in pair) for k, pair in pairs.items()}
 
 
 def joined(defaults: Iterable[Observable], further: Any) -> list[Observable]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -91,13 +91,14 @@ class Optimizer(Protocol):
                 f"update of {name} returns {type(found).__name__}; expected (step, state), the "
                 "state a dictionary of arrays"
             )
+        following = checked_state(f"update of {name}", found[1], state)
         step = np.asarray(found[0])
         if step.shape != np.shape(theta) or step.dtype.kind not in "fiu":
             raise ValueError(
                 f"update of {name} returns a step of {step.dtype}, shape {step.shape}; expected "
                 f"real numbers of shape {np.shape(theta)}"
             )
-        return step, found[1]
+        return step, following
 
     def step(
         self, direction: np.ndarray, state: State, iteration: int, theta: np.ndarray
@@ -109,6 +110,59 @@ class Optimizer(Protocol):
             if norm > self.max_norm:
                 step = step * (self.max_norm / norm)
         return step, state
+
+
+def started(part: Any, size: int) -> State:
+    """The state with which an optimizer or a natural gradient starts, checked."""
+    return checked_state(f"start of {type(part).__name__}", part.start(size))
+
+
+def rate_of(optimizer: Optimizer, iteration: int) -> float:
+    """What the series calls the learning rate, a number."""
+    rate: object = optimizer.rate(iteration)
+    if not isinstance(rate, int | float | np.integer | np.floating):
+        raise ValueError(
+            f"rate of {type(optimizer).__name__} returns {arguments.shown(rate)}; expected a number"
+        )
+    return float(rate)
+
+
+def checked_state(what: str, given: object, before: State | None = None) -> State:
+    """A state, its arrays of float64, as a checkpoint gives it back; TypeError or ValueError unless
+    it is one and, after the start, has the names and shapes of that `before`.
+    """
+    if not isinstance(given, dict):
+        raise TypeError(
+            f"{what} returns the state {arguments.shown(given)}; expected a dictionary of arrays"
+        )
+    found: State = {}
+    for name, value in given.items():
+        if not isinstance(name, str) or not name.isprintable() or not name or "/" in name:
+            raise ValueError(
+                f"{what} names an array of the state {name!r}; expected a text without slashes"
+            )
+        try:
+            array = np.asarray(value)
+        except ValueError:  # lists of different lengths
+            array = np.empty(0, object)
+        if array.dtype.kind not in "fiub":
+            raise ValueError(
+                f"{what} keeps {arguments.shown(value)} as {name!r} in the state; expected an "
+                "array of real numbers, which checkpoints can hold"
+            )
+        found[name] = array.astype(np.float64, copy=False)
+    if before is not None:
+        then, now = ({k: v.shape for k, v in state.items()} for state in (before, found))
+        if then != now:
+            raise ValueError(
+                f"{what} returns a state of {_shapes(now)}, which was {_shapes(then)} before: let "
+                "start(size) make all its arrays, so that a run can go on from a checkpoint"
+            )
+    return found
+
+
+def _shapes(shapes: dict) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "no arrays"
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vmcnet.arguments import Recording, number, positive, recorded, whole
-from vmcnet.optimizers.base import State
+from vmcnet.arguments import Recording, number, positive, recorded, shown, whole
+from vmcnet.optimizers.base import State, checked_state
 
 Rows = list  # one array (walkers of the block,) for every block of this rank
 
@@ -141,6 +141,31 @@ class NaturalGradient(Recording):
     def describe(self) -> str:
         relative = f" + {self.relative_shift:g} S_pp" if self.relative_shift else ""
         return f"{self.name}, shift {self.shift:g}{relative}"
+
+
+def directed(
+    natural: NaturalGradient, tangents: Tangents, state: State, iteration: int
+) -> tuple[np.ndarray, State, dict]:
+    """natural.direction(...), which must be (d (P,), state, row of numbers by name)."""
+    what = f"direction of {type(natural).__name__}"
+    found: object = natural.direction(tangents, state, iteration)
+    if not (isinstance(found, tuple) and len(found) == 3 and isinstance(found[2], dict)):
+        raise TypeError(
+            f"{what} returns {shown(found)}; expected (d, state, row), state and row dictionaries"
+        )
+    d = np.asarray(found[0])
+    if d.shape != (tangents.size,) or d.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{what} returns a direction of {d.dtype}, shape {d.shape}; expected real numbers of "
+            f"shape {(tangents.size,)}"
+        )
+    for name, value in found[2].items():
+        word = isinstance(name, str) and name.isidentifier()
+        if not word or not isinstance(value, int | float | np.integer | np.floating):
+            raise ValueError(
+                f"{what} returns a row with {name!r} = {shown(value)}; expected a word and a number"
+            )
+    return d, checked_state(what, found[1], state), found[2]
 
 
 FORMS = ("auto", "metric", "gram")

@@ -8,10 +8,11 @@ from vmcnet.backend.device import choose
 from vmcnet.config import Job, JobError
 from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
-from vmcnet.config.user import UserTable, user_tables
-from vmcnet.engine.fitting import Misfit, fit
+from vmcnet.config.user import UserTable
+from vmcnet.engine.fitting import Misfit, fit, usable
 from vmcnet.observables.base import joined
-from vmcnet.runs.own_classes import blamed, made, try_sampler
+from vmcnet.runs.blame import blamed
+from vmcnet.runs.own_classes import made, try_sampler
 from vmcnet.sampling.defaults import MOVES, sampler, usual
 from vmcnet.wavefunctions import Product
 
@@ -54,6 +55,8 @@ def build(job: Job):
     natural = _make(job.natural_gradient, "natural_gradient") if job.natural_gradient else None
     optimizer = _make(job.optimizer, "optimizer")
     try:
+        for factor in factors:
+            usable(system, factor)
         wavefunction = factors[0] if len(factors) == 1 else Product(factors)
         sampler = fit(system, wavefunction, _sampler(job.sampling, system, wavefunction))
     except Misfit as error:
@@ -61,9 +64,7 @@ def build(job: Job):
     except JobError:  # of a proposal that names its key
         raise
     except ValueError as error:
-        raise JobError(f"wavefunction: {error}") from error
-    except TypeError as error:  # what log_psi of a user's class gives is no (phase, log)
-        if not user_tables(job) or blamed(error):
+        if blamed(error):  # a user's class: the place is said where errors are printed
             raise
         raise JobError(f"wavefunction: {error}") from error
     if isinstance(job.sampling.proposal, UserTable):
@@ -97,7 +98,8 @@ def _sampler(table, system, wavefunction):
 
 def observables_of(tables, system) -> list:
     """The objects of [[observable]] tables; raises JobError where one does not fit the system."""
-    found = [_make(table, f"observable {table.type}", system) for table in tables]
+    names = [table.source if isinstance(table, UserTable) else table.type for table in tables]
+    found = [_make(t, f"observable {name}", system) for t, name in zip(tables, names, strict=True)]
     try:
         return joined((), found)
     except ValueError as error:

@@ -12,6 +12,7 @@ from vmcnet.engine.memory import COPIES, matrix_memory, resident
 from vmcnet.engine.observing import Observing
 from vmcnet.engine.population import PARAMETERS, TRAINING, Population
 from vmcnet.engine.tangents import KEEP
+from vmcnet.optimizers.base import started
 from vmcnet.parallel.communicators import SerialCommunicator
 
 FIRST, SMALL = 2, 32  # walkers of the first and of the second look
@@ -60,6 +61,7 @@ def measure(
     step_size: float,
     device=None,
     natural=None,
+    observables=(),
     steps: int = 4,
 ) -> Cost:
     """Time one block, minimum of 3 after a first call that compiles and warms up; the gradient is
@@ -70,7 +72,18 @@ def measure(
     """
     looks, libraries = sorted({min(block, FIRST), min(block, SMALL), block}), 0
     for walkers, following in itertools.pairwise([*looks, None]):
-        parts = system, wavefunction, sampler, seed, walkers, step_size, device, natural, steps
+        parts = (
+            system,
+            wavefunction,
+            sampler,
+            seed,
+            walkers,
+            step_size,
+            device,
+            natural,
+            observables,
+            steps,
+        )
         cost = _timed(*parts)
         libraries = libraries or resident()
         cost = replace(cost, libraries=libraries)
@@ -113,13 +126,15 @@ def rank_memory(
 
 def checkpoint_size(system, wavefunction, optimizer, natural, walkers: int) -> int:
     """Bytes of a checkpoint: coordinates, spins, theta, the states of both, and the format."""
-    states = [*optimizer.start(1), *(natural.start(1) if natural else ())]
+    states = [*started(optimizer, 1), *(started(natural, 1) if natural else ())]
     numbers = walkers * system.particles * system.dimensions
     numbers += wavefunction.layout.size * (1 + len(states))
     return 8 * numbers + walkers * system.particles + FORMAT
 
 
-def _timed(system, wavefunction, sampler, seed, block, step_size, device, natural, steps) -> Cost:
+def _timed(
+    system, wavefunction, sampler, seed, block, step_size, device, natural, observables, steps
+) -> Cost:
     population = Population(
         system, wavefunction, sampler, SerialCommunicator(), seed, block, block, device
     )
@@ -141,6 +156,8 @@ def _timed(system, wavefunction, sampler, seed, block, step_size, device, natura
         return [b - a for a, b in itertools.pairwise(marks)]
 
     first = once()
+    observing = Observing(system, observables, block, 1)
+    population.advance(theta, TRAINING, 0, 0, step_size, observing=observing)  # does it fail?
     again = [once() for _ in range(3)] if sum(first) < LONG else [first]
     seconds = [min(x) for x in zip(*again, strict=True)]
     tracemalloc.start()

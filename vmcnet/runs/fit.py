@@ -9,6 +9,7 @@ import numpy as np
 from vmcnet.config import parse_observables
 from vmcnet.engine.evaluation import initial_evaluation
 from vmcnet.engine.precision import looks_of
+from vmcnet.optimizers.base import started
 from vmcnet.runs.building import observables_of
 from vmcnet.runs.progress import say
 from vmcnet.statistics.tails import BINS
@@ -23,8 +24,8 @@ def fit_training(path, found, job, population, optimizer, natural) -> None:
     size = population.wavefunction.layout.size
     _walkers(path, found, job, population)
     expected = {
-        **{f"optimizer/{k}": v.shape for k, v in optimizer.start(size).items()},
-        **{f"natural/{k}": v.shape for k, v in (natural.start(size) if natural else {}).items()},
+        **{f"optimizer/{k}": v.shape for k, v in started(optimizer, size).items()},
+        **{f"natural/{k}": v.shape for k, v in (started(natural, size) if natural else {}).items()},
     }
     states = {k: v for k, v in found.arrays.items() if k.startswith(("optimizer/", "natural/"))}
     for name in {**expected, **states}:

@@ -20,6 +20,7 @@ from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
 from vmcnet.engine.fitting import factors_of
 from vmcnet.estimators.energy import local_energies
+from vmcnet.optimizers.base import started
 from vmcnet.runs.building import build
 from vmcnet.runs.own_classes import LOADED, takes_system
 from vmcnet.sampling.defaults import SAMPLERS, usual
@@ -218,7 +219,7 @@ def _compare(job: Job, *given: Any) -> None:
         return [np.asarray(x).tobytes() for x in parts], list(wavefunction.layout.entries)
 
     def steps(optimizer: Any) -> list:
-        direction, state, found = np.linspace(-1.0, 2.0, 5), optimizer.start(5), []
+        direction, state, found = np.linspace(-1.0, 2.0, 5), started(optimizer, 5), []
         for k in (0, 1, 50):
             step, state = optimizer.step(direction, state, k, direction)
             found += [step.tobytes(), optimizer.rate(k)]

@@ -6,32 +6,60 @@ import hashlib
 import importlib.util
 import inspect
 import json
+import re
 import sys
-import traceback
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from vmcnet.arguments import shown
 from vmcnet.backend.stream import Stream
 from vmcnet.config import Job, JobError
 from vmcnet.config.user import UserTable, user_tables
+from vmcnet.observables import Observable
+from vmcnet.optimizers import NaturalGradient, Optimizer
+from vmcnet.runs.blame import blamed, fails_in, on_purpose, said, used
 from vmcnet.sampling.sampler import Counts
 from vmcnet.storage.atomic import FileProblem
+from vmcnet.systems.base import System
 from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions import Wavefunction
 
+KINDS = {  # of the tables that may name classes
+    "system": System,
+    "wavefunction": Wavefunction,
+    "optimizer": Optimizer,
+    "natural_gradient": NaturalGradient,
+    "observable": Observable,
+    "sampling": object,  # what it does is tried, see try_sampler
+}
 LOADED: dict[str, object] = {}  # module by file: a job's module is executed once a process
 
 
 def _module(table: UserTable, key: str):
     """The module, from the file beside the job or from where Python looks; JobError without one."""
-    if table.file is None:
-        try:
-            return import_module(table.module)
-        except (Exception, SystemExit) as error:
+    found = _found(table, key) if table.file is None else _beside(table, key)
+    used(found, table.file)
+    return found
+
+
+def _found(table: UserTable, key: str) -> ModuleType:
+    try:
+        return import_module(table.module)
+    except (Exception, SystemExit) as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name is not None
+        if absent and f"{table.module}.".startswith(f"{error.name}."):
             raise JobError(
                 f"{key}.type: the module {table.module!r} cannot be imported ({error}): put "
                 f"{table.module}.py beside the job file, or install it"
             ) from error
+        top = importlib.util.find_spec(table.module.partition(".")[0])
+        roots = top.submodule_search_locations or [top.origin]
+        raise JobError(f"{key}.type: {_import_fails(table.module, roots, error)}") from error
+
+
+def _beside(table: UserTable, key: str) -> ModuleType:
     if table.file not in LOADED:
         path = Path(table.file)
         if not path.is_file():
@@ -47,11 +75,15 @@ def _module(table: UserTable, key: str):
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             sys.modules.pop(table.module, None)
-            raise JobError(
-                f"{key}.type: {path} fails when it is imported ({type(error).__name__}: {error})"
-            ) from error
+            text = _import_fails(table.file, [table.file], error)
+            raise JobError(f"{key}.type: {text}") from error
         LOADED[table.file] = module
     return LOADED[table.file]
+
+
+def _import_fails(module: str, roots: Iterable[str], error: BaseException) -> str:
+    """That a module, whose files or folders are `roots`, fails when it is imported, and where."""
+    return f"{module} fails when it is imported: {fails_in(roots, error) or said(error)}"
 
 
 def takes_system(cls) -> bool:
@@ -64,6 +96,7 @@ def made(table: UserTable, key: str, *first, system=None):
     system, where one is given and the class takes it. JobError names what is missing or does not
     fit.
     """
+    kind = KINDS[re.split("[. ]", key)[0]]
     module, name = _module(table, key), table.source.partition(":")[2]
     cls = vars(module).get(name)
     if not inspect.isclass(cls):
@@ -72,19 +105,32 @@ def made(table: UserTable, key: str, *first, system=None):
         raise JobError(
             f"{key}.type: {table.module} has no class {name!r}; it has {', '.join(known) or 'none'}"
         )
+    try:
+        signature = inspect.signature(cls)
+    except ValueError as error:  # a class that is not written in Python
+        raise JobError(f"{key}.type: {table.source} is no class of this kind") from error
     first = (system,) if system is not None and takes_system(cls) else first
-    signature = inspect.signature(cls)
+    if not signature.parameters:  # a class that needs nothing, as an observable may be
+        first = ()
     try:
         signature.bind(*first, **table.arguments)
     except TypeError as error:
         shown = ", ".join(list(signature.parameters)[len(first) :]) or "none"
         raise JobError(f"{key}: {name}: {error}; its keys are {shown}") from error
     try:
-        return cls(*first, **table.arguments)
-    except (ValueError, TypeError) as error:
-        raise JobError(f"{key}: {name}: {error}") from error
+        made = cls(*first, **table.arguments)
     except (Exception, SystemExit) as error:
-        raise JobError(f"{key}: {name} fails ({type(error).__name__}: {error})") from error
+        if isinstance(error, ValueError | TypeError) and on_purpose(error):
+            raise JobError(f"{key}: {name}: {error}") from error
+        text = blamed(error)
+        if text is None and error.__traceback__.tb_next is not None:
+            raise  # in the program's own code
+        raise JobError(f"{key}: {text or f'{name}: {error}'}") from error
+    if not isinstance(made, kind):
+        raise JobError(
+            f"{key}.type: {table.source} is no subclass of {kind.__module__}.{kind.__name__}"
+        )
+    return made
 
 
 def try_sampler(sampler, system, wavefunction, step: float) -> None:
@@ -95,8 +141,10 @@ def try_sampler(sampler, system, wavefunction, step: float) -> None:
     try:
         found = sampler.sample(walkers, psi, step, 1, stream)
     except Exception as error:
-        said = blamed(error) or f"{type(sampler).__name__}: {error}"
-        raise JobError(f"sampling.proposal: {said}") from error
+        text = blamed(error)
+        if text is None:
+            raise
+        raise JobError(f"sampling.proposal: {text}") from error
     kinds = tuple(map(type, found)) if isinstance(found, tuple) else type(found)
     if kinds != (Walkers, Counts) or found[0].r.shape != walkers.r.shape:
         raise JobError(
@@ -105,23 +153,11 @@ def try_sampler(sampler, system, wavefunction, step: float) -> None:
         )
 
 
-def blamed(error: BaseException) -> str | None:
-    """Where in a class beside the job an error was raised, and which: file, line and function;
-    None for an error from elsewhere.
-    """
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in LOADED]
-    if not frames or not isinstance(error, Exception):
-        return None
-    last = frames[-1]
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{last.filename}, line {last.lineno}, in {last.name}: {said}"
-
-
 def sources(job: Job) -> str:
     """module -> SHA-256 of its file, as JSON; "" for a job of the program's own classes."""
     found = {}
     for table in user_tables(job):
-        path = Path(table.file) if table.file else Path(_module(table, table.module).__file__)
+        path = Path(table.file or _module(table, table.module).__file__)
         found[table.module] = hashlib.sha256(path.read_bytes()).hexdigest()
     return json.dumps(found) if found else ""
 

@@ -10,11 +10,12 @@ from vmcnet.observables.base import unit_of
 from vmcnet.runs.state import DONE, STOPPED
 from vmcnet.runs.summary import own_warnings
 from vmcnet.statistics.format import article, with_error
+from vmcnet.systems.base import known_energy
 
 
 def describe_system(system: Any, wavefunction: Any) -> str:
     """The system, and what is known of its energy with this wavefunction."""
-    reference = system.reference_of(wavefunction)
+    reference = known_energy(system, wavefunction)
     if reference is None:
         return system.describe()
     return f"{system.describe()}, reference {shown_energy(system, reference[0])} ({reference[1]})"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vmcnet.config import Job, job_text, parse_job
-from vmcnet.engine.population import NonFiniteError
+from vmcnet.engine.nonfinite import NonFiniteError
 from vmcnet.engine.training import TrainingState, initial_state, run_training
 from vmcnet.engine.trend import DivergedError, Trend
 from vmcnet.optimizers.natural_gradient import SingularMetric
@@ -283,10 +283,10 @@ class Session:
         allowed = self.job.training.rollbacks
         if self.state.warmed < self.job.sampling.warmup:
             raise error
+        cure = ": lower optimizer.learning_rate" if reached else ""  # at first no step was made
         if count > allowed:
             raise type(error)(
-                f"{error}; training.rollbacks = {allowed} are used up: lower "
-                "optimizer.learning_rate"
+                f"{error}; training.rollbacks = {allowed} are used up{cure}"
             ) from error
         main, kept = checkpoint_path(self.path), checkpoint_path(self.path, "rollback")
         use_main = 0 <= self._good < reached
@@ -302,8 +302,7 @@ class Session:
         )
         if found is None or int(found.numbers["iteration"]) >= reached:
             raise type(error)(
-                f"{error}; no good checkpoint before iteration {reached} to go back to: lower "
-                "optimizer.learning_rate"
+                f"{error}; no good checkpoint before iteration {reached} to go back to{cure}"
             ) from error
         self.state, self._good = _state(found)
         self.population.load(found.arrays["r"], found.arrays["s"])

@@ -12,6 +12,7 @@ from vmcnet.observables.base import units_in
 from vmcnet.runs.doubts import without
 from vmcnet.runs.reading import Run
 from vmcnet.runs.state import moment, standing
+from vmcnet.systems.base import known_energy
 
 SCHEMA = 1  # of the JSON
 
@@ -19,7 +20,7 @@ SCHEMA = 1  # of the JSON
 def summary(run: Run, blocking: str = "pyblock") -> dict[str, Any]:
     """All that a report says of a run, as numbers and texts; energies are totals in `units`."""
     system, wavefunction = run.told_system, run.told_wavefunction
-    reference = system.reference_of(wavefunction)
+    reference = known_energy(system, wavefunction)
     where = standing(run.file)
     results = run.evaluations if blocking == "pyblock" else run.evaluated(blocking)
     warnings = run.doubts(results)

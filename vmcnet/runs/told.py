@@ -10,7 +10,7 @@ from vmcnet.config import parse_job
 from vmcnet.config.user import user_tables
 from vmcnet.engine.fitting import notes_of
 from vmcnet.runs.building import build
-from vmcnet.systems.base import System
+from vmcnet.systems.base import System, known_energy
 from vmcnet.wavefunctions.base import Wavefunction
 
 
@@ -27,7 +27,7 @@ def telling(system, wavefunction) -> str:
             "length": _plain(system.length),
             "plasmon": _plain(system.plasmon),
             "terms": list(system.terms),
-            "reference": system.reference_of(wavefunction),
+            "reference": known_energy(system, wavefunction),
             "notes": notes_of(system, wavefunction),
             "system": system.describe(),
             "wavefunction": wavefunction.describe(),

@@ -153,7 +153,8 @@ def twist_average(paths: list[Path], blocking: str = "pyblock") -> dict:
 
 
 def _average(weights: np.ndarray, found: list, random: bool) -> dict[str, float]:
-    mean, error = (np.array([getattr(e, k) for e in found]) for k in ("mean", "error"))
+    mean = np.array([e.mean for e in found])
+    error = np.array([e.error for e in found])
     average = float((weights * mean).sum())
     statistical = float(np.sqrt(((weights * error) ** 2).sum()))
     spread = float(np.sqrt((weights * (mean - average) ** 2).sum()))

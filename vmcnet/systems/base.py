@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.arguments import Recording
+from vmcnet.arguments import Recording, shown
 from vmcnet.walkers import Walkers
 
 MOST_PARTICLES = 10_000
@@ -110,3 +110,18 @@ class System(Recording):
 
     def describe(self) -> str:
         return f"{type(self).__name__}: {self.particles} particles in {self.dimensions} dimensions"
+
+
+def known_energy(system: Any, wavefunction: Any) -> tuple[float, str] | None:
+    """reference_of(...), which must be (energy, source) or None."""
+    found = system.reference_of(wavefunction)
+    if found is None:
+        return None
+    pair = isinstance(found, tuple | list) and len(found) == 2 and isinstance(found[1], str)
+    real = pair and isinstance(found[0], int | float | np.integer | np.floating)
+    if not real or not np.isfinite(found[0]):
+        raise ValueError(
+            f"reference_of of {type(system).__name__} returns {shown(found)}; expected None, or "
+            "(energy, source), a finite number and a text"
+        )
+    return float(found[0]), found[1]
