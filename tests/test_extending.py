@@ -9,11 +9,15 @@ import pytest
 from scipy.linalg import eigh
 from scipy.stats import chi2, norm
 
+from tests.calculus.differences import check_direction, check_jet
 from tests.runs import ROOT
+from tests.spins import dense, made, states
 from vmcnet.backend.stream import Stream
-from vmcnet.systems import TrappedBosons
+from vmcnet.geometry.moves import SpinMove, SpinMoves
+from vmcnet.optimizers import SGD
+from vmcnet.systems import TransverseIsing, TrappedBosons
 from vmcnet.walkers import Walkers
-from vmcnet.wavefunctions import GaussianEnvelope
+from vmcnet.wavefunctions import GaussianEnvelope, Wavefunction
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(), re.S)
 
@@ -151,3 +155,69 @@ def test_own_proposal(page):
             return 0.0
 
     assert chi_square(WithoutRatio())[0] > 2 * limit
+
+
+def test_own_local_update(page):
+    """Ratios of flips and exchanges are those of log psi; the walkers are those of log psi alone;
+    the energy is that of all 256 configurations.
+    """
+    system, trained, s = page["quantum_ring"], page["neighbours"], states(8)
+    psi = trained.population.wavefunction.bind(trained.state.theta)
+    walkers = psi.renew(Walkers(np.zeros((256, 8, 0)), s))
+    assert type(walkers.update) is page["Ring"] and walkers.log_psi is None
+    log = psi.log(walkers.r, s)
+    for moves in (SpinMoves.flips(8), SpinMoves(list(combinations(range(8), 2)))):
+        for k in range(len(moves)):
+            move = SpinMove(moves, k)
+            there, acts = moves.connected(s, slice(k, k + 1))[:, 0], move.acts(s)
+            change = (psi.log(walkers.r, there) - log)[acts]
+            np.testing.assert_allclose(walkers.update.ratio(move)[1][acts], change, atol=1e-13)
+            mask = acts & (np.arange(256) % 3 > 0)
+            walkers.update.accept(move, mask)
+            here = walkers.update.configuration()[1]
+            np.testing.assert_array_equal(here, np.where(mask[:, None], there, s))
+            walkers.update.accept(move, mask)  # and back
+
+    class Whole(page["Neighbours"]):
+        update_rule = Wavefunction.update_rule
+
+    options = {"optimizer": SGD(0.01), "walkers": 256, "iterations": 60, "seed": 2}
+    whole = page["vmc"].train(system, Whole(system), **options)
+    np.testing.assert_allclose(whole.parameters["J"], trained.parameters["J"], rtol=1e-9)
+    amplitude, found = np.exp(log - log.max()), page["spins"]
+    h = dense(made(TransverseIsing, extent=[8], field=1.0), s)
+    exact = amplitude @ h @ amplitude / (amplitude @ amplitude)
+    assert abs(found.energy - exact) < 4 * found.error < 0.2
+
+
+def test_own_operation(page):
+    """The energy is that of exp(-u); value, jet and both ways back agree with differences."""
+    assert page["bell"].parameters["a"] == pytest.approx(1.0, abs=0.02)
+    assert abs(page["bound"].energy) < 1e-4 and page["bound"].variance < 1e-4
+    r, system = np.random.default_rng(1).normal(size=(4, 1, 1)), page["particle"]
+
+    class Everywhere(page["Bell"]):
+        """Of a constant, of the first layer's jets, of a parameter."""
+
+        def log_psi(self, ops, theta, walkers):
+            x, act = walkers.r, lambda x: ops.apply(page["arctan"], (x,))
+            layer = ops.affine(ops.flatten(x), ops.fixed(np.array([[0.7, -1.3]])))
+            fixed = act(ops.constant(np.full((1, 1, 1), 0.4)))
+            return None, ops.total(act(layer)) * act(theta["a"]) - ops.total(x * x * fixed)
+
+    for kind in (page["Bell"], Everywhere):
+        own, theta = kind(system), np.array([0.3])
+        psi, labels = own.bind(theta), np.ones((4, 1), np.int8)
+
+        def log(places, psi=psi):
+            return psi.log(places, np.ones((len(places), 1), np.int8))
+
+        check_jet(log, r, *psi.jet(Walkers(r, labels)))
+        slopes, extended = psi.log_derivatives(Walkers(r, labels)), r.astype(np.longdouble)
+
+        def along(h, own=own, theta=theta, extended=extended, labels=labels):
+            return own.bind(theta + h).log(extended, labels)
+
+        check_direction(along, slopes[:, 0], kind.__name__)
+        drift, (_, derivatives, _) = psi.drift(r, labels), psi.jet(Walkers(r, labels))
+        np.testing.assert_allclose(drift[:, 0, 0], derivatives[0], rtol=1e-12)
