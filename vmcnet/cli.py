@@ -33,7 +33,10 @@ EXAMPLES = {
         "report runs/dot.h5 --html dot.html",
         "report runs/*.h5 --csv > runs.csv",
     ),
-    "sweep": ("sweep job.toml optimizer.learning_rate 0.005 0.01 0.02",),
+    "sweep": (
+        "sweep job.toml optimizer.learning_rate 0.005 0.01 0.02",
+        "sweep job.toml system.omega 0.1 0.5 1.0 --array omega.sbatch   # then sbatch omega.sbatch",
+    ),
     "watch": ("watch runs/dot.h5",),
     "check": ("check job.toml",),
     "jobs": ("jobs", "jobs quantum_dot_2"),
@@ -148,12 +151,20 @@ def parser() -> argparse.ArgumentParser:
     )
     for command in (resume, evaluate, limits):
         command.add_argument("file", type=Path, help="run file")
-    sweep = add("sweep", "run a job for several values of one key, one after the other")
+    sweep = add(
+        "sweep", "run a job for several values of one key, one after the other or as a SLURM array"
+    )
     sweep.add_argument("job", type=Path, help="job file (TOML)")
     sweep.add_argument("key", help="key of the job, as system.omega")
     sweep.add_argument("values", nargs="+", help="its values")
     sweep.add_argument(
         "--folder", type=Path, default=Path("runs"), help="of the run files; default runs"
+    )
+    sweep.add_argument(
+        "--array",
+        type=Path,
+        metavar="SCRIPT",
+        help="run nothing: write a SLURM array of these runs, a task each, to be submitted",
     )
     for command in (run, resume, evaluate, sweep):
         command.add_argument("--quiet", action="store_true", help="no progress, results alone")

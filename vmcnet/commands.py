@@ -86,26 +86,23 @@ def _run_twists(job, path, options, comm) -> int:
 
 def sweep(options, comm) -> int:
     """Every value's run goes on where it stands: a sweep that was stopped is given again."""
-    options.overwrite, options.go_on, settings = False, True, options.settings
-    paths = []
-    for value in options.values:
-        options.settings = [*settings, f"{options.key}={value}"]
-        job = load_job(options.job, options.settings)
-        if job.twists is not None:
-            raise JobError("sweep: a job with twists makes several runs already")
-        name = f"{job.name}-{options.key}={value.replace('/', '_')}.h5"
-        paths.append(options.folder / name)
+    from vmcnet.runs.sweep import swept, swept_lines, write_array
+
+    runs = swept(options.job, options.key, options.values, options.settings, options.folder)
+    if options.array:
         if comm.rank == 0:
-            say(f"{options.key} = {value}: {paths[-1]}")
-        code = _run(job, paths[-1], options, comm)
+            print("\n".join(write_array(options.array, options.job, options.key, runs)))
+        return 0
+    options.overwrite, options.go_on = False, True
+    for run in runs:
+        if comm.rank == 0:
+            say(f"{options.key} = {run.value}: {run.path}")
+        options.settings = run.settings
+        code = _run(run.job, run.path, options, comm)
         if code:
             return code
     if comm.rank == 0:
-        from vmcnet.runs.comparison import table_lines
-        from vmcnet.runs.reading import open_run
-        from vmcnet.runs.summary import summary
-
-        print("\n".join(table_lines([summary(open_run(path)) for path in paths])))
+        print("\n".join(swept_lines(runs)))
     return 0
 
 

@@ -1,5 +1,6 @@
 """sweep, watch, --quiet, --continue past the job's iterations, completion, examples in the help."""
 
+import os
 import shutil
 import subprocess
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 import vmcnet as vmc
-from tests.runs import JOB, LONGEST, ROOT, complaints, same, start, vmcnet
+from tests.runs import BIN, JOB, LONGEST, ROOT, complaints, same, start, vmcnet
 from vmcnet import cli
 from vmcnet.runs.watch import BARS, sparkline
 
@@ -31,6 +32,46 @@ def test_sweep(run, tmp_path):
     with h5py.File(paths[1]) as file:
         assert len(file["evaluation"]) == 1
     same(paths[0], run)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_a_sweep_as_a_slurm_array(run, tmp_path, monkeypatch):
+    """The script's task is the sweep's run, to the bit; names with spaces and quotes; refusals."""
+    folder = tmp_path / "a folder's"
+    folder.mkdir()
+    job, script = folder / "small job.toml", folder / "array.sbatch"
+    shutil.copy(run.with_name("job.toml"), job)
+    more = ("--set", "sampling.walkers=32", "--folder", folder / "runs", "--array", script)
+    monkeypatch.chdir(tmp_path)
+    said = vmcnet("sweep", job, "system.omega", "1.0", "0.5", *more).stdout
+    assert said.startswith(f"{script}: 2 runs; submit: sbatch {script}\n")
+    text = script.read_text()
+    assert "#SBATCH --array=0-1\n" in text and not (folder / "runs").exists()
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    (bin / "srun").write_text('#!/bin/sh\nwhile [ ${1#--} != $1 ]; do shift; done\nexec "$@"\n')
+    (bin / "srun").chmod(0o755)
+    assert subprocess.run(["bash", "-n", script]).returncode == 0
+    environ = {**os.environ, "SLURM_ARRAY_TASK_ID": "1", "VMCNET": str(BIN / "vmcnet")}
+    environ["PATH"] = f"{bin}:{os.environ['PATH']}"
+    done = subprocess.run(["bash", script], capture_output=True, text=True, env=environ, cwd="/")
+    assert done.returncode == 0 and "task 1: system.omega = 0.5, start 0" in done.stdout, done
+    (made,) = (folder / "runs").glob("*.h5")
+    settings = ("--set", "system.omega=0.5", "--set", "sampling.walkers=32")
+    vmcnet("run", job, "--output", tmp_path / "hand.h5", *settings)
+    same(tmp_path / "hand.h5", made)
+    assert made.name == "small-system.omega=0.5.h5"
+    environ["SLURM_ARRAY_TASK_ID"] = "2"
+    done = subprocess.run(["bash", script], capture_output=True, text=True, env=environ)
+    assert done.returncode == 2 and "only 2 values for system.omega" in done.stderr
+    for words, arguments in {
+        "exists already": ("0.5", *more),
+        "give every value once": ("0.5", "0.5", "--array", "other.sbatch"),
+        "system.omega": ("-1", "--array", "other.sbatch"),
+    }.items():
+        done = vmcnet("sweep", job, "system.omega", *arguments, check=False)
+        assert done.returncode == 2 and words in done.stderr and done.stderr.count("\n") == 1
+    assert script.read_text() == text and not (tmp_path / "other.sbatch").exists()
 
 
 def test_continue_keeps_a_longer_run(run, tmp_path):

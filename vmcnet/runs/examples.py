@@ -33,13 +33,18 @@ def copied(name: str, folder: Path) -> Path:
     if name not in names:
         raise JobError(f"no job file {name!r} comes with vmcnet; vmcnet jobs lists them")
     target = folder / names[name].name
+    written_new(target, names[name].read_text())
+    return target
+
+
+def written_new(target: Path, text: str) -> None:
+    """Write a text file that must not be there yet; raises JobError."""
     try:
         with target.open("x") as handle:
-            handle.write(names[name].read_text())
+            handle.write(text)
     except FileExistsError:
         raise JobError(
-            f"{target}: exists already; move it away or copy into another folder"
+            f"{target}: exists already; move it away or choose another name or folder"
         ) from None
     except OSError as error:
         raise JobError(f"{target}: cannot be written ({error.strerror})") from error
-    return target
