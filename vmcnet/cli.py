@@ -120,6 +120,13 @@ def parser() -> argparse.ArgumentParser:
     limits.add_argument(
         "--interval", type=int, default=25, help="Metropolis steps between them; default 25"
     )
+    limits.add_argument(
+        "--candidate",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="look at this one only, for example 'wider network'; may be given several times",
+    )
     report = add("report", "the table of energies of run files")
     report.add_argument("file", type=Path, nargs="+", help="run file")
     report.add_argument(

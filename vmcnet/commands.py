@@ -243,10 +243,10 @@ def limits(options, comm) -> int:
 
     from vmcnet.runs.reading import open_run
 
-    run = open_run(options.file)
+    run, plan = open_run(options.file), {k: vars(options)[k] for k in ("snapshots", "interval")}
     with threadpool_limits(run.job.run.threads):
         try:
-            found = run.limits(snapshots=options.snapshots, interval=options.interval, comm=comm)
+            found = run.limits(options.candidate, **plan, comm=comm)
         except ValueError as error:
             raise JobError(f"{options.file}: {error}") from error
     if comm.rank == 0:

@@ -6,13 +6,8 @@ import pytest
 import vmcnet as vmc
 from tests.runs import JOB, vmcnet
 from vmcnet.engine.limits import limits
-from vmcnet.estimators.candidates import (
-    Extended,
-    OwnParameters,
-    PairJastrow,
-    Sample,
-    default_candidates,
-)
+from vmcnet.estimators.candidates import OwnParameters, PairJastrow, Sample
+from vmcnet.estimators.extensions import Extended, default_candidates
 from vmcnet.estimators.linear_method import FOLDS, Directions, WeightedSamples, forecast, matrices
 
 ALPHA = 0.4
@@ -66,6 +61,25 @@ def test_a_direction_that_moves_a_node():
     assert stiff[0, 0] == pytest.approx(-2.0, rel=0.05)
     steady, away = directions(x, eta, *parts, 0.0)
     assert matrices(steady, np.zeros(count), weight, away)[1][0, 0] > 100.0
+
+
+def test_excitations_of_free_fermions(monkeypatch):
+    """psi u of a class of pair excitations is an eigenfunction without interaction: A_oo is its
+    energy, 2 or 4 times omega, above the ground state times <u^2>.
+    """
+    system, found = vmc.systems.QuantumDot(6, omega=1.0), []
+    del system.terms["coulomb"]
+    result = frozen(system, vmc.wavefunctions.Slater(system), walkers=256)
+    monkeypatch.setattr(
+        "vmcnet.engine.limits.forecast", lambda u, samples: found.append((u, samples)) or [0.0] * 4
+    )
+    limits(result, ["pair excitations"], snapshots=12, interval=10)
+    u, samples = found[0]
+    weight, count = samples.weight, len(samples.energy)
+    _, stiff = matrices(u, np.zeros(count), weight, samples.away)
+    energies = np.diag(stiff) / (weight @ u.value**2 / count)
+    known = np.array([4.0, 4.0, 2.0, 2.0, 2.0, 2.0, 2.0])
+    assert 0.5 < np.mean(energies / known) < 1.5  # what is left out near nodes counts in both
 
 
 def test_features_are_first_order_changes():
@@ -223,4 +237,7 @@ def test_command_on_two_ranks_as_on_one(tmp_path):
     assert one == two and "own parameters" in one and "2-body backflow" in one
     before = run.read_bytes()
     assert vmcnet("limits", run, "--snapshots", "0", check=False).returncode == 2
+    wanted = ("--candidate", "own parameters", "--candidate", "wider")
+    wrong = vmcnet("limits", run, *wanted, check=False)
+    assert wrong.returncode == 2 and "'wider': expected one of own parameters" in wrong.stderr
     assert run.read_bytes() == before

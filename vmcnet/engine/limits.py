@@ -10,13 +10,15 @@ import numpy as np
 from vmcnet.backend.arrays import to_host
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.population import LIMITS
-from vmcnet.estimators.candidates import Sample, default_candidates
+from vmcnet.estimators.candidates import Sample
 from vmcnet.estimators.energy import local_energies
+from vmcnet.estimators.extensions import chosen
 from vmcnet.estimators.linear_method import FOLDS, Directions, WeightedSamples, forecast
 from vmcnet.walkers import Walkers
 
-NEAR = 0.25  # of the guide's length: where 1 / |grad log psi| is shorter, a node is near
-CLOSE = 5.0  # samples with a longer |grad log psi|, in 1 / the guide's length, are left out
+# samples with a longer |grad log psi|, in 1 / the guide's length, are left out; q is 1 before that,
+# where the kinetic part has no boundary term
+CLOSE = 5.0
 DIFFERENCE = 0.01  # step of the differences far from nodes, in units of the guide's length
 
 
@@ -98,12 +100,17 @@ def limits(result, candidates=None, *, snapshots: int = 8, interval: int = 25) -
     """Which additions to a trained wavefunction would lower its energy, before any is built.
 
     Frozen parameters; `snapshots` sets of all walkers, `interval` Metropolis steps apart, with
-    twice as many steps before the first. Every candidate (estimators.candidates) gives features:
-    the share of the variance of E_L that they explain by ridge regression, and the energy that the
-    linear method gains with them (estimators.linear_method), fitted to three quarters of the
-    walkers and judged on the last one. Training gains up to three times that, where what is added
-    adapts. Rank 0 gets the result, other ranks None. Raises ValueError for lattices and for a
-    number below 1.
+    twice as many steps before the first. Every candidate (estimators.candidates) gives features,
+    first-order changes of log psi: own parameters, Jastrow factors and displacements of one, two
+    and three particles, and what the factors of psi offer (estimators.extensions): pair
+    excitations or one shell more of them, mixed shells, further determinants, heads of the network,
+    a wider network, another pass. candidates: a list of such objects or of these names instead.
+
+    Found are the share of the variance of E_L that features explain by ridge regression, and the
+    energy that the linear method gains with them (estimators.linear_method), fitted to three
+    quarters of the walkers and judged on the last one. Training gains up to three times that, where
+    what is added adapts. Rank 0 gets the result, other ranks None. Raises ValueError for lattices,
+    for a number below 1 and for an unknown name.
     """
     population, theta = result.population, result.state.theta
     system, comm = population.system, population.comm
@@ -112,7 +119,7 @@ def limits(result, candidates=None, *, snapshots: int = 8, interval: int = 25) -
             raise ValueError(f"limits {name} = {value!r}: expected a whole number of at least 1")
     if not system.dimensions:
         raise ValueError("limits looks at wavefunctions of coordinates; this system has spins only")
-    candidates = candidates or default_candidates(system, population.wavefunction)
+    candidates = chosen(candidates, system, population.wavefunction)
     psi = population.wavefunction.bind(theta)
     values = population.wavefunction.layout.values(theta)
     chains = {b: Guided(population, psi, b, float(result.state.step_size)) for b in population.own}
@@ -142,7 +149,7 @@ def _measured(chain: Guided, candidates, values, stream: Stream) -> tuple:
         for sign in (1.0, -1.0)
     )
     q, up, down = (
-        _near((x.drift**2).sum(axis=(1, 2)), NEAR * chain.length) for x in (here, above, below)
+        _near(chain.length**2 * (x.drift**2).sum(axis=(1, 2))) for x in (here, above, below)
     )
     along, turn = (eta * here.drift).sum(axis=(1, 2)), (up - down) / (2.0 * step)
     features = []
@@ -155,9 +162,10 @@ def _measured(chain: Guided, candidates, values, stream: Stream) -> tuple:
     return np.stack([energy, 1.0 / (1.0 + chain.length**2 * square), 1.0 - q], axis=1), features
 
 
-def _near(square, length):
-    """The share q: 1 on a node, where |grad log psi|^2 is infinite."""
-    return length**2 * square / (1.0 + length**2 * square)
+def _near(square):
+    """The share q of |grad log psi|^2 in 1 / the guide's length: from 0 far away to 1 at CLOSE."""
+    x = np.minimum(1.0, square / CLOSE**2)
+    return x * (2.0 - x)
 
 
 def _judged(comm, population, candidates, parts, snapshots) -> Limits | None:

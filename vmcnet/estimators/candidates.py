@@ -16,7 +16,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from vmcnet.backend.arrays import Array, to_host
-from vmcnet.backend.stream import Stream
 from vmcnet.calculus.jet import pair_indices
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.base import Product, Wavefunction
@@ -147,46 +146,6 @@ class OwnParameters:
         return to_host(sample.psi.log_derivatives(sample.walkers)).real.astype(np.float64)
 
 
-class Extended:
-    """The parameters that a richer wavefunction has beyond psi, at starting values that leave psi
-    as it is: classes of pair excitations, a wider determinant, a factor of one's own.
-
-    wavefunction: built for the same system, with the names of psi for what both have. Raises
-    ValueError where it has no more parameters, lacks one, or is not psi at its start.
-    """
-
-    def __init__(self, name: str, wavefunction: Any) -> None:
-        self.name, self.wavefunction = name, wavefunction
-        self._bound: dict[int, Any] = {}
-
-    def _at(self, sample: Sample) -> Any:
-        """The richer wavefunction bound at the parameters of psi, made once for each psi."""
-        key = id(sample.psi)
-        if key not in self._bound:
-            layout = self.wavefunction.layout
-            lacking = sorted(set(sample.values) - set(layout.entries))
-            if lacking or len(layout.entries) == len(sample.values):
-                raise ValueError(
-                    f"limits, {self.name}: expected the parameters of psi and more; "
-                    f"{'it lacks ' + ', '.join(lacking) if lacking else 'it has no more'}"
-                )
-            start = self.wavefunction.initial(Stream(0, 0, 0, 0))
-            bound = self.wavefunction.bind(layout.pack(start | sample.values))
-            here, there = (p.log(sample.walkers.r, sample.walkers.s) for p in (sample.psi, bound))
-            if not np.allclose(to_host(here), to_host(there), rtol=1e-6, atol=1e-4):
-                raise ValueError(
-                    f"limits, {self.name}: at its starting values it is another function than psi"
-                )
-            self._bound = {key: (sample.psi, bound)}
-        return self._bound[key][1]
-
-    def features(self, sample: Sample) -> np.ndarray:
-        bound, layout = self._at(sample), self.wavefunction.layout
-        own = [e.slice for name, e in layout.entries.items() if name not in sample.values]
-        found = to_host(bound.log_derivatives(sample.walkers)).real
-        return np.concatenate([found[:, part] for part in own], axis=1).astype(np.float64)
-
-
 class OneBodyJastrow:
     """sum_i g_a(|r_i|): a factor of every particle alone. Of no use in a periodic box."""
 
@@ -248,15 +207,3 @@ class TripleBackflow:
         pair = np.einsum("wic,wiac->wa", sample.pulled, sample.pull)
         triple = np.einsum("wic,wiac,wib->wab", sample.pulled, sample.pull, sample.near)
         return np.concatenate([pair, triple.reshape(w, -1)], axis=1)
-
-
-def default_candidates(system: Any, wavefunction: Any) -> list:
-    """What is looked at unless a list is given: own parameters, Jastrow factors, displacements."""
-    found: list[Candidate] = [OwnParameters()] if wavefunction.layout.size else []
-    if system.box is None:
-        found += [OneBodyJastrow(), OneBodyBackflow()]
-    if system.particles > 1:
-        found += [PairJastrow(), PairBackflow()]
-    if system.particles > 2:
-        found += [TripleJastrow(), TripleBackflow()]
-    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.config import Job, JobError, parse_job
+from vmcnet.config import Job, parse_job
 from vmcnet.config.user import UserTable
 from vmcnet.engine.evaluation import EvaluationResult, evaluate
 from vmcnet.engine.fitting import notes_of
@@ -20,7 +19,6 @@ from vmcnet.engine.limits import Limits, limits
 from vmcnet.engine.population import Population
 from vmcnet.engine.series import EvaluationList, Series, table_html
 from vmcnet.engine.training import TrainingResult, initial_state, run_training
-from vmcnet.estimators.candidates import Extended, default_candidates
 from vmcnet.exact.divergence import enumerated_divergence
 from vmcnet.observables.finite_size import FiniteSize, finite_size
 from vmcnet.observables.pairs import StaticStructureFactor
@@ -271,22 +269,7 @@ class Run:
     ) -> Limits | None:
         """What could be added to this wavefunction, and what that would gain: as vmc.limits."""
         result = self._result(comm or connect())
-        if candidates is None:
-            candidates = default_candidates(self.system, self.wavefunction) + self._richer()
         return limits(result, candidates, snapshots=snapshots, interval=interval)
-
-    def _richer(self) -> list:
-        """The determinant with pair excitations, where it has none."""
-        tables, found = list(self.job.wavefunction), []
-        for k, table in enumerate(tables):
-            if table.type == "slater" and table.determinants == 1 and not table.excitations:
-                richer = table.model_copy(update={"excitations": 1})
-                job = self.job.model_copy(
-                    update={"wavefunction": [*tables[:k], richer, *tables[k + 1 :]]}
-                )
-                with suppress(JobError):  # orbitals without classes of excitations
-                    found.append(Extended("pair excitations", build(job)[1]))
-        return found
 
     def _result(self, comm: Any) -> TrainingResult:
         """The run as vmc.train would have left it."""

@@ -44,6 +44,25 @@ class PairExcitations:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def places(self, other: PairExcitations) -> list[int]:
+        """Of every class of `other` where it stands among these; ValueError where it does not."""
+        known = {key: k for k, key in enumerate(self._keys())}
+        wanted = other._keys()
+        if not known.keys() >= set(wanted):
+            raise ValueError("excitations: classes that the larger set does not have")
+        return [known[key] for key in wanted]
+
+    def _keys(self) -> list[frozenset]:
+        """What each class is made of, by columns of the orbital set."""
+        found: list[set] = [set() for _ in self.labels]
+        for kind in ("unlike", "up", "down"):
+            part, size = getattr(self, kind), len(self.virtual)
+            for o, i, j, x in zip(part.class_, part.first, part.second, part.value, strict=True):
+                (a, b), (c, d) = divmod(int(i), size), divmod(int(j), size)
+                filled = self.virtual[b], self.virtual[d]
+                found[o].add((kind, a, c, *filled, round(float(x), 6)))
+        return [frozenset(entries) for entries in found]
+
 
 def rotations(labels: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     """Matrices (K, K) of x_a d/dx_b - x_b d/dx_a on oscillator functions `labels`, all a < b; None

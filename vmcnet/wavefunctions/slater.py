@@ -17,6 +17,7 @@ from vmcnet.parameters import Layout
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.base import rowwise
 from vmcnet.wavefunctions.exchanges import determinant_ratios
+from vmcnet.wavefunctions.excitations import PairExcitations
 from vmcnet.wavefunctions.filling import described, filled
 from vmcnet.wavefunctions.heads import Heads
 from vmcnet.wavefunctions.local_update import LocalUpdate, UpdateRule
@@ -100,8 +101,9 @@ class Slater(Projected):
         self._check(network, heads)
         self.layout, self._spins_seen = Layout(), (None, None)
         self._forms: PairForms | None = None
+        self.excitations: PairExcitations | None = None  # the classes of what pairs are lifted into
         orbitals.declare(self.layout, "")
-        for spin in self._sets:
+        for spin in self.sets:
             if mixing:
                 shape = (len(self._empty(spin)), self.determinants * len(self.occupied[spin]))
                 self.layout.add(self._key(spin), shape)
@@ -109,7 +111,7 @@ class Slater(Projected):
             self.layout.add("weights", (self.determinants,))
         if excitations:
             self._excite(excitations)
-        columns = sum(self.determinants * len(self.occupied[spin]) for spin in self._sets)
+        columns = sum(self.determinants * len(self.occupied[spin]) for spin in self.sets)
         waves = isinstance(orbitals, PlaneWaves) and not orbitals.real
         self._heads = (
             None
@@ -122,7 +124,7 @@ class Slater(Projected):
             raise ValueError(
                 f"Slater excitations = {shells}: expected one determinant, not {self.determinants}"
             )
-        found = self.orbitals.excitations(
+        found = self.excitations = self.orbitals.excitations(
             self.occupied.get(UP, ()), self.occupied.get(DOWN, ()), shells
         )
         none = [()] * 4
@@ -140,14 +142,14 @@ class Slater(Projected):
                 f"Slater determinants = {self.determinants} of the same orbitals are one: use "
                 "mixing = 1, or a network with the head orbitals"
             )
-        if self.mixing < 0 or (self.mixing and not all(self._empty(s) for s in self._sets)):
+        if self.mixing < 0 or (self.mixing and not all(self._empty(s) for s in self.sets)):
             raise ValueError(
                 f"Slater mixing = {self.mixing}: expected at least 0, and orbitals above the "
                 "occupied ones"
             )
 
     @property
-    def _sets(self) -> list[str]:
+    def sets(self) -> list[str]:
         """The spins whose occupied orbitals have parameters of their own."""
         return list(self.occupied)[:1] if self._shared else list(self.occupied)
 
@@ -159,7 +161,7 @@ class Slater(Projected):
 
     def initial(self, stream: Stream) -> dict[str, Array]:
         out = self.orbitals.initial("")
-        for spin in self._sets if self.mixing else []:
+        for spin in self.sets if self.mixing else []:
             start = np.zeros(self.layout.entries[self._key(spin)].shape)
             if self.determinants > 1:  # equal determinants would stay equal
                 start[:, len(self.occupied[spin]) :] = 0.1 * stream.normal(
