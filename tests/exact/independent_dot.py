@@ -1,6 +1,6 @@
-"""Electrons in a two-dimensional trap a second time: the message-passing determinant, its local
-energy and a Metropolis walk from plain NumPy alone, nothing shared with vmcnet but the numbers of
-the parameters.
+"""Electrons in a trap a second time: the message-passing determinant, its local energy and a
+Metropolis walk from plain NumPy alone, nothing shared with vmcnet but the numbers of the
+parameters.
 
 Every ordered pair of particles is written out, orbitals are monomials (the determinant is the same
 up to a constant), derivatives are fourth-order differences, random numbers are NumPy's own.
@@ -12,17 +12,20 @@ MONOMIALS = [(0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1,
 
 
 class Dot:
-    """n electrons, the first half up; parameters: name -> array, as a run prints them."""
+    """n electrons in d dimensions, the first half or the first `up` of them up; parameters: name ->
+    array, as a run prints them.
+    """
 
-    def __init__(self, n, omega, parameters, passes=2):
-        self.n, self.omega, self.passes = n, omega, passes
+    def __init__(self, n, omega, parameters, passes=2, up=None, d=2):
+        self.n, self.omega, self.passes, self.d = n, omega, passes, d
+        self.up = n // 2 if up is None else up
         self.slater = {
             k.removeprefix("slater."): np.asarray(v)
             for k, v in parameters.items()
             if k.startswith("slater.")
         }
         self.beta = {k: float(parameters[f"jastrow.beta_{k}"]) for k in ("like", "unlike")}
-        self.spin = np.where(np.arange(n) < n // 2, 1.0, -1.0)
+        self.spin = np.where(np.arange(n) < self.up, 1.0, -1.0)
         self.others = ~np.eye(n, dtype=bool)
 
     def _layer(self, x, name):
@@ -30,7 +33,7 @@ class Dot:
         return np.tanh(x @ p[f"network_{name}_weights"] + p[f"network_{name}_bias"])
 
     def hidden(self, r):
-        """h (walkers, n, width) of coordinates r (walkers, n, 2)."""
+        """h (walkers, n, width) of coordinates r (walkers, n, d)."""
         x = r * np.sqrt(self.omega)
         apart = x[:, :, None] - x[:, None]
         square = (apart**2).sum(axis=-1)
@@ -56,32 +59,39 @@ class Dot:
 
     def log(self, r):
         """log|psi| up to a constant, (walkers,)."""
-        p, half = self.slater, self.n // 2
-        h, alpha = self.hidden(r), float(self.slater["alpha"])
-        x = np.sqrt(alpha * self.omega) * (r + h @ p["backflow"] / np.sqrt(self.omega))
-        orbitals = np.stack([x[..., 0] ** a * x[..., 1] ** b for a, b in MONOMIALS[:half]], -1)
-        total = sum(
-            np.linalg.slogdet(orbitals[:, rows])[1] for rows in (slice(half), slice(half, None))
-        )
-        total = total + (h @ p["jastrow"]).sum(axis=(1, 2))
-        total = total - 0.5 * alpha * self.omega * (r**2).sum(axis=(1, 2))
+        total = self.determinants(r) - 0.5 * self.alpha * self.omega * (r**2).sum(axis=(1, 2))
         for i in range(self.n):
             for j in range(i):
                 distance = np.linalg.norm(r[:, i] - r[:, j], axis=-1)
                 like = self.spin[i] == self.spin[j]
                 beta = self.beta["like" if like else "unlike"]
-                total = total + (1 / 3 if like else 1.0) * distance / (1.0 + beta * distance)
+                cusp = 1 / (self.d + 1) if like else 1 / (self.d - 1)
+                total = total + cusp * distance / (1.0 + beta * distance)
         return total
+
+    @property
+    def alpha(self):
+        return float(self.slater["alpha"])
+
+    def determinants(self, r):
+        """log of the determinants and of the network's factor, (walkers,)."""
+        p, h = self.slater, self.hidden(r)
+        x = np.sqrt(self.alpha * self.omega) * (r + h @ p["backflow"] / np.sqrt(self.omega))
+        powers = MONOMIALS[: self.up]
+        orbitals = np.stack([x[..., 0] ** a * x[..., 1] ** b for a, b in powers], -1)
+        blocks = orbitals[:, : self.up], orbitals[:, self.up :]
+        total = sum(np.linalg.slogdet(block)[1] for block in blocks)
+        return total + (h @ p["jastrow"]).sum(axis=(1, 2))
 
     def local_energy(self, r, step=2e-3):
         """-1/2 (lap log psi + |grad log psi|^2) + trap + repulsion, (walkers,)."""
         h, here = step / np.sqrt(self.omega), self.log(r)
         kinetic = np.zeros(len(r))
-        for c in range(2 * self.n):
-            way = np.zeros(2 * self.n)
+        for c in range(self.d * self.n):
+            way = np.zeros(self.d * self.n)
             way[c] = h
             far, near, ahead, beyond = (
-                self.log(r + k * way.reshape(self.n, 2)) for k in (-2, -1, 1, 2)
+                self.log(r + k * way.reshape(self.n, self.d)) for k in (-2, -1, 1, 2)
             )
             slope = (far - 8 * near + 8 * ahead - beyond) / (12 * h)
             curvature = (-far + 16 * near - 30 * here + 16 * ahead - beyond) / (12 * h * h)
@@ -95,7 +105,7 @@ class Dot:
     def energy(self, walkers, measurements, apart=10, thermal=300, seed=11):
         """Mean and error between walkers of a Metropolis walk of its own."""
         rng = np.random.default_rng(seed)
-        r = rng.standard_normal((walkers, self.n, 2)) / np.sqrt(self.omega)
+        r = rng.standard_normal((walkers, self.n, self.d)) / np.sqrt(self.omega)
         log, step, sums = self.log(r), 0.25 / np.sqrt(self.omega), np.zeros(walkers)
         for t in range(thermal + measurements * apart):
             trial = r + step * rng.standard_normal(r.shape)
