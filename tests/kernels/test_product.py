@@ -50,6 +50,46 @@ def test_products(shape, dtype):
 
 @compiled_only
 @TYPES
+@pytest.mark.parametrize("rows", [1, 40, 1100])
+@pytest.mark.parametrize("features", [3, 64, 77])
+def test_onto_a_row(rows, features, dtype):
+    """x^T y of one column y has the bits that a column among others has."""
+    x, y = matrices(rows, features, 2, dtype)[0], matrices(rows, 2, 1, dtype, 4)[0]
+    both = cpu.matrix_product(x, y, True, False)
+    one = np.ascontiguousarray(y[:, :1])
+    np.testing.assert_array_equal(cpu.matrix_product(x, one, True, False), both[:, :1])
+    np.testing.assert_array_equal(cpu.block_products(x, one, 1)[0], both[:, :1])
+
+
+@compiled_only
+@TYPES
+@pytest.mark.parametrize("f, h", [(1, 5), (3, 40), (18, 64), (64, 47), (130, 33)])
+@pytest.mark.parametrize("rows, blocks", [(5, 1), (20, 3), (300, 2)])
+def test_adjoints_of_a_layer(f, h, rows, blocks, dtype):
+    """d W^T, x^T d and the sums of d have the bits of the passes one by one."""
+    rng = np.random.default_rng(6)
+    adjoint, slope = rng.normal(size=(2, blocks * rows, h)).astype(dtype)
+    x, weight = matrices(blocks * rows, f, h, dtype)
+    weight = rng.normal(size=(f, h)).astype(dtype)
+    dx, dw, db = cpu.layer_adjoints(adjoint, slope, x, weight, blocks, True)
+    d, sums = cpu.layer_reverse(adjoint, slope, blocks)
+    np.testing.assert_array_equal(d, adjoint * slope)
+    total = np.zeros((blocks, h), dtype)
+    for row in d.reshape(blocks, rows, h).swapaxes(0, 1):
+        total += row
+    np.testing.assert_allclose(sums, total, rtol=1e-5 if dtype == np.float32 else 1e-13, atol=1e-5)
+    np.testing.assert_array_equal(db, sums)
+    np.testing.assert_array_equal(dw, cpu.block_products(x, d, blocks))
+    np.testing.assert_array_equal(dx.reshape(-1, f), cpu.matrix_product(d, weight, False, True))
+    without, again, _ = cpu.layer_adjoints(adjoint, slope, x, weight, blocks, False)
+    assert without is None
+    np.testing.assert_array_equal(again, dw)
+    empty = np.empty((0, f), dtype)
+    assert cpu.layer_adjoints(adjoint[:0], slope[:0], empty, weight, 1, True) is None
+
+
+@compiled_only
+@TYPES
 def test_bits_of_a_row_and_column_are_theirs_alone(dtype):
     a, b = matrices(700, 64, 96, dtype)
     whole = cpu.matrix_product(a, b, False, False)

@@ -19,6 +19,7 @@ from vmcnet.kernels import (
     numba_pairs,
     numba_philox,
     numba_product,
+    numba_reverse,
     numba_rows,
     numba_waves,
     plain,
@@ -46,6 +47,8 @@ def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
     if n == 1 and not transposed_a and b.nbytes % numba_product.CHAIN == 0:
         numba_rows.onto_column(np.ascontiguousarray(a), b.ravel(), out.ravel())
         return out
+    if n == 1 and transposed_a:
+        return block_products(a, b, 1)[0]
     multiply = (numba_product if _wide(m, out) else numba_rows).multiply
     multiply(np.ascontiguousarray(a), np.ascontiguousarray(b), out, transposed_a, transposed_b)
     return out
@@ -225,13 +228,38 @@ def layer_reverse(adjoint, slope, blocks: int):
     """
     width = slope.shape[-1]
     out, bias = np.empty_like(slope), np.empty((blocks, width), slope.dtype)
-    numba_activations.layer_reverse(
+    numba_reverse.layer_reverse(
         np.ascontiguousarray(adjoint).reshape(-1, width),
         slope.reshape(-1, width),
         out.reshape(-1, width),
         bias,
     )
     return out, bias
+
+
+def layer_adjoints(adjoint, slope, x, weight, blocks: int, wanted: bool):
+    """With d = adjoint slope (..., H): d W^T (..., F), or None unless `wanted`, and of every block
+    of walkers x^T d (blocks, F, H) and the sums of d (blocks, H); None where no pass fits.
+    """
+    (f, h), rows = weight.shape, slope.size // (weight.shape[1] * blocks)
+    x = x.reshape(-1, f)
+    if not (rows and _fits_product(x[:rows], f, h, True) and _fits_product(slope, rows, f, False)):
+        return None
+    shape = blocks, rows, f
+    dx = np.empty(shape if wanted else (0, 0, 0), x.dtype)
+    dw, db = np.empty((blocks, f, h), x.dtype), np.empty((blocks, h), x.dtype)
+    numba_reverse.layer_adjoints(
+        np.ascontiguousarray(adjoint).reshape(blocks, rows, h),
+        slope.reshape(blocks, rows, h),
+        np.ascontiguousarray(x).reshape(shape),
+        np.ascontiguousarray(weight),
+        dx,
+        dw,
+        db,
+        rows >= LEAST and f * x.itemsize >= numba_product.WIDTH,
+        _wide(f, dw[0]),
+    )
+    return dx if wanted else None, dw, db
 
 
 def chain(slots, y, slope, curvature) -> None:

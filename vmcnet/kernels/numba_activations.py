@@ -279,17 +279,3 @@ def silu_layer_slope(z, b, slope):
     for w in range(z.shape[0]):
         for f in range(z.shape[1]):
             z[w, f], slope[w, f], _ = _silu_jet(z[w, f] + b[f], z.dtype.type)
-
-
-@compiled
-def layer_reverse(adjoint, slope, out, b):
-    """out = adjoint slope (M, F) and b (B, F) its sums over the rows of B runs, in their order."""
-    rows = out.shape[0] // b.shape[0]
-    for n in range(b.shape[0]):
-        total = b[n]
-        total[:] = 0
-        for w in range(n * rows, (n + 1) * rows):
-            for f in range(out.shape[1]):
-                d = adjoint[w, f] * slope[w, f]
-                out[w, f] = d
-                total[f] += d

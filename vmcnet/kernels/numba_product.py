@@ -28,6 +28,7 @@ from vmcnet.kernels.compiled import compiled
 TILE = 240
 JETS = 24576  # elements of one slot of a jet that meet all slots before the next ones come
 FAR = 2048  # bytes between rows of b from which they are packed
+PACKED = 2**17  # bytes of b up to which it is packed once, whole
 CHAIN = 64  # bytes of interleaved chains in a sum over columns
 # rows of a product and bytes of its rows: what a block has at most, on any processor
 LEAST, WIDTH = 12, 128
@@ -120,7 +121,7 @@ class Emitter:
 
     def chains(self, count: int, terms, factors):
         """`count` vectors, each the chain fma(a, b, sum) over k = 0, 1, ... terms - 1 from 0;
-        factors(k) gives the pairs (a, b), one after the other; terms >= 1.
+        factors(k) gives the pairs (a, b), one after the other, or (a,) for a + sum; terms >= 1.
         """
         builder = self.builder
         begin, loop, end = (
@@ -131,7 +132,10 @@ class Emitter:
         builder.branch(loop)
         builder.position_at_end(loop)
         k, sums = builder.phi(self.integer), [builder.phi(self.vector) for _ in range(count)]
-        added = [self.fma(a, b, z) for (a, b), z in zip(factors(k), sums, strict=True)]
+        added = [
+            self.fma(*pair, z) if len(pair) == 2 else builder.fadd(*pair, z)
+            for pair, z in zip(factors(k), sums, strict=True)
+        ]
         following = builder.add(k, ir.Constant(self.integer, 1))
         k.add_incoming(ir.Constant(self.integer, 0), begin)
         k.add_incoming(following, loop)
@@ -267,7 +271,9 @@ def chosen(environ: Mapping[str, str] = os.environ) -> str:
     return OWN if kernels.route(environ) == "own" and REGISTERS else BLAS
 
 
+HALF = max(1, ROWS // 2)  # rows of a block where no more are left
 block, block_onto = block_product(BITS, ROWS, VECTORS), block_sums(BITS, ROWS, VECTORS)
+half_block = block_product(BITS, HALF, VECTORS)
 
 
 @compiled
@@ -282,26 +288,37 @@ def multiply(a, b, out, transposed_a, transposed_b):
     down_a, along_a = (1, m) if transposed_a else (terms, 1)
     wide = VECTORS * BITS // (8 * out.itemsize)
     packed = transposed_b or n * out.itemsize >= FAR
-    panel = np.empty(terms * wide if packed else 0, out.dtype)
+    once = packed and b.nbytes <= PACKED
+    size = terms * wide
+    panels = np.empty((size * -(-n // wide) if once else size) if packed else 0, out.dtype)
+    right, down_b = (panels, wide) if packed else (b.reshape(-1), n)
     for top in range(0, m, TILE):
         for column in range(0, n, wide):
             j = min(
                 column, n - wide
             )  # the last block overlaps the one before it, and finds the same numbers
-            if transposed_b:
-                for q in range(wide):
-                    for k in range(terms):
-                        panel[k * wide + q] = b[j + q, k]
-            elif packed:
-                for k in range(terms):
+            at = (column * terms if once else 0) if packed else j
+            if packed and not (once and top > 0):
+                panel = panels[at : at + size]
+                if transposed_b:
                     for q in range(wide):
-                        panel[k * wide + q] = b[k, j + q]
-            for row in range(top, min(top + TILE, m), ROWS):
-                i = min(row, m - ROWS)
-                if packed:
-                    block(a, i * down_a, down_a, along_a, panel, 0, wide, terms, out, i * n + j, n)
+                        for k in range(terms):
+                            panel[k * wide + q] = b[j + q, k]
                 else:
-                    block(a, i * down_a, down_a, along_a, b, j, n, terms, out, i * n + j, n)
+                    for k in range(terms):
+                        for q in range(wide):
+                            panel[k * wide + q] = b[k, j + q]
+            for row in range(top, min(top + TILE, m), ROWS):
+                if m - row > HALF:
+                    i = min(row, m - ROWS)
+                    block(
+                        a, i * down_a, down_a, along_a, right, at, down_b, terms, out, i * n + j, n
+                    )
+                else:
+                    i = m - HALF
+                    half_block(
+                        a, i * down_a, down_a, along_a, right, at, down_b, terms, out, i * n + j, n
+                    )
 
 
 @compiled

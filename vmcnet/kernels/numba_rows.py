@@ -16,7 +16,9 @@ from vmcnet.kernels.numba_product import multiply as large_multiply
 
 DOTS = 8  # rows that meet a column together
 TALL = ROWS * VECTORS  # rows of a block whose columns are one vector
+LONG = 4  # vectors of a row that meet a column together
 tall_block, row_block = block_product(BITS, TALL, 1), block_product(BITS, 1, 1)
+long_block = block_product(BITS, 1, LONG)
 
 
 def block_dots(rows: int):
@@ -99,15 +101,33 @@ def multiply(a, b, out, transposed_a, transposed_b):
 
 
 @compiled
-def block_products(x, y, out, wide):
-    """out (B, F, H) = x^T y of every block, x (B, M, F) and y (B, M, H); `wide`: by the large
-    blocks of numba_product, which need that many rows and columns.
+def column_product(x, y, out):
+    """out (F,) = x^T y, x (M, F), y (M,), a row of x being LONG vectors or more."""
+    m, features = x.shape
+    wide = LONG * BITS // (8 * x.itemsize)
+    for column in range(0, features, wide):
+        j = min(column, features - wide)
+        long_block(y, 0, 0, 1, x, j, features, m, out, j, 0)
+
+
+@compiled
+def transposed_product(x, y, out, wide):
+    """out (F, H) = x^T y, x (M, F) and y (M, H); `wide`: by the large blocks of numba_product,
+    which need that many rows and columns.
     """
+    if y.shape[1] == 1 and x.shape[1] * x.itemsize >= LONG * BITS // 8:
+        column_product(x, y.reshape(-1), out.reshape(-1))
+    elif wide:
+        large_multiply(x, y, out, True, False)
+    else:
+        multiply(x, y, out, True, False)
+
+
+@compiled
+def block_products(x, y, out, wide):
+    """out (B, F, H) = x^T y of every block, x (B, M, F) and y (B, M, H)."""
     for n in range(len(out)):
-        if wide:
-            large_multiply(x[n], y[n], out[n], True, False)
-        else:
-            multiply(x[n], y[n], out[n], True, False)
+        transposed_product(x[n], y[n], out[n], wide)
 
 
 @compiled
