@@ -124,7 +124,8 @@ def collectives(comm):
             before = comm.seconds
             exact_sum(comm, shares, comm.size)
             times.append(comm.seconds - before)
-        yield {"parameters": size, "seconds": float(min(times))}
+        # 16 and 64 bits a parameter, in and out
+        yield {"parameters": size, "bytes": 20 * size, "seconds": float(min(times))}
 
 
 def parts():
@@ -216,7 +217,7 @@ def fit(measured, case):
     rows = [(1.0, n, i["walkers"]) for i, n in zip(own, calls, strict=True)]
     c0, k, c1 = relative(rows, [i["cpu"] for i in own])
     a, b = relative(
-        [(2.0, 20.0 * c["parameters"]) for c in two["collectives"]],
+        [(2.0, c["bytes"]) for c in two["collectives"]],
         [c["seconds"] for c in two["collectives"]],
     )
     known = alone["parts"]
@@ -253,16 +254,15 @@ def own_share(p, call, walkers):
 def tables(measured, fits):
     for case, (p, call) in fits.items():
         print(f"{case}, calls of {call}: " + ", ".join(f"{n} = {v:.3g} s" for n, v in p.items()))
-    print("\n| case | ranks | walkers | measured, ms | communication, ms | model, ms |")
-    print("|---|---|---|---|---|---|")
+    print("\n| case | ranks | walkers | CPU, ms | elapsed, ms | in messages, ms | model, ms |")
+    print("|---|---|---|---|---|---|---|")
     for m in measured:
         for i in m["iterations"]:
             p, call = fits[i["case"]]
             model = sum(predicted(p, call, i["walkers"], m["ranks"], 0).values())
-            print(
-                f"| {i['case']} | {m['ranks']} | {i['walkers']} | {1e3 * i['seconds']:.2f} | "
-                f"{1e3 * i['communication']:.2f} | {1e3 * model:.2f} |"
-            )
+            times = (i["cpu"], i["seconds"], i["communication"], model)
+            listed = " | ".join(f"{1e3 * t:.2f}" for t in times)
+            print(f"| {i['case']} | {m['ranks']} | {i['walkers']} | {listed} |")
     names = list(predicted(*next(iter(fits.values())), 512, 1))
     print(
         f"\n| case | ranks | strong | weak | weak: {', '.join(names)}, ms |\n|---|---|---|---|---|"
