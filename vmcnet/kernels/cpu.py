@@ -44,11 +44,11 @@ def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
     if not _fits_product(a, m, n, transposed_a):
         return plain.matrix_product(np, a, b, transposed_a, transposed_b)
     out = np.empty((m, n), a.dtype)
-    if n == 1 and not transposed_a and b.nbytes % numba_product.CHAIN == 0:
-        numba_rows.onto_column(np.ascontiguousarray(a), b.ravel(), out.ravel())
-        return out
     if n == 1 and transposed_a:
         return block_products(a, b, 1)[0]
+    if n == 1 and b.nbytes % numba_product.CHAIN == 0:
+        numba_rows.onto_column(np.ascontiguousarray(a), b.ravel(), out.ravel())
+        return out
     multiply = (numba_product if _wide(m, out) else numba_rows).multiply
     multiply(np.ascontiguousarray(a), np.ascontiguousarray(b), out, transposed_a, transposed_b)
     return out
@@ -245,19 +245,15 @@ def layer_adjoints(adjoint, slope, x, weight, blocks: int, wanted: bool):
     x = x.reshape(-1, f)
     if not (rows and _fits_product(x[:rows], f, h, True) and _fits_product(slope, rows, f, False)):
         return None
-    shape = blocks, rows, f
-    dx = np.empty(shape if wanted else (0, 0, 0), x.dtype)
-    dw, db = np.empty((blocks, f, h), x.dtype), np.empty((blocks, h), x.dtype)
+    shape, kind = (blocks, rows, f), x.dtype
+    dx = np.empty(shape if wanted else (0, 0, 0), kind)
+    dw, db = np.empty((blocks, f, h), kind), np.empty((blocks, h), kind)
     numba_reverse.layer_adjoints(
         np.ascontiguousarray(adjoint).reshape(blocks, rows, h),
         slope.reshape(blocks, rows, h),
         np.ascontiguousarray(x).reshape(shape),
         np.ascontiguousarray(weight),
-        dx,
-        dw,
-        db,
-        rows >= LEAST and f * x.itemsize >= numba_product.WIDTH,
-        _wide(f, dw[0]),
+        *(dx, dw, db, wanted and _wide(rows, dx[0]), _wide(f, dw[0])),
     )
     return dx if wanted else None, dw, db
 

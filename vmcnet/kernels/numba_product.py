@@ -294,9 +294,7 @@ def multiply(a, b, out, transposed_a, transposed_b):
     right, down_b = (panels, wide) if packed else (b.reshape(-1), n)
     for top in range(0, m, TILE):
         for column in range(0, n, wide):
-            j = min(
-                column, n - wide
-            )  # the last block overlaps the one before it, and finds the same numbers
+            j = min(column, n - wide)  # the last block overlaps, and finds the same numbers
             at = (column * terms if once else 0) if packed else j
             if packed and not (once and top > 0):
                 panel = panels[at : at + size]
@@ -309,16 +307,13 @@ def multiply(a, b, out, transposed_a, transposed_b):
                         for q in range(wide):
                             panel[k * wide + q] = b[k, j + q]
             for row in range(top, min(top + TILE, m), ROWS):
-                if m - row > HALF:
-                    i = min(row, m - ROWS)
-                    block(
-                        a, i * down_a, down_a, along_a, right, at, down_b, terms, out, i * n + j, n
-                    )
+                whole = m - row > HALF
+                i = min(row, m - ROWS) if whole else m - HALF
+                start, to = i * down_a, i * n + j
+                if whole:
+                    block(a, start, down_a, along_a, right, at, down_b, terms, out, to, n)
                 else:
-                    i = m - HALF
-                    half_block(
-                        a, i * down_a, down_a, along_a, right, at, down_b, terms, out, i * n + j, n
-                    )
+                    half_block(a, start, down_a, along_a, right, at, down_b, terms, out, to, n)
 
 
 @compiled
