@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import os
 import re
 import sys
@@ -211,11 +212,12 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments=None) -> None:
     """The command line; exits with its status. A run goes on whoever listens to it."""
     listened = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = map(Unheard, listened)
+    sys.stdout, sys.stderr = Unheard(sys.stdout), Unheard(sys.stderr, needed=False)
     try:
         known = parser()
         options = known.parse_args(arguments)
         options.parser = known
+        _threads()
         _main(options)
     finally:
         sys.stdout, sys.stderr = listened
@@ -228,12 +230,22 @@ def _compiles() -> None:
         raise JobError("NUMBA_DISABLE_JIT is set: vmcnet needs compiled kernels: unset it")
 
 
+def _threads() -> None:
+    """Leave with one line where numba would end in a traceback when it is imported."""
+    threads = os.environ.get("NUMBA_NUM_THREADS", "1")
+    if not (threads.isdecimal() and int(threads)):
+        text = f"NUMBA_NUM_THREADS is {threads!r:.60}: expected a number above 0: unset it"
+        print(f"vmcnet: {text}", file=sys.stderr, flush=True)
+        sys.exit(2)
+
+
 class Unheard:
     """A standard stream that may be closed, break or know few letters: what cannot be written is
     left out, and the work goes on.
     """
 
-    def __init__(self, stream):
+    def __init__(self, stream, needed=True):
+        self._needed = needed  # what cannot be written to a full disk is an error
         self._stream = stream if stream is not None else open(os.devnull, "w")  # noqa: SIM115
         if hasattr(self._stream, "reconfigure"):  # a caller's stream need not have it
             self._stream.reconfigure(errors="replace")
@@ -241,18 +253,20 @@ class Unheard:
     def write(self, text: str) -> int:
         try:
             return self._stream.write(text)
-        except BrokenPipeError:
-            self._lost()
+        except OSError as error:
+            self._lost(error)
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            self._lost()
+        except OSError as error:
+            self._lost(error)
 
-    def _lost(self) -> None:
-        """Nobody reads any more: what follows goes nowhere."""
+    def _lost(self, error: OSError) -> None:
+        """Nobody reads any more, a pipe or a terminal: what follows goes nowhere."""
+        if self._needed and error.errno not in (errno.EPIPE, errno.EIO):
+            raise error
         os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
     def __getattr__(self, name):

@@ -2,6 +2,7 @@
 files that vanish, other files in its place.
 """
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from tests.config.test_malformed import call
 from tests.faults.cases import Held, one_line
 from tests.runs import BIN, JOB, LONGEST, ROOT, complaints, same
+from vmcnet import cli
 from vmcnet.config import JobError, parse_job
 from vmcnet.engine import memory
 from vmcnet.engine.nonfinite import NonFiniteError
@@ -77,6 +79,38 @@ def test_nobody_listens(whole, tmp_path, how):
     )
     assert done.returncode == 0 and not complaints(done.stderr), done.stderr
     same(whole / "small.h5", run)
+
+
+def test_streams_that_cannot_be_written():
+    """Notes that nobody can read end nothing; results that a full disk does not take are an
+    error.
+    """
+
+    class Broken:
+        def __init__(self, code):
+            self.code, self.file = code, open(os.devnull, "w")  # noqa: SIM115
+
+        def write(self, text):
+            raise OSError(self.code, os.strerror(self.code))
+
+        def flush(self):
+            self.write("")
+
+        def fileno(self):
+            return self.file.fileno()
+
+    for code in (errno.EPIPE, errno.EIO, errno.ENOSPC):
+        assert cli.Unheard(Broken(code), needed=False).write("note") == 4
+    assert cli.Unheard(Broken(errno.EIO)).write("result") == 6  # the terminal is gone
+    with pytest.raises(OSError, match="No space left"):
+        cli.Unheard(Broken(errno.ENOSPC)).write("result")
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "abc", "", "1.5"])
+def test_threads_that_end_the_import_of_numba(monkeypatch, capsys, threads):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
+    code, out, err = call(capsys, "report", "none.h5")
+    assert code == 2 and out == "" and err.count("\n") == 1 and "NUMBA_NUM_THREADS is" in err
 
 
 def test_a_suspended_process_is_not_a_stalled_one(monkeypatch):

@@ -228,8 +228,9 @@ def evaluate(
     """
     if not isinstance(result, TrainingResult):
         raise ValueError(f"evaluate expects what train returned, got {arguments.shown(result)}")
-    steps = arguments.whole("steps", steps, 2)
-    interval, warmup = arguments.whole("interval", interval, 1), arguments.whole("warmup", warmup)
+    steps = arguments.whole("steps", steps, 2, 10**8)
+    interval = arguments.whole("interval", interval, 1, 10**6)
+    warmup = arguments.whole("warmup", warmup, 0, 10**7)
     threads = arguments.whole("threads", threads, 1, 4096)
     number = result.evaluations if number is None else arguments.whole("number", number, 0, 10**15)
     result.evaluations = max(result.evaluations, number + 1)

@@ -289,7 +289,7 @@ def checked_training(
     iterations, walkers, block, steps, warmup, step_size, seed, clip, threads
 ) -> None:
     """ValueError for an argument of train() that is of another kind or out of range."""
-    whole("iterations", iterations)
+    whole("iterations", iterations, 0, 10**8)
     whole("walkers", walkers, 2, 10**8)
     whole("block", block, 1, 10**6)
     if walkers % block:
@@ -297,8 +297,8 @@ def checked_training(
             f"{walkers} walkers do not fill blocks of {block}: use "
             f"{block * max(1, round(walkers / block))}"
         )
-    whole("steps", steps, 1)
-    whole("warmup", warmup)
+    whole("steps", steps, 1, 10**6)
+    whole("warmup", warmup, 0, 10**7)
     scale("step_size", step_size)
     whole("seed", seed, 0, 2**63 - 1)
     if clip is not None:

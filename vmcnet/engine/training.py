@@ -25,12 +25,12 @@ from vmcnet.engine.population import (
 )
 from vmcnet.engine.series import Series, table_html
 from vmcnet.engine.stop_flags import CHECKPOINT, STOP
-from vmcnet.engine.transfer import transferred
+from vmcnet.engine.transfer import parameters_of, transferred
 from vmcnet.engine.trend import Trend
 from vmcnet.optimizers import Adam
 from vmcnet.optimizers.base import rate_of, started
 from vmcnet.optimizers.natural_gradient import directed
-from vmcnet.parallel.communicators import connect
+from vmcnet.parallel.communicators import communicator
 from vmcnet.sampling.metropolis import tuned_step
 from vmcnet.statistics.format import with_error
 
@@ -278,7 +278,7 @@ def train(
     the arguments mean. Raises ValueError for parts and arguments that do not fit, NonFiniteError
     when a local energy or the step is NaN or infinite.
     """
-    comm = comm or connect()
+    comm = communicator(comm)
     optimizer = Adam() if optimizer is None else optimizer
     sampler = fit(system, wavefunction, sampler)
     if comm.rank == 0:
@@ -305,10 +305,7 @@ def train(
     series: dict[str, list] = {}
 
     if start is not None:
-        values, units = start, None
-        if not isinstance(start, dict):
-            values, units = start.parameters, start.parameter_units
-        state.theta = transferred(wavefunction, state.theta, values, units).theta
+        state.theta = transferred(wavefunction, state.theta, *parameters_of(start)).theta
 
     def record(phase: str, done: int, total: int, row: dict) -> None:
         if phase == "training":

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from vmcnet.arguments import shown
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,23 @@ class Transfer:
         return text
 
 
-def transferred(wavefunction, theta, values: dict, units: dict | None = None) -> Transfer:
+def parameters_of(start: Any) -> tuple[Mapping, Mapping | None]:
+    """name -> array of what a training is to start from, and their units where they are known;
+    ValueError for what has no parameters.
+    """
+    if isinstance(start, Mapping):
+        return start, None
+    # anything may be passed here by mistake
+    values, units = getattr(start, "parameters", None), getattr(start, "parameter_units", None)
+    if not isinstance(values, Mapping) or not isinstance(units, Mapping):
+        raise ValueError(
+            "start must be a result of train, a run of open_run or a dictionary name -> array, got "
+            f"{shown(start)}"
+        )
+    return values, units
+
+
+def transferred(wavefunction, theta, values: Mapping, units: Mapping | None = None) -> Transfer:
     """theta (P,) with every parameter of `values` (name -> array) that has a name and shape here.
 
     Values are those that psi sees, so that another map of theta does no harm. units: name -> unit
@@ -41,14 +61,18 @@ def transferred(wavefunction, theta, values: dict, units: dict | None = None) ->
         elif np.shape(values[name]) != entry.shape:
             unfit.append(name)
         else:
-            value = np.asarray(values[name], np.float64) * (
-                entry.unit / units.get(name, entry.unit)
-            )
+            given = np.asarray(values[name])
+            if given.dtype.kind not in "fiub":
+                raise ValueError(
+                    f"parameter {name!r} is {shown(values[name])}: expected real numbers"
+                )
+            value = given * (entry.unit / units.get(name, entry.unit))
             theta[entry.slice] = np.ravel(entry.map.inverse(value))
             taken.append(name)
     if not taken:
+        there = ", ".join(sorted(map(str, values))) or "none"
         raise ValueError(
-            f"no parameter of the other run fits: it has {', '.join(sorted(values)) or 'none'}; "
+            f"no parameter of the other run fits: it has {there}; "
             f"this wavefunction has {', '.join(wavefunction.layout.entries) or 'none'}"
         )
     if not np.isfinite(theta).all():

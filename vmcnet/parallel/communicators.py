@@ -238,3 +238,16 @@ def connect(environ: Mapping[str, str] = os.environ) -> Communicator:
             "cluster's libmpi"
         )
     return comm
+
+
+def communicator(comm: Communicator | None) -> Communicator:
+    """The communicator that was given, or that of this process; ValueError for what is none."""
+    if comm is None:
+        return connect()
+    # anything may be passed here by mistake, an mpi4py communicator too
+    if not all(hasattr(comm, name) for name in ("local_rank", "exchange", "seconds")):
+        raise ValueError(
+            f"comm must be a communicator of vmcnet.connect(), got {type(comm).__name__}: leave it "
+            "out, the ranks of a launcher find each other"
+        )
+    return comm

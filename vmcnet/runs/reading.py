@@ -22,7 +22,7 @@ from vmcnet.engine.training import TrainingResult, initial_state, run_training
 from vmcnet.exact.divergence import enumerated_divergence
 from vmcnet.observables.finite_size import FiniteSize, finite_size
 from vmcnet.observables.pairs import StaticStructureFactor
-from vmcnet.parallel.communicators import connect
+from vmcnet.parallel.communicators import communicator
 from vmcnet.runs.building import build, device_of, observables_of
 from vmcnet.runs.contents import evaluation_result
 from vmcnet.runs.doubts import counted, doubts
@@ -228,7 +228,7 @@ class Run:
         number = max(self.file.evaluations, default=-1) + 1 + self._further
         self._further += 1
         return evaluate(
-            self._result(comm or connect()),
+            self._result(communicator(comm)),
             number=number,
             threads=self.job.run.threads,
             target_error=target_error,
@@ -256,7 +256,7 @@ class Run:
         from vmcnet.runs.training import resumed
 
         more = {} if iterations is None else {"training.iterations": iterations}
-        resumed(self.path, comm or connect(), {**(settings or {}), **more}, quiet)
+        resumed(self.path, communicator(comm), {**(settings or {}), **more}, quiet)
         return open_run(self.path)
 
     def limits(
@@ -268,7 +268,7 @@ class Run:
         comm: Any = None,
     ) -> Limits | None:
         """What could be added to this wavefunction, and what that would gain: as vmc.limits."""
-        result = self._result(comm or connect())
+        result = self._result(communicator(comm))
         return limits(result, candidates, snapshots=snapshots, interval=interval)
 
     def _result(self, comm: Any) -> TrainingResult:

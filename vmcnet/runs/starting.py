@@ -51,7 +51,7 @@ def started(comm, job: Job, wavefunction, theta, given=None):
                 found = transferred(wavefunction, theta, *given)
             except ValueError as error:
                 raise FileProblem(f"start: {error}") from error
-            arrays = [np.asarray(x, np.float64) for _, x in sorted(given[0].items())]
+            arrays = [np.asarray(given[0][name], np.float64) for name in sorted(found.taken)]
             digest = hashlib.sha256(b"".join(x.tobytes() for x in arrays)).hexdigest()
         say(f"start from {source}: {found}")
         return found.theta, {"start_digest": digest, "start_taken": ",".join(found.taken)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet.arguments import shown
 from vmcnet.config import Job, check_resume, job_text
 from vmcnet.engine import training
 from vmcnet.engine.fitting import checked_growth, checked_learning, checked_training, fit
 from vmcnet.engine.series import Series
 from vmcnet.engine.training import TrainingResult
+from vmcnet.engine.transfer import parameters_of
 from vmcnet.optimizers import Adam
-from vmcnet.parallel.communicators import connect
+from vmcnet.parallel.communicators import communicator
 from vmcnet.runs.agreement import agree
 from vmcnet.runs.driving import driven, goes_on, rest, stopped_line
 from vmcnet.runs.job_of import changed, job_of
@@ -116,7 +119,7 @@ def train(
             start=start,
             growth=growth,
         )
-    comm = comm or connect()
+    comm = communicator(comm)
     if overwrite and resume:
         raise ValueError("overwrite and resume exclude each other")
     optimizer = Adam() if optimizer is None else optimizer
@@ -124,6 +127,8 @@ def train(
     checked_learning(optimizer, natural_gradient)
     checked_training(iterations, walkers, block, steps, warmup, step_size, seed, clip, threads)
     later = checked_growth(growth, walkers, block)
+    if not isinstance(output, str | os.PathLike):
+        raise ValueError(f"output must be the path of a run file, got {shown(output)}")
     path = Path(output)
     from_file = {"start_from": str(start.path.resolve())} if isinstance(start, Run) else {}
     tables: dict[str, Any] = {
@@ -166,11 +171,7 @@ def train(
             f"{path}: exists already; overwrite=True replaces it, resume=True goes on with it, "
             "another output= leaves it alone"
         )
-    given = None
-    if start is not None and not from_file:
-        given = (start, None)
-        if not isinstance(start, dict):
-            given = (start.parameters, start.parameter_units)
+    given = None if start is None or from_file else parameters_of(start)
     return _driven(Session.new(comm, job, path, progress, overwrite, given=given))
 
 
