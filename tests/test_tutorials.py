@@ -40,6 +40,9 @@ def boltzmann_machines(n):
     assert n["with_cusp"].variance < 0.1 * n["alone"].variance
     assert n["ising"].energy == pytest.approx(n["chain"].reference[0], rel=5e-3)
     assert abs(n["classical"].energy - n["exact_energy"]) < 5 * n["classical"].error
+    assert n["done"].returncode == 0, n["done"].stderr
+    assert n["learnt"].divergence < 0.1 * n["guess"] and n["guess"] > 3.0
+    assert f"{n['learnt'].divergence:.4f} nats" in n["done"].stdout
 
 
 def error_bars(n):

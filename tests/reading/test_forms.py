@@ -185,6 +185,7 @@ def test_notes_reach_python(runs):
     run = vmc.open_run(runs["lattice"][0])
     (note,) = run.warnings["wavefunction"]
     assert note.startswith("psi is positive") and note in run.evaluations[-1].warnings
+    assert run.walkers.r.shape == (64, 7, 0) and run.walkers.s.shape == (64, 7)
     assert note in run.evaluate(steps=4).warnings
 
 

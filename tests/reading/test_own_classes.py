@@ -6,12 +6,14 @@ import shutil
 
 import pytest
 
+from tests.faults.cases import broken
 from tests.runs import same, vmcnet
 from vmcnet.config import parse_job
 from vmcnet.runs.building import build
 from vmcnet.runs.job_of import job_of
 from vmcnet.runs.own_classes import sources
 from vmcnet.sampling import SpinFlip
+from vmcnet.storage.paths import checkpoint_path
 
 pytestmark = pytest.mark.processes
 MODULE = '''
@@ -113,6 +115,21 @@ def test_same_bits_on_four_ranks_and_across_a_stop(folder, tmp_path):
     )
     again = ("--set", "training.iterations=12", "--set", "evaluation.steps=20")
     vmcnet("resume", run, *again, ranks=2, cwd="/")
+    same(folder / "one.h5", run)
+
+
+@pytest.mark.parametrize(("rank", "step"), [(2, 9), (0, 30)])
+def test_four_ranks_killed_and_resumed(folder, tmp_path, rank, step):
+    """A rank of four is killed in training, behind the checkpoint at 5, or while measuring; what is
+    left is read, and goes on to the bits of the undisturbed run.
+    """
+    run = tmp_path / "killed.h5"
+    words = ("run", folder / "job.toml", "--output", run, "--set", "run.checkpoint_every=2")
+    done = broken("kill", rank, step, *words, ranks=4)
+    assert done.returncode not in (0, 124) and "Traceback" not in done.stderr, done.stderr
+    assert checkpoint_path(run).exists()
+    assert "stopped without an end" in vmcnet("report", run).stdout
+    vmcnet("resume", run, ranks=4 if rank else 3)
     same(folder / "one.h5", run)
 
 

@@ -191,7 +191,10 @@ class Run:
         FileProblem where there is none.
         """
         found = self._checkpoint()
-        r, s = (x.reshape(-1, *x.shape[2:]) for x in (found.arrays["r"], found.arrays["s"]))
+        r, s = (
+            x.reshape(x.shape[0] * x.shape[1], *x.shape[2:])  # without -1: lattices have d = 0
+            for x in (found.arrays["r"], found.arrays["s"])
+        )
         return Walkers(r, s, self.psi.log(r, s))
 
     def _checkpoint_path(self) -> Path:
