@@ -2,8 +2,7 @@
 program that shares nothing with the engine: psi written out in NumPy over ordered pairs,
 derivatives by differences, an Ewald sum and a sampler of its own.
 
-Parameters come by their names, and the classes of excitations as lists of ((k, l, q, p), sign) of
-integer wave vectors; everything else follows from the formulas.
+Parameters come by their names; everything else follows from the formulas.
 """
 
 from itertools import product
@@ -11,6 +10,7 @@ from itertools import product
 import numpy as np
 from scipy.special import erfc
 
+from tests.exact.independent_excitations import excitations
 from tests.exact.independent_network import hidden
 
 
@@ -19,18 +19,20 @@ class Gas:
     r_s (4 pi N/3)^(1/3).
     """
 
-    def __init__(self, n, r_s, d, values, members=(), kinds=(), passes=2):
+    def __init__(self, n, r_s, d, values, shells=0, passes=2):
         self.n, self.d, self.r_s, self.v, self.passes = n, d, r_s, values, passes
         power = np.pi if d == 2 else 4 * np.pi / 3
         self.length, self.spins = r_s * (power * n) ** (1 / d), np.repeat([1, -1], n // 2)
-        grid = sorted(product(range(-3, 4), repeat=d), key=lambda m: sum(x * x for x in m))
+        size = lambda m: sum(x * x for x in m)  # noqa: E731
+        grid = sorted(product(range(-3, 4), repeat=d), key=lambda m: (size(m), m))
         self.occupied = grid[: n // 2]
-        self.members, self.kinds = members, kinds
-        self.virtual = sorted({m for terms in members for t, _ in terms for m in t[2:]})
+        above = sorted({size(m) for m in grid[n // 2 :]})[:shells]
+        self.virtual = [m for m in grid[n // 2 :] if size(m) in above]
+        self.classes = excitations(self.occupied, self.virtual) if shells else []
         at, to = ({m: k for k, m in enumerate(s)} for s in (self.occupied, self.virtual))
         self.terms = [
-            np.array([[at[k], at[l], to[q], to[p], sign] for (k, l, q, p), sign in terms]).T
-            for terms in members
+            np.array([[at[k], at[l], to[q], to[p], sign] for (k, l, q, p), sign in terms.items()]).T
+            for _, terms in self.classes
         ]
 
     def hidden(self, r):
@@ -48,11 +50,11 @@ class Gas:
         for rows in (slice(0, half), slice(half, None)):
             a = np.exp(wave * x[:, rows] @ np.array(self.occupied).T)
             out = out + np.linalg.slogdet(a)[1]
-            if self.members:
+            if self.classes:
                 ratios.append(
                     np.linalg.solve(a, np.exp(wave * x[:, rows] @ np.array(self.virtual).T))
                 )
-        if self.members:
+        if self.classes:
             out = out + np.log(np.abs(self.excited(*ratios)))
         i, j = np.triu_indices(self.n, 1)
         apart = np.sin(np.pi * (r[:, i] - r[:, j]) / self.length)
@@ -65,14 +67,14 @@ class Gas:
     def excited(self, u, v):
         """1 + sum_o c_o/sqrt(members) of the ratios of determinants with two waves replaced."""
         total = 1.0
-        for c, kind, (k, l, q, p, sign) in zip(
-            self.v["slater.excitations"], self.kinds, self.terms, strict=True
+        for c, (like, _), (k, l, q, p, sign) in zip(
+            self.v["slater.excitations"], self.classes, self.terms, strict=True
         ):
             k, l, q, p = (index.astype(int) for index in (k, l, q, p))
-            if kind == "unlike":
-                part = u[:, k, q] * v[:, l, p]
-            else:
+            if like:
                 part = sum(x[:, k, q] * x[:, l, p] - x[:, k, p] * x[:, l, q] for x in (u, v))
+            else:
+                part = u[:, k, q] * v[:, l, p]
             total = total + c / np.sqrt(len(k)) * (sign * part).sum(axis=1)
         return total
 

@@ -8,11 +8,12 @@ by Fore et al., Phys. Rev. Research 5, 033062 (2023), eqs. 1 to 4.
 """
 
 import tomllib
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 
 import h5py
 import numpy as np
 
+from tests.exact.independent_excitations import excitations
 from tests.exact.independent_network import hidden
 
 HBAR_C, MASS = 197.3269804, 939.56542  # MeV fm, MeV
@@ -26,43 +27,6 @@ def images(x, length, radius):
     out = 0.0
     for m in product(range(-2, 3), repeat=3):
         out = out + np.exp(-((x + length * np.array(m)) ** 2).sum(axis=-1) / radius**2)
-    return out
-
-
-def turned(term, like):
-    """The 48 images of an excitation (k, l, q, p) under the cube's symmetries, as (image, sign)."""
-    for order in permutations(range(3)):
-        for signs in product((1, -1), repeat=3):
-            k, l, q, p = (tuple(s * m[a] for s, a in zip(signs, order, strict=True)) for m in term)
-            if like:
-                sign = (-1) ** ((k > l) + (q > p))
-                yield (min(k, l), max(k, l), min(q, p), max(q, p)), sign
-            else:
-                yield (k, l, q, p), 1
-                yield (l, k, p, q), 1
-
-
-def excitations(occupied, virtual):
-    """[(like, {(k, l, q, p): sign})] of all classes of pairs k, l -> q, p of equal momentum, those
-    of both spins first, then of one; a class is counted where the first of its members is.
-    """
-    out = []
-    for like in (False, True):
-        seen = set()
-        for k, l, q in product(occupied, occupied, virtual):
-            p = tuple(a + b - c for a, b, c in zip(k, l, q, strict=True))
-            term = (k, l, q, p)
-            if p not in virtual or (like and not (k < l and q < p)):
-                continue
-            if term in seen:
-                continue
-            members = {}
-            for image, sign in turned(term, like):
-                members[image] = members.get(image, 0) + sign
-            seen |= set(members)
-            members = {t: np.sign(sign) for t, sign in members.items() if sign}
-            if members:
-                out.append((like, members))
     return out
 
 
