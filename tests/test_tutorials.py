@@ -86,6 +86,8 @@ def electron_gas(n):
     assert n["kinetic"].mean / 14 == pytest.approx(0.28022822, abs=1e-7)
     assert n["correlated"].energy < hf.energy - 0.3
     assert n["correlated"].variance < 0.2 * hf.variance
+    assert n["plane_waves"]([0.0, 0.0, 0.0]) == pytest.approx(0.02303895, abs=1e-8)
+    assert abs(np.mean(n["exact"]) - 0.0154) < 5 * np.std(n["exact"]) / 10
 
 
 CHECKS = {

@@ -33,7 +33,12 @@ NEUTRONS = (
     .replace('type = "slater"', 'type = "slater"\nexcitations = 1')
     .replace('[[wavefunction]]\ntype = "pade_jastrow"\n', "")
 )
-JOBS = {"machine": SMALL, "fermions": FERMIONS, "neutrons": NEUTRONS}
+GAS = (
+    NEUTRONS.replace('"neutron_matter"', '"electron_gas"')
+    .replace("density = 0.02", "dimensions = 2\nr_s = 2.0")
+    .replace("passes = 1", "passes = 1\nrange = 1.0")
+)
+JOBS = {"machine": SMALL, "fermions": FERMIONS, "neutrons": NEUTRONS, "gas": GAS}
 PLAN = ("--steps", "14", "--warmup", "6")
 ALL, QUICK = 300, 30
 ENDS = ("SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2")  # with a checkpoint, 85
@@ -58,9 +63,10 @@ def wholes(tmp_path_factory, server):
 
 def job_of(case):
     """Of seven cases one trains a determinant with a network by SPRING, one another with pair
-    excitations and spins that are exchanged, the others a machine.
+    excitations and spins that are exchanged, one electrons in a box with pair excitations of moved
+    plane waves, the others a machine.
     """
-    return {3: "fermions", 5: "neutrons"}.get(case % 7, "machine")
+    return {1: "gas", 3: "fermions", 5: "neutrons"}.get(case % 7, "machine")
 
 
 def drawn(case):
@@ -152,15 +158,15 @@ def test_fault(case, wholes, server, tmp_path):
 
 def test_every_kind_is_drawn():
     """Each fault meets training and evaluation, 1 to 4 ranks where it can, and most of them
-    fermions in a trap and neutrons.
+    fermions in a trap, neutrons and electrons in a box.
     """
-    found, met = {}, {"fermions": set(), "neutrons": set(), "machine": set()}
+    found, met = {}, {job: set() for job in JOBS}
     for case in range(ALL):
         how, _, evaluating, ranks, _ = drawn(case)
         found.setdefault(how.split()[0], set()).add((evaluating, ranks))
         met[job_of(case)].add((how.split()[0], evaluating))
     assert set(found) == {"write", "kill", *ENDS, *GOES_ON}
-    for job in ("fermions", "neutrons"):
+    for job in ("fermions", "neutrons", "gas"):
         assert {how for how, _ in met[job]} == set(found) and len(met[job]) >= len(found) + 5, job
     assert all({evaluating for evaluating, _ in seen} == {True, False} for seen in found.values())
     assert {ranks for _, ranks in found["kill"]} == {1, 2, 3, 4}
