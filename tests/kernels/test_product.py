@@ -357,7 +357,9 @@ def test_a_word_that_the_switch_does_not_know():
 
 
 def test_this_numba_is_on_the_list():
-    """Another version: run this file and tests/mpi on it, then add it to TRIED."""
+    """Another version: run this file, test_cpu.py, test_linalg.py and tests/mpi on it, then add it
+    to TRIED.
+    """
     assert version("numba").rsplit(".", 1)[0] in numba_product.TRIED
 
 

@@ -23,11 +23,11 @@ from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.runs.reading import Run
 from vmcnet.runs.report import report_lines
 from vmcnet.runs.summary import summary
-from vmcnet.sampling.spin_metropolis import Exchange, SpinFlip
+from vmcnet.sampling.spin_metropolis import SpinFlip
 from vmcnet.sampling.thermal import Thermal
 from vmcnet.statistics.jackknife import jackknife
 from vmcnet.storage.run_file import RunFile
-from vmcnet.systems import ClassicalIsing, Heisenberg, TransverseIsing, TrappedBosons
+from vmcnet.systems import ClassicalIsing, TransverseIsing, TrappedBosons
 from vmcnet.wavefunctions import BinaryRBM, Boltzmann, GaussianEnvelope
 
 
@@ -332,18 +332,6 @@ def machine():
     return result, states(6), enumerated(result, states(6)), wanted, system.observables
 
 
-def frustrated():
-    """Six spins of a J1-J2 chain without magnetisation, complex weights, moved by exchanges: the
-    correlation of neighbours and the structure factor at pi.
-    """
-    system = Heisenberg([6], second=0.5)
-    psi = BinaryRBM(system, weights="complex", spread=0.3)
-    result, s = frozen(system, psi, Exchange(system)), states(6)
-    s = s[s.sum(axis=1) == 0]
-    wanted = {"correlations": 1, "structure_factor": 3}
-    return result, s, enumerated(result, s), wanted, system.observables
-
-
 def heat_bath():
     """The classical Ising model on 3 x 3 sites: |m| and the correlation of neighbours."""
     system, s = ClassicalIsing([3, 3], 3.0), states(9)
@@ -370,7 +358,7 @@ def standardised(case, numbers):
 
 
 @pytest.mark.verify
-@pytest.mark.parametrize("case", [machine, frustrated, heat_bath])
+@pytest.mark.parametrize("case", [machine, heat_bath])
 def test_intervals_of_two_observables_cover(case):
     """1000 evaluations of a frozen state: 95 % intervals of two observables hold the enumerated
     values in 93 to 97 %.
