@@ -55,7 +55,7 @@ class PairExcitations:
     def _keys(self) -> list[frozenset]:
         """What each class is made of, by columns of the orbital set."""
         found: list[set] = [set() for _ in self.labels]
-        for kind in ("unlike", "up", "down"):
+        for kind in ("unlike", "up", "down"):  # its attributes
             part, size = getattr(self, kind), len(self.virtual)
             for o, i, j, x in zip(part.class_, part.first, part.second, part.value, strict=True):
                 (a, b), (c, d) = divmod(int(i), size), divmod(int(j), size)
