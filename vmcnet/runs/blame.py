@@ -17,6 +17,7 @@ RAISE = opcode.opmap["RAISE_VARARGS"]
 REFUSALS = ValueError, TypeError, KeyError, AttributeError  # by which the program refuses
 CALL = re.compile(r"([\w.]+)\(\) (?:takes|missing|got) ")  # how Python says that arguments misfit
 LONGEST = 600  # characters of an error's own text
+ENDLESS = 100  # calls of a user's code within each other
 USED: dict[str, ModuleType] = {}  # file or folder -> module of classes that jobs name
 
 
@@ -69,7 +70,13 @@ def blamed(error: BaseException) -> str | None:
         return None
     theirs = [step for step in steps if _user(step)]
     refused = isinstance(error, REFUSALS) and on_purpose(error)
-    if _user(steps[-1]) or (theirs and (refused or isinstance(error, ValueError | TypeError))):
+    # where Python's depth ends is chance: code that calls itself without end has many steps
+    endless = isinstance(error, RecursionError) and len(theirs) > ENDLESS
+    if (
+        endless
+        or _user(steps[-1])
+        or (theirs and (refused or isinstance(error, ValueError | TypeError)))
+    ):
         return f"{_place(theirs)}: {said(error)}"
     if refused and isinstance(error, ValueError | TypeError):
         cause = error.__cause__

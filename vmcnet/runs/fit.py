@@ -16,6 +16,8 @@ from vmcnet.statistics.tails import BINS
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.run_file import conditions
 
+WHOLE = 2**53  # whole numbers that a double holds
+
 
 def fit_training(path, found, job, population, optimizer, natural) -> None:
     """Raise FileProblem naming the array unless a training checkpoint fits the objects of its
@@ -161,9 +163,11 @@ def _observables(content: dict, refuse) -> None:
         if ((shown < 0) | (shown >= len(labels))).any() or not shape[2]:
             refuse(f"{own} shows components that it does not have")
     bins = array("tail/bin", "i", (None,), 0)
-    array("tail/count", "i", bins.shape, 0)
+    counts = array("tail/count", "i", bins.shape, 0)
     if ((bins < 0) | (bins >= BINS)).any():
         refuse("tail/bin lies outside its histogram")
+    if ((counts < 1) | (counts > WHOLE // max(len(counts), 1))).any():
+        refuse("tail/count holds what is no number of local energies")
 
 
 def _texts(array, refuse) -> list:
@@ -179,8 +183,9 @@ def _texts(array, refuse) -> list:
 def compare_data(file, job, digest: str) -> None:
     """Raise FileProblem unless the samples are those that a run began with."""
     if file.attributes.get("data", "") != digest:
+        name = job.data.file if job.data else "the exact samples of the job"
         raise FileProblem(
-            f"{job.data.file}: not the samples that this run began with (its SHA-256 "
+            f"{name}: not the samples that this run began with (its SHA-256 "
             "differs): restore the file, or start a new run"
         )
 

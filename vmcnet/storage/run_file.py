@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from vmcnet.storage.atomic import FileProblem, keep
-from vmcnet.storage.layout import entry_of
+from vmcnet.storage.layout import ATTRIBUTES, entry_of
 from vmcnet.storage.paths import existing, folder_of, previous_run, resolved
 from vmcnet.storage.sealed import read_sealed, write_sealed
 from vmcnet.storage.tree import Schema
@@ -245,7 +245,8 @@ def _checked(schema: Schema) -> list[int]:
     tree = schema.tree
     schema.attributes("", run=str, job=str, seed=int, ranks=int)
     known = schema.tree.attributes[""]
-    texts = [k for k in ("state", "phase", "written", "started", "resumed", "data") if k in known]
+    numbers = ("schema", "seed", "ranks")
+    texts = [k for k, _ in ATTRIBUTES if k in known and k not in numbers]
     schema.attributes("", **dict.fromkeys(texts, str))
     for group in ("training", "rollbacks", "parameters"):
         schema.attributes(group)
