@@ -245,8 +245,8 @@ def _checked(schema: Schema) -> list[int]:
     tree = schema.tree
     schema.attributes("", run=str, job=str, seed=int, ranks=int)
     known = schema.tree.attributes[""]
-    numbers = ("schema", "seed", "ranks")
-    texts = [k for k, _ in ATTRIBUTES if k in known and k not in numbers]
+    whole = ("schema", "seed", "ranks")
+    texts = [k for k, _ in ATTRIBUTES if k in known and k not in whole]
     schema.attributes("", **dict.fromkeys(texts, str))
     for group in ("training", "rollbacks", "parameters"):
         schema.attributes(group)
