@@ -110,8 +110,8 @@ class Row:
         rows[:, 7] = stop
         for row, count in zip(rows, counts, strict=True):
             row[1:5] = count.accepted, count.tried, count.nonfinite, count.stuck
-            for accepted, tried in count.others:
-                row[5:7] += accepted, tried
+            for other in count.others:
+                row[5:7] += other.accepted, other.tried
         if energies is not None:
             xp = namespace(energies.total)
             stacked = to_host(
