@@ -1,10 +1,18 @@
-"""Pair excitations of plane waves in classes of symmetry, for the programs of this folder that
-share nothing with the engine.
+"""Shells of plane waves and their pair excitations in classes of symmetry, for the programs of this
+folder that share nothing with the engine.
 """
 
 from itertools import permutations, product
 
 import numpy as np
+
+
+def plane_waves(count, more, d=3):
+    """Integer vectors of the `count` lowest plane waves, and of the `more` shells above them."""
+    size = lambda m: sum(x * x for x in m)  # noqa: E731
+    grid = sorted(product(range(-4, 5), repeat=d), key=lambda m: (size(m), m))
+    above = sorted({size(m) for m in grid[count:]})[:more]
+    return grid[:count], [m for m in grid[count:] if size(m) in above]
 
 
 def turned(term, like):

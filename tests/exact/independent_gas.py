@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 from scipy.special import erfc
 
-from tests.exact.independent_excitations import excitations
+from tests.exact.independent_excitations import excitations, plane_waves
 from tests.exact.independent_network import hidden
 
 
@@ -23,11 +23,7 @@ class Gas:
         self.n, self.d, self.r_s, self.v, self.passes = n, d, r_s, values, passes
         power = np.pi if d == 2 else 4 * np.pi / 3
         self.length, self.spins = r_s * (power * n) ** (1 / d), np.repeat([1, -1], n // 2)
-        size = lambda m: sum(x * x for x in m)  # noqa: E731
-        grid = sorted(product(range(-3, 4), repeat=d), key=lambda m: (size(m), m))
-        self.occupied = grid[: n // 2]
-        above = sorted({size(m) for m in grid[n // 2 :]})[:shells]
-        self.virtual = [m for m in grid[n // 2 :] if size(m) in above]
+        self.occupied, self.virtual = plane_waves(n // 2, shells, d)
         self.classes = excitations(self.occupied, self.virtual) if shells else []
         at, to = ({m: k for k, m in enumerate(s)} for s in (self.occupied, self.virtual))
         self.terms = [

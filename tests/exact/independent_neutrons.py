@@ -13,7 +13,7 @@ from itertools import combinations, product
 import h5py
 import numpy as np
 
-from tests.exact.independent_excitations import excitations
+from tests.exact.independent_excitations import excitations, plane_waves
 from tests.exact.independent_network import hidden
 
 HBAR_C, MASS = 197.3269804, 939.56542  # MeV fm, MeV
@@ -38,11 +38,7 @@ class Neutrons:
         self.length = (n / density) ** (1 / 3)
         self.unit = (3 / (4 * np.pi * density)) ** (1 / 3)  # radius of one neutron's sphere, fm
         self.spins = np.repeat([1, -1], n // 2)
-        size = lambda m: sum(x * x for x in m)  # noqa: E731
-        grid = sorted(product(range(-4, 5), repeat=3), key=lambda m: (size(m), m))
-        self.occupied = grid[: n // 2]
-        above = sorted({size(m) for m in grid[n // 2 :]})[:shells]
-        self.virtual = [m for m in grid[n // 2 :] if size(m) in above]
+        self.occupied, self.virtual = plane_waves(n // 2, shells)
         self.classes = excitations(self.occupied, self.virtual) if shells else []
         self.coefficients = np.asarray(values.get("excitations", ()))
         assert len(self.classes) == len(self.coefficients)

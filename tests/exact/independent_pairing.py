@@ -2,10 +2,11 @@
 alone, with a Pfaffian by elimination of pairs of rows.
 """
 
-from itertools import product
+from itertools import groupby
 
 import numpy as np
 
+from tests.exact.independent_excitations import plane_waves
 from tests.exact.independent_neutrons import Neutrons
 
 
@@ -30,12 +31,11 @@ def pfaffian(a):
     return sign, log
 
 
-def lowest(count, shells):
-    """Integer vectors of the filled and the next `shells` shells, a list a shell."""
-    grid = sorted(product(range(-4, 5), repeat=3), key=lambda m: (sum(x * x for x in m), m))
-    sizes = sorted({sum(x * x for x in m) for m in grid[:count]})
-    beyond = sorted({sum(x * x for x in m) for m in grid[count:]})[:shells]
-    return [[m for m in grid if sum(x * x for x in m) == size] for size in sizes + beyond]
+def lowest(count, more):
+    """Integer vectors of the filled and the next `more` shells, a list a shell."""
+    filled, above = plane_waves(count, more)
+    size = lambda m: sum(x * x for x in m)  # noqa: E731
+    return [list(level) for _, level in groupby([*filled, *above], size)]
 
 
 class Pairs(Neutrons):

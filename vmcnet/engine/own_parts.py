@@ -98,7 +98,7 @@ SYSTEM: Check = {
     "length": (_positive, "a number above 0"),
     "energy_unit": (_positive, "a number above 0"),
     "core": (_number, "a number"),
-    "units": (lambda x: x in (None, "") or _word(x), "a text"),
+    "units": (lambda x: x == "" or _word(x), "a text"),
     "length_units": (_word, "a text"),
     "moves": (lambda x: isinstance(x, str) and x in MOVES, f"one of {', '.join(MOVES)}"),
     "box": (lambda x: x is None or isinstance(x, Box), "None or a vmcnet.Box"),

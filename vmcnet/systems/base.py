@@ -30,7 +30,7 @@ class System(Recording):
     dimensions: int
     spins: np.ndarray
     length: float
-    units: str
+    units: str = ""
     length_units = "length"  # what lengths are measured in, a word
     terms: dict
     reference: tuple[float, str] | None = None
