@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from vmcnet.estimators.log_derivatives import LogDerivatives, outer_gram, stacked
-from vmcnet.kernels.numba_gram import fill_lower
+from vmcnet.kernels.numba_gram import add_row_sums, fill_lower, partners
 from vmcnet.parallel.exact_sum import LIMB_BLOCKS, bounded_sum, exact_sum, exponents
 
 KEEP = (
@@ -135,9 +135,9 @@ class BlockTangents:
         def add(local, product):
             everyone = [self.comm.allgather(np.stack(x), self.blocks) for x in local]
             for tile, b in zip(tiles, self.own, strict=True):
-                for k in self._partners(b):
-                    j = (b + k) % self.blocks
-                    tile[k] += product(*(x[b] for x in everyone), *(x[j] for x in everyone))
+                for k in range(partners(b, self.blocks)):
+                    low, high = sorted((b, (b + k) % self.blocks))
+                    tile[k] += product(*(x[high] for x in everyone), *(x[low] for x in everyone))
 
         for n in range(len(outers)):
             pairs = [self._block(b).joined[n] for b in self.own]
@@ -159,36 +159,18 @@ class BlockTangents:
         step = max(1, EXCHANGE // (8 * parts * self.walkers))
         return [(k, min(k + step, columns)) for k in range(0, columns, step)]
 
-    def _partners(self, b):
-        """Distances k of the blocks b + k that block b is multiplied with; the pair half-way round
-        belongs to the lower block.
-        """
-        return range(self.blocks // 2 + (self.blocks % 2 == 1 or b < self.blocks // 2))
-
     def _assembled(self, tiles, parts, centre):
         """The lower triangle of the Gram matrix (N, N) / W; outer products were not centred: take
         off the mean of Re and Im rows from either side.
         """
-        side = tiles.shape[2]
-        size = self.blocks * side
-        means = self._row_means(tiles, parts) if centre else np.zeros((size, parts))
-        mean = means.reshape(self.blocks, parts, side // parts, parts).mean(axis=(0, 2))
-        out = np.empty((size, size))
-        fill_lower(tiles, means, mean, float(self.walkers), out)
+        size = self.blocks * tiles.shape[2]
+        means, out = np.zeros((parts, size)), np.empty((size, size))
+        if centre:
+            add_row_sums(tiles, means)
+            means /= self.walkers
+        mean = means.reshape(parts, self.blocks, parts, -1).mean(axis=(1, 3))
+        fill_lower(tiles, means, mean, 1.0 / self.walkers, out)
         return out
-
-    def _row_means(self, tiles, parts):
-        """Means of every row of the whole matrix over its Re and its Im columns, (N, parts)."""
-        side = tiles.shape[2]
-        split = tiles.reshape(*tiles.shape[:2], parts, -1, parts, side // parts)
-        over_columns, over_rows = split.sum(axis=5), split.sum(axis=3)
-        sums = np.zeros((self.blocks, parts, side // parts, parts))
-        for b in range(self.blocks):
-            for k in self._partners(b):
-                sums[b] += over_columns[b, k]
-                if k:
-                    sums[(b + k) % self.blocks] += over_rows[b, k].transpose(1, 2, 0)
-        return sums.reshape(-1, parts) / self.walkers
 
     def gathered(self, rows) -> np.ndarray | None:
         """A vector over rows as (N,) on rank 0; None elsewhere."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet import kernels
 from vmcnet.backend.arrays import to_host
 from vmcnet.calculus.outer import Outer
 
@@ -181,7 +182,10 @@ def outer_gram(
     C)/2, Im Re' = Im(K + C)/2.
     """
     if right.dtype.kind != "c":
-        return (left @ left2.T) * (right @ right2.T)
+        product = kernels.of(np, left.dtype, right.dtype).matrix_product
+        out = product(left, left2, False, True)
+        out *= product(right, right2, False, True)
+        return out
     k = (left @ left2.T) * (right @ right2.T)
     c = (left @ left2.conj().T) * (right @ right2.conj().T)
     plus, minus = 0.5 * (c + k), 0.5 * (c - k)

@@ -1,43 +1,68 @@
-"""The Gram matrix of the walkers put together from its tiles; its plain twin is in the tests."""
+"""The Gram matrix of the walkers put together from its tiles; its plain twin is in the tests.
+
+tiles (B, B // 2 + 1, n, n): [b, k] is of the blocks b and (b + k) mod B, the rows of the higher one
+by the rows of the lower one; the whole matrix has N = B n rows.
+"""
 
 from __future__ import annotations
 
+import numpy as np
+
 from vmcnet.kernels.compiled import compiled
+from vmcnet.kernels.numba_rows import row_sums
 
 
 @compiled
-def fill_lower(tiles, means, mean, walkers, out):
-    """The lower triangle of out (N, N) = (tile - mean_i - mean_j + mean) / walkers.
-
-    tiles (B, B // 2 + 1, n, n): [b, k] is rows of block b by rows of block (b + k) mod B, N = B n.
-    means (N, parts), mean (parts, parts): of the rows over each part of the columns; a block has
-    its rows part after part. Of a pair half-way round only the lower block's tile counts.
+def partners(b, blocks):
+    """How many blocks b, b + 1, ... (cyclic) block b is multiplied with; the pair half-way round
+    belongs to the lower block.
     """
-    blocks, distances, side, _ = tiles.shape
-    parts = means.shape[1]
+    return blocks // 2 + (1 if blocks % 2 == 1 or b < blocks // 2 else 0)
+
+
+@compiled
+def add_row_sums(tiles, sums):
+    """sums (parts, N) += of every row over each part of the columns; a block has its columns part
+    after part.
+    """
+    blocks, _, side, _ = tiles.shape
+    parts = len(sums)
+    width = side // parts
+    rows, columns = np.empty(side * parts), np.empty(side)
+    for b in range(blocks):
+        for k in range(partners(b, blocks)):
+            tile, j = tiles[b, k], (b + k) % blocks
+            high, low = max(b, j) * side, min(b, j) * side
+            row_sums(tile.reshape(side * parts, width), rows)
+            for part in range(parts):
+                for r in range(side):
+                    sums[part, high + r] += rows[r * parts + part]
+                if k:
+                    columns[:] = 0
+                    for r in range(part * width, (part + 1) * width):
+                        for c in range(side):
+                            columns[c] += tile[r, c]
+                    for c in range(side):
+                        sums[part, low + c] += columns[c]
+
+
+@compiled
+def fill_lower(tiles, means, mean, factor, out):
+    """The lower triangle of out (N, N) = factor (tile - mean_i - mean_j + mean), means (parts, N)
+    and mean (parts, parts) of the rows over each part of the columns.
+    """
+    blocks, _, side, _ = tiles.shape
+    parts = len(means)
     width = side // parts
     for b in range(blocks):
-        for k in range(distances):
-            if 2 * k == blocks and 2 * b >= blocks:
-                continue
-            j = (b + k) % blocks
-            tile = tiles[b, k]
-            if b >= j:
-                for r in range(side):
-                    row, here = out[b * side + r], r // width
-                    for there in range(parts):
-                        off = means[b * side + r, there] - mean[here, there]
-                        for c in range(there * width, (there + 1) * width):
-                            row[j * side + c] = (
-                                (tile[r, c] - off) - means[j * side + c, here]
-                            ) / walkers
-            else:
-                for c in range(side):
-                    row, there = out[j * side + c], c // width
-                    for here in range(parts):
-                        off = means[j * side + c, here]
-                        for r in range(here * width, (here + 1) * width):
-                            row[b * side + r] = (
-                                (tile[r, c] - (means[b * side + r, there] - mean[here, there]))
-                                - off
-                            ) / walkers
+        for k in range(partners(b, blocks)):
+            tile, j = tiles[b, k], (b + k) % blocks
+            high, low = max(b, j) * side, min(b, j) * side
+            for r in range(side):
+                here = r // width
+                row, given = out[high + r], tile[r]
+                other = means[here]
+                for there in range(parts):
+                    off = means[there, high + r] - mean[there, here]
+                    for c in range(there * width, (there + 1) * width):
+                        row[low + c] = factor * (given[c] - off - other[low + c])

@@ -171,9 +171,9 @@ class Emitter:
         return dict(zip(blocks, self.chains(len(blocks), terms, terms_at), strict=True))
 
 
-def block_product(bits: int, rows: int, vectors: int):
+def block_product(bits: int, rows: int, vectors: int, subtracted: bool = False):
     """block(a, at_a, down_a, along_a, b, at_b, down_b, terms, c, at_c, down_c) for compiled code: c
-    = a b, `rows` rows, `vectors` vectors of columns.
+    = a b, or c -= a b where that is `subtracted`; `rows` rows, `vectors` vectors of columns.
 
     a begins at element at_a of its array, its rows are down_a and its columns along_a elements
     apart; b and c likewise, their columns side by side;
@@ -186,7 +186,8 @@ def block_product(bits: int, rows: int, vectors: int):
             emit = Emitter(context, builder, signature, args, bits)
             sums, first = emit.sums(rows, vectors), emit.start(8, 9)
             for (i, j), z in sums.items():
-                emit.store(z, emit.place(first, emit.times(i, args[10]), j * emit.lanes))
+                to = emit.place(first, emit.times(i, args[10]), j * emit.lanes)
+                emit.store(builder.fsub(emit.load(to), z) if subtracted else z, to)
             return context.get_dummy_value()
 
         n = types.intp

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vmcnet.arguments import Recording, number, positive, recorded, shown, whole
+from vmcnet.kernels.cholesky import Cholesky
 from vmcnet.optimizers.base import State, checked_state
 
 Rows = list  # one array (walkers of the block,) for every block of this rank
@@ -181,7 +182,8 @@ class ShiftedMetric:
 
     def __init__(self, tangents: Tangents, shift: Any, form: str = "auto"):
         rows = tangents.walkers * (2 if tangents.dtype.kind == "c" else 1)
-        self.tangents, self.shift, self._factor = tangents, shift, None
+        self.tangents, self.shift = tangents, shift
+        self._factor: Any = None
         self.gram = form == "gram" or (form == "auto" and tangents.size > rows)
         if self.gram:
             self._scale, self._unit = _scaling(shift)
@@ -194,28 +196,14 @@ class ShiftedMetric:
             self._factorise(matrix)
 
     def _factorise(self, matrix: np.ndarray) -> None:
-        from scipy.linalg import LinAlgError, cho_factor
-
         # A relative shift of a parameter without effect is 0, as is its gradient.
         shifts = self._unit if self.gram else np.broadcast_to(np.asarray(self.shift), len(matrix))
         matrix.flat[:: len(matrix) + 1] += shifts if self.gram else np.where(shifts > 0, shifts, 1)
-        try:  # matrix.T: the order that LAPACK needs, no copy
-            self._factor = cho_factor(matrix.T, lower=False, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            self._factor = None
+        self._factor = Cholesky(matrix)
 
     def _solved(self, right: Any) -> np.ndarray:
         """The solution for `right`, given on rank 0, on every rank."""
-
-        def solution() -> np.ndarray | None:
-            from scipy.linalg import cho_solve
-
-            if self._factor is None:
-                return None
-            found = cho_solve(self._factor, right, check_finite=False)
-            return found if np.isfinite(found).all() else None
-
-        found = self.tangents.on_root(solution)
+        found = self.tangents.on_root(lambda: self._factor.solve(right))
         if found is None:
             raise SingularMetric(
                 f"{self._what} is not positive definite to working precision: "
