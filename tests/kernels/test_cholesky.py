@@ -1,5 +1,5 @@
-"""Positive definite systems: accuracy of float64 whatever the condition, from either half of the
-program's loops.
+"""Positive definite systems: accuracy of float64 whatever the condition, by our own loops and by
+LAPACK.
 """
 
 import numpy as np

@@ -34,6 +34,7 @@ class Cholesky:
         """x (N,); None where T is not positive definite to working precision."""
         y = self._refined(right)
         if y is None:
+            self._factors[np.float32] = None
             y = self._once(np.float64, self._scale * right)
         return None if y is None else self._scale * y
 

@@ -40,8 +40,9 @@ def add_row_sums(tiles, sums):
                 if k:
                     columns[:] = 0
                     for r in range(part * width, (part + 1) * width):
+                        row = tile[r]
                         for c in range(side):
-                            columns[c] += tile[r, c]
+                            columns[c] += row[c]
                     for c in range(side):
                         sums[part, low + c] += columns[c]
 
@@ -60,9 +61,11 @@ def fill_lower(tiles, means, mean, factor, out):
             high, low = max(b, j) * side, min(b, j) * side
             for r in range(side):
                 here = r // width
-                row, given = out[high + r], tile[r]
-                other = means[here]
                 for there in range(parts):
                     off = means[there, high + r] - mean[there, here]
-                    for c in range(there * width, (there + 1) * width):
-                        row[low + c] = factor * (given[c] - off - other[low + c])
+                    start = low + there * width
+                    row, other = out[high + r, start : start + width], means[here]
+                    other = other[start : start + width]
+                    given = tile[r, there * width : (there + 1) * width]
+                    for c in range(width):
+                        row[c] = factor * (given[c] - off - other[c])

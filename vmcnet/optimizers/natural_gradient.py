@@ -176,7 +176,8 @@ class ShiftedMetric:
     """S + D, factorised once on rank 0: as it is, P x P (metric), or through X D^-1 X^T + 1, N x N
     (gram), whose solutions are the same; auto takes the smaller of the two.
 
-    D = shift, a number or (P,). All methods are collective, and give the same bits on every rank.
+    D = shift, a number or (P,). Solutions have the accuracy of float64 (vmcnet.kernels.cholesky).
+    All methods are collective, and give the same bits on every rank.
     Raises SingularMetric where the matrix is not positive definite to working precision.
     """
 
