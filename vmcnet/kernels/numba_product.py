@@ -176,8 +176,7 @@ def block_product(bits: int, rows: int, vectors: int, subtracted: bool = False):
     = a b, or c -= a b where that is `subtracted`; `rows` rows, `vectors` vectors of columns.
 
     a begins at element at_a of its array, its rows are down_a and its columns along_a elements
-    apart; b and c likewise, their columns side by side;
-    terms >= 1.
+    apart; b and c likewise, their columns side by side; terms >= 1.
     """
 
     @intrinsic
