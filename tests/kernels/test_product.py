@@ -63,29 +63,17 @@ def test_onto_a_row(rows, features, dtype):
 
 @compiled_only
 @TYPES
-@pytest.mark.parametrize("f, h", [(1, 5), (3, 40), (18, 64), (64, 47), (130, 33)])
+@pytest.mark.parametrize("h", [1, 5, 33, 40, 64])
 @pytest.mark.parametrize("rows, blocks", [(5, 1), (20, 3), (300, 2)])
-def test_adjoints_of_a_layer(f, h, rows, blocks, dtype):
-    """d W^T, x^T d and the sums of d have the bits of the passes one by one."""
-    rng = np.random.default_rng(6)
-    adjoint, slope = rng.normal(size=(2, blocks * rows, h)).astype(dtype)
-    x, weight = matrices(blocks * rows, f, h, dtype)
-    weight = rng.normal(size=(f, h)).astype(dtype)
-    dx, dw, db = cpu.layer_adjoints(adjoint, slope, x, weight, blocks, True)
+def test_slopes_of_a_layer(h, rows, blocks, dtype):
+    """adjoint f' to the bit, and its sums over the rows of every block, row after row."""
+    adjoint, slope = np.random.default_rng(6).normal(size=(2, blocks * rows, h)).astype(dtype)
     d, sums = cpu.layer_reverse(adjoint, slope, blocks)
     np.testing.assert_array_equal(d, adjoint * slope)
     total = np.zeros((blocks, h), dtype)
     for row in d.reshape(blocks, rows, h).swapaxes(0, 1):
         total += row
     np.testing.assert_allclose(sums, total, rtol=1e-5 if dtype == np.float32 else 1e-13, atol=1e-5)
-    np.testing.assert_array_equal(db, sums)
-    np.testing.assert_array_equal(dw, cpu.block_products(x, d, blocks))
-    np.testing.assert_array_equal(dx.reshape(-1, f), cpu.matrix_product(d, weight, False, True))
-    without, again, _ = cpu.layer_adjoints(adjoint, slope, x, weight, blocks, False)
-    assert without is None
-    np.testing.assert_array_equal(again, dw)
-    empty = np.empty((0, f), dtype)
-    assert cpu.layer_adjoints(adjoint[:0], slope[:0], empty, weight, 1, True) is None
 
 
 @compiled_only

@@ -10,7 +10,7 @@ from vmcnet.calculus.arithmetic import ADD
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, Scaled, Unmade, common, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
 from vmcnet.calculus.operation import Blocks, Operation
-from vmcnet.calculus.products import ROWS, matmul
+from vmcnet.calculus.products import matmul
 
 
 class Layered(Unmade):
@@ -88,14 +88,6 @@ class Dense(Operation):
             db = rows_summed(adjoint, per_walker) if wanted[2] else None
             return *product_adjoints(xp, adjoint, x, weight, per_walker, wanted), db
         blocks = int(per_walker) or 1
-        own = kernels.of(xp, adjoint.dtype, kept.dtype, x.dtype, weight.dtype)
-        found = None
-        if wanted[1] and wanted[2] and adjoint[..., 0].size <= ROWS * blocks:
-            found = own.layer_adjoints(adjoint, kept, x, weight, blocks, wanted[0])
-        if found is not None:
-            dx, dw, db = found
-            dx = dx.reshape(x.shape) if wanted[0] else None
-            return (dx, dw, db) if per_walker else (dx, dw[0], db[0])
         if wanted[2]:
             own = kernels.of(xp, adjoint.dtype, kept.dtype)
             adjoint, db = own.layer_reverse(adjoint, kept, blocks)

@@ -63,7 +63,10 @@ def block_products(x, y, blocks: int):
         return plain.block_products(np, x, y, blocks)
     out = np.empty((blocks, f, h), x.dtype)
     x, y = (np.ascontiguousarray(a).reshape(blocks, rows, -1) for a in (x, y))
-    numba_rows.block_products(x, y, out, _wide(f, out[0]))
+    if h == 1 and f * x.itemsize >= numba_rows.LONG * numba_product.BITS // 8:
+        numba_rows.column_products(x, y[..., 0], out[..., 0])
+    else:
+        numba_rows.block_products(x, y, out, _wide(f, out[0]))
     return out
 
 
@@ -235,27 +238,6 @@ def layer_reverse(adjoint, slope, blocks: int):
         bias,
     )
     return out, bias
-
-
-def layer_adjoints(adjoint, slope, x, weight, blocks: int, wanted: bool):
-    """With d = adjoint slope (..., H): d W^T (..., F), or None unless `wanted`, and of every block
-    of walkers x^T d (blocks, F, H) and the sums of d (blocks, H); None where no pass fits.
-    """
-    (f, h), rows = weight.shape, slope.size // (weight.shape[1] * blocks)
-    x = x.reshape(-1, f)
-    if not (rows and _fits_product(x[:rows], f, h, True) and _fits_product(slope, rows, f, False)):
-        return None
-    shape, kind = (blocks, rows, f), x.dtype
-    dx = np.empty(shape if wanted else (0, 0, 0), kind)
-    dw, db = np.empty((blocks, f, h), kind), np.empty((blocks, h), kind)
-    numba_reverse.layer_adjoints(
-        np.ascontiguousarray(adjoint).reshape(blocks, rows, h),
-        slope.reshape(blocks, rows, h),
-        np.ascontiguousarray(x).reshape(shape),
-        np.ascontiguousarray(weight),
-        *(dx, dw, db, wanted and _wide(rows, dx[0]), _wide(f, dw[0])),
-    )
-    return dx if wanted else None, dw, db
 
 
 def chain(slots, y, slope, curvature) -> None:

@@ -1,15 +1,12 @@
-"""The reverse rule of a layer f(x W + b) in one compiled pass; float32 and float64, one thread."""
+"""Adjoint times slope of a layer, and its sums, in one compiled pass; float32 and float64."""
 
 from __future__ import annotations
 
-import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
 from vmcnet.kernels.compiled import compiled
 from vmcnet.kernels.numba_product import BITS, Emitter
-from vmcnet.kernels.numba_product import multiply as large_multiply
-from vmcnet.kernels.numba_rows import multiply, transposed_product
 
 LONG = 4  # vectors of a row that go by together
 
@@ -72,26 +69,3 @@ def layer_reverse(adjoint, slope, out, b):
                 d = adjoint[w, f] * slope[w, f]
                 out[w, f] = d
                 total[f] += d
-
-
-@compiled
-def layer_adjoints(adjoint, slope, x, weight, dx, dw, db, wide_x, wide_w):
-    """With d = adjoint slope (B, M, H): dx = d W^T (B, M, F), unless it has no elements, and the
-    sums over the rows of every block dw = x^T d (B, F, H) and db (B, H); x (B, M, F), W (F, H).
-
-    wide_x, wide_w: whether the large blocks of numba_product serve. One block after the other, so
-    that its d stays near the processor.
-    """
-    d, back = np.empty_like(slope[0]), np.empty((weight.shape[1], weight.shape[0]), slope.dtype)
-    if dx.size:
-        for f in range(weight.shape[0]):
-            for h in range(weight.shape[1]):
-                back[h, f] = weight[f, h]
-    for n in range(len(x)):
-        layer_reverse(adjoint[n], slope[n], d, db[n : n + 1])
-        if dx.size:
-            if wide_x:
-                large_multiply(d, back, dx[n], False, False)
-            else:
-                multiply(d, back, dx[n], False, False)
-        transposed_product(x[n], d, dw[n], wide_w)

@@ -101,33 +101,26 @@ def multiply(a, b, out, transposed_a, transposed_b):
 
 
 @compiled
-def column_product(x, y, out):
-    """out (F,) = x^T y, x (M, F), y (M,), a row of x being LONG vectors or more."""
-    m, features = x.shape
+def column_products(x, y, out):
+    """out (B, F) = x^T y of every block, x (B, M, F), y (B, M), a row of x LONG vectors or more."""
+    m, features = x.shape[1:]
     wide = LONG * BITS // (8 * x.itemsize)
-    for column in range(0, features, wide):
-        j = min(column, features - wide)
-        long_block(y, 0, 0, 1, x, j, features, m, out, j, 0)
-
-
-@compiled
-def transposed_product(x, y, out, wide):
-    """out (F, H) = x^T y, x (M, F) and y (M, H); `wide`: by the large blocks of numba_product,
-    which need that many rows and columns.
-    """
-    if y.shape[1] == 1 and x.shape[1] * x.itemsize >= LONG * BITS // 8:
-        column_product(x, y.reshape(-1), out.reshape(-1))
-    elif wide:
-        large_multiply(x, y, out, True, False)
-    else:
-        multiply(x, y, out, True, False)
+    for n in range(len(out)):
+        for column in range(0, features, wide):
+            j = min(column, features - wide)
+            long_block(y[n], 0, 0, 1, x[n], j, features, m, out[n], j, 0)
 
 
 @compiled
 def block_products(x, y, out, wide):
-    """out (B, F, H) = x^T y of every block, x (B, M, F) and y (B, M, H)."""
+    """out (B, F, H) = x^T y of every block, x (B, M, F) and y (B, M, H); `wide`: by the large
+    blocks of numba_product, which need that many rows and columns.
+    """
     for n in range(len(out)):
-        transposed_product(x[n], y[n], out[n], wide)
+        if wide:
+            large_multiply(x[n], y[n], out[n], True, False)
+        else:
+            multiply(x[n], y[n], out[n], True, False)
 
 
 @compiled

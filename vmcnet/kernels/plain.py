@@ -27,7 +27,6 @@ __all__ = [
     "fits_layer",
     "inverse",
     "layer",
-    "layer_adjoints",
     "layer_onto",
     "layer_reverse",
     "layer_slope",
@@ -94,12 +93,6 @@ def layer_reverse(xp, adjoint, slope, blocks: int):
     """
     out = adjoint * slope
     return out, out.reshape(blocks, -1, out.shape[-1]).sum(axis=1)
-
-
-def layer_adjoints(xp, adjoint, slope, x, weight, blocks: int, wanted: bool):
-    """d W^T (..., F), x^T d (blocks, F, H) and sums of d (blocks, H), d = adjoint slope, in one
-    pass where there is one; None, as here: make them one by one.
-    """
 
 
 class Library:
