@@ -44,6 +44,33 @@ def test_interval_keeps_first_and_last():
     )
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_what_is_told_fits_a_narrow_terminal(columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    progress = Progress(stream, interval=0.0)
+    for k in range(1, 4):
+        progress("training", k, 100000, {"energy": 3.01, "error": 0.02, "acceptance": 0.5})
+    progress.close()
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue())
+    last = [line.strip() for line in re.split("[\r\n]", shown) if line.strip()][-1]
+    assert "3/100000" in last and "3.01(2)" in last and len(last) <= columns, shown
+    assert "…" not in shown and ("acceptance 0.50" in last) == (columns >= 80)
+
+
+def test_a_terminal_that_cannot_go_back_gets_lines(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal()
+    Progress(stream, interval=0.0)("warmup", 1, 2, {"acceptance": 0.25})
+    assert stream.getvalue() == "warmup 1/2  acceptance 0.25\n"
+
+
 def test_durations():
     assert [_duration(s) for s in (3.4, 75, 3725)] == ["3 s", "1:15 min", "1:02 h"]
 

@@ -7,10 +7,11 @@ and infinity are refused.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import itertools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,20 @@ def shown(value: Any) -> str:
     if type(value) is int and len(text) > 24:
         return f"{text[:8]}... ({len(text.lstrip('-'))} digits)"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known name that a mistyped word most likely meant; "" where none is near."""
+    names = [str(name) for name in known]
+    parts = [name for name in names if len(word) > 2 and word.lower() in name.lower()]
+    near = difflib.get_close_matches(word, parts or names, 1, 0.0 if parts else 0.6)
+    return near[0] if near else ""
+
+
+def closest_hint(word: str, known: Iterable[str]) -> str:
+    """What follows a message about a mistyped word; "" where no name is near."""
+    near = closest(word, known)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def _range(least: Any, most: Any, above: Any = None, below: Any = None) -> str:

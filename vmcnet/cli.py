@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import errno
 import os
 import re
@@ -12,6 +11,7 @@ import time
 import traceback
 from pathlib import Path
 
+from vmcnet.arguments import closest_hint
 from vmcnet.statistics.blocking import METHODS
 from vmcnet.version import VERSION
 
@@ -49,12 +49,23 @@ EXAMPLES = {
 class Parser(argparse.ArgumentParser):
     """A mistake is one line."""
 
+    def parse_known_args(self, args=None, namespace=None):
+        """What a command does not know is refused in its own name."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
     def error(self, message: str):
-        found = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)$", message)
-        near = found and difflib.get_close_matches(
-            found[1], [name.strip("' ") for name in found[2].split(",")], 1, 0.5
-        )
-        hint = f"; did you mean {near[0]!r}?" if near else f"; {self.prog} --help says more"
+        choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)$", message)
+        option = re.search(r"unrecognized arguments: (--[^ =]+)", message)
+        hint = ""
+        if choice:
+            hint = closest_hint(choice[1], (name.strip("' ") for name in choice[2].split(",")))
+        elif option:
+            own = [o for a in self._actions for o in a.option_strings if o.startswith("--")]
+            hint = closest_hint(option[1], own)
+        hint = hint or f"; {self.prog} --help says more"
         self.exit(2, f"vmcnet: {message}{hint}\n")
 
 
@@ -147,10 +158,16 @@ def parser() -> argparse.ArgumentParser:
         help="corrections to an electron gas in a finite box, from S(k); with --json too",
     )
     report.add_argument(
-        "--table", action="store_true", help="one line a run, the keys that differ as columns"
+        "--table",
+        action="store_true",
+        help="one line a run, the keys that differ beside or below",
     )
     report.add_argument("--json", action="store_true", help="all numbers as JSON")
-    report.add_argument("--csv", action="store_true", help="one line a run, as CSV, full digits")
+    report.add_argument(
+        "--csv",
+        action="store_true",
+        help="one line a run, as CSV, full digits, energies of all particles together",
+    )
     report.add_argument(
         "--html", type=Path, metavar="PAGE", help="write one page that needs nothing else"
     )

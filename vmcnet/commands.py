@@ -255,18 +255,17 @@ def limits(options, comm) -> int:
 
 
 def report(options, comm) -> int:
+    from vmcnet.runs.outputs import asked_for, opened, other_reports
+    from vmcnet.runs.report import finite_size_lines
+
+    forms = asked_for(options)
     if options.twists:
         from vmcnet.runs.outputs import twists_report
 
         twists_report(options)
         return 0
-    from vmcnet.runs.outputs import opened, other_reports
-    from vmcnet.runs.report import finite_size_lines
-
     runs, problems = opened(options.file)
-    if options.finite_size and (options.html or options.plot or options.csv or options.table):
-        raise JobError("--finite-size: expected alone, or with --json")
-    if options.html or options.plot or options.json or options.csv or options.table:
+    if runs and forms:
         other_reports(runs, options)
     else:
         for run in runs:
@@ -278,7 +277,7 @@ def report(options, comm) -> int:
                     problems.append(str(error))
     for problem in problems:
         print(f"vmcnet: {problem}", file=sys.stderr)
-    return 2 if problems else 0
+    return 2 if problems or not runs else 0
 
 
 def check(options, comm) -> int:

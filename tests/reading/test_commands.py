@@ -11,7 +11,7 @@ import pytest
 import vmcnet as vmc
 from tests.runs import BIN, JOB, LONGEST, ROOT, complaints, same, start, vmcnet
 from vmcnet import cli
-from vmcnet.runs.watch import BARS, sparkline
+from vmcnet.runs.watch import ASCII, BARS, sparkline
 
 pytestmark = pytest.mark.processes
 
@@ -162,6 +162,13 @@ def test_a_run_that_was_stopped_is_said_to_be(run, tmp_path):
     [
         (("rn", "x"), "invalid choice: 'rn'|did you mean 'run'?"),
         (("report",), "arguments are required: file|vmcnet report --help says more"),
+        (("report", "a.h5", "--hmtl", "x"), "unrecognized arguments: --hmtl|mean '--html'?"),
+        (("report", "a.h5", "--quiet"), "arguments: --quiet; vmcnet report --help says more"),
+        (("jobs", "dot_6"), "no job file 'dot_6' comes with|did you mean 'quantum_dot_6'?"),
+        (("watch", "jobs/quantum_dot_2.toml"), "is a job file: vmcnet run jobs"),
+        (("check", "jobs/quantum_dot_2.toml", "--set", "system.type=dot"),
+         'or "module:Class" of your own, found|did you mean \'quantum_dot\'?'),
+        (("check", "jobs/quantum_dot_2.toml", "--set", "eval.steps=5"), "mean 'evaluation'?"),
         (("check", "jobs/quantum_dot_2.toml", "--set", "wavefunction[0].hidden=8"),
          "numbers of a list stand between dots: wavefunction.0.hidden"),
     ],
@@ -178,7 +185,8 @@ def test_mistakes_on_the_command_line_are_one_line(arguments, words, capsys, mon
 def test_a_line_of_bars():
     assert sparkline([0.0, 1.0, 2.0]) == BARS[0] + BARS[3] + BARS[7]
     assert sparkline([3.0, 3.0]) == 2 * BARS[0] and sparkline([]) == ""
-    assert len(sparkline(range(1000))) <= 60
+    assert len(sparkline(range(1000))) <= 40
+    assert sparkline([0.0, 1.0, 2.0], marks=ASCII).isascii()
 
 
 def test_every_command_has_an_example_that_parses(capsys):

@@ -43,6 +43,41 @@ def test_the_wavefunction_has_its_parameters(run):
     np.testing.assert_allclose(again.log(walkers.r, walkers.s), walkers.log_psi, rtol=1e-12)
 
 
+def test_a_run_travels(run):
+    """Pickled, with what was asked of it before: the same numbers there."""
+    opened = vmc.open_run(run)
+    walkers, first = opened.walkers, opened.evaluations[0].energy
+    there = pickle.loads(pickle.dumps((opened, opened.psi, opened.evaluations)))
+    np.testing.assert_array_equal(there[0].training["energy"], opened.training["energy"])
+    np.testing.assert_array_equal(there[1].log(walkers.r, walkers.s), walkers.log_psi)
+    np.testing.assert_array_equal(there[0].walkers.log_psi, walkers.log_psi)
+    assert there[2][0].energy == there[0].evaluations[0].energy == first
+
+
+MISTAKES = {
+    "a series": (lambda r: r.training["Energy"], KeyError, "did you mean 'energy'"),
+    "another series": (lambda r: r.training["xyz"], KeyError, "known: acceptance, "),
+    "a parameter": (lambda r: r.parameters["beta"], KeyError, r"mean 'jastrow\.beta_unlike'"),
+    "an evaluation": (lambda r: r.evaluations[7], IndexError, "no evaluation 7: there are 1"),
+    "a name": (lambda r: r.evaluate(observables=["density"]), ValueError, r"Density\(system\)"),
+    "a rank": (lambda r: r.evaluate(comm=3), ValueError, r"comm: expected what vmcnet\.connect"),
+    "settings": (lambda r: r.resume(settings=["a"]), ValueError, "must be a dictionary"),
+    "one walker": (lambda r: r.psi.log(*(x[0] for x in (r.walkers.r, r.walkers.s))), ValueError,
+                   r"expected r \(W, n, d\) and s \(W, n\), found \(2, 2\) and \(2,\)"),
+    "the run": (lambda r: vmc.evaluate(r), ValueError, r"open_run\(path\)\.evaluate"),
+    "its path": (lambda r: vmc.limits(str(r.path)), ValueError, r"open_run\(path\)\.limits"),
+    "no path": (lambda r: vmc.open_run(""), ValueError, "expected the path of a run file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes_are_one_line(run, name):
+    mistake, kind, words = MISTAKES[name]
+    with pytest.raises(kind, match=words) as found:
+        mistake(vmc.open_run(run))
+    assert "\n" not in str(found.value)
+
+
 def test_evaluating_from_python(run):
     """As the command does on the same walkers; the next call draws other numbers."""
     opened = vmc.open_run(run)

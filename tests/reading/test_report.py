@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from tests.runs import JOB, vmcnet
+from vmcnet.runs import figures
 from vmcnet.statistics.format import with_error
-from vmcnet.storage.paths import checkpoint_path
+from vmcnet.storage.paths import checkpoint_path, folder_of
 from vmcnet.storage.run_file import RunFile
 
 pytestmark = pytest.mark.processes
@@ -71,6 +72,18 @@ def test_the_difference_of_two_runs(run, tmp_path):
     assert last.startswith("second - first: 0.0") and last.endswith(", +0.0 sigma")
 
 
+def test_powers_of_ten_stand_with_the_units():
+    plt = figures._pyplot()
+    with plt.rc_context(figures.STYLE):
+        figure, axis = plt.subplots()
+        axis.plot([1.0, 2.0], [1e-5, 3e-5])
+        axis.set(ylabel="energy / electron (hartree)")
+        figures._saved(figure, "svg")
+        plt.close(figure)
+    assert axis.get_ylabel() == "energy / electron (10\u207b\u2075 hartree)"
+    assert not axis.yaxis.get_offset_text().get_visible()
+
+
 def test_all_files_of_a_folder(run):
     """Checkpoints among them are left out; a damaged file is named after all others."""
     bad = run.with_name("bad.h5")
@@ -81,6 +94,16 @@ def test_all_files_of_a_folder(run):
     assert "left out, no runs of their own" in done.stderr
     assert "checkpoint.h5: the run file is damaged" not in done.stderr
     assert f"vmcnet: {bad}: the run file is damaged or no run file" in done.stderr
+    done = vmcnet("report", run, folder_of(run))
+    assert "evaluation 0" in done.stdout and f"{folder_of(run).name}\n" in done.stderr
+
+
+def test_nothing_to_report_makes_nothing(run, tmp_path):
+    page = tmp_path / "page.html"
+    done = vmcnet("report", tmp_path / "none.h5", "--html", page, "--csv", check=False)
+    assert done.returncode == 2 and not done.stdout and not page.exists()
+    done = vmcnet("report", run.with_name("job.toml"), check=False)
+    assert "job.toml: is a job file: vmcnet run" in done.stderr
 
 
 def test_the_page(run, other, tmp_path):

@@ -199,6 +199,8 @@ def by_hand(dot, psi):
         (inside, {}, "wavefunction.0: Mine is defined in a function or class; a run file names"),
         (by_hand, {}, "system: Particles has no name in job files"),
         (lambda *p: p, {"settings": {"run.chekpoint": 1}}, "run.chekpoint: unknown key"),
+        (lambda *p: p, {"settings": {"system.omega": 2.0}}, "give it to the system where"),
+        (lambda *p: p, {"settings": ["run.threads"]}, "settings must be a dictionary of keys"),
         (lambda *p: p, {"settings": {"run.threads": print}}, "no value that a run file can hold"),
         (lambda *p: p, {"precision": "float16"}, "run.precision: expected 'float64' or 'float32'"),
         (lambda *p: p, {"overwrite": True, "resume": True}, "exclude each other"),

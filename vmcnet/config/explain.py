@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 
 from pydantic import BaseModel, ValidationError
 
-from vmcnet.arguments import shown
+from vmcnet.arguments import closest, closest_hint, shown
 
 SCALARS = ("float", "int", "str", "bool")
 
@@ -117,14 +116,9 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
     key = ".".join(_walked(root, location)[0]) or "job"
     found = f", found {_found(problem['input'])}" if problem["type"] != "missing" else ""
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(
-            str(location[-1]), _known_keys(root, location[:-1]), 1, 0.5
-        )
-        known = (
-            f"did you mean {near[0]!r}?"
-            if near
-            else f"known keys: {', '.join(_known_keys(root, location[:-1]))}"
-        )
+        keys = _known_keys(root, location[:-1])
+        near = closest(str(location[-1]), keys)
+        known = f"did you mean {near!r}?" if near else f"known keys: {', '.join(keys)}"
         homes = _homes(root, str(location[-1])) if len(location) < 4 else []
         if homes and f"[{location[0]}]" not in homes and f"[[{location[0]}]]" not in homes:
             known = f"it belongs to {' or '.join(homes[:3])}"
@@ -132,11 +126,12 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
     if problem["type"] == "missing":
         return f"{key}: this key is required and absent"
     if problem["type"] == "union_tag_invalid":
-        tags = problem["ctx"]["expected_tags"].replace("'", "")
-        tag = problem["ctx"]["tag"]
-        near = difflib.get_close_matches(tag, tags.split(", "), 1, 0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{short(key)}.type: expected one of {tags}, found {short(repr(tag), 60)}{hint}"
+        tags = problem["ctx"]["expected_tags"].replace("'", "").split(", ")
+        tag, hint = problem["ctx"]["tag"], closest_hint(problem["ctx"]["tag"], tags)
+        if "user" in tags:
+            tags[tags.index("user")] = 'or "module:Class" of your own'
+        expected = f"expected one of {', '.join(tags)}"
+        return f"{short(key)}.type: {expected}, found {short(repr(tag), 60)}{hint}"
     if problem["type"] == "union_tag_not_found":
         return f"{key}.type: this key is required and absent"
     if key == "name" and problem["type"] == "string_pattern_mismatch":

@@ -24,6 +24,7 @@ from vmcnet.config.table import Table
 from vmcnet.config.twists import TwistsTable
 from vmcnet.config.user import written_out
 from vmcnet.config.wavefunctions import WavefunctionTable
+from vmcnet.storage.sealed import kind_of
 
 
 class Job(Table):
@@ -112,6 +113,8 @@ def load_job(path: Path, settings: list[str] = ()) -> Job:
     except (OSError, ValueError) as error:
         if isinstance(error, JobError):
             raise
+        if kind_of(Path(path)) == "run file":
+            raise JobError(f"{path}: is a run file: vmcnet resume {path} goes on with it") from None
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         if not isinstance(error, UnicodeDecodeError | OSError):
             reason = "not a path"

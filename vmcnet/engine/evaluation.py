@@ -227,7 +227,10 @@ def evaluate(
     steps, 3/4 steps, and halves of both down to 32). Raises ValueError for arguments out of range.
     """
     if not isinstance(result, TrainingResult):
-        raise ValueError(f"evaluate expects what train returned, got {arguments.shown(result)}")
+        raise ValueError(
+            f"evaluate expects what train returned, got {arguments.shown(result)}; a run on disk "
+            "has its own: vmcnet.open_run(path).evaluate()"
+        )
     steps = arguments.whole("steps", steps, 2, 10**8)
     interval = arguments.whole("interval", interval, 1, 10**6)
     warmup = arguments.whole("warmup", warmup, 0, 10**7)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet.arguments import shown
 from vmcnet.backend.arrays import to_host
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.population import LIMITS
+from vmcnet.engine.training import TrainingResult
 from vmcnet.estimators.candidates import Sample
 from vmcnet.estimators.energy import local_energies
 from vmcnet.estimators.extensions import chosen
@@ -112,6 +114,11 @@ def limits(result, candidates=None, *, snapshots: int = 8, interval: int = 25) -
     what is added adapts. Rank 0 gets the result, other ranks None. Raises ValueError for lattices,
     for a number below 1 and for an unknown name.
     """
+    if not isinstance(result, TrainingResult):
+        raise ValueError(
+            f"limits expects what train returned, got {shown(result)}; a run on disk has its own: "
+            "vmcnet.open_run(path).limits()"
+        )
     population, theta = result.population, result.state.theta
     system, comm = population.system, population.comm
     for name, value in (("snapshots", snapshots), ("interval", interval)):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet.arguments import closest_hint
 from vmcnet.engine.results import EvaluationResult
 
 
@@ -32,7 +33,15 @@ def _library(name: str) -> Any:
         raise ImportError(f"frames of {name} need it: pip install {name}") from None
 
 
-class Series(dict):
+class Named(dict):
+    """name -> array; a name that is not there is answered with those that are."""
+
+    def __missing__(self, name: Any) -> Any:
+        hint = closest_hint(str(name), self) or f"; known: {', '.join(self) or 'nothing'}"
+        raise KeyError(f"no {name!r}{hint}")
+
+
+class Series(Named):
     """name -> (T,) array, one number an iteration; iterations count from 1."""
 
     def to_pandas(self) -> Any:
@@ -60,6 +69,12 @@ class Series(dict):
 
 class EvaluationList(list):
     """EvaluationResults in the order in which they were made."""
+
+    def __getitem__(self, which: Any) -> Any:
+        try:
+            return super().__getitem__(which)
+        except IndexError:
+            raise IndexError(f"no evaluation {which}: there are {len(self)}") from None
 
     def to_pandas(self) -> Any:
         """A DataFrame: one row an evaluation, with mean and error of the energy, of every term and
@@ -97,7 +112,7 @@ class EvaluationList(list):
 
     def __repr__(self) -> str:
         lines = [f"  {k}: {found}" for k, found in enumerate(self[-2:], max(0, len(self) - 2))]
-        return "\n".join([f"{len(self)} evaluations", *lines])
+        return "\n".join([f"{len(self)} evaluation{'s' if len(self) != 1 else ''}", *lines])
 
     def _repr_html_(self) -> str:
         rows = [(k, found.estimates["energy"], found.steps) for k, found in enumerate(self)]

@@ -79,7 +79,8 @@ def refuse_unfit(observables: Iterable[Any]) -> None:
     for found in observables:
         if not isinstance(found, Observable):
             raise ValueError(
-                f"observable {type(found).__name__}: expected a subclass of "
+                f"observables: {shown(found)}: expected an object such as "
+                "vmcnet.observables.Density(system), or one of a subclass of "
                 "vmcnet.observables.Observable with name, labels and measure(walkers, psi)"
             )
         if not isinstance(found.name, str) or not found.name.replace("-", "_").isidentifier():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vmcnet.arguments import closest_hint
 from vmcnet.config import JobError
 from vmcnet.config.job import FOLDER
 
@@ -31,7 +32,8 @@ def copied(name: str, folder: Path) -> Path:
     """Copy one file, named with or without its ending, into a folder; never over another file."""
     names = {path.name: path for path in examples()} | {path.stem: path for path in examples()}
     if name not in names:
-        raise JobError(f"no job file {name!r} comes with vmcnet; vmcnet jobs lists them")
+        hint = closest_hint(name, (path.stem for path in examples()))
+        raise JobError(f"no job file {name!r} comes with vmcnet; vmcnet jobs lists them{hint}")
     target = folder / names[name].name
     written_new(target, names[name].read_text())
     return target

@@ -23,6 +23,7 @@ from vmcnet.runs.curves import (
 )
 from vmcnet.runs.observed_curves import observable
 from vmcnet.runs.reading import Run
+from vmcnet.statistics.format import raised
 
 INK = "#6b6a69"  # of texts and axes; a page replaces it by its own colour
 STYLE = {
@@ -97,6 +98,19 @@ def _spaced(axis: Any) -> None:
         axis.set_xlim(left=0)
 
 
+def _power_with_units(direction: Any) -> None:
+    """The power of ten of an axis stands with its units, (10⁻³ hartree), not at its end."""
+    power = re.search(r"10\^\{([-−]?\d+)\}", direction.get_offset_text().get_text())
+    if power is None:
+        return
+    label, small = direction.get_label_text(), raised(f"10^{power[1].replace('−', '-')}")
+    start, bracket, units = label.rpartition("(")
+    direction.set_label_text(
+        f"{start}({small} {units}" if bracket else f"{label} ({small})".lstrip()
+    )
+    direction.get_offset_text().set_visible(False)
+
+
 def compared(runs: list[Run], labels: list[str], kind: str = "svg") -> list[bytes]:
     """Two figures of several runs: training, and final energies; where all have references, the
     latter as differences from them.
@@ -155,6 +169,10 @@ def _from_the_second_quarter(axis: Any, runs: list[Run]) -> None:
 
 def _saved(figure: Any, kind: str) -> bytes:
     out = io.BytesIO()
+    figure.canvas.draw()  # powers of ten are known from here on
+    for axis in figure.axes:
+        for direction in (axis.xaxis, axis.yaxis):
+            _power_with_units(direction)
     options = {"metadata": {"Date": None}} if kind == "svg" else {"transparent": False}
     figure.savefig(out, format=kind, **options)
     return out.getvalue()

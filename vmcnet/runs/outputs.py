@@ -12,8 +12,21 @@ from vmcnet.runs.comparison import csv_text, from_first, table_lines
 from vmcnet.runs.reading import Run, open_run
 from vmcnet.runs.summary import finite, summary
 from vmcnet.storage.atomic import FileProblem, replace_file
+from vmcnet.storage.paths import is_folder
 from vmcnet.storage.place import owner_of
 from vmcnet.storage.sealed import kind_of
+
+FORMS = ("html", "plot", "json", "csv", "table")
+
+
+def asked_for(options: Any) -> list[str]:
+    """The forms beside the terminal's that were asked for; raises JobError where options exclude
+    each other.
+    """
+    forms = [name for name in FORMS if vars(options)[name]]
+    if options.finite_size and {*forms} - {"json"}:
+        raise JobError("--finite-size: expected alone, or with --json")
+    return forms
 
 
 def opened(paths: Any) -> Any:
@@ -21,7 +34,7 @@ def opened(paths: Any) -> Any:
     runs: list[Run] = []
     problems, left = [], []
     for path in paths:
-        if len(paths) > 1 and (kind_of(path) == "checkpoint" or owner_of(path)):
+        if len(paths) > 1 and (kind_of(path) == "checkpoint" or owner_of(path) or is_folder(path)):
             left.append(path.name)
             continue
         try:

@@ -5,6 +5,7 @@ piped. Results alone go to standard output.
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 
@@ -17,6 +18,14 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+NARROW = 76  # columns of a terminal below which there is no bar and no acceptance
+
+
+def drawable(stream) -> bool:
+    """Whether lines of a stream can be drawn anew: a terminal that knows how to."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
 class Progress:
     """Called on rank 0 after every iteration: phase, iterations done and in all, energy and error,
     acceptance, time left.
@@ -27,9 +36,7 @@ class Progress:
 
     def __init__(self, stream=None, interval: float | None = None):
         self._stream = stream or sys.stderr
-        self._bars, self._task = (
-            (_bars(self._stream), None) if self._stream.isatty() else (None, None)
-        )
+        self._bars, self._task = (_bars(self._stream) if drawable(self._stream) else None), None
         self._interval = interval if interval is not None else (0.2 if self._bars else 5.0)
         self._phase, self._start, self._begun, self._last, self._energies = None, 0.0, 0, -1e9, []
 
@@ -45,23 +52,22 @@ class Progress:
             )
             if self._bars:
                 self._bars.start()
-                self._task = self._bars.add_task(phase, total=total, state="")
+                self._task = self._bars.add_task(phase, total=total, state="", short="")
         if phase == "evaluation":
             self._energies.append(row["energy"])
         if now - self._last < self._interval and done < total:
             return
         self._last = now
-        state = f"acceptance {row['acceptance']:.2f}"
-        if "energy" in row:
-            state = f"energy {with_error(*self._estimate(row))}  {state}"
+        energy = with_error(*self._estimate(row)) if "energy" in row else ""
+        words = [f"energy {energy}"] if energy else []
+        state = "  ".join([*words, f"acceptance {row['acceptance']:.2f}"])
+        left = (total - done) * (now - self._start) / max(done - self._begun, 1)
+        left = _duration(left) if self._begun + 1 < done < total else ""
         if self._bars:
-            self._bars.update(self._task, completed=done, state=state)
+            short = f"{phase} {done}/{total} {energy} {left}".rstrip()
+            self._bars.update(self._task, completed=done, state=state, short=short)
             return
-        rate = (done - self._begun) / max(now - self._start, 1e-9)
-        left = (
-            f"  left {_duration((total - done) / rate)}" if self._begun + 1 < done < total else ""
-        )
-        self._stream.write(f"{phase} {done}/{total}  {state}{left}\n")
+        self._stream.write(f"{phase} {done}/{total}  {state}{f'  left {left}' if left else ''}\n")
         self._stream.flush()
 
     def _estimate(self, row):
@@ -96,15 +102,20 @@ def _bars(stream):
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
-    columns = (
-        TextColumn("{task.description:<13}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(compact=True),
-    )
-    return Bars(*columns, console=Console(file=stream), refresh_per_second=5)
+    console = Console(file=stream)
+    whole = {"table_column": Column(no_wrap=True)}
+    columns = [
+        TextColumn("{task.description:<13}", **whole),
+        BarColumn(bar_width=min(24, max(4, console.width - 72))),
+        MofNCompleteColumn(**whole),
+        TextColumn("{task.fields[state]}", **whole),
+        TimeRemainingColumn(compact=True, **whole),
+    ]
+    if console.width < NARROW:
+        columns = [TextColumn("{task.fields[short]}", **whole)]
+    return Bars(*columns, console=console, refresh_per_second=5)
 
 
 def _duration(seconds: float) -> str:

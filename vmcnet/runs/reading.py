@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet.arguments import shown
 from vmcnet.config import Job, parse_job
 from vmcnet.config.user import UserTable
 from vmcnet.engine.evaluation import EvaluationResult, evaluate
 from vmcnet.engine.fitting import notes_of
 from vmcnet.engine.limits import Limits, limits
 from vmcnet.engine.population import Population
-from vmcnet.engine.series import EvaluationList, Series, table_html
+from vmcnet.engine.series import EvaluationList, Named, Series, table_html
 from vmcnet.engine.training import TrainingResult, initial_state, run_training
 from vmcnet.exact.divergence import enumerated_divergence
 from vmcnet.observables.finite_size import FiniteSize, finite_size
@@ -34,7 +34,7 @@ from vmcnet.statistics.format import with_error
 from vmcnet.statistics.zero_variance import ZeroVariance, along_training
 from vmcnet.storage.atomic import FileProblem
 from vmcnet.storage.checkpoint import Checkpoint, read_checkpoint
-from vmcnet.storage.paths import checkpoint_path, existing
+from vmcnet.storage.paths import checkpoint_path, existing, path_given
 from vmcnet.storage.run_file import RunFile
 from vmcnet.walkers import Walkers
 
@@ -56,6 +56,10 @@ class Run:
         self.path, self.attributes = self.file.path, self.file.attributes
         self.training = Series({k: np.asarray(v) for k, v in self.file.training.items()})
         self._further = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What was read; what follows from it, classes of a user among it, is built anew."""
+        return {k: v for k, v in vars(self).items() if k not in vars(Run)}
 
     @cached_property
     def job(self) -> Job:
@@ -95,7 +99,7 @@ class Run:
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """name -> array, as they stand in the file; start= of vmc.train takes them."""
-        return {k: v for k, v in self.file.parameters.items() if k != "theta"}
+        return Named({k: v for k, v in self.file.parameters.items() if k != "theta"})
 
     @property
     def parameter_units(self) -> dict[str, float]:
@@ -258,6 +262,10 @@ class Run:
         """
         from vmcnet.runs.training import resumed
 
+        if not isinstance(settings, Mapping | None):
+            raise ValueError(
+                f"settings must be a dictionary of keys of the job, got {shown(settings)}"
+            )
         more = {} if iterations is None else {"training.iterations": iterations}
         resumed(self.path, communicator(comm), {**(settings or {}), **more}, quiet)
         return open_run(self.path)
@@ -333,9 +341,7 @@ def open_run(path: str | Path) -> Run:
     """A run file, opened for reading; raises FileProblem where it is missing, damaged or of
     another version, ValueError where `path` is no path.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise ValueError(f"open_run: expected the path of a run file, found {path!r}")
-    return Run(RunFile.open(Path(path)))
+    return Run(RunFile.open(path_given("open_run", path)))
 
 
 def _named(table: Any) -> str:

@@ -65,4 +65,4 @@ def _ago(text: str) -> str:
     for size, word in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds // size} {word} ago"
-    return f"{seconds} seconds ago"
+    return f"{seconds} second{'s' if seconds != 1 else ''} ago"

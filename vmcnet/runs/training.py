@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.arguments import shown
-from vmcnet.config import Job, check_resume, job_text
+from vmcnet.config import Job, JobError, check_resume, job_text
 from vmcnet.engine import training
 from vmcnet.engine.fitting import checked_growth, checked_learning, checked_training, fit
 from vmcnet.engine.series import Series
@@ -28,6 +27,7 @@ from vmcnet.runs.root import on_root
 from vmcnet.runs.session import Session
 from vmcnet.runs.stopping import FILE, REQUEUE
 from vmcnet.storage.atomic import FileProblem
+from vmcnet.storage.paths import path_given
 
 
 class Stopped(SystemExit):
@@ -127,9 +127,7 @@ def train(
     checked_learning(optimizer, natural_gradient)
     checked_training(iterations, walkers, block, steps, warmup, step_size, seed, clip, threads)
     later = checked_growth(growth, walkers, block)
-    if not isinstance(output, str | os.PathLike):
-        raise ValueError(f"output must be the path of a run file, got {shown(output)}")
-    path = Path(output)
+    path = path_given("output", output)
     from_file = {"start_from": str(start.path.resolve())} if isinstance(start, Run) else {}
     tables: dict[str, Any] = {
         "seed": seed,
@@ -157,7 +155,7 @@ def train(
         natural_gradient,
         sampler,
         tables,
-        dict(settings or {}),
+        further_settings(settings),
     )
     agree(comm, SimpleNamespace(job=job_text(job), output=path, resume=resume, overwrite=overwrite))
     progress = Silent() if quiet else Progress()
@@ -166,13 +164,30 @@ def train(
         return _driven(
             Session.reopen(comm, path, progress, lambda old, at: goes_on(old, job, at, path))
         )
-    if there and not overwrite:
+    if there and not overwrite and not path.is_dir():
         raise FileProblem(
             f"{path}: exists already; overwrite=True replaces it, resume=True goes on with it, "
             "another output= leaves it alone"
         )
     given = None if start is None or from_file else parameters_of(start)
     return _driven(Session.new(comm, job, path, progress, overwrite, given=given))
+
+
+OBJECTS = ("system", "wavefunction", "optimizer", "natural_gradient")
+
+
+def further_settings(settings: Any) -> dict[str, Any]:
+    """Keys of a job by dotted names; ValueError where they are none, or those of the objects."""
+    if not isinstance(settings, Mapping | None):
+        raise ValueError(
+            f"settings must be a dictionary of keys of a job, got {shown(settings)}; for example "
+            '{"run.checkpoint_every": 20}'
+        )
+    for key in settings or {}:
+        table = str(key).split(".")[0]
+        if table in OBJECTS:
+            raise JobError(f"settings: {key}: give it to the {table} where that is made")
+    return dict(settings or {})
 
 
 def resumed(path: Path, comm: Any, settings: Mapping[str, Any], quiet: bool) -> TrainingResult:

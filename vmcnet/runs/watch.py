@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from vmcnet.config import JobError
+from vmcnet.runs.progress import drawable
 from vmcnet.runs.reading import Run, open_run
 from vmcnet.runs.state import standing
 from vmcnet.statistics.format import with_error
 from vmcnet.storage.atomic import FileProblem
 
 BARS = "▁▂▃▄▅▆▇█"
-WIDTH = 60
+ASCII = "_.-~=+*#"  # the same for terminals that know few letters
+WIDTH = 40
 
 
-def sparkline(x: np.ndarray, width: int = WIDTH) -> str:
+def sparkline(x: np.ndarray, width: int = WIDTH, marks: str = BARS) -> str:
     """The last values of a series as a line of bars: means of equal stretches, low to high."""
     x = np.asarray(x, float)
     x = x[np.isfinite(x)]
@@ -26,11 +28,20 @@ def sparkline(x: np.ndarray, width: int = WIDTH) -> str:
     y = x[len(x) % stretch :].reshape(-1, stretch).mean(axis=1)
     spread = float(np.ptp(y)) if len(y) else 0.0
     if not spread:
-        return BARS[0] * len(y)
-    return "".join(BARS[int(v)] for v in (y - y.min()) / spread * (len(BARS) - 1e-9))
+        return marks[0] * len(y)
+    return "".join(marks[int(v)] for v in (y - y.min()) / spread * (len(marks) - 1e-9))
 
 
-def watched_lines(run: Run) -> list[str]:
+def _writes(stream: Any, text: str) -> bool:
+    """Whether a stream has letters for a text."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def watched_lines(run: Run, marks: str = BARS) -> list[str]:
     """What is shown of a run, from what its file says now."""
     lines = [str(run.path), f"  {standing(run.file)}"]
     if run.file.rows:
@@ -39,7 +50,7 @@ def watched_lines(run: Run) -> list[str]:
         lines += [
             f"  energy {with_error(energy[-1], error[-1])}, variance "
             f"{run.training['variance'][-1]:.3g}, acceptance {run.training['acceptance'][-1]:.2f}",
-            f"  {sparkline(recent)}  {recent.min():.6g} to {recent.max():.6g}",
+            f"  {sparkline(recent, marks=marks)}  {recent.min():.6g} to {recent.max():.6g}",
         ]
     for number, result in zip(sorted(run.file.evaluations), run.evaluations, strict=True):
         lines.append(f"  evaluation {number}: {result}")
@@ -50,12 +61,8 @@ def watch(path: Path, stream: Any, interval: float = 2.0, once: bool = False) ->
     """Show a run until it is done; a file that is being replaced, or a run that is resumed, is
     waited for. On a terminal the view is drawn anew, elsewhere new lines follow the old ones.
     """
-    try:
-        shown = watched_lines(open_run(path))
-    except FileProblem:
-        if once or not path.exists():
-            raise
-        shown = [str(path), "  cannot be read yet"]
+    marks = BARS if _writes(stream, BARS) else ASCII
+    shown = watched_lines(open_run(path), marks)
     if once:
         print("\n".join(shown), file=stream)
         return
@@ -64,7 +71,7 @@ def watch(path: Path, stream: Any, interval: float = 2.0, once: bool = False) ->
             view.show(shown)
             try:
                 run = open_run(path)
-                shown = watched_lines(run)
+                shown = watched_lines(run, marks)
                 if run.state == "done":
                     view.show(shown)
                     return
@@ -80,7 +87,7 @@ class _view:
         self._last: list[str] | None = None
 
     def __enter__(self) -> _view:
-        if self._stream.isatty():
+        if drawable(self._stream):
             from rich.console import Console
             from rich.live import Live
 

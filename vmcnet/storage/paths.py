@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from vmcnet.storage.atomic import FileProblem
 
@@ -33,9 +34,21 @@ def resolved(path: Path) -> Path:
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
+def path_given(name: str, path: Any) -> Path:
+    """The path of a run file that a user gave from Python; raises ValueError for what is none."""
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise ValueError(f"{name}: expected the path of a run file, found {path!r}")
+    return Path(path)
+
+
 def folder_of(run: Path) -> Path:
     """The folder of what belongs to a run file."""
     return run.with_name(run.name + ".run")
+
+
+def is_folder(path: Path) -> bool:
+    """Whether `path` is the folder of a run file that lies beside it."""
+    return path.is_dir() and path.name.endswith(".run") and path.with_suffix("").is_file()
 
 
 def stop_path(run: Path) -> Path:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,10 @@ def git_revision() -> str:
         return ""
 
 
+def _unguarded() -> None:
+    """Nobody else writes this file."""
+
+
 class RunFile:
     """Rank 0's view of run.h5: everything in memory, rewritten whole."""
 
@@ -104,7 +109,8 @@ class RunFile:
         self.evaluations: dict[int, dict] = {}
         self._last, self._cost = 0.0, 0.0
         self._opened: dict = {}
-        self.guard = lambda: None  # called before every write; raises where the file is another's
+        # called before every write; raises where the file is another's
+        self.guard: Callable[[], None] = _unguarded
 
     @classmethod
     def create(cls, path: Path, job_text: str, seed: int, ranks: int, threads: int) -> RunFile:

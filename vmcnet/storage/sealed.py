@@ -76,6 +76,8 @@ def read_sealed(path: Path, kind: str, schema: int, offer: str = "") -> Tree:
         raise FileProblem(f"{path}: cannot be read ({error.strerror}){offer}") from error
     head, body = data[:USERBLOCK], data[USERBLOCK:]
     if not found or head != _seal(kind, body):
+        if Path(path).suffix == ".toml" and kind == "run file":
+            raise FileProblem(f"{path}: is a job file: vmcnet run {path} makes a run file of it")
         raise FileProblem(
             f"{path}: the {kind} is damaged or no {kind} of vmcnet (its SHA-256 does not "
             f"match){offer}"

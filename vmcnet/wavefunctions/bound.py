@@ -32,11 +32,22 @@ class Bound:
     """
 
     def __init__(self, wavefunction: Any, theta: np.ndarray) -> None:
-        self.wavefunction, self.reading = wavefunction, Reading(wavefunction, theta)
+        self.wavefunction, self.theta = wavefunction, theta
+        self.reading = Reading(wavefunction, theta)
         self.amplitude = Amplitude(self.reading)
 
+    def __reduce__(self) -> tuple:
+        """Pickled without what was computed from the parameters."""
+        return type(self), (self.wavefunction, self.theta)
+
     def log(self, r: Array, s: Array) -> Array:
-        """log psi (W,), complex if the wavefunction is; the sign is not in it."""
+        """log psi (W,), complex if the wavefunction is; the sign is not in it. Raises ValueError
+        unless r is (W, n, d) and s (W, n).
+        """
+        if r.ndim != 3 or s.shape != r.shape[:2]:
+            raise ValueError(
+                f"psi.log: expected r (W, n, d) and s (W, n), found {r.shape} and {s.shape}"
+            )
         return self.amplitude(r, s)[1]
 
     def ratio(self, r: Array, s: Array, amplitude: tuple[Array, Array]) -> Array:

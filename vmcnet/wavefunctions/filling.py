@@ -36,6 +36,9 @@ def filled(orbitals: Orbitals, count: int, labels: Any, name: str) -> tuple[int,
     return tuple(known[label] for label in wanted)
 
 
+MANY = 12  # orbitals that are named one by one
+
+
 def described(orbitals: Orbitals, occupied: Sequence[int]) -> str:
     """The full shells by number, all other occupied orbitals by label."""
     shells: dict[float, list[int]] = {}
@@ -47,6 +50,8 @@ def described(orbitals: Orbitals, occupied: Sequence[int]) -> str:
         lowest += 1
     closed = {k for shell in full[:lowest] for k in shell}
     rest = [_written(orbitals.labels[k]) for k in occupied if k not in closed]
+    if len(rest) > MANY:
+        rest = [f"{len(rest)} orbitals {rest[0]} ... {rest[-1]}"]
     words = [f"{lowest} full shell{'s' * (lowest > 1)}"] if lowest else []
     return " + ".join(words + [" ".join(rest)] * bool(rest)) or "none"
 
