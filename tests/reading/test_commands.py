@@ -74,6 +74,14 @@ def test_a_sweep_as_a_slurm_array(run, tmp_path, monkeypatch):
     assert script.read_text() == text and not (tmp_path / "other.sbatch").exists()
 
 
+def test_a_sweep_looks_at_all_values_first(run, tmp_path):
+    job = run.with_name("job.toml")
+    wanted = ("sweep", job, "system.omega", "1.0", "abc", "--folder", tmp_path / "runs")
+    done = vmcnet(*wanted, check=False)
+    assert done.returncode == 2 and "system.omega: expected a valid number" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
 def test_continue_keeps_a_longer_run(run, tmp_path):
     job, path = run.with_name("job.toml"), tmp_path / "run.h5"
     vmcnet("run", job, "--output", path)
@@ -165,7 +173,7 @@ def test_a_run_that_was_stopped_is_said_to_be(run, tmp_path):
         (("report", "a.h5", "--hmtl", "x"), "unrecognized arguments: --hmtl|mean '--html'?"),
         (("report", "a.h5", "--quiet"), "arguments: --quiet; vmcnet report --help says more"),
         (("jobs", "dot_6"), "no job file 'dot_6' comes with|did you mean 'quantum_dot_6'?"),
-        (("watch", "jobs/quantum_dot_2.toml"), "is a job file: vmcnet run jobs"),
+        (("watch", "jobs/quantum_dot_2.toml"), "is a job file, no run file: vmcnet run jobs"),
         (("check", "jobs/quantum_dot_2.toml", "--set", "system.type=dot"),
          'or "module:Class" of your own, found|did you mean \'quantum_dot\'?'),
         (("check", "jobs/quantum_dot_2.toml", "--set", "eval.steps=5"), "mean 'evaluation'?"),

@@ -103,7 +103,7 @@ def test_nothing_to_report_makes_nothing(run, tmp_path):
     done = vmcnet("report", tmp_path / "none.h5", "--html", page, "--csv", check=False)
     assert done.returncode == 2 and not done.stdout and not page.exists()
     done = vmcnet("report", run.with_name("job.toml"), check=False)
-    assert "job.toml: is a job file: vmcnet run" in done.stderr
+    assert "job.toml: is a job file, no run file: vmcnet run" in done.stderr
 
 
 def test_the_page(run, other, tmp_path):

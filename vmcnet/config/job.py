@@ -114,7 +114,9 @@ def load_job(path: Path, settings: list[str] = ()) -> Job:
         if isinstance(error, JobError):
             raise
         if kind_of(Path(path)) == "run file":
-            raise JobError(f"{path}: is a run file: vmcnet resume {path} goes on with it") from None
+            raise JobError(
+                f"{path}: cannot be read (not UTF-8 text): vmcnet resume {path} goes on with a run file"
+            ) from None
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         if not isinstance(error, UnicodeDecodeError | OSError):
             reason = "not a path"
@@ -247,7 +249,8 @@ def evaluation_plan(values: dict) -> EvaluationTable:
     try:
         return EvaluationTable.model_validate(values)
     except ValidationError as error:
-        raise JobError(f"--{explain(error, EvaluationTable)}") from None
+        key, colon, why = explain(error, EvaluationTable).partition(":")
+        raise JobError(f"--{key.replace('_', '-')}{colon}{why}") from None
 
 
 def changed_keys(old: Job, new: Job) -> list[str]:

@@ -79,9 +79,9 @@ def refuse_unfit(observables: Iterable[Any]) -> None:
     for found in observables:
         if not isinstance(found, Observable):
             raise ValueError(
-                f"observables: {shown(found)}: expected an object such as "
-                "vmcnet.observables.Density(system), or one of a subclass of "
-                "vmcnet.observables.Observable with name, labels and measure(walkers, psi)"
+                f"observable {type(found).__name__}: expected a subclass of "
+                "vmcnet.observables.Observable with name, labels and measure(walkers, psi), an "
+                f"object such as vmcnet.observables.Density(system), got {shown(found)}"
             )
         if not isinstance(found.name, str) or not found.name.replace("-", "_").isidentifier():
             raise ValueError(

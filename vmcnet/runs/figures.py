@@ -169,7 +169,7 @@ def _from_the_second_quarter(axis: Any, runs: list[Run]) -> None:
 
 def _saved(figure: Any, kind: str) -> bytes:
     out = io.BytesIO()
-    figure.canvas.draw()  # powers of ten are known from here on
+    figure.draw_without_rendering()  # powers of ten are known from here on
     for axis in figure.axes:
         for direction in (axis.xaxis, axis.yaxis):
             _power_with_units(direction)

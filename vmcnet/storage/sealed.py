@@ -77,7 +77,9 @@ def read_sealed(path: Path, kind: str, schema: int, offer: str = "") -> Tree:
     head, body = data[:USERBLOCK], data[USERBLOCK:]
     if not found or head != _seal(kind, body):
         if Path(path).suffix == ".toml" and kind == "run file":
-            raise FileProblem(f"{path}: is a job file: vmcnet run {path} makes a run file of it")
+            raise FileProblem(
+                f"{path}: is a job file, no run file: vmcnet run {path} makes one of it"
+            )
         raise FileProblem(
             f"{path}: the {kind} is damaged or no {kind} of vmcnet (its SHA-256 does not "
             f"match){offer}"
