@@ -115,7 +115,8 @@ def load_job(path: Path, settings: list[str] = ()) -> Job:
             raise
         if kind_of(Path(path)) == "run file":
             raise JobError(
-                f"{path}: cannot be read (not UTF-8 text): vmcnet resume {path} goes on with a run file"
+                f"{path}: cannot be read (not UTF-8 text): vmcnet resume {path} goes on with a "
+                "run file"
             ) from None
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         if not isinstance(error, UnicodeDecodeError | OSError):
