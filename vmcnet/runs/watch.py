@@ -35,6 +35,7 @@ def sparkline(x: np.ndarray, width: int = WIDTH, marks: str = BARS) -> str:
 def _writes(stream: Any, text: str) -> bool:
     """Whether a stream has letters for a text."""
     try:
+        # what stands in for a stream may name no encoding
         text.encode(getattr(stream, "encoding", None) or "ascii")
     except UnicodeEncodeError:
         return False
