@@ -60,7 +60,7 @@ MISTAKES = {
     "a parameter": (lambda r: r.parameters["beta"], KeyError, r"mean 'jastrow\.beta_unlike'"),
     "an evaluation": (lambda r: r.evaluations[7], IndexError, "no evaluation 7: there are 1"),
     "a name": (lambda r: r.evaluate(observables=["density"]), ValueError, r"Density\(system\)"),
-    "a rank": (lambda r: r.evaluate(comm=3), ValueError, r"comm must be a communicator of vmcnet\.connect\(\), got int"),
+    "a rank": (lambda r: r.evaluate(comm=3), ValueError, "comm must be a communicator .*got int"),
     "settings": (lambda r: r.resume(settings=["a"]), ValueError, "must be a dictionary"),
     "one walker": (lambda r: r.psi.log(*(x[0] for x in (r.walkers.r, r.walkers.s))), ValueError,
                    r"expected r \(W, n, d\) and s \(W, n\), found \(2, 2\) and \(2,\)"),
