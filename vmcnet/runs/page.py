@@ -24,8 +24,8 @@ CAPTIONS = {
     "terms": "The terms of the energy while training.",
     "acceptance": "Acceptance of moves, and the size of the steps.",
     "norms": "Norms of the gradient and of the optimizer's steps.",
-    "extrapolation": "Energy against variance of segments of training. A straight line through "
-    "them ends, at variance 0, near the exact energy; it is no bound.",
+    "extrapolation": "Energy against variance of segments of training. Where a straight line fits "
+    "them it ends, at variance 0, near the exact energy; it is no bound.",
     "blocking": "Blocking: the error of the mean must reach a plateau; it should agree with the "
     "error between walkers.",
     "autocorrelation": "Autocorrelation of the measured energies; the band is noise.",
