@@ -214,7 +214,8 @@ def test_differences_of_runs(runs, said, tmp_path):
     a, b = (vmc.open_run(path).evaluations[-1] for path in gas)
     difference, error = b.energy - a.energy, math.hypot(a.error, b.error)
     line = said("--table", *gas).splitlines()[-1]
-    assert line.startswith(f"second - first: {with_error(difference, error)}, ")
+    by_electron = with_error(difference / 4, error / 4)
+    assert line.startswith(f"second - first: {by_electron} hartree an electron, ")
     said("--html", page, *gas)
     assert line in " ".join(shown_in(page).split())
     first, second = json.loads(said("--json", *gas))
@@ -227,6 +228,34 @@ def test_differences_of_runs(runs, said, tmp_path):
     assert float(rows[1]["from_first_sigmas"]) == pytest.approx(difference / error)
     other = json.loads(said("--json", runs["dot"][0], runs["lattice"][0]))
     assert other[1]["from_first"] is None, "energies in other units"
+
+
+def test_runs_of_other_systems(runs, said, tmp_path):
+    """Many keys that differ stand below, energies have their units, and nothing is subtracted."""
+    pair, page = (runs["dot"][0], runs["gas"][0]), tmp_path / "page.html"
+    lines = said("--table", *pair).splitlines()
+    assert lines[0].split() == [
+        "run",
+        "energy",
+        "units",
+        "variance",
+        "R-hat",
+        "difference",
+        "state",
+        "warnings",
+    ]
+    for path, line, each in zip(pair, lines[1:3], ("", " an electron"), strict=True):
+        run = vmc.open_run(path)
+        last, share = run.evaluations[-1], run.system.share
+        assert f"{with_error(last.energy / share, last.error / share)}  hartree{each}  " in line
+    assert lines[3].split() == ["key", *map(str, pair)]
+    assert ["system.r_s", "-", "2.0"] in [line.split() for line in lines[4:]]
+    assert not any("second - first" in line for line in lines)
+    said("--html", page, *pair)
+    text = " ".join(shown_in(page).split())
+    assert "system.r_s - 2.0" in text and "second - first" not in text
+    rows = list(csv.DictReader(io.StringIO(said("--csv", *pair))))
+    assert [row["units"] for row in rows] == ["hartree"] * 2 and rows[1]["from_first"] == ""
 
 
 def test_since_when_a_run_goes_on(runs, said, tmp_path):

@@ -121,6 +121,7 @@ def check_csv(run, found):
         assert float(row[name]) == pytest.approx(value, rel=1e-9, abs=1e-11), name
     assert set(row) - set(wanted) == {
         "run", "state", "warnings", "from_first", "from_first_error", "from_first_sigmas",
+        "units", "particles",
     }  # fmt: skip
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from vmcnet.runs.doubts import counted
 from vmcnet.runs.summary import finite
-from vmcnet.statistics.format import with_error
+from vmcnet.statistics.format import article, with_error
+
+MANY = 6  # more keys than this that differ stand below the table, one line a key
 
 
 def keys(job: str) -> dict[str, Any]:
@@ -39,14 +41,15 @@ def differing(summaries: list[dict]) -> list[str]:
 def from_first(summaries: list[dict]) -> list[dict[str, float | None] | None]:
     """Of every run {energy, error, sigmas} of its last total energy minus the first run's; the
     error is sqrt(error_1^2 + error_2^2), that of independent runs. None of the first, and where
-    either has no evaluation or energies have other units.
+    either has no evaluation, or another type of system, number of particles or unit.
     """
     first = summaries[0] if summaries else None
     return [None if s is first else _apart(first, s) for s in summaries]
 
 
 def _apart(first: Any, second: dict) -> dict[str, float | None] | None:
-    if first["units"] != second["units"] or not (first["evaluations"] and second["evaluations"]):
+    alike = [(s["units"], s["particles"], keys(s["job"])["system.type"]) for s in (first, second)]
+    if alike[0] != alike[1] or not (first["evaluations"] and second["evaluations"]):
         return None
     a, b = (s["evaluations"][-1]["estimates"]["energy"] for s in (first, second))
     error, difference = math.hypot(a["error"], b["error"]), b["mean"] - a["mean"]
@@ -55,12 +58,15 @@ def _apart(first: Any, second: dict) -> dict[str, float | None] | None:
 
 
 def difference_line(summaries: list[dict]) -> str:
-    """second - first, of two runs; "" of others."""
+    """second - first, of two runs, by particle where reports are; "" of others."""
     apart = from_first(summaries)[1] if len(summaries) == 2 else None
     if apart is None:
         return ""
     sigmas = "" if apart["sigmas"] is None else f", {apart['sigmas']:+.1f} sigma"
-    return f"second - first: {with_error(apart['energy'], apart['error'])}{sigmas}"
+    share, of = summaries[0]["energies_divided_by"], summaries[0]["per_particle"]
+    unit = f" {unit_of(summaries[0])}" if of else ""
+    difference = with_error(apart["energy"] / share, apart["error"] / share)
+    return f"second - first: {difference}{unit}{sigmas}"
 
 
 def rows(summaries: list[dict]) -> tuple[list[str], list[list[Any]]]:
@@ -69,6 +75,7 @@ def rows(summaries: list[dict]) -> tuple[list[str], list[list[Any]]]:
     header = ["run", *names, "state", "iterations", "energy", "error", "blocking", "variance"]
     header += ["autocorrelation", "rhat", "acceptance", "difference", "sigmas", "seconds"]
     header += ["warnings", "from_first", "from_first_error", "from_first_sigmas"]
+    header += ["units", "particles"]
     table = []
     for s, apart in zip(summaries, from_first(summaries), strict=True):
         job, training = keys(s["job"]), s["training"] or {}
@@ -83,7 +90,7 @@ def rows(summaries: list[dict]) -> tuple[list[str], list[list[Any]]]:
             row += [last.get("difference"), last.get("sigmas")]
         row += [training.get("seconds"), counted(s["warnings"])]
         row += [None] * 3 if apart is None else [apart[k] for k in ("energy", "error", "sigmas")]
-        table.append(row)
+        table.append([*row, s["units"], s["particles"]])
     return header, table
 
 
@@ -98,25 +105,49 @@ def csv_text(summaries: list[dict]) -> str:
     return out.getvalue()
 
 
-def table_lines(summaries: list[dict]) -> list[str]:
-    """One line a run; the keys of the jobs that differ are columns. Two runs: their difference."""
+def unit_of(s: dict) -> str:
+    """What the energies of a table are measured in: by particle where reports are."""
+    return f"{s['units']} {article(s['per_particle'])}" if s["per_particle"] else s["units"]
+
+
+def cells(summaries: list[dict]) -> tuple[list[list[str]], list[list[str]]]:
+    """The cells of a table, header first, and those of the one below it, for more than MANY keys
+    that differ: energies by particle where reports are, with their units where these need a word.
+    """
     names = differing(summaries)
-    header = ["run", *names, "energy", "variance", "R-hat", "difference", "state", "warnings"]
-    cells = [header]
-    for s in summaries:
+    beside, below = (names, []) if len(names) <= MANY else ([], names)
+    units = [unit_of(s) for s in summaries]
+    told = len(set(units)) > 1 or any(s["per_particle"] for s in summaries)
+    header = ["run", *beside, "energy", *(["units"] if told else [])]
+    out = [header + ["variance", "R-hat", "difference", "state", "warnings"]]
+    for s, unit in zip(summaries, units, strict=True):
         job, last = keys(s["job"]), s["evaluations"][-1] if s["evaluations"] else None
-        row = [s["path"], *(str(job.get(n, "-")) for n in names)]
+        share, row = s["energies_divided_by"], [s["path"], *(str(job.get(n, "-")) for n in beside)]
         if last is None:
-            row += ["-"] * 4
+            row += ["-"] * (5 if told else 4)
         else:
             energy = last["estimates"]["energy"]
-            row += [with_error(energy["mean"], energy["error"]), f"{last['variance']:.3g}"]
+            row += [with_error(energy["mean"] / share, energy["error"] / share)]
+            row += [unit] if told else []
+            row += [f"{last['variance']:.3g}"]
             row += [f"{last['rhat']:.4f}" if math.isfinite(last["rhat"]) else "?"]
-            row += [f"{last['difference']:+.2e}" if "difference" in last else "-"]
-        cells.append([*row, s["state"], str(counted(s["warnings"]) or "-")])
-    widths = [max(len(row[k]) for row in cells) for k in range(len(header))]
-    lines = [
-        "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip() for row in cells
-    ]
+            row += [f"{last['difference'] / share:+.2e}" if "difference" in last else "-"]
+        out.append([*row, s["state"], str(counted(s["warnings"]) or "-")])
+    jobs = [keys(s["job"]) for s in summaries]
+    more = [[name, *(str(job.get(name, "-")) for job in jobs)] for name in below]
+    return out, [["key", *(s["path"] for s in summaries)], *more] if more else []
+
+
+def table_lines(summaries: list[dict]) -> list[str]:
+    """One line a run; the keys of the jobs that differ are columns, or stand below where they are
+    many. Two runs: their difference.
+    """
+    lines = []
+    for table in cells(summaries):
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines += [
+            "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip()
+            for row in table
+        ]
     line = difference_line(summaries)
     return lines + ([line] if line else [])

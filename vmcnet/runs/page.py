@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vmcnet.observables.base import unit_of
-from vmcnet.runs.comparison import difference_line, differing, keys, rows
+from vmcnet.runs.comparison import cells, difference_line, differing, keys
 from vmcnet.runs.figures import compared, drawn, figures, inline
 from vmcnet.runs.reading import Run
 from vmcnet.runs.report import reference_line
@@ -17,7 +17,7 @@ from vmcnet.statistics.format import raised, two_digits, with_error
 from vmcnet.version import VERSION
 
 STYLE = (Path(__file__).parent / "page.css").read_text()
-COLUMNS = {"rhat": "R-hat", "difference": "energy - reference"}
+COLUMNS = {"difference": "energy - reference"}
 CAPTIONS = {
     "training": "Energy while training; the band is the error of one iteration.",
     "distance": "How far the training energy is away: iterations pale, their running mean strong.",
@@ -89,21 +89,7 @@ def section(run: Run, found: dict[str, Any], number: int, several: bool = False)
 def comparison(runs: list[Run], summaries: list[dict]) -> str:
     """A table of all runs, the keys that differ as columns, and one figure of all."""
     names = differing(summaries)
-    header, table = rows(summaries)
-    wanted = ["run", *names, "energy", "variance", "rhat", "difference", "state", "warnings"]
-    body = []
-    for row in table:
-        value = dict(zip(header, row, strict=True))
-        energy = value["energy"]
-        value["energy"] = "-" if energy is None else with_error(energy, value["error"])
-        value["run"] = Path(value["run"]).stem
-        value["difference"] = _number(value["difference"], "+.2e")
-        value["variance"], value["rhat"] = (
-            _number(value["variance"], ".3g"),
-            _number(value["rhat"], ".4f"),
-        )
-        value["warnings"] = value["warnings"] or "-"
-        body.append([value[name] for name in wanted])
+    (head, *body), below = cells([s | {"path": Path(s["path"]).stem} for s in summaries])
     labels = [Path(found["path"]).stem for found in summaries]
     if len(names) == 1:
         labels = [f"{names[0].split('.')[-1]} = {keys(s['job']).get(names[0])}" for s in summaries]
@@ -111,11 +97,12 @@ def comparison(runs: list[Run], summaries: list[dict]) -> str:
     pictures = _figure(training, "trainings", "Trainings.")
     dashed = "; dashed: the reference" if any(s["reference"] for s in summaries) else ""
     pictures += _figure(last, "evaluations", f"Last evaluations with their errors{dashed}.")
-    head = [COLUMNS.get(name, name) for name in wanted]
+    head = [COLUMNS.get(name, name) for name in head]
+    more = _table(below[0], below[1:]) + "\n" if below else ""
     apart = difference_line(summaries)
-    apart = f"<p>{_text(apart)} {_text(summaries[0]['units'])}.</p>\n" if apart else ""
+    apart = f"<p>{_text(apart)}.</p>\n" if apart else ""
     return (
-        f"<section>\n<h1>{len(runs)} runs</h1>\n{_table(head, body)}\n{apart}"
+        f"<section>\n<h1>{len(runs)} runs</h1>\n{_table(head, body)}\n{apart}{more}"
         f'<div class="figures">{pictures}</div>\n</section>'
     )
 
