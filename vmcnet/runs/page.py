@@ -102,8 +102,8 @@ def comparison(runs: list[Run], summaries: list[dict]) -> str:
     apart = difference_line(summaries)
     apart = f"<p>{_text(apart)}.</p>\n" if apart else ""
     return (
-        f"<section>\n<h1>{len(runs)} runs</h1>\n{_table(head, body)}\n{apart}{more}"
-        f'<div class="figures">{pictures}</div>\n</section>'
+        f"<section>\n<h1>{len(runs)} runs</h1>\n{_table(head, body)}\n{apart}"
+        f'<div class="figures">{pictures}</div>\n{more}</section>'
     )
 
 
