@@ -131,7 +131,8 @@ def said(capsys, monkeypatch):
 
 def shown_in(page):
     """A page as plain text."""
-    return html.unescape(re.sub(r"<[^>]*>", " ", page.read_text().split("</style>")[1]))
+    text = re.sub(r"<style.*?</style>", " ", page.read_text(), flags=re.DOTALL)
+    return html.unescape(re.sub(r"<[^>]*>", " ", text))
 
 
 def numbers(text):
