@@ -240,6 +240,64 @@ def test_array(cluster, whole, tmp_path):
     same(tmp_path / "hand.h5", runs[2])
 
 
+GAS = """
+name = "gas"
+seed = 3
+[system]
+type = "electron_gas"
+particles = 10
+dimensions = 2
+r_s = 2.0
+[[wavefunction]]
+type = "slater"
+[sampling]
+walkers = 64
+block = 16
+steps = 4
+warmup = 4
+[training]
+iterations = 0
+[evaluation]
+steps = 20
+warmup = 2
+[twists]
+random = 2
+"""
+
+
+def test_twists_as_tasks_of_an_array(cluster, tmp_path):
+    """Each task makes the run of its twist, to the bit, and the report joins them."""
+    (tmp_path / "gas.toml").write_text(GAS)
+    job = cluster.submit(
+        "--array=0-1%1",
+        "--nodes=2",
+        "--ntasks=4",
+        f"--output={tmp_path}/%A_%a.out",
+        ROOT / "jobs" / "array.sbatch",
+        tmp_path / "gas.toml",
+        "twists.number",
+        1,
+        2,
+        **ENVIRON,
+        VMCNET_RUNS=str(tmp_path),
+    )
+    vmcnet("run", tmp_path / "gas.toml", "--output", tmp_path / "hand.h5")
+    cluster.wait(
+        lambda: not cluster.call("squeue", "-h", "-j", job, check=False).strip(), "end of the array"
+    )
+    said = "".join(p.read_text() for p in tmp_path.glob("*.out"))
+    runs = [tmp_path / f"gas-twists.number={number}.h5" for number in (1, 2)]
+    assert all(run.exists() for run in runs), said
+    by_hand = [tmp_path / f"hand.twist-{number}.h5" for number in (1, 2)]
+    for task, hand in zip(runs, by_hand, strict=True):
+        same(hand, task)
+    joined, hand = (
+        [s for s in vmcnet("report", "--twists", *found).stdout.splitlines() if "statistical" in s]
+        for found in (runs, by_hand)
+    )
+    assert len(joined) == 3 and joined == hand
+
+
 def test_a_launcher_without_mpi_is_refused(cluster, whole, tmp_path):
     """srun --mpi=none would start four runs of size 1 that all write one file."""
     done = cluster.call(
