@@ -83,8 +83,12 @@ def test_large_systems_approach_the_infinite_gas():
 def test_closed_and_open_fillings():
     box = Box.cube(1.0)
     assert len(box.filled(27)) == 27 and box.filled(0).shape == (0, 3)
-    with pytest.raises(ValueError, match=r"leave a shell of wave vectors open.* 7, 19, 27"):
+    with pytest.raises(
+        ValueError, match=r"leave a shell of wave vectors open.* 7, 19, 27.*, or a twist"
+    ):
         box.filled(10)
+    with pytest.raises(ValueError, match="or another twist, without such symmetry"):
+        Box.cube(1.0, twist=[0.2 * np.pi, 0.4 * np.pi, 0.6 * np.pi]).filled(16)
     last = [[1, 1, 0], [-1, -1, 0], [0, 1, 1]]
     assert box.filled(10, last)[7:].tolist() == last
     for wrong in ([[1, 1, 0]], [[1, 1, 0]] * 3, [[2, 0, 0], [1, 1, 0], [0, 1, 1]], [1, 1, 0], []):

@@ -137,7 +137,8 @@ class Box:
                 f"{count} particles of one spin leave a shell of wave vectors open: name the "
                 f"integers of the {count - have} occupied waves of its {len(shell)}, "
                 f"{shell[:2].tolist()} ..., "
-                f"or take {', '.join(map(str, sizes[sizes > have // 2][:5]))} particles, or a twist"
+                f"or take {', '.join(map(str, sizes[sizes > have // 2][:5]))} particles, or "
+                f"{'another twist, without such symmetry' if self.twist.any() else 'a twist'}"
             )
         last = np.asarray(last)
         known = {tuple(m) for m in shell.tolist()}
