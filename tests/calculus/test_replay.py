@@ -1,5 +1,5 @@
-"""Operations recorded once and repeated on other coordinates: the numbers of log_psi itself, to the
-bit, or no record at all.
+"""Operations recorded once and repeated on other coordinates, reverse passes at other parameters
+too: the numbers of log_psi itself, to the bit, or no record at all.
 """
 
 import numpy as np
@@ -8,7 +8,9 @@ import pytest
 import vmcnet as vmc
 from tests.calculus.cases import CASES, by_operation, coordinates, evaluated, parameters
 from vmcnet.backend.stream import Stream
-from vmcnet.calculus.replay import Recorder
+from vmcnet.calculus.operation import Blocks
+from vmcnet.calculus.replay import Recorder, TapeRecorder
+from vmcnet.calculus.tape import Tape, built
 from vmcnet.calculus.values import Values
 from vmcnet.wavefunctions.base import Wavefunction
 
@@ -36,6 +38,38 @@ def test_every_operation(operation):
             np.testing.assert_array_equal(
                 repeat(other)[1], read(Values(np), other).data, err_msg=label
             )
+    assert repeated
+
+
+@pytest.mark.parametrize("operation", GROUPS)
+def test_every_reverse_pass(operation):
+    """Log and adjoints of coordinates and parameters are those of the tape, whatever is summed."""
+    theta = parameters()
+    others = {name: 1.1 * array for name, array in theta.items()}
+    weights, repeated = np.linspace(-1.0, 1.0, 5), 0
+    sums = (False, False), (True, False), (True, True), (Blocks(1), False), (Blocks(5), False)
+    for k, (label, n, function) in enumerate(GROUPS[operation]):
+        r, chosen = coordinates(n), sums[k % len(sums)]
+
+        recorder = TapeRecorder(np, coordinates_wanted=True)
+        log, handles, _ = evaluated(recorder, function, r, theta)
+        repeat = recorder.passes(log, list(handles.values()), *chosen)
+        if repeat is None:
+            assert recorder.looked_at, label
+            continue
+        repeated += 1
+        for moved, there in ((r[::-1] * 1.1, others), (r, theta)):
+            tape = Tape(np, coordinates_wanted=True)
+            y, nodes, x = evaluated(tape, function, moved, there)
+            known = tape.reverse(y, weights.astype(y.data.dtype), *chosen)
+            arrays = [there[name] for name in handles]
+            value, found = repeat(moved, arrays, weights.astype(y.data.dtype))
+            np.testing.assert_array_equal(value, y.data, err_msg=label)
+            for node, adjoint in zip((*nodes.values(), x), found, strict=True):
+                other = known.get(node.index)
+                assert (adjoint is None) == (other is None) and type(adjoint) is type(other), label
+                if adjoint is not None:
+                    np.testing.assert_array_equal(built(adjoint), built(other), err_msg=label)
     assert repeated
 
 
@@ -120,3 +154,56 @@ def test_sampling_is_the_same(kind, monkeypatch):
     assert calls and counts.accepted == plain_counts.accepted > 0
     np.testing.assert_array_equal(repeated.r, plain.r)
     np.testing.assert_array_equal(repeated.log_psi, plain.log_psi)
+
+
+@pytest.mark.parametrize(("look", "calls"), [("no", 2), ("peek", 6), ("data", 6), ("phase", 6)])
+def test_reverse_passes_call_log_psi_where_they_must(look, calls):
+    """As sampling does, at any theta; other spins are other passes."""
+    psi, rng = Counting(look), np.random.default_rng(1)
+    bound = psi.bind(np.empty(0))
+
+    def check(s, times):
+        nonlocal bound
+        for _ in range(times):
+            bound, r = bound.at(np.empty(0)), rng.normal(size=(5, 2, 2))
+            slope = np.sign(r) if look in ("peek", "data") else 2.0 * r
+            np.testing.assert_allclose(
+                bound.drift(r, s), -slope * (2.0 + s)[:, :, None], rtol=1e-14
+            )
+
+    up, mixed = np.ones((5, 2), np.int8), np.array([[1, -1]] * 5, np.int8)
+    check(up, 5)
+    assert psi.calls == calls
+    check(mixed, 4)
+    check(up, 2)
+    assert psi.calls == (4 if look == "no" else calls + 7)  # both kinds are remembered
+    changed = mixed.copy()
+    check(changed, 3)
+    changed[0] = 1
+    check(changed, 3)
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("kind", ["network", "determinant", "natural", "langevin"])
+def test_training_is_the_same(kind, precision, monkeypatch):
+    """Training with repeated passes is that without, to the bit: parameters with a map, moves by
+    drift, log-derivatives of every walker.
+    """
+    system, w = vmc.systems.QuantumDot(2), vmc.wavefunctions
+    psi = w.GaussianEnvelope(system) * w.FeedForward(system, [32, 32]) * w.PadeJastrow(system)
+    if kind == "determinant":
+        system = vmc.systems.QuantumDot(4)
+        psi = w.Slater(system, network=w.MessagePassing(width=4, passes=1))
+    options = {
+        "sampler": vmc.sampling.Langevin() if kind == "langevin" else None,
+        "natural_gradient": vmc.optimizers.SPRING() if kind == "natural" else None,
+    }
+
+    def theta():
+        options.update(iterations=4, walkers=32, block=8, steps=2, warmup=1, seed=3)
+        return vmc.train(system, psi, precision=precision, **options).state.theta
+
+    (repeated, made), calls = (theta(), TapeRecorder.passes), []
+    monkeypatch.setattr(TapeRecorder, "passes", lambda self, *a: calls.append(1))
+    np.testing.assert_array_equal(theta(), repeated)
+    assert calls and made is not TapeRecorder.passes

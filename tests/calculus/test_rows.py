@@ -35,7 +35,9 @@ def numbers(function, r, theta, weights, blocks):
     ops = Tape(np, coordinates_wanted=True)
     y, handles, _ = evaluated(ops, function, r, theta)
     found = ops.reverse(y, weights, Blocks(blocks))
-    alone = ops.reverse(y, weights) if blocks == 1 else {}
+    if blocks == 1:
+        again = Tape(np, coordinates_wanted=True)
+        alone = again.reverse(evaluated(again, function, r, theta)[0], weights)
     sums = {name: found.get(h.index) for name, h in handles.items()}
     for name, h in handles.items():
         if blocks == 1 and sums[name] is not None:

@@ -58,10 +58,10 @@ def reverse(n, function):
     r, wide_r, wide = coordinates(n), coordinates(n, dtype=WIDE), parameters(WIDE)
     rng = np.random.default_rng(9)
     way_r, weights = rng.standard_normal(r.shape), rng.standard_normal(len(r))
-    ops = Tape(np, coordinates_wanted=True)
+    ones, ops, again = np.ones(len(r)), *(Tape(np, coordinates_wanted=True) for _ in range(2))
     y, handles, x = evaluated(ops, function, r, parameters())
-    ones = np.ones(len(r))
-    rows, one = ops.reverse(y, ones, per_walker=True), ops.reverse(y, weights)
+    rows = ops.reverse(y, ones, per_walker=True)
+    one = again.reverse(evaluated(again, function, r, parameters())[0], weights)
 
     slope = np.zeros(len(r), y.data.dtype)
     for name, handle in handles.items():
@@ -137,9 +137,9 @@ def float32_stays(n, function):
     jets = Jets(np, n, DIMENSIONS)
     y = evaluated(jets, function, r, theta)[0]
     assert all(a.dtype in single for a in jets.read(y)), [a.dtype for a in jets.read(y)]
-    ops = Tape(np, coordinates_wanted=True)
-    y, _, _ = evaluated(ops, function, r, theta)
     for per_walker in (False, True):
+        ops = Tape(np, coordinates_wanted=True)
+        y, _, _ = evaluated(ops, function, r, theta)
         assert all(
             a.dtype in single for a in ops.reverse(y, np.ones(5, np.float32), per_walker).values()
         )

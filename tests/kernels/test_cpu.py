@@ -100,11 +100,11 @@ def test_layer(function, dtype):
     first = cpu.layer(function.name, first, bias)
     second, found = cpu.layer_slope(function.name, second, bias)
     assert np.array_equal(first, y) and np.array_equal(second, y) and np.array_equal(found, slope)
-    back, total = cpu.layer_reverse(adjoint[..., ::-1], slope, 1)  # not contiguous
+    back, total = cpu.layer_reverse(adjoint[..., ::-1], slope.copy(), 1)  # not contiguous
     total = total[0]
     for part, alone in zip(
-        cpu.layer_reverse(adjoint[:6], slope[:6], 2)[1],
-        (cpu.layer_reverse(adjoint[k : k + 3], slope[k : k + 3], 1)[1][0] for k in (0, 3)),
+        cpu.layer_reverse(adjoint[:6], slope[:6].copy(), 2)[1],
+        (cpu.layer_reverse(adjoint[k : k + 3], slope[k : k + 3].copy(), 1)[1][0] for k in (0, 3)),
         strict=True,
     ):
         np.testing.assert_array_equal(part, alone)

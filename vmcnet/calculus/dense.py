@@ -41,6 +41,19 @@ class Layered(Unmade):
         )
 
 
+def _inner(xp, adjoint, slope, per_walker, bias):
+    """adj f' and, where the `bias` wants it, its sums; the slope is overwritten."""
+    if per_walker and not isinstance(per_walker, Blocks):
+        inner = adjoint * slope
+        return inner, rows_summed(inner, per_walker) if bias else None
+    if not bias:
+        return adjoint * slope, None
+    inner, sums = kernels.of(xp, adjoint.dtype, slope.dtype).layer_reverse(
+        adjoint, slope, int(per_walker) or 1
+    )
+    return inner, sums if per_walker else sums[0]
+
+
 class Dense(Operation):
     """f(x W + b), f one of the activations. Jet: those of its parts. Reverse: with g = adj f'(x W +
     b), g W^T, x^T g, sum g.
@@ -83,17 +96,7 @@ class Dense(Operation):
         per_walker=False,
         wanted=(True, True, True),
     ):
-        if per_walker and not isinstance(per_walker, Blocks):
-            adjoint = adjoint * kept
-            db = rows_summed(adjoint, per_walker) if wanted[2] else None
-            return *product_adjoints(xp, adjoint, x, weight, per_walker, wanted), db
-        blocks = int(per_walker) or 1
-        if wanted[2]:
-            own = kernels.of(xp, adjoint.dtype, kept.dtype)
-            adjoint, db = own.layer_reverse(adjoint, kept, blocks)
-            db = db if per_walker else db[0]
-        else:
-            adjoint, db = adjoint * kept, None
+        adjoint, db = _inner(xp, adjoint, kept, per_walker, wanted[2])
         return *product_adjoints(xp, adjoint, x, weight, per_walker, wanted), db
 
 
@@ -149,8 +152,8 @@ class Residual(Operation):
     def reverse(
         self, xp, adjoint, out, h, bias, *terms, activation, kept, wanted, per_walker=False
     ):
-        inner = adjoint * kept
-        out = [adjoint, rows_summed(inner, per_walker) if wanted[1] else None]
+        inner, db = _inner(xp, adjoint, kept, per_walker, wanted[1])
+        out = [adjoint, db]
         for k in range(0, len(terms), 2):
             need = wanted[2 + k : 4 + k]
             out += product_adjoints(xp, inner, terms[k], terms[k + 1], per_walker, need)

@@ -10,6 +10,7 @@ determinant) nothing is repeated.
 from __future__ import annotations
 
 from vmcnet.calculus.quantity import Handle
+from vmcnet.calculus.tape import built, expected, gathered
 from vmcnet.calculus.values import Values
 
 
@@ -33,6 +34,16 @@ class Recorded(Handle):
     def data(self):
         self.ops.looked_at = True
         return self.array
+
+
+def _ending(last, registers, n, kept=()):
+    """Those of the registers that nothing reads after step n."""
+    return tuple(k for k in set(registers) if last.get(k) == n and k not in kept)
+
+
+def _own(to):
+    """The register that has derivatives, of a result or of (sign, log)."""
+    return to[1] if type(to) is tuple else to
 
 
 class Recorder(Values):
@@ -62,7 +73,7 @@ class Recorder(Values):
             out = self._register(array, varies, parameters)
         if varies:
             to = tuple([o.index for o in out]) if type(out) is tuple else out.index
-            self._steps.append((operation.value, inputs, static, to))
+            self._steps.append((operation, inputs, static, to))
         return out
 
     def phase(self, phase):
@@ -96,8 +107,8 @@ class Recorder(Values):
             if k in self._varying
         }
         steps = [
-            (*step, tuple(k for k in set(step[1]) if last.get(k) == n and k not in results))
-            for n, step in enumerate(self._steps)
+            (o.value, inputs, static, to, _ending(last, inputs, n, results))
+            for n, (o, inputs, static, to) in enumerate(self._steps)
         ]
         xp, kept, position, result = self.xp, self._registers, self._position, log.index
         sign = None if phase is None else phase.index
@@ -117,3 +128,136 @@ class Recorder(Values):
             return None if sign is None else registers[sign], registers[result]
 
         return repeated
+
+
+class TapeRecorder(Recorder):
+    """The steps of a reverse pass: for coordinates or for parameters, which vary as coordinates
+    do.
+    """
+
+    def __init__(self, xp, coordinates_wanted=False, parameters_wanted=True):
+        super().__init__(xp)
+        self._coordinates_wanted, self._parameters_wanted = coordinates_wanted, parameters_wanted
+        self._wanted, self._shapes, self._parameters = set(), [], set()
+
+    def _register(self, array, varies=False, is_parameter=False):
+        out = super()._register(array, varies, is_parameter)
+        self._shapes.append(array.shape)
+        if is_parameter:
+            self._parameters.add(out.index)
+        return out
+
+    def apply(self, operation, args, **static):
+        out = super().apply(operation, args, **static)
+        if not self._wanted.isdisjoint([a.index for a in args]):
+            self._wanted.add(_own(out).index)
+        return out
+
+    def constant(self, array):
+        if array.shape[0] == 1:  # as on the tape
+            array = self.xp.broadcast_to(array, (self._walkers, *array.shape[1:]))
+        return super().constant(array)
+
+    def parameter(self, array):
+        out = self._register(array, varies=True, is_parameter=True)
+        if self._parameters_wanted:
+            self._wanted.add(out.index)
+        return out
+
+    def unvaried(self, array):
+        return self._register(array, is_parameter=True)
+
+    def coordinates(self, r):
+        self._walkers = r.shape[0]
+        out = super().coordinates(r)
+        if self._coordinates_wanted:
+            self._wanted.add(out.index)
+        return out
+
+    def passes(self, log: Recorded, parameters: list, per_walker, factored: bool):
+        """A function (r, arrays of the parameters, seed) -> log and the adjoints that
+        Tape.reverse gives, of the coordinates as the last: one a parameter, None where log does
+        not depend on it. None where log_psi looked at numbers.
+        """
+        if self.looked_at:
+            return None
+        forward = self._forward(log.index)
+        backward = self._backward(log.index, forward, per_walker)
+        reads = [step[1] for step in forward] + [(own, *inputs) for _, own, inputs, *_ in backward]
+        last = {k: n for n, registers in enumerate(reads) for k in registers if k in self._varying}
+        ends = [_ending(last, registers, n, {log.index}) for n, registers in enumerate(reads)]
+        forward = list(zip(forward, ends, strict=False))
+        backward = list(zip(backward, ends[len(forward) :], strict=True))
+        xp, constants, result = self.xp, self._registers, log.index
+        leaves = [p.index for p in parameters]
+        position = self._position
+
+        def passed(r, arrays, seed):
+            registers = constants.copy()
+            registers[position] = r
+            for k, array in zip(leaves, arrays, strict=True):
+                registers[k] = array
+            kept = {}
+            for (operation, inputs, static, to, keeps), ended in forward:
+                data = [registers[k] for k in inputs]
+                if keeps:
+                    array, kept[_own(to)] = operation.record(xp, *data, **static)
+                else:
+                    array = operation.value(xp, *data, **static)
+                if type(to) is tuple:
+                    for k, part in zip(to, array, strict=True):
+                        registers[k] = part
+                else:
+                    registers[to] = array
+                for k in ended:
+                    registers[k] = None
+            log = registers[result]
+            adjoints = {result: xp.ones(log.shape, log.dtype) if seed is None else seed}
+            for (reverse, own, inputs, static, keeps, targets), ended in backward:
+                if keeps:
+                    static = {**static, "kept": kept.pop(own)}
+                data = [registers[k] for k in inputs]
+                rule = reverse(xp, built(adjoints.pop(own)), registers[own], *data, **static)
+                for part, k, *shape in targets:
+                    gathered(adjoints, k, rule[part], *shape, factored)
+                for k in ended:
+                    registers[k] = None
+            return log, [adjoints.get(k) for k in (*leaves, position)]
+
+        return passed
+
+    def _forward(self, result):
+        """The steps that `result` needs: operation, inputs, static, register, whether it keeps."""
+        needed, steps = {result}, []
+        for operation, inputs, static, to in reversed(self._steps):
+            made = to if type(to) is tuple else (to,)
+            if not needed.isdisjoint(made):
+                needed.update(inputs)
+                keeps = operation.keeps and _own(to) in self._wanted
+                steps.append((operation, inputs, static, to, keeps))
+        return steps[::-1]
+
+    def _backward(self, result, forward, per_walker):
+        """The steps back from `result`: rule, own register, inputs, static, whether it takes what
+        was kept, and of wanted inputs (place in the rule's answer, input, what `gathered` takes).
+        """
+        reached, steps = {result}, []
+        for operation, inputs, static, to, keeps in reversed(forward):
+            own = _own(to)
+            if own not in reached or own not in self._wanted:
+                continue
+            static = {**static, "per_walker": per_walker}
+            if operation.selective:
+                static["wanted"] = [k in self._wanted for k in inputs]
+            targets = [
+                (part, k, *self._target(k, per_walker))
+                for part, k in enumerate(inputs)
+                if k in self._wanted
+            ]
+            reached.update(k for _, k, *_ in targets)
+            steps.append((operation.reverse, own, inputs, static, keeps, targets))
+        return steps
+
+    def _target(self, index, per_walker):
+        shape, kept = self._shapes[index], per_walker if index in self._parameters else False
+        return shape, kept, expected(shape, self._walkers, kept)

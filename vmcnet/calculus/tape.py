@@ -54,8 +54,27 @@ def sum_to(array, shape, keep_first):
     return array.sum(axis=axes, keepdims=True) if axes else array
 
 
+def expected(shape, walkers, kept):
+    """The shape of the adjoint of a quantity of this shape; `kept` as sum_to has keep_first."""
+    if isinstance(kept, Blocks):
+        return (int(kept), *shape)
+    return (walkers, *shape) if kept else shape
+
+
+def gathered(adjoints, index, adjoint, shape, kept, whole, factored):
+    """Add to adjoints[index] of a quantity of this shape what one of its uses gives, summed over
+    what was broadcast to the shape `whole`; `kept` as sum_to has keep_first.
+    """
+    known = adjoints.get(index)
+    if type(adjoint) is Outer and not (factored and known is None):
+        adjoint = adjoint.dense()
+    if type(adjoint) is not Outer and adjoint.shape != whole:
+        adjoint = sum_to(adjoint, shape, kept)
+    adjoints[index] = adjoint if known is None else built(known) + adjoint
+
+
 class Tape(Interpreter):
-    """Records the operations of one log_psi call; `reverse` may be called any number of times."""
+    """Records the operations of one log_psi call; `reverse` may be called once."""
 
     def __init__(self, xp, coordinates_wanted=False, parameters_wanted=True):
         self.xp, self.count, self.position = xp, 0, None
@@ -106,27 +125,21 @@ class Tape(Interpreter):
             node = pending.pop(max(pending))
             if node.operation is None:
                 continue
-            chosen = (
-                {"wanted": [p.wanted for p in node.parents]} if node.operation.selective else {}
-            )
+            static, node.static = node.static, None  # a rule overwrites what was kept
+            if node.operation.selective:
+                static = {**static, "wanted": [p.wanted for p in node.parents]}
             rule = node.operation.reverse(
                 self.xp,
                 built(adjoints.pop(node.index)),
                 node.data,
                 *[p.data for p in node.parents],
                 per_walker=per_walker,
-                **node.static,
-                **chosen,
+                **static,
             )
             for parent, adjoint in zip(node.parents, rule, strict=True):
-                if not parent.wanted:
-                    continue
-                pending[parent.index] = parent
-                known = adjoints.get(parent.index)
-                if not factored or known is not None:
-                    adjoint = built(adjoint)
-                if not isinstance(adjoint, Outer):
+                if parent.wanted:
+                    pending[parent.index] = parent
                     kept = per_walker if parent.is_parameter else False
-                    adjoint = sum_to(adjoint, parent.shape, kept)
-                adjoints[parent.index] = adjoint if known is None else built(known) + adjoint
+                    whole = expected(parent.shape, self._walkers, kept)
+                    gathered(adjoints, parent.index, adjoint, parent.shape, kept, whole, factored)
         return adjoints

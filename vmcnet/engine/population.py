@@ -73,6 +73,7 @@ class Population:
         self._together = Together(parts, wavefunction, block)
         self.members: dict[int, Walkers] = {}
         self.counts: dict[int, Counts] = {}  # of the last advance
+        self._psi = None  # psi at the last theta
 
     def __repr__(self):
         return f"<Population: {self.walkers} walkers in {self.blocks} blocks of {self.block}>"
@@ -167,7 +168,7 @@ class Population:
         return summary, energies
 
     def _move(self, theta, stage, iteration, steps, step_size, stop, measure, observing):
-        psi, hash64 = self.wavefunction.bind(theta), digest(theta) & (2**64 - 1)
+        psi, hash64 = self._bound(theta), digest(theta) & (2**64 - 1)
 
         def moved(run):
             """Walkers, counts, local energies and row of every block of a run."""
@@ -198,6 +199,11 @@ class Population:
                 row = np.concatenate([row, observing.measure(b, walkers, psi)])
             rows.append(row)
         return rows, energies
+
+    def _bound(self, theta):
+        """psi at theta; what its reverse passes do is written down once."""
+        self._psi = self.wavefunction.bind(theta) if self._psi is None else self._psi.at(theta)
+        return self._psi
 
     def _joins(self, walkers) -> bool:
         """Whether the walkers of several blocks can be moved together: one by one where a move
@@ -250,7 +256,7 @@ class Population:
         """2 Re <(E_L - <E>)* O> over all walkers (P,) from the `weights`, the same bits on any
         number of ranks: one exact sum.
         """
-        psi = self.wavefunction.bind(theta)
+        psi = self._bound(theta)
 
         def share(run):
             walkers = joined([self.members[b] for b in run], update=True)
@@ -264,7 +270,7 @@ class Population:
         """The log-derivatives of all walkers with the gradient that belongs to them, for natural
         gradients: one exact sum.
         """
-        psi = self.wavefunction.bind(theta)
+        psi = self._bound(theta)
         return BlockTangents(
             self.comm,
             self.own,

@@ -62,7 +62,8 @@ def block_products(x, y, blocks: int):
     if not rows or not _fits_product(x[:rows], f, h, True):
         return plain.block_products(np, x, y, blocks)
     out = np.empty((blocks, f, h), x.dtype)
-    x, y = (np.ascontiguousarray(a).reshape(blocks, rows, -1) for a in (x, y))
+    x = np.ascontiguousarray(x).reshape(blocks, rows, f)
+    y = np.ascontiguousarray(y).reshape(blocks, rows, h)
     if h == 1 and f * x.itemsize >= numba_rows.LONG * numba_product.BITS // 8:
         numba_rows.column_products(x, y[..., 0], out[..., 0])
     else:
@@ -227,10 +228,11 @@ def layer_slope(name: str, z, bias):
 
 def layer_reverse(adjoint, slope, blocks: int):
     """adjoint slope (W, ..., F), and its sums over all axes but the last of every block of walkers
-    (blocks, F).
+    (blocks, F). The slope may be overwritten.
     """
     width = slope.shape[-1]
-    out, bias = np.empty_like(slope), np.empty((blocks, width), slope.dtype)
+    out = slope if numba_reverse.in_place(width, slope.itemsize) else np.empty_like(slope)
+    bias = np.empty((blocks, width), slope.dtype)
     numba_reverse.layer_reverse(
         np.ascontiguousarray(adjoint).reshape(-1, width),
         slope.reshape(-1, width),

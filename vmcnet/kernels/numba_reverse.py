@@ -42,12 +42,20 @@ def block_slopes(bits: int, vectors: int):
     return slopes
 
 
+def in_place(width: int, itemsize: int) -> bool:
+    """Whether layer_reverse may write into the slope: no vectors overlap."""
+    lanes = BITS // (8 * itemsize)
+    return width % (LONG * lanes if width >= LONG * lanes else lanes) == 0 or width < lanes
+
+
 long_slopes, short_slopes = block_slopes(BITS, LONG), block_slopes(BITS, 1)
 
 
 @compiled
 def layer_reverse(adjoint, slope, out, b):
-    """out = adjoint slope (M, F) and b (B, F) its sums over the rows of B runs, in their order."""
+    """out = adjoint slope (M, F) and b (B, F) its sums over the rows of B runs, in their order; out
+    may be the slope where `in_place` says so.
+    """
     width, rows = out.shape[1], out.shape[0] // b.shape[0]
     lanes = BITS // (8 * out.itemsize)
     for n in range(b.shape[0]):

@@ -89,7 +89,7 @@ def layer_slope(xp, name: str, z, bias):
 
 def layer_reverse(xp, adjoint, slope, blocks: int):
     """adjoint slope (W, ..., F), and its sums over all axes but the last of every block of walkers
-    (blocks, F).
+    (blocks, F). The slope may be overwritten.
     """
     out = adjoint * slope
     return out, out.reshape(blocks, -1, out.shape[-1]).sum(axis=1)

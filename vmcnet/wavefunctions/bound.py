@@ -20,6 +20,7 @@ from vmcnet.wavefunctions.exchanges import (
     label_ratios,
 )
 from vmcnet.wavefunctions.local_update import LocalUpdate, UpdateRule
+from vmcnet.wavefunctions.passes import Passes
 from vmcnet.wavefunctions.reading import Configuration, Reading
 
 
@@ -31,10 +32,14 @@ class Bound:
     psi > 0.
     """
 
-    def __init__(self, wavefunction: Any, theta: np.ndarray) -> None:
+    def __init__(self, wavefunction: Any, theta: np.ndarray, passes: Passes | None = None) -> None:
         self.wavefunction, self.theta = wavefunction, theta
-        self.reading = Reading(wavefunction, theta)
+        self.reading = Reading(wavefunction, theta, passes)
         self.amplitude = Amplitude(self.reading)
+
+    def at(self, theta: np.ndarray) -> Bound:
+        """The same wavefunction at another theta; what its reverse passes do is known there."""
+        return type(self)(self.wavefunction, theta, self.reading.passes)
 
     def __reduce__(self) -> tuple:
         """Pickled without what was computed from the parameters."""

@@ -11,6 +11,7 @@ from vmcnet.backend.arrays import Array
 from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Entry
+from vmcnet.wavefunctions.passes import Passes
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,12 @@ class Parameters:
 
 class Reading:
     """A wavefunction with the values of its parameters (name -> array), and their slopes with
-    respect to theta.
+    respect to theta; `passes` are those of the same wavefunction at another theta, if there are.
     """
 
-    def __init__(self, wavefunction: Any, theta: np.ndarray) -> None:
+    def __init__(self, wavefunction: Any, theta: np.ndarray, passes: Passes | None = None) -> None:
         self.wavefunction = wavefunction
+        self.passes = Passes() if passes is None else passes
         self.values = wavefunction.layout.values(theta)
         self._slopes = wavefunction.layout.slopes(theta)
         self._arrays: dict[Any, Any] = {}

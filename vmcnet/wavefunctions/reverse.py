@@ -9,7 +9,7 @@ from vmcnet.backend.arrays import Array, namespace, writable
 from vmcnet.calculus.operation import Blocks
 from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.products import block_contract, contract
-from vmcnet.calculus.tape import Tape, built
+from vmcnet.calculus.tape import built
 from vmcnet.parameters import IDENTITY
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.reading import Reading
@@ -17,11 +17,8 @@ from vmcnet.wavefunctions.reading import Reading
 
 def log_and_drift(reading: Reading, r: Array, s: Array) -> tuple[Array, Array]:
     """log psi (W,) and Re grad log psi (W, n, d), by one pass forward and one back."""
-    r, s, xp = writable(r), writable(s), namespace(r)
-    ops = Tape(xp, coordinates_wanted=True, parameters_wanted=False)
-    _, log = reading.log_psi(ops, reading.handles(ops, xp, r.dtype), r, s)
-    adjoints: dict[Any, Array] = ops.reverse(log, xp.ones(log.shape, log.data.dtype))
-    return log.data, adjoints[ops.position].real
+    log, adjoints = reading.passes(reading, writable(r), writable(s), None, False)
+    return log, adjoints[-1].real
 
 
 def parameter_adjoints(
@@ -35,18 +32,13 @@ def parameter_adjoints(
         yield from (_weighed(piece, seed, per_walker, factored) for piece in quick)
         return
     xp = namespace(walkers.r)
-    ops = Tape(xp)
-    handles: Any = reading.handles(ops, xp, walkers.r.dtype)  # nodes of the tape
-    _, log = reading.log_psi(ops, handles, walkers.r, walkers.s)
-    adjoints = ops.reverse(
-        log, xp.ones(log.shape, log.data.dtype) if seed is None else seed, per_walker, factored
-    )
+    log, adjoints = reading.passes(reading, walkers.r, walkers.s, seed, True, per_walker, factored)
     blocks = isinstance(per_walker, Blocks)
     lead = (int(per_walker),) if blocks else log.shape if per_walker else ()
-    for entry in reading.wavefunction.layout.entries.values():
-        adjoint = adjoints.get(handles[entry.name].index)
+    entries = reading.wavefunction.layout.entries.values()
+    for entry, adjoint in zip(entries, adjoints, strict=False):
         if adjoint is None:
-            adjoint = xp.zeros(lead + entry.shape, log.data.dtype)
+            adjoint = xp.zeros(lead + entry.shape, log.dtype)
         if entry.map is not IDENTITY:
             adjoint = built(adjoint) * reading.slopes(xp, entry)
         yield adjoint
