@@ -62,6 +62,8 @@ MISTAKES = {
     "a name": (lambda r: r.evaluate(observables=["density"]), ValueError, r"Density\(system\)"),
     "a rank": (lambda r: r.evaluate(comm=3), ValueError, "comm must be a communicator .*got int"),
     "settings": (lambda r: r.resume(settings=["a"]), ValueError, "must be a dictionary"),
+    "iterations twice": (lambda r: r.resume(iterations=3, settings={"training.iterations": 4}),
+                         ValueError, "exclude each other"),
     "one walker": (lambda r: r.psi.log(*(x[0] for x in (r.walkers.r, r.walkers.s))), ValueError,
                    r"expected r \(W, n, d\) and s \(W, n\), found \(2, 2\) and \(2,\)"),
     "the run": (lambda r: vmc.evaluate(r), ValueError, r"open_run\(path\)\.evaluate"),

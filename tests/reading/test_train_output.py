@@ -166,9 +166,11 @@ def test_a_class_in_a_module_of_its_own(tmp_path, monkeypatch):
 
     dot = vmc.systems.QuantumDot()
     psi = TwoElectrons(dot, slope=0.7) * vmc.wavefunctions.GaussianEnvelope(dot, alpha=0.1)
-    for name, more in (("whole", {}), ("half", {"training.iterations": 6, "evaluation.steps": 0})):
-        vmc.train(dot, psi, output=tmp_path / f"{name}.h5", quiet=True, settings=SETTINGS | more,
-                  sampler=Stretched(factor=1.2), **SIZES)  # fmt: skip
+    half = SIZES | {"iterations": 6}
+    for name, sizes, steps in (("whole", SIZES, 20), ("half", half, 0)):
+        vmc.train(dot, psi, output=tmp_path / f"{name}.h5", quiet=True,
+                  settings=SETTINGS | {"evaluation.steps": steps},
+                  sampler=Stretched(factor=1.2), **sizes)  # fmt: skip
     more = ("--set", "training.iterations=12", "--set", "evaluation.steps=20")
     vmcnet("resume", tmp_path / "half.h5", *more, ranks=2, cwd="/")
     same(tmp_path / "whole.h5", tmp_path / "half.h5")
@@ -200,8 +202,15 @@ def by_hand(dot, psi):
         (by_hand, {}, "system: Particles has no name in job files"),
         (lambda *p: p, {"settings": {"run.chekpoint": 1}}, "run.chekpoint: unknown key"),
         (lambda *p: p, {"settings": {"system.omega": 2.0}}, "give it to the system where"),
+        (lambda *p: p, {"settings": {"training.iterations": 3}}, "as the argument iterations= of"),
+        (
+            lambda *p: p,
+            {"settings": {"run.threads": 2}},
+            "give it as the argument threads= of train",
+        ),
+        (lambda *p: p, {"settings": {"seed": 2}}, "give it as the argument seed= of train"),
         (lambda *p: p, {"settings": ["run.threads"]}, "settings must be a dictionary of keys"),
-        (lambda *p: p, {"settings": {"run.threads": print}}, "no value that a run file can hold"),
+        (lambda *p: p, {"settings": {"run.wall_time": print}}, "no value that a run file can hold"),
         (lambda *p: p, {"precision": "float16"}, "run.precision: expected 'float64' or 'float32'"),
         (lambda *p: p, {"overwrite": True, "resume": True}, "exclude each other"),
     ],

@@ -267,6 +267,8 @@ class Run:
                 f"settings must be a dictionary of keys of the job, got {shown(settings)}"
             )
         more = {} if iterations is None else {"training.iterations": iterations}
+        if more and "training.iterations" in (settings or {}):
+            raise ValueError("iterations and settings['training.iterations'] exclude each other")
         resumed(self.path, communicator(comm), {**(settings or {}), **more}, quiet)
         return open_run(self.path)
 

@@ -155,7 +155,7 @@ def train(
         natural_gradient,
         sampler,
         tables,
-        further_settings(settings),
+        further_settings(settings, tables),
     )
     agree(comm, SimpleNamespace(job=job_text(job), output=path, resume=resume, overwrite=overwrite))
     progress = Silent() if quiet else Progress()
@@ -176,17 +176,24 @@ def train(
 OBJECTS = ("system", "wavefunction", "optimizer", "natural_gradient")
 
 
-def further_settings(settings: Any) -> dict[str, Any]:
-    """Keys of a job by dotted names; ValueError where they are none, or those of the objects."""
+def further_settings(settings: Any, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of a job by dotted names; ValueError where they are none, JobError for those of the
+    objects and those that the arguments of train have set in `tables`.
+    """
     if not isinstance(settings, Mapping | None):
         raise ValueError(
             f"settings must be a dictionary of keys of a job, got {shown(settings)}; for example "
             '{"run.checkpoint_every": 20}'
         )
     for key in settings or {}:
-        table = str(key).split(".")[0]
+        table, _, name = str(key).partition(".")
         if table in OBJECTS:
             raise JobError(f"settings: {key}: give it to the {table} where that is made")
+        head, there = name.split(".")[0], tables.get(table)
+        given = isinstance(there, dict) and table != "evaluation" and head in there
+        if given or key == "seed":
+            argument = {"": "seed", "start_from": "start"}.get(head, head)
+            raise JobError(f"settings: {key}: give it as the argument {argument}= of train")
     return dict(settings or {})
 
 
