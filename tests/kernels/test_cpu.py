@@ -20,6 +20,7 @@ from vmcnet.calculus.elementwise import ACTIVATIONS
 from vmcnet.calculus.jet import scatter_pairs
 from vmcnet.kernels import cpu, linalg, of, plain
 
+KEPT = 0.0, 1.0, 0.0  # f' of a slope that was kept
 TYPES = (np.float64, np.float32)
 each = pytest.mark.parametrize("function", ACTIVATIONS, ids=lambda f: f.name)
 each_type = pytest.mark.parametrize("dtype", TYPES, ids=["float64", "float32"])
@@ -98,13 +99,21 @@ def test_layer(function, dtype):
         assert np.array_equal(cpu.activation(function.name, (z + bias)[..., k:])[0], y[..., k:])
     first, second = z.copy(), z.copy()
     first = cpu.layer(function.name, first, bias)
-    second, found = cpu.layer_slope(function.name, second, bias)
-    assert np.array_equal(first, y) and np.array_equal(second, y) and np.array_equal(found, slope)
-    back, total = cpu.layer_reverse(adjoint[..., ::-1], slope.copy(), 1)  # not contiguous
+    second, kept = function.layer_kept(np, second, bias)
+    assert np.array_equal(first, y) and np.array_equal(second, y)
+    assert np.array_equal(kept, y if function.keeps_value else slope)
+    given = cpu.layer_reverse(np.ones_like(z), None, kept, function.form, False, 1)[0]
+    np.testing.assert_allclose(given, slope, rtol=1e-5 if dtype == np.float32 else 1e-13)
+    back, total = cpu.layer_reverse(
+        adjoint[..., ::-1], None, slope.copy(), KEPT, True, 1
+    )  # not contiguous
     total = total[0]
     for part, alone in zip(
-        cpu.layer_reverse(adjoint[:6], slope[:6].copy(), 2)[1],
-        (cpu.layer_reverse(adjoint[k : k + 3], slope[k : k + 3].copy(), 1)[1][0] for k in (0, 3)),
+        cpu.layer_reverse(adjoint[:6], None, slope[:6], KEPT, False, 2)[1],
+        (
+            cpu.layer_reverse(adjoint[k : k + 3], None, slope[k : k + 3], KEPT, False, 1)[1][0]
+            for k in (0, 3)
+        ),
         strict=True,
     ):
         np.testing.assert_array_equal(part, alone)

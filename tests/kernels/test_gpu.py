@@ -104,10 +104,10 @@ def test_activations_on_a_gpu(function, dtype):
             rtol=1e4 * np.finfo(dtype).eps,
             atol=1e3 * np.finfo(dtype).eps,
         )
-    adjoint = np.cos(x).reshape(-1, 3)
+    adjoint, kept = np.cos(x).reshape(-1, 3), ((0.0, 1.0, 0.0), False, 1)
     for a, b in zip(
-        plain.layer_reverse(cupy, cupy.asarray(adjoint[:-1]), slope[:-1], 1),
-        cpu.layer_reverse(adjoint[:-1], cupy.asnumpy(slope[:-1]), 1),
+        plain.layer_reverse(cupy, cupy.asarray(adjoint[:-1]), None, slope[:-1], *kept),
+        cpu.layer_reverse(adjoint[:-1], None, cupy.asnumpy(slope[:-1]), *kept),
         strict=True,
     ):
         np.testing.assert_allclose(cupy.asnumpy(a), b, rtol=1e-4, atol=1e3 * np.finfo(dtype).eps)

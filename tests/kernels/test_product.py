@@ -15,6 +15,7 @@ from tests.runs import JOB, vmcnet
 from vmcnet.calculus import products
 from vmcnet.calculus.jets import Jets
 from vmcnet.kernels import cpu, numba_product, plain
+from vmcnet.kernels.activations import FORMULAS
 
 TYPES = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 SHAPES = [(12, 1, 32), (13, 5, 33), (128, 18, 64), (250, 64, 47), (241, 300, 32), (1025, 64, 300)]
@@ -68,7 +69,17 @@ def test_onto_a_row(rows, features, dtype):
 def test_slopes_of_a_layer(h, rows, blocks, dtype):
     """adjoint f' to the bit, and its sums over the rows of every block, row after row."""
     adjoint, slope = np.random.default_rng(6).normal(size=(2, blocks * rows, h)).astype(dtype)
-    d, sums = cpu.layer_reverse(adjoint, slope.copy(), blocks)
+    left, kept = np.linspace(-1, 1, blocks * rows, dtype=dtype)[:, None], (0.0, 1.0, 0.0)
+    outer = cpu.layer_reverse(adjoint[:1], left, slope, kept, False, blocks)
+    built = cpu.layer_reverse(left * adjoint[:1], None, slope, kept, False, blocks)
+    for x, y in zip(outer, built, strict=True):
+        np.testing.assert_array_equal(x, y)
+    for c in (FORMULAS["tanh"].polynomial, FORMULAS["logistic"].polynomial):
+        known = adjoint * (c[0] + slope * (c[1] + c[2] * slope))
+        found = cpu.layer_reverse(adjoint, None, slope, c, False, blocks)[0]
+        tolerance = 10 * np.finfo(dtype).eps
+        np.testing.assert_allclose(found, known, rtol=tolerance, atol=tolerance)
+    d, sums = cpu.layer_reverse(adjoint, None, slope.copy(), kept, True, blocks)
     np.testing.assert_array_equal(d, adjoint * slope)
     total = np.zeros((blocks, h), dtype)
     for row in d.reshape(blocks, rows, h).swapaxes(0, 1):

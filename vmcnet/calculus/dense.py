@@ -10,6 +10,7 @@ from vmcnet.calculus.arithmetic import ADD
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, Scaled, Unmade, common, whole
 from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
 from vmcnet.calculus.operation import Blocks, Operation
+from vmcnet.calculus.outer import Spread
 from vmcnet.calculus.products import matmul
 
 
@@ -41,16 +42,20 @@ class Layered(Unmade):
         )
 
 
-def _inner(xp, adjoint, slope, per_walker, bias):
-    """adj f' and, where the `bias` wants it, its sums; the slope is overwritten."""
-    if per_walker and not isinstance(per_walker, Blocks):
-        inner = adjoint * slope
+def _inner(xp, adjoint, kept, activation, overwrite, per_walker, bias):
+    """adj f' and, where the `bias` wants it, its sums; `overwrite`: what was kept is in no other
+    hands.
+    """
+    left = None
+    if isinstance(adjoint, Spread):
+        alike = adjoint.left.dtype == kept.dtype
+        left, adjoint = (adjoint.left, adjoint.right) if alike else (None, adjoint.dense())
+    apart = per_walker and not isinstance(per_walker, Blocks)
+    blocks = 1 if apart else int(per_walker) or 1
+    own = kernels.of(xp, adjoint.dtype, kept.dtype)
+    inner, sums = own.layer_reverse(adjoint, left, kept, activation.form, overwrite, blocks)
+    if apart or not bias:
         return inner, rows_summed(inner, per_walker) if bias else None
-    if not bias:
-        return adjoint * slope, None
-    inner, sums = kernels.of(xp, adjoint.dtype, slope.dtype).layer_reverse(
-        adjoint, slope, int(per_walker) or 1
-    )
     return inner, sums if per_walker else sums[0]
 
 
@@ -58,11 +63,11 @@ class Dense(Operation):
     """f(x W + b), f one of the activations. Jet: those of its parts. Reverse: with g = adj f'(x W +
     b), g W^T, x^T g, sum g.
 
-    The tape keeps f', made in the pass that makes f.
+    The tape keeps f', made in the pass that makes f, or nothing where f says it.
     """
 
     name = "dense"
-    selective = keeps = True
+    selective = keeps = spread = True
 
     def apart(self, axes, **static):
         return axes > 2
@@ -72,7 +77,7 @@ class Dense(Operation):
 
     def record(self, xp, x, weight, bias, activation):
         """The value, and what `reverse` wants kept."""
-        return activation.layer_slope(xp, matmul(x, weight), bias)
+        return activation.layer_kept(xp, matmul(x, weight), bias)
 
     def jet(self, xp, x, weight, bias, activation):
         x, w, b = whole(xp, x), weight.slots[0], bias.slots[0]
@@ -96,7 +101,8 @@ class Dense(Operation):
         per_walker=False,
         wanted=(True, True, True),
     ):
-        adjoint, db = _inner(xp, adjoint, kept, per_walker, wanted[2])
+        overwrite = not activation.keeps_value
+        adjoint, db = _inner(xp, adjoint, kept, activation, overwrite, per_walker, wanted[2])
         return *product_adjoints(xp, adjoint, x, weight, per_walker, wanted), db
 
 
@@ -104,7 +110,7 @@ class Residual(Operation):
     """h + f(sum_k x_k W_k + b), a layer added to what came before it. Arguments h, b, x_1, W_1, ...
 
     Jet: those of its parts, the sums in one pass. Reverse: adj to h, and with g = adj f' the rules
-    of Dense. The tape keeps f'.
+    of Dense. The tape keeps f' or f.
     """
 
     name = "residual"
@@ -125,8 +131,8 @@ class Residual(Operation):
 
     def record(self, xp, h, bias, *terms, activation):
         """The value, and what `reverse` wants kept."""
-        y, slope = activation.layer_slope(xp, self._argument(terms), bias)
-        return h + y, slope
+        y, kept = activation.layer_kept(xp, self._argument(terms), bias)
+        return h + y, kept
 
     def jet(self, xp, h, bias, *terms, activation):
         # every product in the slots that its own x has, the wider ones after it
@@ -152,7 +158,7 @@ class Residual(Operation):
     def reverse(
         self, xp, adjoint, out, h, bias, *terms, activation, kept, wanted, per_walker=False
     ):
-        inner, db = _inner(xp, adjoint, kept, per_walker, wanted[1])
+        inner, db = _inner(xp, adjoint, kept, activation, True, per_walker, wanted[1])
         out = [adjoint, db]
         for k in range(0, len(terms), 2):
             need = wanted[2 + k : 4 + k]

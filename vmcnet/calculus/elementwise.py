@@ -48,6 +48,8 @@ class Activation(Elementwise):
 
     def __init__(self, formula):
         self.name, self.__doc__ = formula.name, formula.__doc__
+        self.form = formula.polynomial or (0.0, 1.0, 0.0)  # of f' in what `layer_kept` keeps
+        self.keeps_value = formula.polynomial is not None
         self.formula, self.slope, self.curvature = (
             formula.formula,
             formula.slope,
@@ -67,9 +69,15 @@ class Activation(Elementwise):
         """f(z + bias), the bias along the last axis; z may be overwritten."""
         return kernels.of(xp, z.dtype, bias.dtype).layer(self.name, z, bias)
 
-    def layer_slope(self, xp, z, bias):
-        """f(z + bias) and f'(z + bias); z may be overwritten."""
-        return kernels.of(xp, z.dtype, bias.dtype).layer_slope(self.name, z, bias)
+    def layer_kept(self, xp, z, bias):
+        """f(z + bias), and of what the slope there is made: itself, or the slope; z may be
+        overwritten.
+        """
+        own = kernels.of(xp, z.dtype, bias.dtype)
+        if not self.keeps_value:
+            return own.layer_slope(self.name, z, bias)
+        y = own.layer(self.name, z, bias)
+        return y, y
 
 
 class Exp(Elementwise):

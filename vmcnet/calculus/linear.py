@@ -22,17 +22,19 @@ from vmcnet.calculus.jet import (
     whole,
 )
 from vmcnet.calculus.operation import Blocks, Operation
-from vmcnet.calculus.outer import Outer
+from vmcnet.calculus.outer import Outer, Spread
 from vmcnet.calculus.products import block_contract, contract, matmul, matmul_transposed
 
 
 def product_adjoints(xp, adjoint, x, weight, per_walker, wanted):
-    """Adjoints of x and W in x W, for the first two of `wanted`: adj W^T and x^T adj; per walker
-    that of W is an Outer where x is (w, f).
+    """Adjoints of x and W in x W, for the first two of `wanted`: adj W^T, a Spread where W is one
+    column and x (w, f), and x^T adj; per walker that is an Outer where x is (w, f).
     """
     dx = dw = None
     if wanted[0]:
-        dx = matmul_transposed(adjoint, weight)
+        alike = adjoint.ndim == 2 and adjoint.dtype == weight.dtype
+        alone = weight.shape[1] == 1 and alike
+        dx = Spread(adjoint, weight.T) if alone else matmul_transposed(adjoint, weight)
     if wanted[1]:
         walkers, f, h = x.shape[0], x.shape[-1], adjoint.shape[-1]
         if not per_walker:

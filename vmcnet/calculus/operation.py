@@ -33,16 +33,17 @@ class Operation(Protocol):
     name: as messages call it. pointwise: parameters alone may be its arguments, and make one.
     selective: reverse takes `wanted`, one bool for every argument, and may give None for the
     others. keeps: record(xp, *args, **static) -> (value, kept) makes what reverse takes as `kept`,
-    once, and may overwrite. apart(axes, **static): whether entries along axis 1 of arguments of so
-    many axes stay apart, so that variants of entries can be made once (calculus.staged). chooses:
-    chosen(xp, index, walkers, first, second, ...) is the value of configurations that choose among
-    variants of two arguments.
+    once, and may overwrite. spread: the adjoint may be a Spread. apart(axes, **static): whether
+    entries along axis 1 of arguments of so many axes stay apart, so that variants of entries can be
+    made once (calculus.staged). chooses: chosen(xp, index, walkers, first, second, ...) is the
+    value of configurations that choose among variants of two arguments.
     """
 
     name: str = ""
     pointwise: bool = False
     selective: bool = False
     keeps: bool = False
+    spread: bool = False
     chooses: bool = False
 
     def value(self, xp: Any, *args: Any, **static: Any) -> Any: ...

@@ -1,4 +1,4 @@
-"""Outer products of walkers that are not built."""
+"""Outer products that are not built."""
 
 from __future__ import annotations
 
@@ -25,3 +25,18 @@ class Outer:
 
     def dense(self):
         return self.left[:, :, None] * self.right[:, None, :]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The array (W, h) of left_w right_h: the adjoint of what is multiplied by one column."""
+
+    left: Array  # (W, 1)
+    right: Array  # (1, h)
+
+    @property
+    def shape(self):
+        return self.left.shape[:1] + self.right.shape[1:]
+
+    def dense(self):
+        return self.left * self.right

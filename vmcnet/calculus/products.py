@@ -32,7 +32,8 @@ def matmul_transposed(adjoint, weight):
 
 def block_contract(x, adjoint, blocks: int):
     """What `contract` gives of every block of rows, (blocks, f, h)."""
-    x, adjoint = x.reshape(-1, x.shape[-1]), adjoint.reshape(-1, adjoint.shape[-1])
+    if x.ndim > 2:
+        x, adjoint = x.reshape(-1, x.shape[-1]), adjoint.reshape(-1, adjoint.shape[-1])
     rows = len(x) // blocks
     if rows <= ROWS:
         return kernels.of(namespace(x), x.dtype, adjoint.dtype).block_products(x, adjoint, blocks)

@@ -213,11 +213,12 @@ class TapeRecorder(Recorder):
                     registers[k] = None
             log = registers[result]
             adjoints = {result: xp.ones(log.shape, log.dtype) if seed is None else seed}
-            for (reverse, own, inputs, static, keeps, targets), ended in backward:
+            for (operation, own, inputs, static, keeps, targets), ended in backward:
                 if keeps:
                     static = {**static, "kept": kept.pop(own)}
-                data = [registers[k] for k in inputs]
-                rule = reverse(xp, built(adjoints.pop(own)), registers[own], *data, **static)
+                data, adjoint = [registers[k] for k in inputs], adjoints.pop(own)
+                adjoint = adjoint if operation.spread else built(adjoint)
+                rule = operation.reverse(xp, adjoint, registers[own], *data, **static)
                 for part, k, *shape in targets:
                     gathered(adjoints, k, rule[part], *shape, factored)
                 for k in ended:
@@ -238,8 +239,8 @@ class TapeRecorder(Recorder):
         return steps[::-1]
 
     def _backward(self, result, forward, per_walker):
-        """The steps back from `result`: rule, own register, inputs, static, whether it takes what
-        was kept, and of wanted inputs (place in the rule's answer, input, what `gathered` takes).
+        """The steps back from `result`: operation, own register, inputs, static, whether it takes
+        what was kept, and of wanted inputs (place in the answer, input, what `gathered` takes).
         """
         reached, steps = {result}, []
         for operation, inputs, static, to, keeps in reversed(forward):
@@ -255,7 +256,7 @@ class TapeRecorder(Recorder):
                 if k in self._wanted
             ]
             reached.update(k for _, k, *_ in targets)
-            steps.append((operation.reverse, own, inputs, static, keeps, targets))
+            steps.append((operation, own, inputs, static, keeps, targets))
         return steps
 
     def _target(self, index, per_walker):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.operation import Blocks
-from vmcnet.calculus.outer import Outer
+from vmcnet.calculus.outer import Outer, Spread
 from vmcnet.calculus.quantity import Handle
 
 
@@ -28,7 +28,7 @@ class Node(Handle):
 
 
 def built(adjoint):
-    return adjoint.dense() if isinstance(adjoint, Outer) else adjoint
+    return adjoint.dense() if isinstance(adjoint, Outer | Spread) else adjoint
 
 
 def sum_to(array, shape, keep_first):
@@ -69,8 +69,8 @@ def gathered(adjoints, index, adjoint, shape, kept, whole, factored):
     if type(adjoint) is Outer and not (factored and known is None):
         adjoint = adjoint.dense()
     if type(adjoint) is not Outer and adjoint.shape != whole:
-        adjoint = sum_to(adjoint, shape, kept)
-    adjoints[index] = adjoint if known is None else built(known) + adjoint
+        adjoint = sum_to(built(adjoint), shape, kept)
+    adjoints[index] = adjoint if known is None else built(known) + built(adjoint)
 
 
 class Tape(Interpreter):
@@ -128,9 +128,10 @@ class Tape(Interpreter):
             static, node.static = node.static, None  # a rule overwrites what was kept
             if node.operation.selective:
                 static = {**static, "wanted": [p.wanted for p in node.parents]}
+            adjoint = adjoints.pop(node.index)
             rule = node.operation.reverse(
                 self.xp,
-                built(adjoints.pop(node.index)),
+                adjoint if node.operation.spread else built(adjoint),
                 node.data,
                 *[p.data for p in node.parents],
                 per_walker=per_walker,

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 class Formula:
     """formula(xp, x) = f; slope(xp, x, y) = f'; curvature(xp, x, y, slope) = f'', y = f(x); real or
-    complex, holomorphic.
+    complex, holomorphic. polynomial: c_0, c_1, c_2 where f' = c_0 + c_1 y + c_2 y^2, or None.
     """
 
     name = ""
+    polynomial: tuple[float, float, float] | None = None
 
 
 class Tanh(Formula):
     name = "tanh"
+    polynomial = 1.0, 0.0, -1.0
 
     def formula(self, xp, x):
         return xp.tanh(x)
@@ -50,6 +52,7 @@ class Logistic(Formula):
     """1 / (1 + e^-x), by e^-|x|; f' = y (1 - y), f'' = f' (1 - 2 y)."""
 
     name = "logistic"
+    polynomial = 0.0, 1.0, -1.0
 
     def formula(self, xp, x):
         return SOFTPLUS.slope(xp, x, None)

@@ -5,6 +5,7 @@ rounding.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,9 +28,10 @@ from vmcnet.kernels import (
 
 # rows of a product from which its large blocks serve; none where BLAS multiplies
 LEAST = numba_product.LEAST if numba_product.chosen() == numba_product.OWN else math.inf
+LOOPS = vars(numba_activations)
 LARGE = 2**17  # elements of the smaller matrix of a product from which BLAS is as fast
 ACTIVATIONS, LAYERS, LAYER_SLOPES = (
-    {name: vars(numba_activations)[name + kind] for name in activations.NAMES}
+    {n: LOOPS[n + kind] for n in activations.NAMES if n + kind in LOOPS}
     for kind in ("", "_layer", "_layer_slope")
 )
 
@@ -41,7 +43,8 @@ def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
     BLAS serves large matrices and other processors.
     """
     m, n = a.shape[1 if transposed_a else 0], b.shape[0 if transposed_b else 1]
-    if not _fits_product(a, m, n, transposed_a):
+    terms = a.shape[0 if transposed_a else 1]
+    if not (m and _fits(terms, min(m, n) if transposed_a else n)):
         return plain.matrix_product(np, a, b, transposed_a, transposed_b)
     out = np.empty((m, n), a.dtype)
     if n == 1 and transposed_a:
@@ -49,7 +52,7 @@ def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
     if n == 1 and b.nbytes % numba_product.CHAIN == 0:
         numba_rows.onto_column(np.ascontiguousarray(a), b.ravel(), out.ravel())
         return out
-    multiply = (numba_product if _wide(m, out) else numba_rows).multiply
+    multiply = (numba_product if _wide(m, n * out.itemsize) else numba_rows).multiply
     multiply(np.ascontiguousarray(a), np.ascontiguousarray(b), out, transposed_a, transposed_b)
     return out
 
@@ -58,8 +61,8 @@ def block_products(x, y, blocks: int):
     """x^T y of every block (blocks, F, H), x (blocks M, F) and y (blocks M, H): for each what
     matrix_product gives.
     """
-    rows, (f, h) = len(x) // blocks, (x.shape[1], y.shape[1])
-    if not rows or not _fits_product(x[:rows], f, h, True):
+    rows, f, h = len(x) // blocks, x.shape[1], y.shape[1]
+    if not _fits(rows, min(f, h)):
         return plain.block_products(np, x, y, blocks)
     out = np.empty((blocks, f, h), x.dtype)
     x = np.ascontiguousarray(x).reshape(blocks, rows, f)
@@ -67,19 +70,20 @@ def block_products(x, y, blocks: int):
     if h == 1 and f * x.itemsize >= numba_rows.LONG * numba_product.BITS // 8:
         numba_rows.column_products(x, y[..., 0], out[..., 0])
     else:
-        numba_rows.block_products(x, y, out, _wide(f, out[0]))
+        numba_rows.block_products(x, y, out, _wide(f, h * out.itemsize))
     return out
 
 
-def _wide(m: int, out) -> bool:
-    """Whether the large blocks serve out (m, n)."""
-    return m >= LEAST and out.strides[0] >= numba_product.WIDTH
+def _wide(m: int, row: int) -> bool:
+    """Whether the large blocks serve m rows of so many bytes."""
+    return m >= LEAST and row >= numba_product.WIDTH
 
 
-def _fits_product(a, m: int, n: int, transposed_a: bool) -> bool:
-    """Whether the compiled loops multiply: the weight decides, or in x^T y the smaller matrix."""
-    terms = a.shape[0 if transposed_a else 1]
-    return not math.isinf(LEAST) and m > 0 < terms * (min(m, n) if transposed_a else n) <= LARGE
+def _fits(terms: int, n: int) -> bool:
+    """Whether the compiled loops multiply by a matrix (terms, n): the weight, or in x^T y the
+    smaller matrix.
+    """
+    return 0 < terms * n <= LARGE and math.inf > LEAST
 
 
 def row_sums(x):
@@ -220,26 +224,36 @@ def layer(name: str, z, bias):
 
 
 def layer_slope(name: str, z, bias):
-    """The same, and f'(z + b) of z's shape."""
+    """The same, and f'(z + b) of z's shape; f none that tells its slope."""
     slope = np.empty_like(z)
     LAYER_SLOPES[name](z.reshape(-1, z.shape[-1]), bias, slope.reshape(-1, z.shape[-1]))
     return z, slope
 
 
-def layer_reverse(adjoint, slope, blocks: int):
-    """adjoint slope (W, ..., F), and its sums over all axes but the last of every block of walkers
-    (blocks, F). The slope may be overwritten.
+def layer_reverse(adjoint, left, y, form, overwrite: bool, blocks: int):
+    """adjoint f' (W, ..., F), and its sums over all axes but the last of every block of walkers
+    (blocks, F), f' = c_0 + y (c_1 + c_2 y) with `form` c. The adjoint (W, ..., F), or left adjoint
+    of (W, 1) and (1, F); y may be overwritten if `overwrite` says so.
     """
-    width = slope.shape[-1]
-    out = slope if numba_reverse.in_place(width, slope.itemsize) else np.empty_like(slope)
-    bias = np.empty((blocks, width), slope.dtype)
+    width = y.shape[-1]
+    overwrite = overwrite and numba_reverse.in_place(width, y.itemsize)
+    out = y if overwrite else np.empty_like(y)
+    sums = np.empty((blocks, width), y.dtype)
+    one, form = _numbers((1.0,), y.dtype), _numbers(form, y.dtype)
     numba_reverse.layer_reverse(
         np.ascontiguousarray(adjoint).reshape(-1, width),
-        slope.reshape(-1, width),
+        one if left is None else np.ascontiguousarray(left).reshape(-1),
+        y.reshape(-1, width),
+        form,
         out.reshape(-1, width),
-        bias,
+        sums,
     )
-    return out, bias
+    return out, sums
+
+
+@lru_cache(maxsize=64)
+def _numbers(numbers: tuple, dtype) -> np.ndarray:
+    return np.array(numbers, dtype)
 
 
 def chain(slots, y, slope, curvature) -> None:

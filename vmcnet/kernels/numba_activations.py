@@ -1,5 +1,5 @@
 """Activations, float32 and float64: y = f(x), f'(x), f''(x) of every element in one pass, and of
-network layers f(z + b), f'(z + b).
+network layers f(z + b), and f'(z + b) where f does not tell it.
 
 The loops take arrays of one dtype T, flat x, y, slope, curvature or z (M, F) and b (F,); every
 constant takes that type too, or numba would compute in float64. The same argument gives the same
@@ -8,7 +8,7 @@ p(r) + (2^k - 1), p(r) = e^r - 1 a polynomial on |r| <= log(2)/2; within 2.5 uni
 place. float32: the minimax quotient of x P(x^2), Q(x^2), within 5. Both clamp the argument where
 tanh is 1 to the last digit. exp: 2^k times the polynomial of the remainder. log(1 + u), 0 <= u <=
 1: 2 artanh(u/(2 + u)) by its series. Selections are written so that NaN passes through them. The
-eighteen loops are written out: numba's disk cache never finds a closure over another compiled
+sixteen loops are written out: numba's disk cache never finds a closure over another compiled
 function again, and would grow with every process.
 """
 
@@ -175,13 +175,6 @@ def tanh_layer(z, b):
 
 
 @compiled
-def tanh_layer_slope(z, b, slope):
-    for w in range(z.shape[0]):
-        for f in range(z.shape[1]):
-            z[w, f], slope[w, f], _ = _tanh_jet(z[w, f] + b[f], z.dtype.type)
-
-
-@compiled
 def logistic(x, y, slope, curvature):
     for m in range(x.size):
         y[m], slope[m], curvature[m] = _logistic_jet(x[m], x.dtype.type)
@@ -192,13 +185,6 @@ def logistic_layer(z, b):
     for w in range(z.shape[0]):
         for f in range(z.shape[1]):
             z[w, f] = _logistic_jet(z[w, f] + b[f], z.dtype.type)[0]
-
-
-@compiled
-def logistic_layer_slope(z, b, slope):
-    for w in range(z.shape[0]):
-        for f in range(z.shape[1]):
-            z[w, f], slope[w, f], _ = _logistic_jet(z[w, f] + b[f], z.dtype.type)
 
 
 @compiled

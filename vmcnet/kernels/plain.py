@@ -87,11 +87,14 @@ def layer_slope(xp, name: str, z, bias):
     return y, FORMULAS[name].slope(xp, z, y)
 
 
-def layer_reverse(xp, adjoint, slope, blocks: int):
-    """adjoint slope (W, ..., F), and its sums over all axes but the last of every block of walkers
-    (blocks, F). The slope may be overwritten.
+def layer_reverse(xp, adjoint, left, y, form, overwrite: bool, blocks: int):
+    """adjoint f' (W, ..., F), and its sums over all axes but the last of every block of walkers
+    (blocks, F), f' = c_0 + y (c_1 + c_2 y) with `form` c. The adjoint (W, ..., F), or left adjoint
+    of (W, 1) and (1, F); y may be overwritten if `overwrite` says so.
     """
-    out = adjoint * slope
+    c = form
+    slope = y if c == (0.0, 1.0, 0.0) else c[0] + y * (c[1] + c[2] * y)
+    out = (adjoint if left is None else left * adjoint) * slope
     return out, out.reshape(blocks, -1, out.shape[-1]).sum(axis=1)
 
 
