@@ -4,8 +4,9 @@ counted transfer.
 As in CuPy, arithmetic with a host array, indexing by one, np.asarray(device array), and NumPy
 functions of host and device arrays together raise TypeError; asarray, asnumpy and get are the
 bridges, and everything that waits for the device (float, int, bool, item, get) counts as a transfer
-to the host: `transfers`. Reductions give arrays without axes. Not modelled: streams, kernels, and
-which NumPy functions CuPy lacks beyond MISSING.
+to the host: `transfers`. Reductions give arrays without axes. `launches` counts what would be a
+kernel: every array that is made or filled, views not among them. Not modelled: streams, compiled
+kernels, and which NumPy functions CuPy lacks beyond MISSING.
 """
 
 import sys
@@ -14,6 +15,7 @@ import types
 import numpy as np
 
 transfers = {"to_device": 0, "to_host": 0}
+launches = {"arrays": 0}
 MISSING = {
     "fromiter",
     "frompyfunc",
@@ -71,9 +73,22 @@ def lift(x):
     return type(x)(lift(v) for v in x) if isinstance(x, list | tuple) else x
 
 
+def launched(result, *seen):
+    """The result; counted where it has memory of its own."""
+    if isinstance(result, list | tuple):
+        for x in result:
+            launched(x, *seen)
+    elif isinstance(result, np.generic) or (
+        isinstance(result, np.ndarray) and not any(np.may_share_memory(result, x) for x in seen)
+    ):
+        launches["arrays"] += 1
+    return result
+
+
 def called(function, args, options):
     out = options.get("out")
-    result = function(*lower(args), **lower(options))
+    seen = [x._host for x in args if isinstance(x, ndarray)]
+    result = launched(function(*lower(args), **lower(options)), *(seen if out is None else ()))
     return lift(result) if out is None else out[0] if isinstance(out, tuple) else out
 
 
@@ -98,9 +113,10 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         return called(function, args, options)
 
     def __getitem__(self, index):
-        return lift(self._host[lower(index)])
+        return lift(launched(self._host[lower(index)], self._host))
 
     def __setitem__(self, index, value):
+        launches["arrays"] += 1
         self._host[lower(index)] = lower(value)
 
     def __getattr__(self, name):
@@ -108,7 +124,9 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
             raise AttributeError(name)
         attribute = getattr(self._host, name)
         if callable(attribute):
-            return lambda *args, **options: called(attribute, args, options)
+            return lambda *args, **options: lift(
+                launched(attribute(*lower(args), **lower(options)), self._host)
+            )
         return lift(attribute) if isinstance(attribute, np.ndarray) else attribute
 
     def _waited(self):

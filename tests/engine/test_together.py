@@ -56,6 +56,7 @@ CASES = {
     "two electrons": (two, {}),
     "network": (network, {}),
     "network, float32": (network, {"precision": "float32"}),
+    "network, natural gradient": (network, {"natural_gradient": vmc.optimizers.MinSR(0.01)}),
     "network of pairs": (lambda: network(symmetric=True, pairs=True), {}),
     "determinant, Langevin": (lambda: dot(6), {"sampler": Langevin()}),
     "hard spheres": (spheres, {}),

@@ -83,7 +83,7 @@ def test_a_wide_window_changes_nothing_and_reports_stay(people):
 def test_complex_energies():
     """The imaginary part is limited around 0."""
     energies = LocalEnergies(np.array([1 + 5j, 9 - 0.5j, -7 - 9j]), {})
-    np.testing.assert_array_equal(clipped(energies, 1.0, 2.0), [1 + 2j, 3 - 0.5j, -1 - 2j])
+    np.testing.assert_array_equal(clipped(energies.total, 1.0, 2.0), [1 + 2j, 3 - 0.5j, -1 - 2j])
 
 
 def test_training_with_clipping_takes_two_more_collectives():

@@ -21,7 +21,11 @@ def rows(blocks, stop=(0, 0, 0), hashes=(5, 5, 5)):
     row = Row(["a", "b"])
     made = [
         row.make(
-            LocalEnergies(x.sum(axis=0), {"a": x[0], "b": x[1]}), [Counts(3, 8, 0)], [b], f, h
+            row.numbers(LocalEnergies(x.sum(axis=0), {"a": x[0], "b": x[1]})),
+            [Counts(3, 8, 0)],
+            [b],
+            f,
+            h,
         )[0]
         for b, (x, f, h) in enumerate(zip(blocks, stop, hashes, strict=True))
     ]

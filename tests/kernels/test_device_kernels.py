@@ -16,13 +16,15 @@ from vmcnet.backend.arrays import to_host
 from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.elementwise import ACTIVATIONS
+from vmcnet.engine import together
 from vmcnet.engine.population import TRAINING, Population
 from vmcnet.kernels import cpu, linalg
 from vmcnet.optimizers import MinSR
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.spin_metropolis import Exchange, SpinFlip
 from vmcnet.wavefunctions.machines import machine
-from vmcnet.wavefunctions.machines.machine import DeviceTables, MachineTables
+from vmcnet.wavefunctions.machines.device_tables import DeviceTables
+from vmcnet.wavefunctions.machines.machine import MachineTables
 
 STANDIN = sys.modules["fakecupy"]
 
@@ -129,7 +131,7 @@ def test_machine_kernels_equal_their_twin(device, name, width, monkeypatch):
             there.sweep(sampler.moves, sequence, limits),
             strict=True,
         ):
-            np.testing.assert_array_equal(a, b)
+            np.testing.assert_array_equal(a, to_host(b))
         np.testing.assert_array_equal(plain.spins(), to_host(there.spins()))
         np.testing.assert_allclose(to_host(there.tanh()), plain.tanh(), rtol=1e-9, atol=1e-11)
     elements = np.random.default_rng(1).normal(size=len(sampler.moves))
@@ -144,16 +146,20 @@ def test_machine_kernels_equal_their_twin(device, name, width, monkeypatch):
     ("name", "options"),
     [("flips", {}), ("flips", {"symmetric": True, "alpha": 2}), ("exchanges", {})],
 )
-def test_a_population_on_the_device(device, name, options, monkeypatch):
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_population_on_the_device(device, name, options, joined, monkeypatch):
     """Two iterations: the same spins as on the host, the same energies, gradient and natural
     direction to rounding; kernels used, not log psi.
     """
     gpu, xp = device[0].machines, device[1]
     monkeypatch.setattr(machine, "device_kernels", lambda xp: gpu)
+    monkeypatch.setattr(together, "FILLED", 2**23 if joined else 1)
     system, found = SYSTEMS[name], []
     psi = wavefunctions.BinaryRBM(system, **options, spread=0.3)
     theta = psi.start(Stream(1, 0, 0, 0))
     swept = []
+    sampler = (SpinFlip if name == "flips" else Exchange)(system)
+    elements = np.ones(len(sampler.moves))
     monkeypatch.setattr(
         gpu, "machine_sweep", lambda *a, sweep=gpu.machine_sweep: swept.append(1) or sweep(*a)
     )
@@ -161,7 +167,7 @@ def test_a_population_on_the_device(device, name, options, monkeypatch):
         people = Population(
             system,
             psi,
-            (SpinFlip if name == "flips" else Exchange)(system),
+            sampler,
             SerialCommunicator(),
             4,
             32,
@@ -180,9 +186,13 @@ def test_a_population_on_the_device(device, name, options, monkeypatch):
                 people.gradient(theta, weights),
                 MinSR(1e-2).direction(tangents, {}, 0)[0],
                 summary.accepted,
+                *(
+                    to_host(people.members[b].update.connected(sampler.moves, elements))
+                    for b in people.own
+                ),
             )
         )
-        assert bool(swept) == (where is xp)
+        assert len(swept) == (0 if where is np else 2 if joined else 4)
     np.testing.assert_array_equal(found[0][0], found[1][0])
     for a, b in zip(found[0][1:], found[1][1:], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9)

@@ -143,7 +143,7 @@ def test_networks_on_the_stand_in_and_in_single_precision(name, kind):
     assert found.dtype.itemsize * 2 == connected.dtype.itemsize
     np.testing.assert_allclose(found, connected, rtol=1e-4, atol=1e-4)
     for a, b in zip(update.sweep(moves, *plan), there.sweep(moves, *plan), strict=True):
-        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, b.get())
     np.testing.assert_array_equal(update.configuration()[1], there.configuration()[1].get())
 
 

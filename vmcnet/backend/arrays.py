@@ -45,6 +45,17 @@ def to_host(array: Array) -> np.ndarray:
     return array if isinstance(array, np.ndarray) else array.get()
 
 
+def seen(arrays: list[Array]) -> list[np.ndarray]:
+    """The arrays, all of one type and of one namespace, on the host: those of a device by one copy
+    for all, which waits for them.
+    """
+    if all(isinstance(array, np.ndarray) for array in arrays):
+        return arrays
+    flat = to_host(namespace(arrays[0]).concatenate([array.reshape(-1) for array in arrays]))
+    parts = np.split(flat, np.cumsum([array.size for array in arrays])[:-1])
+    return [x.reshape(array.shape) for x, array in zip(parts, arrays, strict=True)]
+
+
 def keep_memory() -> bool:
     """Tell glibc to keep freed memory for the next array instead of giving it back to the system;
     whether it was told so.

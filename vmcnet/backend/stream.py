@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from vmcnet import kernels
 from vmcnet.backend.arrays import Array
-
-
-class Streams:
-    """The streams of several blocks whose walkers stand one after the other: axis 1 of all that is
-    drawn is that of the walkers, and every block has the numbers of its own stream.
-    """
-
-    def __init__(self, parts: list) -> None:
-        self.parts = parts
-
-    def uniform(self, shape: tuple[int, ...]) -> Array:
-        return self._joined([s.uniform for s in self.parts], shape)
-
-    def normal(self, shape: tuple[int, ...]) -> Array:
-        return self._joined([s.normal for s in self.parts], shape)
-
-    def _joined(self, draws: list, shape: tuple[int, ...]) -> np.ndarray:
-        steps, walkers, *rest = shape
-        own = (steps, walkers // len(draws), *rest)
-        return np.concatenate([draw(own) for draw in draws], axis=1)
 
 
 class Stream:
@@ -53,7 +34,13 @@ class Stream:
         xp: Any = np,
     ) -> None:
         self.xp, self.dtype, self.parts = xp, np.dtype(dtype), [self]
-        self._key, self._counter, self._drawn = (seed, stage), (0, 0, iteration, block), 0
+        self._key, self._drawn = (seed, stage), 0
+        self._counter: Any = (0, 0, iteration, block)
+        self._lead: tuple[int, ...] = ()  # the axis of several blocks
+
+    def each(self, shape: tuple[int, ...]) -> Array:
+        """As that of Streams, of one block: without the axis of blocks."""
+        return self.uniform(shape)
 
     def words(self, n: int) -> Array:
         """The next n words, uint64."""
@@ -64,7 +51,9 @@ class Stream:
     def uniform(self, shape: tuple[int, ...]) -> Array:
         """Uniform in (0, 1): (word >> 11 + 1/2) 2^-53, never 0; never 1 in float64."""
         words = self.words(math.prod(shape))
-        return kernels.of(self.xp, self.dtype).uniforms(words, self.dtype).reshape(shape)
+        return (
+            kernels.of(self.xp, self.dtype).uniforms(words, self.dtype).reshape(self._lead + shape)
+        )
 
     def normal(self, shape: tuple[int, ...]) -> Array:
         """Standard normals by Box and Muller: sqrt(-2 log u) (cos 2 pi v, sin 2 pi v), in float64,
@@ -72,4 +61,45 @@ class Stream:
         """
         n = math.prod(shape)
         words = self.words(n + n % 2)
-        return kernels.of(self.xp, self.dtype).normals(words, self.dtype)[:n].reshape(shape)
+        normals = kernels.of(self.xp, self.dtype).normals(words, self.dtype)
+        return normals[..., :n].reshape(self._lead + shape)
+
+
+def _beside(xp: Any, parts: list) -> Stream:
+    """A stream that draws for several blocks of a device at once, (B, ...)."""
+    seed, stage = parts[0]._key
+    out = Stream(seed, stage, 0, 0, parts[0].dtype, xp)
+    out._counter = xp.asarray(np.array([part._counter for part in parts], np.uint64))
+    out._lead = (len(parts),)
+    return out
+
+
+class Streams:
+    """The streams of several blocks whose walkers stand one after the other: axis 1 of all that is
+    drawn is that of the walkers, and every block has the numbers of its own stream. On a device one
+    call makes those of all blocks.
+    """
+
+    def __init__(self, parts: list) -> None:
+        self.parts = parts
+        xp = parts[0].xp
+        self._all = None if xp is np else _beside(xp, parts)
+
+    def each(self, shape: tuple[int, ...]) -> Array:
+        """Uniform numbers of this shape of every block, (B, ...)."""
+        if self._all:
+            return self._all.uniform(shape)
+        return np.stack([part.uniform(shape) for part in self.parts])
+
+    def uniform(self, shape: tuple[int, ...]) -> Array:
+        return self._joined(Stream.uniform, shape)
+
+    def normal(self, shape: tuple[int, ...]) -> Array:
+        return self._joined(Stream.normal, shape)
+
+    def _joined(self, draw: Callable, shape: tuple[int, ...]) -> Array:
+        steps, walkers, *rest = shape
+        own = (steps, walkers // len(self.parts), *rest)
+        if self._all:
+            return self._all.xp.moveaxis(draw(self._all, own), 0, 1).reshape(shape)
+        return np.concatenate([draw(part, own) for part in self.parts], axis=1)

@@ -9,7 +9,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from vmcnet import arguments
-from vmcnet.backend.arrays import to_host
 from vmcnet.engine.fitting import notes_of
 from vmcnet.engine.observing import Halves, Observing
 from vmcnet.engine.population import EVALUATION
@@ -146,8 +145,7 @@ def _add(population: Any, state: Any, summary: Any, energies: Any, steps: int) -
         state.centre, _ = population.window(energies, 1.0)
     local = []
     for index, b in enumerate(population.own):
-        parts = (energies[b].total, *energies[b].terms.values())
-        x = np.stack([to_host(e.real) for e in parts]).astype(np.float64, copy=False)
+        x = energies[b].real
         state.moments["energy"].add(index, half, count, x)
         local.append(x[0])
         state.accepted[index] += population.counts[b].walkers

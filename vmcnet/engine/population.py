@@ -4,17 +4,26 @@ for.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from vmcnet.backend.arrays import keep_memory, to_host
+from vmcnet.backend.arrays import keep_memory, namespace, seen, to_host
 from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream, Streams
 from vmcnet.engine.nonfinite import NonFiniteError, told
+from vmcnet.engine.sheet import Sheet, look
 from vmcnet.engine.tangents import BlockTangents
-from vmcnet.engine.together import Together, joined, parted, slices
-from vmcnet.estimators.energy import Row, centred, clipped, local_energies, medians
-from vmcnet.estimators.gradient import block_gradients
-from vmcnet.estimators.log_derivatives import LogDerivatives
+from vmcnet.engine.together import Together, parted, slices
+from vmcnet.estimators.energy import (
+    Row,
+    centred,
+    clipped,
+    local_energies,
+    medians,
+)
+from vmcnet.estimators.gradient import block_sums
+from vmcnet.estimators.log_derivatives import LogDerivatives, parted_pieces
 from vmcnet.kernels.numba_merge import MEAN, SUM
 from vmcnet.parallel.communicators import owned_blocks
 from vmcnet.parallel.exact_sum import exact_sum, merged_rows
@@ -73,7 +82,7 @@ class Population:
         self._together = Together(parts, wavefunction, block)
         self.members: dict[int, Walkers] = {}
         self.counts: dict[int, Counts] = {}  # of the last advance
-        self._psi = None  # psi at the last theta
+        self._psi, self._at = None, 0  # psi at the last theta, and the hash of that
 
     def __repr__(self):
         return f"<Population: {self.walkers} walkers in {self.blocks} blocks of {self.block}>"
@@ -93,6 +102,16 @@ class Population:
         self.members = {
             b: Walkers(*self.device.place(r, s)) for b, (r, s) in state["members"].items()
         }
+
+    def bound(self, theta):
+        """psi at theta: one for all that is asked there, whose parameters go to a device once; what
+        reverse passes do is written down once for all theta.
+        """
+        at = digest(theta)
+        if self._psi is None or self._at != at:
+            self._psi = self.wavefunction.bind(theta) if self._psi is None else self._psi.at(theta)
+            self._at = at
+        return self._psi
 
     def _resize(self, walkers: int) -> None:
         if walkers % self.block:
@@ -160,7 +179,7 @@ class Population:
             kinds = self.row.kinds
             if observing:
                 kinds = np.concatenate([kinds, observing.kinds])
-            row = merged_rows(self.comm, np.stack(rows), self.blocks, kinds)
+            row = merged_rows(self.comm, rows, self.blocks, kinds)
         summary = self.row.read(row[: self.row.length])
         self._check(theta, summary, stage, iteration)
         if observing:
@@ -168,11 +187,11 @@ class Population:
         return summary, energies
 
     def _move(self, theta, stage, iteration, steps, step_size, stop, measure, observing):
-        psi, hash64 = self._bound(theta), digest(theta) & (2**64 - 1)
+        psi, hash64 = self.bound(theta), digest(theta) & (2**64 - 1)
 
         def moved(run):
-            """Walkers, counts, local energies and row of every block of a run."""
-            old = joined([self._wrapped(self.members[b]) for b in run])
+            """Walkers, local energies and what is to be seen of every block of a run."""
+            old = self._wrapped(self._together.joined(run, self.members))
             walkers, counts = psi.renew(old, self.sampler.move), Counts(0, 0, 0)
             if len(run) > 1 and not self._joins(walkers):
                 return None
@@ -182,28 +201,33 @@ class Population:
                     walkers, psi, float(step_size), steps, stream
                 )  # a NumPy scalar would promote float32
             local = local_energies(self.system.terms, walkers, psi) if measure else None
-            single, cuts = counts.parted(len(run)), slices(walkers.s, len(run))
-            energies = local.parted(cuts) if local else single
-            made = self.row.make(local, single, run, stop, hash64)
-            return list(zip(parted(walkers, len(run)), single, energies, made, strict=True))
+            parts = parted(walkers, len(run))
+            if walkers.s is old.s:  # psi may know spins on a device by their array
+                parts = [replace(w, s=self.members[b].s) for w, b in zip(parts, run, strict=True)]
+            sheet = Sheet(self.row.numbers(local) if measure else None, counts, len(run))
+            energies = local.parted(slices(walkers.s, len(run))) if measure else [None] * len(run)
+            return [(*pair, sheet, k) for k, pair in enumerate(zip(parts, energies, strict=True))]
 
-        rows, energies, kind = [], {}, ("move", bool(steps), measure)
+        energies, kind = {}, ("move", bool(steps), measure)
         first = self.members[self.own[0]]
         numbers = steps * max(first.r.size, first.s.size)
-        found = self._together.each(kind, psi, self.members, self.own, moved, numbers)
-        for b, (walkers, counts, local, row) in zip(self.own, found, strict=True):
+        found = list(
+            self._together.each(kind, psi, self.members, self.own, self.blocks, moved, numbers)
+        )
+        look([sheet for _, _, sheet, _ in found])
+        shown = [sheet.parts[k] for _, _, sheet, k in found]
+        for b, (walkers, local, _, _), (numbers, counts) in zip(
+            self.own, found, shown, strict=True
+        ):
             self.members[b], self.counts[b] = walkers, counts
             if measure:
-                energies[b] = local
-            if observing:
-                row = np.concatenate([row, observing.measure(b, walkers, psi)])
-            rows.append(row)
+                energies[b] = replace(local, seen=numbers[: len(self.row.names)])
+        numbers = np.concatenate([n for n, _ in shown], axis=1) if measure else None
+        rows = self.row.make(numbers, [c for _, c in shown], self.own, stop, hash64)
+        if observing:
+            further = [observing.measure(b, self.members[b], psi) for b in self.own]
+            rows = np.concatenate([rows, further], axis=1)
         return rows, energies
-
-    def _bound(self, theta):
-        """psi at theta; what its reverse passes do is written down once."""
-        self._psi = self.wavefunction.bind(theta) if self._psi is None else self._psi.at(theta)
-        return self._psi
 
     def _joins(self, walkers) -> bool:
         """Whether the walkers of several blocks can be moved together: one by one where a move
@@ -221,7 +245,7 @@ class Population:
         diffusing walkers lose no digits.
         """
         box = self.system.box
-        return walkers if box is None else Walkers(box.wrap(walkers.r), walkers.s)
+        return walkers if box is None else replace(walkers, r=box.wrap(walkers.r), log_psi=None)
 
     def window(self, energies, k: float) -> tuple[float, float]:
         """Centre and half width of a clipping window: the median of the blocks' medians of E_L, k
@@ -238,46 +262,57 @@ class Population:
         and <E> is the mean of what results: otherwise <O E_L> - <O><E_L> would not be a covariance.
         The window and that mean cost a collective each.
         """
-        if clip is None:
-            weights = {b: centred(energies[b].total, summary.complex_energy) for b in self.own}
-            return self._in_units(weights)
-        window = self.window(energies, clip)
-        limited = {b: clipped(energies[b], *window) for b in self.own}
-        means = [complex(e.mean()) for e in limited.values()]
-        rows = np.array([[1.0, mean.real, mean.imag] for mean in means])
-        mean = merged_rows(self.comm, rows, self.blocks, np.array([SUM, MEAN, MEAN]))
-        return self._in_units({b: centred(e, complex(*mean[1:])) for b, e in limited.items()})
-
-    def _in_units(self, weights: dict) -> dict:
-        unit = self.system.energy_unit
-        return weights if unit == 1.0 else {b: w / unit for b, w in weights.items()}
+        total = energies[self.own[0]].total
+        total = namespace(total).concatenate([energies[b].total for b in self.own])
+        mean = summary.complex_energy
+        if clip is not None:
+            total = clipped(total, *self.window(energies, clip))
+            means = to_host(total.reshape(len(self.own), -1).mean(axis=1))
+            rows = np.stack([np.ones(len(means)), means.real, means.imag], axis=1)
+            row = merged_rows(self.comm, rows, self.blocks, np.array([SUM, MEAN, MEAN]))
+            mean = complex(*row[1:])
+        weights = centred(total, mean)
+        if self.system.energy_unit != 1.0:
+            weights = weights / self.system.energy_unit
+        cuts = slices(weights, len(self.own))
+        return {b: weights[cut] for b, cut in zip(self.own, cuts, strict=True)}
 
     def gradient(self, theta, weights) -> np.ndarray:
         """2 Re <(E_L - <E>)* O> over all walkers (P,) from the `weights`, the same bits on any
         number of ranks: one exact sum.
         """
-        psi = self._bound(theta)
+        psi = self.bound(theta)
 
         def share(run):
-            walkers = joined([self.members[b] for b in run], update=True)
-            weight = weights[run[0]] if len(run) == 1 else np.concatenate([weights[b] for b in run])
-            return block_gradients(walkers, psi, weight, self.walkers, len(run))
+            walkers = self._together.joined(run, self.members, update=True)
+            weight = [weights[b] for b in run]
+            weight = weight[0] if len(run) == 1 else namespace(weight[0]).concatenate(weight)
+            return block_sums(walkers, psi, weight, len(run))
 
-        shares = list(self._together.each("gradient", psi, self.members, self.own, share))
-        return exact_sum(self.comm, np.stack(shares), self.blocks)
+        sums = self._together.each("gradient", psi, self.members, self.own, self.blocks, share)
+        shares = 2.0 / self.walkers * np.asarray(seen(list(sums)), dtype=np.float64)
+        return exact_sum(self.comm, shares, self.blocks)
 
     def tangents(self, theta, weights) -> BlockTangents:
         """The log-derivatives of all walkers with the gradient that belongs to them, for natural
         gradients: one exact sum.
         """
-        psi = self._bound(theta)
+        psi = self.bound(theta)
+
+        def derived(run):
+            walkers = self._together.joined(run, self.members, update=True)
+            return parted_pieces(psi.log_derivative_pieces(walkers), len(run))
+
+        pieces = self._together.known(
+            "derivatives", psi, self.members, self.own, self.blocks, derived
+        )
         return BlockTangents(
             self.comm,
             self.own,
             self.blocks,
             self.walkers,
-            lambda b: LogDerivatives.of(psi.log_derivative_pieces(self.members[b])),
-            {b: to_host(w) for b, w in weights.items()},
+            lambda b: LogDerivatives.of(pieces(b)),
+            dict(zip(weights, seen(list(weights.values())), strict=True)),
         )
 
     def _check(self, theta, summary, stage, iteration):

@@ -10,53 +10,123 @@ vmcnet.calculus but products that a library makes (tests/calculus/test_rows.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-import numpy as np
-
+from vmcnet.backend.arrays import namespace, on_host
 from vmcnet.kernels.plain import Library
 from vmcnet.sampling.sampler import DRAWN
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.amplitude import widest_value
 from vmcnet.wavefunctions.base import rowwise
 
-MOST = 1024  # walkers of a call
-NEAR = 2**20  # bytes of the widest array of a call: it stays near the processor
+MOST = 1024  # walkers of a call on the host
+NEAR = 2**20  # bytes of the widest array of a call on the host: it stays near the processor
+# the same on a device: up to here a kernel hardly takes longer than its launch
+FILLED = 2**23
 
 
 class Together:
-    """How a rank divides its blocks into runs that are evaluated together."""
+    """How a rank divides its blocks into runs that are evaluated together.
+
+    On the host no bit depends on the runs. A device's libraries choose their loops by the shape of
+    a call, so that there it is a fixed one: runs are groups of blocks at fixed numbers, of a size
+    that follows from the job alone, and where a rank owns a part of a group it fills the group with
+    copies of a block of its own, whose results are dropped.
+    """
 
     def __init__(self, parts: Iterable, wavefunction, block: int):
         allowed = all(rowwise(part) for part in (wavefunction, *parts))
-        self._block, self.size = block, 0 if allowed else 1  # blocks of a run; 0: not known yet
+        self._block, self._allowed, self._width = block, allowed, 0
+        self.size = 0 if allowed else 1  # blocks of a run; 0: not known yet
         self._alone: set = set()  # kinds of calls in which a library multiplies
+        self._labels: dict = {}  # of a run on a device: its blocks' arrays of spins, and the joined
 
-    def each(self, kind, psi, members: dict, own, work: Callable, numbers: int = 0) -> Iterator:
+    def each(
+        self, kind, psi, members: dict, own: range, blocks: int, work: Callable, numbers: int = 0
+    ) -> Iterator:
         """What `work` gives for every block of `own`, in their order: work(run) -> a list with one
         result a block of the run, or None where these cannot go together; it changes nothing.
 
-        numbers: random ones that a block draws, of which a run keeps at most DRAWN. Where a library
-        multiplied in a run its blocks are done again, one by one, and so are all later ones of this
-        kind.
+        blocks: of all ranks. numbers: random ones that a block draws, of which a run keeps at most
+        DRAWN. Where a library multiplied in a run on the host its blocks are done again, one by
+        one, and so are all later ones of this kind.
         """
-        own = list(own)
-        if not self.size:
-            self.size = self._fitting(psi, members[own[0]])
-        most = DRAWN // numbers if numbers else self.size
-        size = 1 if kind in self._alone else max(1, min(self.size, most))
-        for k in range(0, len(own), size):
-            run, before = own[k : k + size], Library.products
-            found = work(run)
-            if len(run) > 1 and Library.products != before:
-                self._alone.add(kind)
-                found = None
-            yield from [x for b in run for x in work([b])] if found is None else found
+        for run in self._runs(psi, members[own[0]], own, blocks, numbers):
+            yield from self._worked(kind, run, members, own, work)
 
-    def _fitting(self, psi, walkers: Walkers) -> int:
-        if not isinstance(walkers.r, np.ndarray):
-            return 1
-        width = max(1, widest_value(psi.reading, walkers))
-        return max(1, min(MOST, NEAR // width) // self._block)
+    def known(self, kind, psi, members: dict, own: range, blocks: int, work: Callable) -> Callable:
+        """As `each`: a function of a block. It keeps the results of one run, so that blocks that
+        are asked for in their order are worked on once.
+        """
+        runs = self._runs(psi, members[own[0]], own, blocks)
+        latest: dict = {}
+
+        def of(b: int):
+            if b not in latest:
+                run = next(run for run in runs if b in run)
+                found = self._worked(kind, run, members, own, work)
+                latest.clear()
+                latest.update(zip([x for x in run if x in own], found, strict=True))
+            return latest[b]
+
+        return of
+
+    def _runs(self, psi, walkers: Walkers, own: range, blocks: int, numbers: int = 0) -> list:
+        """The runs, of consecutive blocks, in which the own ones are; on a device whole groups."""
+        if self._allowed:
+            self.size = self._fitting(psi, walkers, blocks)
+        most = DRAWN // numbers if numbers else self.size
+        if on_host(walkers.s):
+            size = max(1, min(self.size, most))
+            return [own[k : k + size] for k in range(0, len(own), size)]
+        size = halved(self.size, most)
+        groups = range(own[0] // size, own[-1] // size + 1)
+        return [range(g * size, (g + 1) * size) for g in groups]
+
+    def _worked(self, kind, run: range, members: dict, own: range, work: Callable) -> list:
+        """What `work` gives for the own blocks of a run."""
+        mine, found, before = [b for b in run if b in own], None, Library.products
+        if kind not in self._alone:
+            found = work([min(max(b, own[0]), own[-1]) for b in run])
+        if len(run) > 1 and Library.products != before and on_host(members[own[0]].s):
+            self._alone.add(kind)
+            found = None
+        if found is None:
+            return [x for b in mine for x in work([b])]
+        first = run.index(mine[0])
+        return found[first : first + len(mine)]
+
+    def _fitting(self, psi, walkers: Walkers, blocks: int) -> int:
+        width = self._width = self._width or max(1, widest_value(psi.reading, walkers))
+        if on_host(walkers.s):
+            return max(1, min(MOST, NEAR // width) // self._block)
+        return halved(blocks, FILLED // width // self._block)
+
+    def __getstate__(self) -> dict:
+        return {**vars(self), "_labels": {}}
+
+    def joined(self, run: list, members: dict, update: bool = False) -> Walkers:
+        """The walkers of the blocks of a run. On a device the spins of a run that did not move stay
+        the same array, by which psi knows them.
+        """
+        walkers = joined([members[b] for b in run], update)
+        if len(run) == 1 or on_host(walkers.s):
+            return walkers
+        parts = [members[b].s for b in run]
+        known, s = self._labels.get(tuple(run), ((), None))
+        if len(known) != len(parts) or any(a is not b for a, b in zip(known, parts, strict=True)):
+            s = walkers.s
+            self._labels[tuple(run)] = parts, s
+        return replace(walkers, s=s)
+
+
+def halved(blocks: int, most: int) -> int:
+    """`blocks` halved, rounded up, until it is at most `most`, and at least 1: ranks that are a
+    power of two in number own whole groups.
+    """
+    while blocks > max(1, most):
+        blocks = -(-blocks // 2)
+    return blocks
 
 
 def joined(members: list[Walkers], update: bool = False) -> Walkers:
@@ -65,7 +135,8 @@ def joined(members: list[Walkers], update: bool = False) -> Walkers:
     """
     if len(members) == 1:
         return members[0]
-    r, s = np.concatenate([w.r for w in members]), np.concatenate([w.s for w in members])
+    xp = namespace(members[0].s)
+    r, s = xp.concatenate([w.r for w in members]), xp.concatenate([w.s for w in members])
     updates = [w.update for w in members]
     tables = updates[0].joined(updates[1:]) if update and updates[0] is not None else None
     return Walkers(r, s, None, tables, len(members))

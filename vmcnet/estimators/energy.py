@@ -16,10 +16,20 @@ from vmcnet.walkers import Psi, Walkers
 
 @dataclass(frozen=True)
 class LocalEnergies:
-    """E_L (W,) and the terms (name -> (W,)), real or complex."""
+    """E_L (W,) and the terms (name -> (W,)), real or complex; seen: their real parts (1 + terms, W)
+    as float64 on the host, where they were looked at.
+    """
 
     total: Array
     terms: dict
+    seen: Any = None
+
+    @property
+    def real(self) -> np.ndarray:
+        """Real parts of E_L and of the terms (1 + terms, W), float64 on the host."""
+        if self.seen is not None:
+            return self.seen
+        return to_host(Row.numbers(self))[: 1 + len(self.terms)]
 
     def parted(self, cuts: list) -> list[LocalEnergies]:
         """Those of the walkers in every slice."""
@@ -93,16 +103,25 @@ class Row:
         kinds = [SUM] * len(self.SUMS) + [MAXIMUM] * len(self.MAXIMA) + [MEAN] * (1 + k)
         self.kinds = np.array([*kinds, *range(base, base + k)])
 
+    @staticmethod
+    def numbers(energies: LocalEnergies) -> Array:
+        """What a row tells of the walkers, float64 (1 + terms + 1, W), where these are: Re E_L, the
+        real parts of the terms and, where E_L is complex, its imaginary part.
+        """
+        parts = [e.real for e in (energies.total, *energies.terms.values())]
+        parts += [energies.total.imag] if energies.total.dtype.kind == "c" else []
+        return namespace(energies.total).stack(parts).astype(np.float64, copy=False)
+
     def make(
         self,
-        energies: LocalEnergies | None,
+        numbers: np.ndarray | None,
         counts: list,
         blocks: Iterable[int],
         stop: int,
         hash64: int,
     ) -> np.ndarray:
-        """The rows (B, length) of B `blocks` with the Counts `counts`, whose walkers stand one
-        after the other in `energies`.
+        """The rows (B, length) of B `blocks` with the Counts `counts` and the `numbers` of all
+        their walkers, (K, B W) on the host; None: no energies were measured.
         """
         rows, base = np.zeros((len(counts), self.length)), len(self.FIXED)
         high, low = hash64 >> 32, hash64 & 0xFFFFFFFF
@@ -112,16 +131,14 @@ class Row:
             row[1:5] = count.accepted, count.tried, count.nonfinite, count.stuck
             for other in count.others:
                 row[5:7] += other.accepted, other.tried
-        if energies is not None:
-            xp = namespace(energies.total)
-            stacked = to_host(
-                xp.stack([e.real for e in (energies.total, *energies.terms.values())])
-            ).astype(np.float64, copy=False)
-            stacked = stacked.reshape(len(stacked), len(rows), -1)
+        if numbers is not None:
+            stacked, imaginary = np.split(
+                numbers.reshape(len(numbers), len(rows), -1), [len(self.names)]
+            )
             rows[:, 0] = stacked.shape[2]
             rows[:, 3] += (~np.isfinite(stacked[0])).sum(axis=1)
-            if energies.total.dtype.kind == "c":
-                rows[:, 13] = to_host(energies.total.imag).reshape(len(rows), -1).mean(axis=1)
+            if len(imaginary):
+                rows[:, 13] = imaginary[0].mean(axis=1)
             mean = stacked.mean(axis=2)
             rows[:, base : base + len(mean)] = mean.T
             deviations = stacked - mean[..., None]
@@ -203,14 +220,14 @@ class Summary:
 
 def medians(energies: Iterable[LocalEnergies]) -> np.ndarray:
     """(B, 2): the median of Re E_L and the mean absolute deviation from it, of B blocks."""
-    total = np.stack([to_host(e.total.real) for e in energies]).astype(np.float64, copy=False)
+    total = np.stack([e.real[0] for e in energies])
     median = np.median(total, axis=1)
     return np.stack([median, np.abs(total - median[:, None]).mean(axis=1)], axis=1)
 
 
-def clipped(energies: LocalEnergies, centre: float, width: float) -> Array:
+def clipped(total: Array, centre: float, width: float) -> Array:
     """E_L with its real part limited to centre +- width, its imaginary part to +- width, (W,)."""
-    xp, total = namespace(energies.total), energies.total
+    xp = namespace(total)
     real = xp.clip(total.real, centre - width, centre + width)
     return real + 1j * xp.clip(total.imag, -width, width) if total.dtype.kind == "c" else real
 

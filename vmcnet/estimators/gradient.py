@@ -22,14 +22,13 @@ def block_gradient(walkers: Walkers, psi: Any, weights: np.ndarray, count: int) 
     )
 
 
-def block_gradients(
-    walkers: Walkers, psi: Any, weights: np.ndarray, count: int, blocks: int
-) -> np.ndarray:
-    """The shares (blocks, P) of several blocks whose walkers stand one after the other."""
+def block_sums(walkers: Walkers, psi: Any, weights: Array, blocks: int) -> Array:
+    """Re sum_w weights_w O_w of several blocks whose walkers stand one after the other, (blocks, P)
+    where the walkers are; 2 / count times these are the shares of F.
+    """
     if blocks == 1:
-        return block_gradient(walkers, psi, weights, count)[None]
-    found = psi.contracted_blocks(walkers, weights, blocks)
-    return 2.0 / count * np.asarray(found.real, dtype=np.float64)
+        return psi.contracted(walkers, weights).real[None]
+    return psi.contracted_blocks(walkers, weights, blocks).real
 
 
 def separate_moments(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet import kernels
-from vmcnet.backend.arrays import to_host
+from vmcnet.backend.arrays import seen, to_host
 from vmcnet.calculus.outer import Outer
 
 
@@ -161,6 +161,28 @@ def _biases(pieces: list) -> Any:
         joins[id(outer)] = id(outer.right) in alone, id(outer.left) in alone
         alone -= {id(outer.right), id(outer.left)}
     return alone, joins
+
+
+def parted_pieces(pieces: list, blocks: int) -> list[list]:
+    """The pieces of Bound.log_derivative_pieces, of the walkers of several blocks that stand one
+    after the other, for every block: on the host, by one copy a type of number. What is one array
+    in two pieces stays one.
+    """
+    arrays: dict = {}
+    for piece in pieces:
+        for array in (piece.left, piece.right) if isinstance(piece, Outer) else (piece,):
+            arrays.setdefault(array.dtype.char, {})[id(array)] = array
+    parts: dict = {}
+    for alike in arrays.values():
+        found = seen(list(alike.values()))
+        parts |= {key: np.split(x, blocks) for key, x in zip(alike, found, strict=True)}
+
+    def block(piece: Any, k: int) -> Any:
+        if isinstance(piece, Outer):
+            return Outer(parts[id(piece.left)][k], parts[id(piece.right)][k])
+        return parts[id(piece)][k]
+
+    return [[block(piece, k) for piece in pieces] for k in range(blocks)]
 
 
 def _with_one(x: np.ndarray) -> np.ndarray:

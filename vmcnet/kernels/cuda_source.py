@@ -128,15 +128,16 @@ __global__ void chain_linear(const T* jacobian, const T* y, const T* slope, cons
     out[(count + 1) * size + m] = curvature[m] * squares;
 }
 
-// Philox 4x64-10, word for word numpy.random.Philox: thread g makes words 4g .. 4g + 3 of
-// counter (c0 + 1 + g, c1, c2, c3)
-extern "C" __global__ void philox_words(word* out, word k0, word k1, word c0, word c1, word c2,
-                                        word c3, word first, long groups)
+// Philox 4x64-10, word for word numpy.random.Philox, of streams with counters (streams, 4): thread
+// g makes words 4h .. 4h + 3, h = g % groups, of stream g / groups, at c0 + 1 + first + h
+extern "C" __global__ void philox_words(word* out, word k0, word k1, const word* counters,
+                                        word first, long groups, long size)
 {
     long g = blockIdx.x * (long)blockDim.x + threadIdx.x;
-    if (g >= groups) return;
+    if (g >= size) return;
     const word m0 = 0xD2E7470EE14C6C93ULL, m1 = 0xCA5A826395121157ULL;
-    word a = c0 + 1 + first + (word)g, b = c1, c = c2, d = c3;
+    const word* at = counters + 4 * (g / groups);
+    word a = at[0] + 1 + first + (word)(g % groups), b = at[1], c = at[2], d = at[3];
     for (int round = 0; round < 10; round++) {
         word high_a = __umul64hi(m0, a), low_a = m0 * a, high_c = __umul64hi(m1, c), low_c = m1 * c;
         a = high_c ^ b ^ k0; b = low_c; c = high_a ^ d ^ k1; d = low_a;

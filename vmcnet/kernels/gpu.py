@@ -144,18 +144,25 @@ def chain_linear(jacobian, y, slope, curvature):
 
 
 def philox_words(key, counter, first: int, count: int):
-    """Words first .. first + count - 1 of numpy.random.Philox(key=key, counter=counter)."""
-    start, stop = first // 4, -(-(first + count) // 4)
-    out = cupy.empty(4 * (stop - start), cupy.uint64)
+    """Words first .. first + count - 1 of numpy.random.Philox(key=key, counter=counter); (B, count)
+    of counters (B, 4), an array of the device.
+    """
+    if isinstance(counter, tuple):
+        counter = cupy.asarray(np.array(counter, np.uint64))
+    lead, start = counter.shape[:-1], first // 4
+    groups = -(-(first + count) // 4) - start
+    out = cupy.empty((*lead, 4 * groups), cupy.uint64)
     _launch(
         "philox_words",
-        stop - start,
+        out.size // 4,
         out,
-        *(np.uint64(k) for k in (*key, *counter)),
+        *(np.uint64(k) for k in key),
+        counter,
         np.uint64(start),
-        np.int64(stop - start),
+        np.int64(groups),
+        np.int64(out.size // 4),
     )
-    return out[first - 4 * start : first - 4 * start + count]
+    return out[..., first - 4 * start : first - 4 * start + count]
 
 
 def ewald(r, lengths, charges, kappa: float, top: int, integers, weight):

@@ -25,24 +25,23 @@ def _product(a: int, x):
 
 
 def philox_words(xp, key, counter, first: int, count: int):
-    """Words first .. first + count - 1 (uint64) of the stream with key (2,) and counter (4,), in
-    array code of the namespace xp.
+    """Words first .. first + count - 1 (uint64) of the stream with key (2,) and counter, four
+    integers, in array code of the namespace xp; (B, count) of B streams with one key, whose
+    counters are an array (B, 4) of xp.
 
     NumPy counts before it draws: group g of four words belongs to counter + 1 + g; the lowest word
     of the counter may not overflow.
     """
     start, stop = first // 4, -(-(first + count) // 4)
-    a = xp.arange(start, stop, dtype=np.uint64) + np.uint64(counter[0] + 1)
-    zero = xp.zeros(a.shape, np.uint64)
-    b, c, d = (
-        zero + np.uint64(counter[1]),
-        zero + np.uint64(counter[2]),
-        zero + np.uint64(counter[3]),
-    )
+    zero = xp.arange(start, stop, dtype=np.uint64)
+    one = (np.uint64(x) for x in counter) if isinstance(counter, tuple) else counter.T[..., None]
+    a, b, c, d = (x + k * zero for x, k in zip(one, np.uint64([1, 0, 0, 0]), strict=True))
+    a = a + np.uint64(1)
     k0, k1 = key
     for _ in range(ROUNDS):
         high_a, low_a = _product(MULTIPLIERS[0], a)
         high_c, low_c = _product(MULTIPLIERS[1], c)
         a, b, c, d = high_c ^ b ^ np.uint64(k0), low_c, high_a ^ d ^ np.uint64(k1), low_a
         k0, k1 = (k0 + WEYL[0]) & MASK, (k1 + WEYL[1]) & MASK
-    return xp.stack([a, b, c, d], axis=1).reshape(-1)[first - 4 * start : first - 4 * start + count]
+    words = xp.stack([a, b, c, d], axis=-1).reshape(*a.shape[:-1], -1)
+    return words[..., first - 4 * start : first - 4 * start + count]

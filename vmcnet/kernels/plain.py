@@ -114,6 +114,9 @@ def matrix_product(xp, a, b, transposed_a: bool, transposed_b: bool):
 def block_products(xp, x, y, blocks: int):
     """x^T y of every block (blocks, F, H), x (blocks M, F) and y (blocks M, H)."""
     rows = len(x) // blocks
+    if xp is not np:
+        x, y = (a.reshape(blocks, rows, a.shape[-1]) for a in (x, y))
+        return xp.matmul(x.swapaxes(1, 2), y)
     parts = [slice(k * rows, (k + 1) * rows) for k in range(blocks)]
     return xp.stack([matrix_product(xp, x[p], y[p], True, False) for p in parts])
 
@@ -302,13 +305,13 @@ def uniforms(xp, words, dtype):
 
 
 def normals(xp, words, dtype):
-    """Standard normals (2h,) of 2h words by Box and Muller: sqrt(-2 log u) (cos 2 pi v, sin 2 pi
-    v), made in float64.
+    """Standard normals (..., 2h) of 2h words by Box and Muller: sqrt(-2 log u) (cos 2 pi v, sin 2
+    pi v), made in float64.
     """
     u = uniforms(xp, words, np.float64)
-    half = len(u) // 2
-    radius, angle = xp.sqrt(-2.0 * xp.log(u[:half])), 2.0 * np.pi * u[half:]
-    out = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)])
+    half = u.shape[-1] // 2
+    radius, angle = xp.sqrt(-2.0 * xp.log(u[..., :half])), 2.0 * np.pi * u[..., half:]
+    out = xp.concatenate([radius * xp.cos(angle), radius * xp.sin(angle)], axis=-1)
     return out.astype(dtype, copy=False)
 
 

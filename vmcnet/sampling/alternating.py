@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.backend.arrays import namespace
 from vmcnet.sampling.gaussian import Gaussian
-from vmcnet.sampling.sampler import Counts, Sampler
+from vmcnet.sampling.sampler import Counts, Sampler, Unseen
 from vmcnet.walkers import Walkers
 
 
@@ -46,20 +46,19 @@ class LabelExchange(Sampler):
 
     def sample(
         self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
-    ) -> tuple[Walkers, Counts]:
+    ) -> tuple[Walkers, Counts | Unseen]:
         """`steps` exchanges of every walker; `step` is not used."""
         r, s, log, xp = walkers.r, walkers.s, walkers.log_psi, namespace(walkers.r)
-        accepted, bad = xp.zeros(len(s), xp.int64), 0
+        accepted, bad = xp.zeros(len(s), xp.int64), xp.zeros(len(s), xp.int64)
         for _ in range(steps):
             uniforms = xp.asarray(stream.uniform((3, len(s))))
             trial = self.proposed(s, uniforms[:2])
             trial_log = psi.log(r, trial)
             accept = xp.log(uniforms[2]) < 2.0 * (trial_log.real - log.real)
-            bad += int(xp.isnan(trial_log.real).sum())
+            bad += xp.isnan(trial_log.real)
             s, log = xp.where(accept[:, None], trial, s), xp.where(accept, trial_log, log)
             accepted += accept
-        moved = to_host(accepted)
-        return Walkers(r, s, log), Counts(int(moved.sum()), steps * len(s), bad, moved)
+        return Walkers(r, s, log), Counts.of(accepted, bad, steps)
 
 
 class Alternating(Sampler):
@@ -86,7 +85,7 @@ class Alternating(Sampler):
     def sample(
         self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
     ) -> tuple[Walkers, Counts]:
-        found: list[list[Counts]] = [[], []]
+        found: list[list] = [[], []]
         for _ in range(steps):
             walkers, moved = self.coordinates.sample(walkers, psi, step, 1, stream)
             walkers, turned = self.exchange.sample(walkers, psi, step, self.exchanges, stream)
@@ -97,8 +96,13 @@ class Alternating(Sampler):
         return walkers, Counts(moved.accepted, moved.tried, bad, moved.walkers, (turned,))
 
 
-def _joined(parts: list[Counts]) -> Counts:
-    """The counts of several calls."""
+def _joined(parts: list) -> Counts:
+    """The counts of several calls, looked at once."""
+    if isinstance(parts[0], Unseen):
+        moved, bad, steps = (
+            sum(x) for x in zip(*((p.moved, p.bad, p.steps) for p in parts), strict=True)
+        )
+        return Unseen(moved, bad, steps).seen
     return Counts(
         sum(p.accepted for p in parts),
         sum(p.tried for p in parts),

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from vmcnet import kernels
-from vmcnet.backend.arrays import namespace, to_host
-from vmcnet.sampling.sampler import Counts, Sampler, groups
+from vmcnet.backend.arrays import namespace
+from vmcnet.sampling.sampler import Counts, Sampler, Unseen, groups
 from vmcnet.walkers import Walkers
 
 
@@ -103,7 +103,7 @@ class Metropolis(Sampler):
 
     def sample(
         self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
-    ) -> tuple[Walkers, Counts]:
+    ) -> tuple[Walkers, Counts | Unseen]:
         """`steps` moves of every walker; the walkers' log_psi must be that of psi."""
         xp = namespace(walkers.r)
         accepted, bad = (
@@ -128,7 +128,7 @@ class Metropolis(Sampler):
                     guide = xp.where(
                         accept.reshape((-1,) + (1,) * (trial_guide.ndim - 1)), trial_guide, guide
                     )
-        return Walkers(r, s, log), Counts.of(to_host(accepted), to_host(bad), tried)
+        return Walkers(r, s, log), Counts.of(accepted, bad, tried)
 
     def _ratio(
         self, r: np.ndarray, guide: Any, trial: np.ndarray, trial_guide: Any, step: float

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.backend.arrays import namespace
 from vmcnet.geometry.moves import ParticleMove
 from vmcnet.sampling.metropolis import Metropolis
 from vmcnet.sampling.sampler import Counts, groups
@@ -51,7 +51,7 @@ class OneParticle(Metropolis):
                 update.renew()
             noise = self.noise(stream, some, walkers.r.shape)
             thresholds = xp.log(xp.asarray(stream.uniform((len(noise), count))))
-            tried += thresholds.size
+            tried += len(noise)
             for k, ((particle, shift), threshold) in enumerate(zip(noise, thresholds, strict=True)):
                 if k and k % (RENEW * n) == 0:
                     update.renew()
@@ -63,5 +63,5 @@ class OneParticle(Metropolis):
                 bad += xp.isnan(exponent)
                 accepted += accept
                 update.accept(move, accept)
-        moved, (r, s) = to_host(accepted), update.configuration()
-        return replace(walkers, r=r, s=s), Counts(int(moved.sum()), tried, int(bad.sum()), moved)
+        r, s = update.configuration()
+        return replace(walkers, r=r, s=s), Counts.of(accepted, bad, tried)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vmcnet.arguments import recorded
+from vmcnet.backend.arrays import Array, namespace, on_host, to_host
 from vmcnet.walkers import Walkers
 
 DRAWN = 2**23  # random numbers of a block that are kept at once
@@ -20,14 +21,6 @@ def groups(steps: int, numbers: int) -> list[int]:
     most = max(1, DRAWN // max(1, numbers))
     whole, rest = divmod(steps, most)
     return [most] * whole + [rest] * (rest > 0)
-
-
-def beside(plans: list[tuple]) -> tuple[np.ndarray, np.ndarray]:
-    """Sequences (B, K) and thresholds (K, W) of B blocks, whose walkers stand one after the other,
-    of those of every block.
-    """
-    sequences, thresholds = zip(*plans, strict=True)
-    return np.stack(sequences), np.concatenate(thresholds, axis=1)
 
 
 @dataclass(frozen=True)
@@ -45,8 +38,10 @@ class Counts:
     bad: np.ndarray | None = None
 
     @classmethod
-    def of(cls, moved: np.ndarray, bad: np.ndarray, steps: int) -> Counts:
+    def of(cls, moved: Array, bad: Array, steps: int) -> Counts | Unseen:
         """From the accepted and the NaN proposals of every walker (W,), of `steps` each."""
+        if not on_host(moved):
+            return Unseen(moved, bad, steps)
         return cls(int(moved.sum()), steps * len(moved), int(bad.sum()), moved, bad=bad)
 
     def parted(self, blocks: int) -> list[Counts]:
@@ -56,12 +51,33 @@ class Counts:
         steps = self.tried // len(self.walkers)
         bad = np.zeros_like(self.walkers) if self.bad is None else self.bad
         pairs = zip(np.split(self.walkers, blocks), np.split(bad, blocks), strict=True)
-        return [Counts.of(*pair, steps) for pair in pairs]
+        return [Counts.of(*pair, steps).seen for pair in pairs]
+
+    @property
+    def seen(self) -> Counts:
+        """These counts, on the host."""
+        return self
 
     @property
     def stuck(self) -> int:
         """Walkers that accepted none of their moves."""
         return 0 if self.walkers is None else int((self.walkers == 0).sum())
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Counts that are still on a device: accepted and NaN proposals of every walker (W,), of
+    `steps` each. To look at them means waiting.
+    """
+
+    moved: Array
+    bad: Array
+    steps: int
+
+    @property
+    def seen(self) -> Counts:
+        moved, bad = to_host(namespace(self.moved).stack([self.moved, self.bad]))
+        return Counts(int(moved.sum()), self.steps * len(moved), int(bad.sum()), moved, bad=bad)
 
 
 class Sampler(Protocol):
@@ -98,4 +114,4 @@ class Sampler(Protocol):
 
     def sample(
         self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
-    ) -> tuple[Walkers, Counts]: ...
+    ) -> tuple[Walkers, Counts | Unseen]: ...

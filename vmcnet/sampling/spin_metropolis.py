@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.backend.arrays import namespace, to_host
+from vmcnet.backend.arrays import namespace
 from vmcnet.geometry.moves import SpinMove, SpinMoves
-from vmcnet.sampling.sampler import Counts, Sampler, beside, groups
+from vmcnet.sampling.sampler import Counts, Sampler, Unseen, groups
 from vmcnet.walkers import Walkers
 
 SCANS, ACCEPTANCES = ("random", "systematic"), ("metropolis", "heat_bath")
@@ -56,16 +56,16 @@ class SpinMetropolis(Sampler):
             )
 
     def plan(self, stream: Any, steps: int, walkers: int) -> Any:
-        """The moves proposed, (K,), and thresholds (K, W): a proposal is accepted if its threshold
-        is below p.
+        """The moves proposed, (K,) or of B blocks (B, K), and thresholds (K, W) of all walkers: a
+        proposal is accepted if its threshold is below p.
         """
         count = len(self.moves)
         total = steps * count
-        sequence = (
-            np.floor(stream.uniform((total,)) * count).astype(np.int64)
-            if self.scan == "random"
-            else np.arange(total) % count
-        )
+        if self.scan == "random":
+            sequence = np.floor(stream.each((total,)) * count).astype(np.int64)
+        else:
+            blocks = len(stream.parts)
+            sequence = np.tile(np.arange(total) % count, (blocks, 1) if blocks > 1 else 1)
         u = stream.uniform((total, walkers))
         if self.acceptance == "heat_bath":
             return sequence, u / (1.0 - u)  # u < p/(1 + p)
@@ -75,18 +75,15 @@ class SpinMetropolis(Sampler):
 
     def sample(
         self, walkers: Walkers, psi: Any, step: float, steps: int, stream: Any
-    ) -> tuple[Walkers, Counts]:
+    ) -> tuple[Walkers, Counts | Unseen]:
         """`steps` sweeps of every walker, renewed for psi: by local updates where psi offers them,
         by log psi otherwise, with the same proposals and thresholds. Walkers of several blocks need
         an update that joins them. `step` is not used: moves have no size.
         """
-        size, parts = len(walkers.s), stream.parts
-        own = size // len(parts)
         s, log, update = walkers.s, walkers.log_psi, walkers.update
-        accepted, bad, tried = np.zeros(size, np.int64), np.zeros(size, np.int64), 0
-        for some in groups(steps, own * len(self.moves)):
-            plans = [self.plan(part, some, own) for part in parts]
-            sequence, thresholds = plans[0] if len(plans) == 1 else beside(plans)
+        accepted, bad, tried, size = 0, 0, 0, len(s)
+        for some in groups(steps, size // len(stream.parts) * len(self.moves)):
+            sequence, thresholds = self.plan(stream, some, size)
             if update is None:
                 s, log, moved, wrong = self._sweep(psi, walkers.r, s, log, sequence, thresholds)
             else:
@@ -116,7 +113,7 @@ class SpinMetropolis(Sampler):
             accepted += accept
             s = xp.where(accept[:, None], trial, s)
             log = xp.where(accept, trial_log, log)
-        return s, log, to_host(accepted), to_host(bad)
+        return s, log, accepted, bad
 
 
 class SpinFlip(SpinMetropolis):

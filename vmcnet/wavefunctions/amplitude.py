@@ -35,8 +35,8 @@ MEASURED = 16  # walkers that show how wide the arrays of log psi are
 class WidestValue(Values):
     """Values that note the bytes of a walker in the widest array that is made."""
 
-    def __init__(self, walkers: int) -> None:
-        super().__init__(np)
+    def __init__(self, xp: Any, walkers: int) -> None:
+        super().__init__(xp)
         self.walkers, self.widest = walkers, 0
 
     def apply(self, operation: Any, args: Any, **static: Any) -> Any:
@@ -51,8 +51,9 @@ class WidestValue(Values):
 def widest_value(reading: Reading, walkers: Walkers) -> int:
     """Bytes of a walker in the widest array that log psi makes, of the first walkers."""
     r, s = walkers.r[:MEASURED], walkers.s[:MEASURED]
-    ops = WidestValue(len(r))
-    reading.log_psi(ops, reading.handles(ops, np, r.dtype), r, s)
+    xp = namespace(r)
+    ops = WidestValue(xp, len(r))
+    reading.log_psi(ops, reading.handles(ops, xp, r.dtype), r, s)
     return ops.widest
 
 

@@ -60,7 +60,11 @@ class Bound:
         return ratio(self.amplitude(r, s), amplitude)
 
     def is_real(self, walkers: Walkers) -> bool:
-        """Whether psi is real (of either sign), by evaluating it for one walker."""
+        """Whether psi is real (of either sign): if log psi is known to be complex it is not,
+        otherwise by evaluating it for one walker.
+        """
+        if walkers.log_psi is not None and walkers.log_psi.dtype.kind == "c":
+            return False
         phase, log = self.amplitude(writable(walkers.r)[:1], writable(walkers.s)[:1])
         return log.dtype.kind != "c" and (phase is None or phase.dtype.kind != "c")
 

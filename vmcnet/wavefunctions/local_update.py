@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from vmcnet.backend.arrays import Array, namespace, to_host
+from vmcnet.backend.arrays import Array, namespace
 from vmcnet.geometry.moves import ParticleMove, SpinMove, SpinMoves
 from vmcnet.walkers import Walkers
 
@@ -48,8 +48,7 @@ class LocalUpdate(Protocol):
         self, moves: SpinMoves, sequence: np.ndarray, limits: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """The SpinMoves `sequence` (K,) one after the other; walker w takes a move where
-        limits (K, W) < |psi'/psi|^2. Accepted moves and NaN ratios of every walker, (W,) each, on
-        the host.
+        limits (K, W) < |psi'/psi|^2. Accepted moves and NaN ratios of every walker, (W,) each.
         """
         s = self.configuration()[1]
         xp = namespace(s)
@@ -64,7 +63,7 @@ class LocalUpdate(Protocol):
             bad += acts & xp.isnan(exponent)
             accepted += take
             self.accept(move, take)
-        return to_host(accepted), to_host(bad)
+        return accepted, bad
 
     def connected(self, moves: SpinMoves, elements: Array) -> Array:
         """sum_m elements_m psi(s^m)/psi(s) over the SpinMoves that act, (W,); elements (M,)."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet import arguments
-from vmcnet.backend.arrays import Array, namespace, to_host
+from vmcnet.backend.arrays import Array, namespace, seen
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.excitations import PairForms
 from vmcnet.calculus.interpreter import Interpreter
@@ -28,6 +28,7 @@ from vmcnet.wavefunctions.projection import Projected, Projection
 from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 UP, DOWN = "up", "down"
+SEEN = 64  # arrays of spins on a device of which it is known where the particles are
 
 
 class Slater(Projected):
@@ -99,7 +100,8 @@ class Slater(Projected):
             raise ValueError(f"Slater heads = {list(heads)}: there is no network for them to read")
         heads = ("backflow", "jastrow") if heads is None else heads
         self._check(network, heads)
-        self.layout, self._spins_seen = Layout(), (None, None)
+        self.layout = Layout()
+        self._spins_seen: dict[int, tuple] = {}
         self._forms: PairForms | None = None
         self.excitations: PairExcitations | None = None  # the classes of what pairs are lifted into
         orbitals.declare(self.layout, "")
@@ -254,7 +256,7 @@ class Slater(Projected):
             sign, log = self._slogdet(ops, blocks)
         if parity is None:
             return sign, log
-        parity = ops.phase(ops.xp.asarray(parity.astype(ops.real_dtype)))
+        parity = ops.phase(parity.astype(ops.real_dtype))
         if sign is not None and len(sign.shape) == 2:
             parity = ops.expand(parity, -1)
         return parity if sign is None else sign * parity, log
@@ -292,30 +294,36 @@ class Slater(Projected):
         array (w, m); and the sign (w,) of bringing the particles up to the front, None where it is
         1 everywhere. Raises ValueError for other numbers up and down than the determinants have.
         """
-        if not isinstance(s, np.ndarray) and self._spins_seen[0] is s:
-            return self._spins_seen[1]  # on a device, where looking at numbers means waiting
-        found = self._look(s)
-        self._spins_seen = (None, None) if isinstance(s, np.ndarray) else (s, found)
+        if isinstance(s, np.ndarray):
+            return self._look(s)
+        known, found = self._spins_seen.pop(id(s), (None, None))
+        if known is not s:  # on a device, where looking at numbers means waiting
+            found = self._look(s)
+        self._spins_seen[id(s)] = s, found
+        if len(self._spins_seen) > SEEN:
+            del self._spins_seen[next(iter(self._spins_seen))]
         return found
 
     def _look(self, s: Array) -> Any:
-        up, m = s > 0, len(self.occupied.get(UP, ()))
-        numbers = to_host(up.sum(axis=1))
+        xp, up, m = namespace(s), s > 0, len(self.occupied.get(UP, ()))
+        passed = ((~up).cumsum(axis=1) * up).sum(axis=1)  # particles down before those up
+        alike = (s == s[:1]).all().reshape(1).astype(passed.dtype)
+        numbers, passed, alike, first = seen(
+            [up.sum(axis=1), passed, alike, up[0].astype(passed.dtype)]
+        )
         if (numbers != m).any():
             raise ValueError(
                 f"slater: a walker has {int(numbers.min())} to {int(numbers.max())} spins up; "
                 f"these determinants were built for {m} of {self.particles}"
             )
-        if bool((s == s[:1]).all()):
-            first = to_host(s[0]) > 0
-            both = {UP: first, DOWN: ~first}
+        if alike[0]:
+            both = {UP: first > 0, DOWN: first == 0}
             rows = {spin: tuple(np.flatnonzero(x).tolist()) for spin, x in both.items()}
         else:
-            order = namespace(s).argsort(~up, axis=1, kind="stable")
+            order = xp.argsort(~up, axis=1, kind="stable")
             rows = {UP: order[:, :m], DOWN: order[:, m:]}
-        passed = to_host(((~up).cumsum(axis=1) * up).sum(axis=1))  # particles down before those up
         parity = 1.0 - 2.0 * (passed % 2)
-        return rows, None if (parity == 1).all() else parity
+        return rows, None if (parity == 1).all() else xp.asarray(parity)
 
     @property
     def plane_waves(self) -> list[np.ndarray] | None:

@@ -34,8 +34,8 @@ def machine_sweep(
     accepted: Array,
     bad: Array,
 ) -> None:
-    """Moves `sequence` (K,) proposed one after the other, thresholds limits (K, W); x (M, W), s (n,
-    W) and the counts (W,) in place.
+    """Moves `sequence` (K,), or (B, K) of the walkers of B blocks, proposed one after the other,
+    thresholds limits (K, W); x (M, W), s (n, W) and the counts (W,) in place.
     """
     units, walkers = x.shape
     sequence, limits = cupy.ascontiguousarray(sequence), cupy.ascontiguousarray(limits)
@@ -48,7 +48,8 @@ def machine_sweep(
         table,
         factor,
         sequence,
-        np.int64(len(sequence)),
+        np.int64(sequence.shape[-1]),
+        np.int64(walkers if sequence.ndim == 1 else walkers // len(sequence)),
         limits,
         accepted,
         bad,

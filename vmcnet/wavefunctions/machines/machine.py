@@ -44,7 +44,11 @@ class Machine(UpdateRule):
         if on_host(walkers.s):
             return CompiledTables(self, walkers)
         kernels = None if self.is_complex else device_kernels(xp)
-        return DeviceTables(self, walkers, xp, kernels) if kernels else None
+        if not kernels:
+            return None
+        from vmcnet.wavefunctions.machines.device_tables import DeviceTables
+
+        return DeviceTables(self, walkers, xp, kernels)
 
     def times(self, other: UpdateRule) -> UpdateRule:
         return self.joined(other) if isinstance(other, Machine) else super().times(other)
@@ -194,13 +198,10 @@ class MachineTables(LocalUpdate):
             if start:
                 self.renew()
             self._sweep(moves, sequence[..., chunk], limits[chunk], accepted, bad)
-        return self._host(accepted), self._host(bad)
+        return accepted, bad
 
     def _counts(self) -> Array:
         return np.zeros(self.walkers, np.int64)
-
-    def _host(self, array: Array) -> np.ndarray:
-        return array
 
     def _sweep(
         self,
@@ -347,68 +348,6 @@ class CompiledTables(MachineTables):
         x = self.x[:, 0] + 1j * self.x[:, 1] if self.machine.is_complex else self.x
         rows = x[:, :, : self.size].transpose(0, 3, 1, 2).reshape(self.walkers, -1)
         return 2.0 / (1.0 + np.ascontiguousarray(rows[:, : len(self.machine.b)])) - 1.0
-
-
-class DeviceTables(MachineTables):
-    """The same for real weights by the CUDA kernels of sweep_cuda.py: arrays of the device, x (M,
-    W) and s (n, W).
-    """
-
-    def __init__(self, machine: Machine, walkers: Walkers, xp: Any, kernels: Any) -> None:
-        self._xp, self._kernels = xp, kernels
-        super().__init__(machine, walkers)
-
-    def _counts(self) -> Array:
-        return self._xp.zeros(self.walkers, np.int64)
-
-    def _host(self, array: Array) -> np.ndarray:
-        return array.get()
-
-    def _prepared(self, moves: SpinMoves) -> Any:
-        return [self._xp.asarray(array) for array in (moves.sites, *self.machine.table(moves))]
-
-    def _fill(self, s: Array) -> None:
-        prepared = self.machine.prepared
-        if "machine" not in prepared:
-            prepared["machine"] = [
-                self._xp.asarray(array) for array in (self.machine.weights, self.machine.b)
-            ]
-        weights, b = prepared["machine"]
-        self.s = self._xp.ascontiguousarray(s.T)
-        self.x = self._xp.ascontiguousarray(
-            self._xp.exp(-2.0 * (s.astype(np.float64) @ weights + b)).T
-        )
-
-    def _sweep(
-        self,
-        moves: SpinMoves,
-        sequence: np.ndarray,
-        limits: np.ndarray,
-        accepted: Array,
-        bad: Array,
-    ) -> None:
-        self._kernels.machine_sweep(
-            self.x,
-            self.s,
-            *self._table(moves),
-            self.size,
-            self._xp.asarray(sequence, dtype=np.int64),
-            self._xp.asarray(limits, dtype=np.float64),
-            accepted,
-            bad,
-        )
-
-    def _connected(self, moves: SpinMoves, elements: Array, some: slice) -> Array:
-        sites, table, factor = (array[some] for array in self._table(moves))
-        return self._kernels.machine_connected(
-            self.x, self.s, sites, table, factor, self.size, self._xp.asarray(elements)
-        )
-
-    def spins(self) -> Array:
-        return self._xp.ascontiguousarray(self.s.T)
-
-    def tanh(self) -> Array:
-        return self._kernels.machine_tanh(self.x)
 
 
 def device_kernels(xp: Any) -> Any:

@@ -26,19 +26,20 @@ __device__ inline double machine_ratio(const double* x, const double* e, double 
     return ratio;
 }
 
-// propose the moves `sequence` (count,) one after the other; accept where limits (count, W) <
-// |psi'/psi|^2
+// propose the moves `sequence` (W / block, count) of every block one after the other; accept where
+// limits (count, W) < |psi'/psi|^2
 extern "C" __global__ void machine_sweep(double* x, signed char* s, const long* sites, int arity,
                                          const double* table, const double* factor,
-                                         const long* sequence, long count, const double* limits,
-                                         long* accepted, long* bad, long walkers, int units,
-                                         int size)
+                                         const long* sequence, long count, long block,
+                                         const double* limits, long* accepted, long* bad,
+                                         long walkers, int units, int size)
 {
     long w = blockIdx.x * (long)blockDim.x + threadIdx.x;
     if (w >= walkers) return;
     long taken = 0, lost = 0;
+    const long* own = sequence + w / block * count;
     for (long k = 0; k < count; k++) {
-        long m = sequence[k];
+        long m = own[k];
         signed char* first = s + sites[arity * m] * walkers + w;
         signed char* second = s + sites[arity * m + arity - 1] * walkers + w;
         if (arity == 2 && *first == *second) continue;
