@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from scipy.linalg import cho_factor, cho_solve
 
-from vmcnet.kernels import numba_cholesky, numba_product
-from vmcnet.kernels.cholesky import Cholesky
+from vmcnet.kernels import numba_cholesky, numba_product, plain_cholesky
+from vmcnet.kernels.numba_cholesky import SIDE
+from vmcnet.parallel.communicators import SerialCommunicator
+from vmcnet.parallel.dealt_cholesky import Cholesky
+from vmcnet.parallel.dealt_matrix import DealtMatrix
 
 SIZES = [1, 2, 5, 31, 64, 150, 300]
 compiled_only = pytest.mark.skipif(
@@ -27,6 +30,16 @@ def matrix(size, condition, scales=0.0, seed=1):
 def lower(full):
     """What a solver gets: nothing above the diagonal may be read."""
     return np.tril(full) + np.triu(np.full(full.shape, np.nan), 1)
+
+
+def cholesky(full):
+    """The solver of a matrix whose lower triangle alone is given."""
+    matrix = DealtMatrix(SerialCommunicator(), len(full))
+    for t in matrix.own:
+        span = matrix.span(t)
+        matrix.rows[t] = lower(full)[span, : span.stop].copy()
+    matrix.shift(0.0)
+    return Cholesky(matrix)
 
 
 def backward_error(full, x, right):
@@ -51,16 +64,14 @@ def test_as_accurate_as_float64(condition, scales):
     for size in SIZES:
         full = matrix(size, condition, scales)
         right = np.random.default_rng(7).normal(size=size)
-        given = lower(full)
-        error = backward_error(full, Cholesky(given).solve(right), right)
+        error = backward_error(full, cholesky(full).solve(right), right)
         known = backward_error(full, cho_solve(cho_factor(full), right), right)
         assert error < (max(3 * known, 0.3) if size > 30 else 1.5), (size, error, known)
-        np.testing.assert_array_equal(given, lower(full))
 
 
 @pytest.mark.parametrize(("condition", "precisions"), [(1e4, 1), (1e12, 2)])
 def test_float64_factorises_where_float32_cannot(condition, precisions):
-    solver = Cholesky(lower(matrix(100, condition)))
+    solver = cholesky(matrix(100, condition))
     first = solver.solve(np.ones(100))
     assert len(solver._factors) == precisions
     np.testing.assert_array_equal(solver.solve(np.ones(100)), first)
@@ -69,13 +80,13 @@ def test_float64_factorises_where_float32_cannot(condition, precisions):
 def test_right_sides_of_any_size():
     full = matrix(70, 1e3)
     right = np.random.default_rng(7).normal(size=70)
-    solver = Cholesky(full)
+    solver = cholesky(full)
     for size in (1e-200, 1e-30, 1e30, 1e150):
         np.testing.assert_allclose(
             solver.solve(size * right) / size, solver.solve(right), rtol=1e-10
         )
         np.testing.assert_allclose(
-            Cholesky(size * full).solve(right) * size, solver.solve(right), rtol=1e-10
+            cholesky(size * full).solve(right) * size, solver.solve(right), rtol=1e-10
         )
     np.testing.assert_array_equal(solver.solve(np.zeros(70)), np.zeros(70))
 
@@ -91,22 +102,54 @@ def test_no_solution_of_what_is_not_positive_definite(size, value):
         full = full - (v @ full @ v + 0.25) * np.outer(v, v)
     else:
         full[-1, -1] = value
-    assert Cholesky(full).solve(np.ones(size)) is None
+    assert cholesky(full).solve(np.ones(size)) is None
 
 
-@compiled_only
+def factors(full, dtype, loops):
+    """L (N, N) and the panels of its tiles, the rows of a tile made from panels alone."""
+    tiles, size = -(-len(full) // SIDE), len(full)
+    out, panels = [], []
+    for t in range(tiles):
+        rows = full[SIDE * t : SIDE * (t + 1), : min(SIDE * (t + 1), size)]
+        out.append(np.empty((SIDE, SIDE * (t + 1)), dtype))
+        squares = numba_cholesky.scaled(np.ascontiguousarray(rows), SIDE * t, np.ones(size), out[t])
+        below = full[SIDE * t : SIDE * (t + 1), : SIDE * t]
+        own = rows[:, SIDE * t :]
+        known = (np.tril(own, -1) ** 2).sum() + (below**2).sum()
+        assert squares == pytest.approx(2 * known + (np.diag(own) ** 2).sum(), rel=1e-5)
+        count = len(rows)
+        for k in range(t):
+            loops.advance(out[t], count, SIDE * k, panels[k])
+        panels.append(np.empty(loops.panel_size(SIDE * t, count, dtype), dtype))
+        loops.finish(out[t], count, panels[t])
+    whole = np.zeros((SIDE * tiles, SIDE * tiles), dtype)
+    for t in range(tiles):
+        whole[SIDE * t : SIDE * (t + 1), : SIDE * (t + 1)] = out[t]
+    return np.tril(whole)[:size, :size], panels
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
-def test_factors(dtype):
-    """Against LAPACK; those of a matrix are the first ones of any larger matrix, to the bit."""
-    wide = numba_cholesky.WIDE // np.dtype(dtype).itemsize
-    full = matrix(12 * wide, 100.0).astype(dtype)
-    factor, eps = lower(full), np.finfo(dtype).eps
-    assert numba_cholesky.factorise(factor)
+@pytest.mark.parametrize(
+    "loops", [pytest.param(numba_cholesky, marks=compiled_only), plain_cholesky]
+)
+def test_factors(dtype, loops):
+    """Against LAPACK, with substitutions; of our own loops those of a matrix are the first ones of
+    any larger matrix, to the bit.
+    """
+    full = matrix(3 * SIDE + 50, 100.0).astype(dtype)
+    eps, size = np.finfo(dtype).eps, len(full)
+    found, panels = factors(full, dtype, loops)
     known = np.linalg.cholesky(full.astype(float))
-    np.testing.assert_allclose(np.tril(factor), known, rtol=0, atol=30 * eps)
-    for size in (wide, 5 * wide, 9 * wide):
-        part = lower(full[:size, :size])
-        assert numba_cholesky.factorise(part)
-        np.testing.assert_array_equal(np.tril(part), np.tril(factor[:size, :size]))
-    indefinite = np.diag(np.r_[np.ones(wide), -np.ones(wide)]).astype(dtype)
-    assert not numba_cholesky.factorise(indefinite)
+    if loops is numba_cholesky:
+        np.testing.assert_allclose(found, known, rtol=0, atol=30 * eps)
+        for part in (SIDE, 2 * SIDE + 40):
+            first = factors(full[:part, :part], dtype, loops)[0]
+            np.testing.assert_array_equal(first, found[:part, :part])
+    x = np.zeros(SIDE * len(panels), dtype)
+    x[:size] = 1
+    starts = np.cumsum([0, *map(len, panels[:-1])])
+    loops.substitute(np.concatenate(panels), starts, size, x)
+    residual = full.astype(float) @ x[:size] - 1
+    assert np.abs(residual).max() < 100 * eps * np.abs(x).max()
+    indefinite = np.diag(np.r_[np.ones(SIDE), -np.ones(20)]).astype(dtype)
+    assert np.isnan(factors(indefinite, dtype, loops)[1][1][-1])

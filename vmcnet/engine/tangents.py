@@ -5,11 +5,14 @@ bits on any number of ranks.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from vmcnet.estimators.log_derivatives import LogDerivatives, outer_gram, stacked
-from vmcnet.kernels.numba_gram import add_row_sums, fill_lower, partners
+from vmcnet.engine.gram import Gram, Rows
+from vmcnet.estimators.log_derivatives import LogDerivatives, stacked
+from vmcnet.parallel.dealt_cholesky import Cholesky
+from vmcnet.parallel.dealt_matrix import DealtMatrix
 from vmcnet.parallel.exact_sum import LIMB_BLOCKS, bounded_sum, exact_sum, exponents
 
 KEEP = (
@@ -17,8 +20,6 @@ KEEP = (
     # bytes of log-derivatives that a rank keeps; where its blocks have more, they are made anew at
     # every use
 )
-EXCHANGE = 2**26  # bytes of columns that the ranks exchange at a time for the Gram matrix
-TILE = 2**22  # elements of the metric that are summed at a time
 
 
 class BlockTangents:
@@ -26,9 +27,8 @@ class BlockTangents:
     = X^T X, F = 2 X^T f.
 
     derive(b) -> uncentred LogDerivatives of block b; weights: own block -> conj(E_L - <E>) (w,). A
-    vector over rows is kept as one
-    array (w,) an own block, complex where X is, and as one real vector (N,) on rank 0: block by
-    block, real parts before imaginary ones.
+    vector over rows is kept as one array (w,) an own block, complex where X is, and as one real
+    vector (N,): tile by tile of vmcnet.engine.gram, real parts before imaginary ones.
     """
 
     def __init__(self, comm, own, blocks: int, walkers: int, derive, weights: dict):
@@ -103,90 +103,59 @@ class BlockTangents:
         shares = (self._share(b, self._block(b).dot(v) / root) for b in self.own)
         return bounded_sum(self.comm, shares, exponents(bound), self.blocks, 2)
 
-    def metric(self) -> np.ndarray:
-        """S (P, P), its lower triangle, on every rank: |S_pq|^2 <= S_pp S_qq gives the exponents.
-        One all-reduce a tile of rows.
+    def metric(self) -> DealtMatrix:
+        """S (P, P): |S_pq|^2 <= S_pp S_qq gives the exponents of its exact sum, one reduction a
+        tile, to the rank that owns it.
         """
-        size, root = self.size, np.sqrt(self.diagonal)
-        rows, out = max(1, TILE // max(size, 1)), np.zeros((size, size))
-        for start in range(0, size, rows):
-            part, left = slice(start, min(start + rows, size)), slice(0, min(start + rows, size))
-            bound = exponents(root[part, None] * root[left])
-            blocks = (stacked(self._block(b).matrix()) for b in self.own)
-            shares = (x[:, part].T @ x[:, left] / self.walkers for x in blocks)
-            out[part, left] = bounded_sum(
-                self.comm, shares, bound, self.blocks, 1 if self.blocks <= LIMB_BLOCKS else 2
-            )
+        out, root = DealtMatrix(self.comm, self.size), np.sqrt(self.diagonal)
+        kept = self.walkers * self.size * self.dtype.itemsize * len(self.own) <= KEEP * self.blocks
+        matrices: Any = [self._matrix(b) for b in self.own] if kept else None
+        for t in range(out.tiles):
+            rows = out.span(t)
+            bound = exponents(root[rows, None] * root[: rows.stop])
+            blocks = matrices or (self._matrix(b) for b in self.own)
+            shares = (x[:, rows].T @ x[:, : rows.stop] / self.walkers for x in blocks)
+            limbs = 1 if self.blocks <= LIMB_BLOCKS else 2
+            found = bounded_sum(self.comm, shares, bound, self.blocks, limbs, out.owners[t])
+            if found is not None:
+                out.rows[t] = found
         return out
 
-    def gram(self, scale=None) -> np.ndarray | None:
-        """The lower triangle of X D X^T (N, N), D = diag(scale^2) or 1, on rank 0; None elsewhere.
+    def _matrix(self, b) -> np.ndarray:
+        return stacked(self._block(b).matrix())
 
-        Block i is multiplied with the blocks i, i+1, ... i+B/2 (cyclic), whoever owns them, so that
-        all ranks have the same work and every
-        product of blocks is made once. Dense layers met once enter as elementwise products of two
-        small Gram matrices.
+    def gram(self, scale=None) -> DealtMatrix:
+        """X D X^T (N, N), D = diag(scale^2) or 1; its rows are in the order of `gathered`.
+
+        Dense layers met once enter as elementwise products of two small Gram matrices.
         """
-        first = self._block(self.own[0])
-        outers = first.joined if scale is None else []
-        parts, width = (2 if self.dtype.kind == "c" else 1), self.walkers // self.blocks
-        tiles = np.zeros((len(self.own), self.blocks // 2 + 1, parts * width, parts * width))
+        made, first = Gram(self.comm, self.blocks, self._rows), self._block(self.own[0])
+        if scale is not None:
+            made.add_columns([self._block(b).built().columns * scale for b in self.own])
+            return made.matrix
+        mean = np.append(self._mean, 1.0)  # the last one is of the constant that two biases make
+        for n, (index, _) in enumerate(first.joined):
+            made.add_outers([self._block(b).joined[n][1] for b in self.own], mean[index])
+        if len(first.rest):
+            blocks = (self._block(b) for b in self.own)
+            made.add_columns([x.columns[:, x.rest] for x in blocks])
+        return made.matrix
 
-        def add(local, product):
-            everyone = [self.comm.allgather(np.stack(x), self.blocks) for x in local]
-            for tile, b in zip(tiles, self.own, strict=True):
-                for k in range(partners(b, self.blocks)):
-                    low, high = sorted((b, (b + k) % self.blocks))
-                    tile[k] += product(*(x[high] for x in everyone), *(x[low] for x in everyone))
+    @property
+    def _rows(self) -> Rows:
+        return Rows(self.walkers, 2 if self.dtype.kind == "c" else 1)
 
-        for n in range(len(outers)):
-            pairs = [self._block(b).joined[n] for b in self.own]
-            add(([p.left for p in pairs], [p.right for p in pairs]), outer_gram)
-        for start, stop in self._chunks(len(first.rest) if scale is None else self.size, parts):
-            local = []
-            for b in self.own:
-                block = self._block(b) if scale is None else self._block(b).built()
-                local.append(
-                    stacked(block.columns[:, block.rest[start:stop]])
-                    if scale is None
-                    else stacked(block.columns[:, start:stop]) * scale[start:stop]
-                )
-            add((local,), lambda x, y: x @ y.T)
-        gathered = self.comm.gather(tiles, self.blocks)
-        return None if gathered is None else self._assembled(gathered, parts, bool(outers))
-
-    def _chunks(self, columns, parts):
-        step = max(1, EXCHANGE // (8 * parts * self.walkers))
-        return [(k, min(k + step, columns)) for k in range(0, columns, step)]
-
-    def _assembled(self, tiles, parts, centre):
-        """The lower triangle of the Gram matrix (N, N) / W; outer products were not centred: take
-        off the mean of Re and Im rows from either side.
-        """
-        size = self.blocks * tiles.shape[2]
-        means, out = np.zeros((parts, size)), np.empty((size, size))
-        if centre:
-            add_row_sums(tiles, means)
-            means /= self.walkers
-        mean = means.reshape(parts, self.blocks, parts, -1).mean(axis=(1, 3))
-        fill_lower(tiles, means, mean, 1.0 / self.walkers, out)
-        return out
+    def factorised(self, matrix: DealtMatrix, shift) -> Cholesky:
+        """The factors of matrix + diag(shift)."""
+        matrix.shift(shift)
+        return Cholesky(matrix)
 
     def gathered(self, rows) -> np.ndarray | None:
         """A vector over rows as (N,) on rank 0; None elsewhere."""
-        joined = self.comm.gather(np.stack([stacked(x) for x in rows]), self.blocks)
-        return None if joined is None else joined.ravel()
+        joined = self.comm.gather(np.stack(rows), self.blocks)
+        return None if joined is None else self._rows.of(joined.ravel())
 
     def dealt(self, vector) -> list:
         """The own part of a vector over rows (N,)."""
-        shaped = vector.reshape(self.blocks, -1)
-        return [_complex(shaped[b]) if self.dtype.kind == "c" else shaped[b] for b in self.own]
-
-    def on_root(self, compute):
-        """compute() of rank 0 on every rank: an array, or None."""
-        return self.comm.broadcast(compute() if self.comm.rank == 0 else None)
-
-
-def _complex(x):
-    half = len(x) // 2
-    return x[:half] + 1j * x[half:]
+        shaped = self._rows.walkers_of(vector).reshape(self.blocks, -1)
+        return [shaped[b] for b in self.own]

@@ -18,8 +18,8 @@ class LogDerivatives:
     `columns` (W, p) holds the parameters `index` (p,), already centred; `outers` is a list of
     (slice of theta, Outer, mean (f, h)), not
     centred. Made from the pieces of Bound.log_derivative_pieces; `centred(mean)` gives the centred
-    ones. For Gram matrices, `joined` is a
-    list of Outers, not centred, that stand for all parameters but the columns `rest`.
+    ones. For Gram matrices, `joined` is a list of (index (f, h), Outer), not centred, that stand
+    for all parameters but the columns `rest`; index: the parameters, -1 for a constant 1.
     """
 
     def __init__(
@@ -59,20 +59,24 @@ class LogDerivatives:
             else float
         )
         alone, joins = _biases(pieces)
-        for piece in pieces:
-            stop = start + int(np.prod(piece.shape[1:]))
+        sizes = [int(np.prod(piece.shape[1:])) for piece in pieces]
+        places = dict(zip(map(id, pieces), np.cumsum([0, *sizes]), strict=False))
+        for piece, count in zip(pieces, sizes, strict=True):
+            stop = start + count
             if isinstance(piece, Outer):
                 left, right = to_host(piece.left), to_host(piece.right).astype(kind)
                 left = left.astype(complex if left.dtype.kind == "c" else float)
                 outers.append((slice(start, stop), Outer(left, right), 0.0))
-                joined.append(
-                    Outer(
-                        *(
-                            _with_one(x) if join else x
-                            for x, join in zip((left, right), joins[id(piece)], strict=True)
-                        )
-                    )
-                )
+                above, beside = joins[id(piece)]
+                where = np.arange(start, stop).reshape(piece.shape[1:])
+                if above:
+                    left, first = _with_one(left), places[id(piece.right)]
+                    where = np.vstack([where, first + np.arange(where.shape[1])])
+                if beside:
+                    right, first = _with_one(right), places[id(piece.left)]
+                    column = np.append(first + np.arange(piece.shape[1]), [-1] * above)
+                    where = np.column_stack([where, column])
+                joined.append((where, Outer(left, right)))
             else:
                 columns.append(to_host(piece).reshape(piece.shape[0], -1))
                 index.append(np.arange(start, stop))
@@ -92,9 +96,8 @@ class LogDerivatives:
 
     @property
     def nbytes(self) -> int:
-        return self.columns.nbytes + sum(
-            o.left.nbytes + o.right.nbytes for o in [*(o for _, o, _ in self.outers), *self.joined]
-        )
+        outers = [*(o for _, o, _ in self.outers), *(o for _, o in self.joined)]
+        return self.columns.nbytes + sum(o.left.nbytes + o.right.nbytes for o in outers)
 
     def centred(self, mean: np.ndarray) -> LogDerivatives:
         """The same minus mean (P,)."""

@@ -1,8 +1,16 @@
-"""The Cholesky factorisation on the blocks of numba_product; float32 and float64, one thread.
+"""The Cholesky factorisation of a matrix in tiles of rows, on the blocks of numba_product; float32
+and float64, one thread.
 
-Right-looking by panels of PANEL columns, and in a panel by squares of WIDE: below a square R^T R
-the rows are multiplied with R^-1, which is as stable as substitution where the square is well
-conditioned (Du Croz and Higham, IMA J. Numer. Anal. 12, 1 (1992)).
+Tile t holds the rows [SIDE t, SIDE (t + 1)) of the lower triangle, (SIDE, SIDE (t + 1)). Columns
+are finished SIDE at a time: `finish` makes of the last columns of tile k its panel, and `advance`
+the columns k of a tile below from it alone, so that tiles may lie on different ranks. In a panel
+go squares of WIDE: below a square R^T R the rows are multiplied with R^-1, which is as stable as
+substitution where the square is well conditioned (Du Croz and Higham, IMA J. Numer. Anal. 12, 1
+(1992)). vmcnet/kernels/plain_cholesky.py has the same functions in BLAS and LAPACK.
+
+The panel of tile k: for each of its squares g the rows of L that begin there, turned, (SIDE k + g
+w, w), then the inverses R^-1 (w, w) of all squares; its last element is NaN where a square is not
+positive definite.
 """
 
 from __future__ import annotations
@@ -10,32 +18,54 @@ from __future__ import annotations
 import numpy as np
 
 from vmcnet.kernels.compiled import compiled
-from vmcnet.kernels.numba_product import BITS, ROWS, VECTORS, block, block_product
+from vmcnet.kernels.numba_product import BITS, CHAIN, ROWS, VECTORS, block_product
+from vmcnet.kernels.numba_rows import DOTS, dots
 
-PANEL = 128  # columns that the rest of the matrix meets at a time, a multiple of any square's
+SIDE = 96  # rows of a tile: a multiple of those of a block, and of a square, on any processor
 WIDE = VECTORS * BITS // 8  # bytes of a row of a square
-less = block_product(BITS, ROWS, VECTORS, subtracted=True)
+DEEP = 1024  # columns that meet a tile before the next ones come: their panel stays in the cache
+times, less = (
+    block_product(BITS, ROWS, VECTORS),
+    block_product(BITS, ROWS, VECTORS, subtracted=True),
+)
+row_less, row_times = (
+    block_product(BITS, 1, VECTORS, subtracted=True),
+    block_product(BITS, 1, VECTORS),
+)
 
 
 @compiled
-def scaled(matrix, scale, out):
-    """The lower triangle of out (M, M) = scale_i matrix_ij scale_j, with ones on the diagonal from
-    row N on; returns the sum of squares of the whole symmetric matrix (N, N), of which the lower
-    triangle is given.
+def scaled(tile, first, scale, out):
+    """out (SIDE, M) = the rows `first` ... of scale_i T_ij scale_j from a tile (n, first + n) of
+    the lower triangle, with ones on the diagonal below; returns the sum of the squares that those
+    rows have in the whole matrix, elements left of the diagonal counted twice.
     """
-    n, squares, total = len(matrix), np.zeros(len(matrix)), 0.0
-    for i in range(n):
-        row, to, left = matrix[i], out[i], scale[i]
-        for j in range(i):
+    count, squares, total = len(tile), np.zeros(tile.shape[1]), 0.0
+    for i in range(count):
+        row, to, left = tile[i], out[i], scale[first + i]
+        for j in range(first + i):
             element = left * row[j] * scale[j]
             squares[j] += element * element
             to[j] = element
-        to[i] = left * row[i] * left
-        total += to[i] * to[i]
-    for i in range(n, len(out)):
+        to[first + i] = left * row[first + i] * left
+        total += to[first + i] * to[first + i]
+        to[first + i + 1 :] = 0
+    for i in range(count, len(out)):
         out[i] = 0
-        out[i, i] = 1
+        out[i, first + i] = 1
     return total + 2 * squares.sum()
+
+
+def panel_size(first, rows, dtype):
+    """Elements of the panel of a tile whose `rows` rows begin at `first`."""
+    wide = WIDE // np.dtype(dtype).itemsize
+    return int(_group(first, -(-rows // wide), wide) + -(-rows // wide) * wide * wide)
+
+
+@compiled
+def _group(first, g, wide):
+    """Where the rows of square g begin in a panel."""
+    return g * first * wide + wide * wide * (g * (g - 1) // 2)
 
 
 @compiled
@@ -69,78 +99,118 @@ def _square(square, inverse):
 
 
 @compiled
-def _below(n, top):
-    """The first row of the blocks of ROWS that end at row n and cover all rows from `top` on: those
-    above it get numbers in the upper triangle alone.
-    """
-    return n - -(-(n - top) // ROWS) * ROWS
-
-
-@compiled
-def factorise(matrix):
-    """matrix (N, N) = L of L L^T, N a multiple of a square's rows and at least ROWS, both lower
-    triangles; the upper one is not kept. False where it is not positive definite.
-    """
-    n, c = len(matrix), matrix.reshape(-1)
-    wide = WIDE // matrix.itemsize
-    square, inverse = np.zeros((wide, wide), c.dtype), np.zeros((wide, wide), c.dtype)
-    panel = np.zeros(n * PANEL, c.dtype)  # its rows side by side
-    turned = np.empty(PANEL * wide, c.dtype)
-    for k in range(0, n, PANEL):
-        width = min(PANEL, n - k)
-        for s in range(0, width, wide):
-            at = k + s
-            for i in range(wide):
-                for j in range(i + 1):
-                    square[j, i] = matrix[at + i, at + j]
-            if not _square(square, inverse):
-                return False
-            for i in range(_below(n, at + wide), n, ROWS):
-                block(
-                    c,
-                    i * n + at,
-                    n,
-                    1,
-                    inverse.reshape(-1),
-                    0,
-                    wide,
-                    wide,
-                    panel,
-                    (i - k) * width + s,
-                    width,
-                )
-            for i in range(wide):
-                for j in range(wide):
-                    panel[(s + i) * width + s + j] = square[j, i] if j <= i else 0
-            for t in range(s + wide, width, wide):
-                _turn(panel, t * width + s, width, wide, turned, wide)
-                for i in range(_below(n, k + t), n, ROWS):
-                    less(
-                        panel,
-                        (i - k) * width + s,
-                        width,
-                        1,
-                        turned,
-                        0,
-                        wide,
-                        wide,
-                        c,
-                        i * n + k + t,
-                        n,
-                    )
-        for i in range(k, n):
-            for j in range(min(width, i - k + 1)):
-                matrix[i, k + j] = panel[(i - k) * width + j]
-        for t in range(k + width, n, wide):
-            _turn(panel, (t - k) * width, width, width, turned, wide)
-            for i in range(_below(n, t), n, ROWS):
-                less(panel, (i - k) * width, width, 1, turned, 0, wide, width, c, i * n + t, n)
-    return True
-
-
-@compiled
-def _turn(panel, at, width, terms, turned, wide):
-    """turned (terms, wide) = the transpose of `wide` rows of the panel, from element `at` on."""
+def _turned(tile, row, start, stop, wide, panel, at):
+    """Columns start ... stop of `wide` rows of the tile, turned, into the panel."""
     for i in range(wide):
-        for j in range(terms):
-            turned[j * wide + i] = panel[at + i * width + j]
+        given = tile[row + i]
+        for q in range(start, stop):
+            panel[at + (q - start) * wide + i] = given[q]
+
+
+@compiled
+def finish(tile, rows, panel):
+    """The last SIDE columns of a tile whose other ones are finished, and its panel."""
+    first, width = tile.shape[1] - SIDE, tile.shape[1]
+    wide = WIDE // tile.itemsize
+    squares, c = -(-rows // wide), tile.reshape(-1)
+    inverses = _group(first, squares, wide)
+    square, inverse = np.zeros((wide, wide), c.dtype), np.zeros((wide, wide), c.dtype)
+    for g in range(squares):
+        _turned(tile, g * wide, 0, first, wide, panel, _group(first, g, wide))
+    if first:
+        _less(c, squares * wide, width, 0, first, first, panel, squares, wide, True)
+    for g in range(squares):
+        at, place = _group(first, g, wide) + first * wide, first + g * wide
+        _turned(tile, g * wide, first, place, wide, panel, at)
+        if g:
+            for i in range(g * wide // ROWS * ROWS, rows, ROWS):
+                a = i * width
+                less(c, a + first, width, 1, panel, at, wide, g * wide, c, a + place, width)
+        for i in range(wide):
+            for j in range(i + 1):
+                square[j, i] = tile[g * wide + i, place + j]
+        if not _square(square, inverse):
+            panel[-1] = np.nan
+            return
+        at = inverses + g * wide * wide
+        panel[at : at + wide * wide] = inverse.reshape(-1)
+        for i in range((g + 1) * wide // ROWS * ROWS, rows, ROWS):
+            to = i * width + place
+            times(c, to, width, 1, panel, at, wide, wide, c, to, width)
+        for i in range(wide):
+            for j in range(i + 1):
+                tile[g * wide + i, place + j] = square[j, i]
+
+
+@compiled
+def _less(c, rows, width, start, stop, first, panel, squares, wide, lower):
+    """Takes off what the columns start ... stop of a tile contribute to the columns of a panel."""
+    for deep in range(start, stop, DEEP):
+        terms = min(DEEP, stop - deep)
+        for i in range(0, rows, ROWS):
+            for g in range(squares):
+                if lower and i + ROWS <= g * wide:
+                    continue
+                at, a = _group(first, g, wide) + deep * wide, i * width
+                to = a + first + g * wide
+                less(c, a + deep, width, 1, panel, at, wide, terms, c, to, width)
+
+
+@compiled
+def advance(tile, rows, first, panel):
+    """The columns first ... first + SIDE of a tile below the one of this panel."""
+    c, width = tile.reshape(-1), tile.shape[1]
+    wide = WIDE // tile.itemsize
+    squares = SIDE // wide
+    inverses = _group(first, squares, wide)
+    if first:
+        _less(c, rows, width, 0, first, first, panel, squares, wide, False)
+    for i in range(0, rows, ROWS):
+        a = i * width + first
+        for g in range(squares):
+            to = a + g * wide
+            if g:
+                at = _group(first, g, wide) + first * wide
+                less(c, a, width, 1, panel, at, wide, g * wide, c, to, width)
+            at = inverses + g * wide * wide
+            times(c, to, width, 1, panel, at, wide, wide, c, to, width)
+
+
+@compiled
+def substitute(panels, starts, size, x):
+    """x (M,) = (L L^T)^-1 x, M a multiple of SIDE, x zero beyond `size`; panel k begins at element
+    starts[k].
+    """
+    wide = WIDE // x.itemsize
+    tiles, found = len(starts), np.empty(wide, x.dtype)
+    part, steps = np.empty(DOTS, x.dtype), wide * x.itemsize // CHAIN
+    for k in range(tiles):
+        first = k * SIDE
+        squares = min(SIDE // wide, -(-(size - first) // wide))
+        inverses = starts[k] + _group(first, squares, wide)
+        for g in range(squares):
+            place = first + g * wide
+            at = starts[k] + _group(first, g, wide)
+            if place:
+                row_less(x, 0, 0, 1, panels, at, wide, place, x, place, 0)
+            at = inverses + g * wide * wide
+            row_times(x, place, 0, 1, panels, at, wide, wide, found, 0, 0)
+            x[place : place + wide] = found
+    for k in range(tiles - 1, -1, -1):
+        first = k * SIDE
+        squares = min(SIDE // wide, -(-(size - first) // wide))
+        inverses = starts[k] + _group(first, squares, wide)
+        for g in range(squares - 1, -1, -1):
+            place = first + g * wide
+            at = inverses + g * wide * wide
+            for i in range(wide):
+                total = x.dtype.type(0)
+                for j in range(i, wide):
+                    total += panels[at + i * wide + j] * x[place + j]
+                found[i] = total
+            x[place : place + wide] = found
+            at = starts[k] + _group(first, g, wide)
+            for q in range(0, place, DOTS):
+                dots(panels, at + q * wide, wide, found, steps, part, 0)
+                for i in range(DOTS):
+                    x[q + i] -= part[i]

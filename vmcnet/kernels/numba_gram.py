@@ -1,71 +1,155 @@
-"""The Gram matrix of the walkers put together from its tiles; its plain twin is in the tests.
-
-tiles (B, B // 2 + 1, n, n): [b, k] is of the blocks b and (b + k) mod B, the rows of the higher one
-by the rows of the lower one; the whole matrix has N = B n rows.
+"""The Gram matrix of outer products of walkers in tiles of rows, centred; its plain twin is in the
+tests. And what completes the squares on the diagonal of a matrix in such tiles.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
 from vmcnet.kernels.compiled import compiled
-from vmcnet.kernels.numba_rows import row_sums
+from vmcnet.kernels.numba_product import BITS, ROWS, VECTORS, Emitter, block
+
+WIDE = VECTORS * BITS // 64  # columns of a block
+
+
+def block_centred(added: bool):
+    """block(a, at_a, down_a, along_a, b, at_b, down_b, terms, f, rows, at_rows, columns,
+    at_columns, out, at_out, down_out) for compiled code, float64: out = f (a b) - rows_i -
+    columns_j, or out += that, f (ROWS, WIDE) side by side; see block_product.
+    """
+
+    @intrinsic
+    def block(
+        context,
+        a,
+        at_a,
+        down_a,
+        along_a,
+        b,
+        at_b,
+        down_b,
+        terms,
+        f,
+        rows,
+        at_rows,
+        columns,
+        at_columns,
+        out,
+        at_out,
+        down_out,
+    ):
+        def generate(context, builder, signature, args):
+            emit = Emitter(context, builder, signature, args, BITS)
+            sums = emit.sums(ROWS, VECTORS)
+            factors, first = emit.start(8), emit.start(13, 14)
+            own, others = emit.start(9, 10), emit.start(11, 12)
+            beside = [emit.load(emit.place(others, j * emit.lanes)) for j in range(VECTORS)]
+            for i in range(ROWS):
+                off = emit.repeated(builder.load(emit.place(own, i)))
+                for j in range(VECTORS):
+                    factor = emit.load(emit.place(factors, (i * VECTORS + j) * emit.lanes))
+                    value = builder.fsub(builder.fmul(factor, sums[i, j]), off)
+                    value = builder.fsub(value, beside[j])
+                    to = emit.place(first, emit.times(i, args[15]), j * emit.lanes)
+                    emit.store(builder.fadd(emit.load(to), value) if added else value, to)
+            return context.get_dummy_value()
+
+        n = types.intp
+        arguments = [a, n, n, n, b, n, n, n, f, rows, n, columns, n, out, n, n]
+        return types.void(*arguments), generate
+
+    return block
+
+
+centred, centred_onto = block_centred(False), block_centred(True)
 
 
 @compiled
-def partners(b, blocks):
-    """How many blocks b, b + 1, ... (cyclic) block b is multiplied with; the pair half-way round
-    belongs to the lower block.
+def mirror(tile, shift):
+    """The square on the diagonal of a tile (n, first + n): its upper triangle from the lower one,
+    and shift (n,) on the diagonal.
     """
-    return blocks // 2 + (1 if blocks % 2 == 1 or b < blocks // 2 else 0)
+    count = len(tile)
+    first = tile.shape[1] - count
+    for j in range(count):
+        row = tile[j]
+        row[first + j] += shift[j]
+        for i in range(j + 1, count):
+            row[first + i] = tile[i, first + j]
 
 
 @compiled
-def add_row_sums(tiles, sums):
-    """sums (parts, N) += of every row over each part of the columns; a block has its columns part
-    after part.
-    """
-    blocks, _, side, _ = tiles.shape
-    parts = len(sums)
-    width = side // parts
-    rows, columns = np.empty(side * parts), np.empty(side)
-    for b in range(blocks):
-        for k in range(partners(b, blocks)):
-            tile, j = tiles[b, k], (b + k) % blocks
-            high, low = max(b, j) * side, min(b, j) * side
-            row_sums(tile.reshape(side * parts, width), rows)
-            for part in range(parts):
-                for r in range(side):
-                    sums[part, high + r] += rows[r * parts + part]
-                if k:
-                    columns[:] = 0
-                    for r in range(part * width, (part + 1) * width):
-                        row = tile[r]
-                        for c in range(side):
-                            columns[c] += row[c]
-                    for c in range(side):
-                        sums[part, low + c] += columns[c]
+def turned(x, out):
+    """out (ceil(W / WIDE), K, WIDE) = the rows of x (W, K) turned, zeros beyond."""
+    out[-1] = 0
+    for w in range(len(x)):
+        panel, q, row = out[w // WIDE], w % WIDE, x[w]
+        for k in range(len(row)):
+            panel[k, q] = row[k]
 
 
 @compiled
-def fill_lower(tiles, means, mean, factor, out):
-    """The lower triangle of out (N, N) = factor (tile - mean_i - mean_j + mean), means (parts, N)
-    and mean (parts, parts) of the rows over each part of the columns.
+def outer_products(left, right, lefts, rights, rows, columns, out, added):
+    """out (n, w) = (l_i . l_j) (r_i . r_j) - rows_i - columns_j, or += that where it is `added`.
+
+    left (M, K), right (M, H): l_i and r_i of the n walkers, M >= n a multiple of ROWS, rows (M,);
+    lefts and rights those of all walkers, `turned`, and columns one number for each of them.
     """
-    blocks, _, side, _ = tiles.shape
-    parts = len(means)
-    width = side // parts
-    for b in range(blocks):
-        for k in range(partners(b, blocks)):
-            tile, j = tiles[b, k], (b + k) % blocks
-            high, low = max(b, j) * side, min(b, j) * side
-            for r in range(side):
-                here = r // width
-                for there in range(parts):
-                    off = means[there, high + r] - mean[there, here]
-                    start = low + there * width
-                    row, other = out[high + r, start : start + width], means[here]
-                    other = other[start : start + width]
-                    given = tile[r, there * width : (there + 1) * width]
-                    for c in range(width):
-                        row[c] = factor * (given[c] - off - other[c])
+    count, width = out.shape
+    factors, edge, to = np.empty(ROWS * WIDE), np.empty(ROWS * WIDE), out.reshape(-1)
+    a, b, k, h = left.reshape(-1), right.reshape(-1), left.shape[1], right.shape[1]
+    for j in range(0, width, WIDE):
+        panel, other = lefts[j // WIDE].reshape(-1), rights[j // WIDE].reshape(-1)
+        for i in range(0, count, ROWS):
+            block(a, i * k, k, 1, panel, 0, WIDE, k, factors, 0, WIDE)
+            m, n, whole = min(ROWS, count - i), min(WIDE, width - j), i * width + j
+            if m < ROWS or n < WIDE:
+                centred(
+                    b, i * h, h, 1, other, 0, WIDE, h, factors, rows, i, columns, j, edge, 0, WIDE
+                )
+                for r in range(m):
+                    for q in range(n):
+                        value = edge[r * WIDE + q]
+                        to[whole + r * width + q] = value + (
+                            to[whole + r * width + q] if added else 0
+                        )
+            elif added:
+                centred_onto(
+                    b,
+                    i * h,
+                    h,
+                    1,
+                    other,
+                    0,
+                    WIDE,
+                    h,
+                    factors,
+                    rows,
+                    i,
+                    columns,
+                    j,
+                    to,
+                    whole,
+                    width,
+                )
+            else:
+                centred(
+                    b,
+                    i * h,
+                    h,
+                    1,
+                    other,
+                    0,
+                    WIDE,
+                    h,
+                    factors,
+                    rows,
+                    i,
+                    columns,
+                    j,
+                    to,
+                    whole,
+                    width,
+                )

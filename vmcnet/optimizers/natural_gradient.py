@@ -8,13 +8,11 @@ vmcnet.engine.tangents.BlockTangents.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 
 from vmcnet.arguments import Recording, number, positive, recorded, shown, whole
-from vmcnet.kernels.cholesky import Cholesky
 from vmcnet.optimizers.base import State, checked_state
 
 Rows = list  # one array (walkers of the block,) for every block of this rank
@@ -53,11 +51,15 @@ class Tangents(Protocol):
         ...
 
     def metric(self) -> Any:
-        """The lower triangle of S (P, P) on rank 0."""
+        """S (P, P), its tiles dealt to the ranks."""
         ...
 
     def gram(self, scale: np.ndarray | None = None) -> Any:
-        """The lower triangle of X diag(scale)^2 X^T on rank 0."""
+        """X diag(scale)^2 X^T (N, N), its tiles dealt to the ranks."""
+        ...
+
+    def factorised(self, matrix: Any, shift: Any) -> Any:
+        """What solves (matrix + diag(shift)) x = b of rank 0 for x on every rank."""
         ...
 
     def gathered(self, rows: Rows) -> Any:
@@ -66,10 +68,6 @@ class Tangents(Protocol):
 
     def dealt(self, vector: Any) -> Rows:
         """Its share of every rank."""
-        ...
-
-    def on_root(self, compute: Callable[[], Any]) -> Any:
-        """What rank 0 computes, on every rank."""
         ...
 
 
@@ -173,38 +171,30 @@ FORMS = ("auto", "metric", "gram")
 
 
 class ShiftedMetric:
-    """S + D, factorised once on rank 0: as it is, P x P (metric), or through X D^-1 X^T + 1, N x N
-    (gram), whose solutions are the same; auto takes the smaller of the two.
+    """S + D, factorised once by all ranks: as it is, P x P (metric), or through X D^-1 X^T + 1,
+    N x N (gram), whose solutions are the same; auto takes the smaller of the two.
 
-    D = shift, a number or (P,). Solutions have the accuracy of float64 (vmcnet.kernels.cholesky).
-    All methods are collective, and give the same bits on every rank.
+    D = shift, a number or (P,). Solutions have the accuracy of float64 (dealt_cholesky.py of
+    vmcnet.parallel). All methods are collective, and give the same bits on every rank.
     Raises SingularMetric where the matrix is not positive definite to working precision.
     """
 
     def __init__(self, tangents: Tangents, shift: Any, form: str = "auto"):
         rows = tangents.walkers * (2 if tangents.dtype.kind == "c" else 1)
         self.tangents, self.shift = tangents, shift
-        self._factor: Any = None
         self.gram = form == "gram" or (form == "auto" and tangents.size > rows)
         if self.gram:
-            self._scale, self._unit = _scaling(shift)
-            matrix = tangents.gram(self._scale)
-            self._what = f"the Gram matrix of the walkers with shift {self._unit:g}"
-        else:
-            matrix = tangents.metric()
-            self._what = "the metric with its shift"
-        if tangents.comm.rank == 0:
-            self._factorise(matrix)
-
-    def _factorise(self, matrix: np.ndarray) -> None:
+            self._scale, unit = _scaling(shift)
+            self._factors = tangents.factorised(tangents.gram(self._scale), unit)
+            self._what = f"the Gram matrix of the walkers with shift {unit:g}"
+            return
         # A relative shift of a parameter without effect is 0, as is its gradient.
-        shifts = self._unit if self.gram else np.broadcast_to(np.asarray(self.shift), len(matrix))
-        matrix.flat[:: len(matrix) + 1] += shifts if self.gram else np.where(shifts > 0, shifts, 1)
-        self._factor = Cholesky(matrix)
+        self._factors = tangents.factorised(tangents.metric(), np.where(shift > 0, shift, 1))
+        self._what = "the metric with its shift"
 
     def _solved(self, right: Any) -> np.ndarray:
         """The solution for `right`, given on rank 0, on every rank."""
-        found = self.tangents.on_root(lambda: self._factor.solve(right))
+        found = self._factors.solve(right)
         if found is None:
             raise SingularMetric(
                 f"{self._what} is not positive definite to working precision: "
@@ -242,8 +232,8 @@ class SR(NaturalGradient):
     """Stochastic reconfiguration with the whole metric: (S + D) d = F/2, P x P, for up to some
     thousand parameters.
 
-    S. Sorella, Phys. Rev. B 71, 241103 (2005); S is one exact sum in tiles of rows, the Cholesky
-    factorisation is rank 0's.
+    S. Sorella, Phys. Rev. B 71, 241103 (2005); S is one exact sum a tile of rows, to the rank that
+    owns it.
     """
 
     name, form = "sr", "metric"
@@ -317,8 +307,7 @@ class MinSR(NaturalGradient):
     """d = D^-1 X^T (X D^-1 X^T + 1)^-1 f: the same direction through the N x N Gram matrix of the
     walkers, for any number of parameters.
 
-    A. Chen, M. Heyl, Nat. Phys. 20, 1476 (2024), with a shift for their pseudo-inverse. The
-    Cholesky factorisation is rank 0's.
+    A. Chen, M. Heyl, Nat. Phys. 20, 1476 (2024), with a shift for their pseudo-inverse.
     """
 
     name, form = "minsr", "gram"

@@ -82,6 +82,29 @@ class SerialCommunicator:
     def reduce_sum(self, integers: np.ndarray) -> np.ndarray:
         return integers
 
+    def reduce_sum_to(self, integers: np.ndarray, root: int) -> np.ndarray | None:
+        """As reduce_sum, but only rank `root` receives; the others get None."""
+        return integers
+
+    def gather_dealt(self, rows: np.ndarray, owners: tuple[int, ...]) -> np.ndarray | None:
+        """A row (K,) an own item, in their order -> those of all items, on rank 0; None elsewhere.
+        Item i belongs to rank owners[i].
+        """
+        return rows
+
+    def allgather_dealt(self, rows: np.ndarray, owners: tuple[int, ...]) -> np.ndarray:
+        """As gather_dealt, on every rank."""
+        return rows
+
+    def start_broadcast(self, values: np.ndarray, root: int) -> Any:
+        """Rank root's values in the array of every rank once wait() of what is returned ends, up
+        to which the array is left alone.
+        """
+        return self
+
+    def wait(self) -> None:
+        """The end of start_broadcast."""
+
     def broadcast(self, value: T) -> T:
         """Rank 0's Python object on every rank."""
         return value
@@ -185,6 +208,40 @@ class MPICommunicator:
     def reduce_sum(self, integers: np.ndarray) -> np.ndarray:
         return self._reduce(integers, self._mpi.SUM)
 
+    def reduce_sum_to(self, integers: np.ndarray, root: int) -> np.ndarray | None:
+        out = np.empty_like(integers) if self.rank == root else None
+        with self._collective():
+            self._comm.Reduce(np.ascontiguousarray(integers), out, self._mpi.SUM, root)
+        return out
+
+    def gather_dealt(self, rows: np.ndarray, owners: tuple[int, ...]) -> np.ndarray | None:
+        receive, out, places = self._items(rows, owners, self.rank == 0)
+        with self._collective():
+            self._comm.Gatherv([np.ascontiguousarray(rows), self._mpi.DOUBLE], receive)
+        return None if out is None else out[places]
+
+    def allgather_dealt(self, rows: np.ndarray, owners: tuple[int, ...]) -> np.ndarray:
+        receive, out, places = self._items(rows, owners, True)
+        with self._collective():
+            self._comm.Allgatherv([np.ascontiguousarray(rows), self._mpi.DOUBLE], receive)
+        return out[places]
+
+    def _items(self, rows: np.ndarray, owners: tuple[int, ...], receives: bool) -> Any:
+        """The buffer that receives rows by rank, the array in it, and where in that every item
+        is.
+        """
+        if not receives:
+            return None, None, None
+        out = np.empty((len(owners), *rows.shape[1:]))
+        width = int(np.prod(rows.shape[1:]))
+        counts = [width * owners.count(rank) for rank in range(self.size)]
+        places = np.empty(len(owners), int)
+        places[np.argsort(owners, kind="stable")] = np.arange(len(owners))
+        return [out, counts, None, self._mpi.DOUBLE], out, places
+
+    def start_broadcast(self, values: np.ndarray, root: int) -> Any:
+        return _Sent(self, self._comm.Ibcast(values, root))
+
     def broadcast(self, value: T) -> T:
         with self._collective():
             return self._comm.bcast(value)
@@ -195,6 +252,17 @@ class MPICommunicator:
 
     def abort(self, code: int) -> None:
         self._comm.Abort(code)
+
+
+class _Sent:
+    """A broadcast under way, whose wait counts as one inside a collective."""
+
+    def __init__(self, comm: MPICommunicator, request: Any) -> None:
+        self._comm, self._request = comm, request
+
+    def wait(self) -> None:
+        with self._comm._collective():
+            self._request.Wait()
 
 
 Communicator: TypeAlias = SerialCommunicator | MPICommunicator

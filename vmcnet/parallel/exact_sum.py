@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import ceil, log2
+from typing import Any
 
 import numpy as np
 
@@ -66,9 +67,11 @@ def bounded_sum(
     exponent: np.ndarray,
     blocks: int,
     limbs: int,
-) -> np.ndarray:
+    root: int | None = None,
+) -> Any:
     """As exact_sum, with the exponents known beforehand, |share| < 2^exponent: one all-reduce, and
-    shares (iterable) may come one by one.
+    shares (iterable) may come one by one. With a `root` that rank alone gets the sum, the others
+    None.
 
     With two limbs the exponents may be 2^40 too large and the sum still has all its digits. Raises
     ValueError for a share beyond its exponent.
@@ -89,7 +92,10 @@ def bounded_sum(
                 "bounded_sum: a share lies beyond its exponent, or is NaN where its bound is not"
             )
     total = total.reshape(limbs, *exponent.shape)
-    total = comm.reduce_sum(total)
+    summed = comm.reduce_sum(total) if root is None else comm.reduce_sum_to(total, root)
+    if summed is None:
+        return None
+    total = summed
     value = np.ldexp(total[0].astype(np.float64), -shift)
     if limbs == 2:
         value = value + np.ldexp(total[1].astype(np.float64), -shift - bits)

@@ -1,0 +1,73 @@
+"""A symmetric matrix whose tiles of rows are dealt to the ranks: the grid depends on its size
+alone, and so do all shapes of the arithmetic; who owns a tile changes no bit.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from vmcnet.kernels.numba_cholesky import SIDE
+from vmcnet.kernels.numba_gram import mirror
+from vmcnet.parallel.communicators import Communicator
+
+
+@lru_cache(maxsize=64)
+def owners(tiles: int, ranks: int) -> tuple[int, ...]:
+    """The rank of every tile of rows: from the last, which is the largest, each to the rank that
+    has the least to do; a factorisation takes (t + 1)^2 for tile t.
+    """
+    work, found = [0] * ranks, [0] * tiles
+    for t in range(tiles - 1, -1, -1):
+        found[t] = work.index(min(work))
+        work[found[t]] += (t + 1) ** 2
+    return tuple(found)
+
+
+class DealtMatrix:
+    """The lower triangle of a symmetric matrix (N, N), float64: tile t has the rows SIDE t up to
+    SIDE (t + 1) and is an array (n, SIDE t + n) in `rows` of the rank that owns it.
+
+    Its methods are collective, and give the same bits on any number of ranks.
+    """
+
+    def __init__(self, comm: Communicator, size: int) -> None:
+        self.comm, self.size = comm, size
+        self.tiles = -(-size // SIDE)
+        self.owners = owners(self.tiles, comm.size)
+        self.own = [t for t, rank in enumerate(self.owners) if rank == comm.rank]
+        self.rows = dict[int, np.ndarray]()  # that its maker fills
+
+    def span(self, tile: int) -> slice:
+        """The rows of a tile."""
+        return slice(SIDE * tile, min(SIDE * (tile + 1), self.size))
+
+    def shape(self, tile: int) -> tuple[int, int]:
+        rows = self.span(tile)
+        return rows.stop - rows.start, rows.stop
+
+    def shift(self, values: Any) -> None:
+        """Adds a number or (N,) to the diagonal, and completes the squares on it."""
+        values = np.broadcast_to(values, (self.size,))
+        for t, rows in self.rows.items():
+            mirror(rows, values[self.span(t)])
+
+    def diagonal(self) -> np.ndarray:
+        """(N,) on every rank."""
+        found = np.zeros((len(self.own), SIDE))
+        for k, t in enumerate(self.own):
+            count, first = len(self.rows[t]), self.span(t).start
+            found[k, :count] = self.rows[t][:, first:].diagonal()
+        return self.comm.allgather_dealt(found, self.owners).ravel()[: self.size]
+
+    def product(self, x: np.ndarray) -> np.ndarray | None:
+        """T x (N,) on rank 0, None elsewhere; x (N,) the same on every rank, after `shift`."""
+        found = np.zeros((len(self.own), self.size))
+        for k, t in enumerate(self.own):
+            span, rows = self.span(t), self.rows[t]
+            found[k, span] = rows @ x[: span.stop]
+            found[k, : span.start] = x[span] @ rows[:, : span.start]
+        every = self.comm.gather_dealt(found, self.owners)
+        return None if every is None else every.sum(axis=0)
