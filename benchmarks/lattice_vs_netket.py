@@ -214,8 +214,7 @@ def own_side(options, parameters):
 
         return timed_method
 
-    for name in ("_factorise", "_solved"):
-        setattr(metric, name, clocked(getattr(metric, name)))
+    metric._solved = clocked(metric._solved)
     actions = {"sweep": sweep, "local energies": energies, "Adam iteration": iterations(Adam(RATE))}
     if options.natural:
         for name, natural in (

@@ -106,26 +106,31 @@ def test_no_solution_of_what_is_not_positive_definite(size, value):
 
 
 def factors(full, dtype, loops):
-    """L (N, N) and the panels of its tiles, the rows of a tile made from panels alone."""
+    """L (N, N) and the parts of its tiles; the rows of a tile are made from parts alone."""
     tiles, size = -(-len(full) // SIDE), len(full)
-    out, panels = [], []
+    out, parts = [], []
     for t in range(tiles):
         rows = full[SIDE * t : SIDE * (t + 1), : min(SIDE * (t + 1), size)]
         out.append(np.empty((SIDE, SIDE * (t + 1)), dtype))
         squares = numba_cholesky.scaled(np.ascontiguousarray(rows), SIDE * t, np.ones(size), out[t])
-        below = full[SIDE * t : SIDE * (t + 1), : SIDE * t]
-        own = rows[:, SIDE * t :]
-        known = (np.tril(own, -1) ** 2).sum() + (below**2).sum()
-        assert squares == pytest.approx(2 * known + (np.diag(own) ** 2).sum(), rel=1e-5)
-        count = len(rows)
+        left, own = rows[:, : SIDE * t], rows[:, SIDE * t :]
+        known = 2 * (np.tril(own, -1) ** 2).sum() + 2 * (left**2).sum()
+        assert squares == pytest.approx(known + (np.diag(own) ** 2).sum(), rel=1e-5)
+        c, count = out[t].reshape(-1), len(rows)
+        here = np.array([0]), np.array([t]), np.array([count])
         for k in range(t):
-            loops.advance(out[t], count, SIDE * k, panels[k])
-        panels.append(np.empty(loops.panel_size(SIDE * t, count, dtype), dtype))
-        loops.finish(out[t], count, panels[t])
+            if len(parts[k][0]):
+                loops.begin_below(c, *here, k, parts[k][0])
+            loops.finish_below(c, *here, k, parts[k][1])
+        early, late = (np.empty(n, dtype) for n in loops.sizes(t, count, dtype))
+        if len(early):
+            loops.begin(c, 0, t, count, early)
+        loops.finish(c, 0, t, count, late)
+        parts.append((early, late))
     whole = np.zeros((SIDE * tiles, SIDE * tiles), dtype)
     for t in range(tiles):
         whole[SIDE * t : SIDE * (t + 1), : SIDE * (t + 1)] = out[t]
-    return np.tril(whole)[:size, :size], panels
+    return np.tril(whole)[:size, :size], parts
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
@@ -138,18 +143,18 @@ def test_factors(dtype, loops):
     """
     full = matrix(3 * SIDE + 50, 100.0).astype(dtype)
     eps, size = np.finfo(dtype).eps, len(full)
-    found, panels = factors(full, dtype, loops)
+    found, parts = factors(full, dtype, loops)
     known = np.linalg.cholesky(full.astype(float))
     if loops is numba_cholesky:
         np.testing.assert_allclose(found, known, rtol=0, atol=30 * eps)
         for part in (SIDE, 2 * SIDE + 40):
             first = factors(full[:part, :part], dtype, loops)[0]
             np.testing.assert_array_equal(first, found[:part, :part])
-    x = np.zeros(SIDE * len(panels), dtype)
+    x = np.zeros(SIDE * len(parts), dtype)
     x[:size] = 1
-    starts = np.cumsum([0, *map(len, panels[:-1])])
-    loops.substitute(np.concatenate(panels), starts, size, x)
+    starts = np.cumsum([0, *(len(early) + len(late) for early, late in parts[:-1])])
+    loops.substitute(np.concatenate([p for pair in parts for p in pair]), starts, size, x)
     residual = full.astype(float) @ x[:size] - 1
     assert np.abs(residual).max() < 100 * eps * np.abs(x).max()
     indefinite = np.diag(np.r_[np.ones(SIDE), -np.ones(20)]).astype(dtype)
-    assert np.isnan(factors(indefinite, dtype, loops)[1][1][-1])
+    assert np.isnan(factors(indefinite, dtype, loops)[1][1][1][-1])

@@ -42,6 +42,22 @@ class Counting(SerialCommunicator):
         self.calls.append(("reduce_sum", integers.shape))
         return integers
 
+    def reduce_sum_to(self, integers, root):
+        self.calls.append(("reduce_sum_to", integers.shape))
+        return integers
+
+    def gather_dealt(self, rows, owners):
+        self.calls.append(("gather_dealt", rows.shape))
+        return rows
+
+    def allgather_dealt(self, rows, owners):
+        self.calls.append(("allgather_dealt", rows.shape))
+        return rows
+
+    def start_broadcast(self, values, root):
+        self.calls.append(("start_broadcast", None))
+        return self
+
     def broadcast(self, value):
         self.calls.append(("broadcast", None))
         return value

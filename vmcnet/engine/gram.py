@@ -63,7 +63,8 @@ class Gram:
             every = self._everyone([np.concatenate(x, axis=1) for x in columns])
             self._add_real(every[:, : len(mean)], every[:, len(mean) : -1], every[:, -1], of_mean)
             return
-        left, right = (self._everyone([getattr(p, k) for p in pairs]) for k in ("left", "right"))
+        left = self._everyone([p.left for p in pairs])
+        right = self._everyone([p.right for p in pairs])
         every = self._everyone(off)
         for t, out in self._tiles():
             i = self.rows.members[t]
@@ -79,7 +80,7 @@ class Gram:
         off, of_mean = off / self.walkers, of_mean.item() / self.walkers
         panels = [np.empty((-(-len(x) // WIDE), x.shape[1], WIDE)) for x in (left, right)]
         for x, panel in zip((left, right), panels, strict=True):
-            turned(x, panel)
+            turned(np.ascontiguousarray(x), panel)
         columns = np.append(off, np.zeros(WIDE))
         for t in self.matrix.own:
             added, i = t in self.matrix.rows, self.rows.members[t]

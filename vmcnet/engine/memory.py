@@ -26,7 +26,7 @@ def need(
     pairs = block * n * (n - 1) / 2 * system.dimensions if system.fermions or system.core else 0
     shapes = [e.shape for e in wavefunction.layout.entries.values()]
     widest = max((shape[-1] for shape in shapes if len(shape) > 1), default=0)
-    solved = matrix_memory(natural, size, walkers) if natural else 0.0
+    solved = matrix_memory(natural, size, walkers, ranks) if natural else 0.0
     return (
         states * (COPIES + 2.0 / ranks)
         + 8.0 * (drawn + pairs + block * widest)
@@ -35,11 +35,13 @@ def need(
     )
 
 
-def matrix_memory(natural: Any, size: int, walkers: int) -> float:
-    """Bytes of the matrix that a natural gradient solves, with its factor."""
+def matrix_memory(natural: Any, size: int, walkers: int, ranks: int = 1) -> float:
+    """Bytes on rank 0 of the matrix that a natural gradient solves: of its lower triangle a share
+    in float64, as much in float32 while it is factorised, and all factors, in float64 at worst.
+    """
     sides = {"metric": size, "gram": walkers, "none": 0, "auto": min(size, walkers)}
     side = sides[natural.form]
-    return 2 * 8.0 * side**2
+    return (16.0 / ranks + 8.0) * side**2 / 2
 
 
 def check_memory(

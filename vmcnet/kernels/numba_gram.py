@@ -10,6 +10,7 @@ from numba.extending import intrinsic
 
 from vmcnet.kernels.compiled import compiled
 from vmcnet.kernels.numba_product import BITS, ROWS, VECTORS, Emitter, block
+from vmcnet.kernels.numba_turn import turn
 
 WIDE = VECTORS * BITS // 64  # columns of a block
 
@@ -83,11 +84,11 @@ def mirror(tile, shift):
 @compiled
 def turned(x, out):
     """out (ceil(W / WIDE), K, WIDE) = the rows of x (W, K) turned, zeros beyond."""
+    walkers, k = x.shape
     out[-1] = 0
-    for w in range(len(x)):
-        panel, q, row = out[w // WIDE], w % WIDE, x[w]
-        for k in range(len(row)):
-            panel[k, q] = row[k]
+    a, to = x.reshape(-1), out.reshape(-1)
+    for w in range(0, walkers, WIDE):
+        turn(a, w * k, k, min(WIDE, walkers - w), k, to, w * k, WIDE)
 
 
 @compiled

@@ -1,57 +1,79 @@
 """numba_cholesky in BLAS and LAPACK: tiles of the same shapes, so that bits depend on no dealing.
 
-The panel of tile k: its rows of L, (rows, SIDE k + rows); its last element is NaN where the tile is
-not positive definite.
+The parts of tile k are its rows of L, the early one (rows, early columns) and the late one (rows,
+SIDE k + rows - early columns); their last element is NaN where the tile is not positive definite.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from vmcnet.kernels.numba_cholesky import SIDE
+from vmcnet.kernels.numba_cholesky import SIDE, early_columns
 
 
-def panel_size(first, rows, dtype):
-    return rows * (first + rows)
+def sizes(k, rows, dtype):
+    early = early_columns(k)
+    return rows * early, rows * (SIDE * k + rows - early)
 
 
-def finish(tile, rows, panel):
-    first = tile.shape[1] - SIDE
-    left, own = tile[:rows, :first], tile[:rows, first : first + rows]
-    to = panel.reshape(rows, first + rows)
+def _tile(c, at, k, rows):
+    """The rows of tile k, left of its own columns and those."""
+    tile = c[at : at + SIDE * SIDE * (k + 1)].reshape(SIDE, -1)[:rows]
+    return tile[:, : SIDE * k], tile[:, SIDE * k :][:, :rows]
+
+
+def begin(c, at, k, rows, early):
+    left, own = _tile(c, at, k, rows)
+    part = left[:, : early_columns(k)]
+    own -= part @ part.T
+    early[:] = part.ravel()
+
+
+def finish(c, at, k, rows, late):
+    left, own = _tile(c, at, k, rows)
+    part, to = left[:, early_columns(k) :], late.reshape(rows, -1)
     try:
-        to[:, first:] = np.linalg.cholesky(own - left @ left.T)
-        to[:, :first] = left
+        to[:, -rows:] = np.linalg.cholesky(own - part @ part.T)
+        to[:, :-rows] = part
     except np.linalg.LinAlgError:
-        to[-1, -1] = np.nan
+        late[-1] = np.nan
 
 
-def advance(tile, rows, first, panel):
+def begin_below(c, starts, tiles, counts, k, early):
+    first = early_columns(k)
+    for at, tile, rows in zip(starts, tiles, counts, strict=True):
+        left = _tile(c, at, tile, rows)[0]
+        left[:, SIDE * k : SIDE * (k + 1)] -= left[:, :first] @ early.reshape(SIDE, first).T
+
+
+def finish_below(c, starts, tiles, counts, k, late):
     from scipy.linalg import solve_triangular
 
-    finished, own = panel.reshape(SIDE, first + SIDE), tile[:rows, first : first + SIDE]
-    right = own - tile[:rows, :first] @ finished[:, :first].T
-    own[:] = solve_triangular(finished[:, first:], right.T, lower=True, check_finite=False).T
+    first, above = early_columns(k), late.reshape(SIDE, -1)
+    for at, tile, rows in zip(starts, tiles, counts, strict=True):
+        left = _tile(c, at, tile, rows)[0]
+        own = left[:, SIDE * k : SIDE * (k + 1)]
+        right = own - left[:, first : SIDE * k] @ above[:, :-SIDE].T
+        own[:] = solve_triangular(above[:, -SIDE:], right.T, lower=True, check_finite=False).T
 
 
-def substitute(panels, starts, size, x):
+def substitute(parts, starts, size, x):
     from scipy.linalg import solve_triangular
 
-    def rows_of(k):
-        stop = min(SIDE * (k + 1), size)
-        count = stop - SIDE * k
-        at = starts[k]
-        return SIDE * k, stop, panels[at : at + panel_size(SIDE * k, count, x.dtype)]
-
-    for k in range(len(starts)):
-        first, stop, panel = rows_of(k)
-        rows = panel.reshape(stop - first, stop)
-        right = x[first:stop] - rows[:, :first] @ x[:first]
-        x[first:stop] = solve_triangular(rows[:, first:], right, lower=True, check_finite=False)
-    for k in range(len(starts) - 1, -1, -1):
-        first, stop, panel = rows_of(k)
-        rows = panel.reshape(stop - first, stop)
+    tiles = []
+    for k, at in enumerate(starts):
+        first, stop = SIDE * k, min(SIDE * (k + 1), size)
+        early, late = sizes(k, stop - first, x.dtype)
+        pieces = parts[at : at + early], parts[at + early : at + early + late]
+        tiles.append((first, stop, *(piece.reshape(stop - first, -1) for piece in pieces)))
+    for first, stop, early, late in tiles:
+        begun, count = early.shape[1], stop - first
+        right = x[first:stop] - early @ x[:begun] - late[:, :-count] @ x[begun:first]
+        x[first:stop] = solve_triangular(late[:, -count:], right, lower=True, check_finite=False)
+    for first, stop, early, late in reversed(tiles):
+        begun, count = early.shape[1], stop - first
         x[first:stop] = solve_triangular(
-            rows[:, first:], x[first:stop], lower=True, trans=1, check_finite=False
+            late[:, -count:], x[first:stop], lower=True, trans=1, check_finite=False
         )
-        x[:first] -= x[first:stop] @ rows[:, :first]
+        x[:begun] -= x[first:stop] @ early
+        x[begun:first] -= x[first:stop] @ late[:, :-count]

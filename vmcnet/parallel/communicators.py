@@ -105,6 +105,9 @@ class SerialCommunicator:
     def wait(self) -> None:
         """The end of start_broadcast."""
 
+    def progress(self) -> None:
+        """Lets go on what was started; some libraries send only while they are called."""
+
     def broadcast(self, value: T) -> T:
         """Rank 0's Python object on every rank."""
         return value
@@ -238,6 +241,9 @@ class MPICommunicator:
         places = np.empty(len(owners), int)
         places[np.argsort(owners, kind="stable")] = np.arange(len(owners))
         return [out, counts, None, self._mpi.DOUBLE], out, places
+
+    def progress(self) -> None:
+        self._comm.Iprobe()
 
     def start_broadcast(self, values: np.ndarray, root: int) -> Any:
         return _Sent(self, self._comm.Ibcast(values, root))

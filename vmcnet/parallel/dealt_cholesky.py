@@ -97,48 +97,103 @@ class Cholesky:
         return self._factors[dtype] is not None
 
     def _factorise(self, dtype: Any) -> tuple[np.ndarray, np.ndarray] | None:
-        """The panels of all tiles side by side and where each begins, on rank 0, elsewhere nothing
-        is kept; None where the matrix is not positive definite.
+        """What `substitute` needs, the parts of all tiles side by side and where each begins, on
+        rank 0, elsewhere nothing; None where the matrix is not positive definite.
         """
-        matrix, tiles = self._matrix, dict[int, np.ndarray]()
-        squares = np.zeros((len(matrix.own), 1))
-        for k, t in enumerate(matrix.own):
-            tiles[t] = np.empty((SIDE, SIDE * (t + 1)), dtype)
-            squares[k] = numba_cholesky.scaled(matrix.rows[t], SIDE * t, self._scale, tiles[t])
+        matrix, loops = self._matrix, self._loops
+        counts = np.array([matrix.shape(t)[0] for t in range(matrix.tiles)])
+        own, places = np.array(matrix.own, int), np.zeros(matrix.tiles, int)
+        places[own] = np.cumsum([0, *(SIDE * SIDE * (own + 1))])[:-1]
+        c = np.empty(SIDE * SIDE * int((own + 1).sum()), dtype)
+        self._scaled(c, places)
+        parts = _Parts(matrix, [loops.sizes(k, n, dtype) for k, n in enumerate(counts)], dtype)
+
+        def part_of(k: int, late: int, function: Any) -> None:
+            """Makes an own part and has it sent, or has it received."""
+            part = parts.room(k, late)
+            if k in matrix.own and len(part):
+                function(c, places[k], k, counts[k], part)
+            parts.send(k, late)
+
+        def below(function: Any, k: int, tiles: np.ndarray, part: np.ndarray) -> None:
+            if not len(tiles) or not len(part):
+                return
+            for some in [tiles] if self._comm.size == 1 else tiles[:, None]:
+                function(c, places[some], some, counts[some], k, part)
+                self._comm.progress()
+
+        last = matrix.tiles - 1
+        part_of(0, LATE, loops.finish)
+        for k in range(matrix.tiles):
+            late = parts.wait(k, LATE)
+            if np.isnan(late[-1]):
+                break
+            below(loops.finish_below, k, own[own == k + 1], late)  # others wait for this one
+            if k < last:
+                part_of(k + 1, LATE, loops.finish)
+            below(loops.finish_below, k, own[own > k + 1], late)
+            if k + 1 < last:
+                part_of(k + 2, EARLY, loops.begin)
+            if k < last:
+                below(loops.begin_below, k + 1, own[own > k + 1], parts.wait(k + 1, EARLY))
+        parts.end()
+        return None if np.isnan(late[-1]) else (parts.kept, parts.starts)
+
+    def _scaled(self, c: np.ndarray, places: np.ndarray) -> None:
+        """The own tiles of C T C, and its norm on rank 0."""
+        matrix, squares = self._matrix, np.zeros((len(self._matrix.own), 1))
+        for n, t in enumerate(matrix.own):
+            to = c[places[t] : places[t] + SIDE * SIDE * (t + 1)].reshape(SIDE, -1)
+            squares[n] = numba_cholesky.scaled(matrix.rows[t], SIDE * t, self._scale, to)
         total = self._comm.gather_dealt(squares, matrix.owners)
         self._norm = 0.0 if total is None else float(np.sqrt(total.sum()))
-        counts = [matrix.shape(t)[0] for t in range(matrix.tiles)]
-        sizes = [self._loops.panel_size(SIDE * k, n, dtype) for k, n in enumerate(counts)]
-        starts, sent = np.cumsum([0, *sizes]), []
-        panels = np.empty(0 if self._comm.rank else starts[-1], dtype)
 
-        def panel_of(k: int) -> tuple[np.ndarray, Any]:
-            """The panel of a tile, on its way from the owner to all ranks."""
-            panel = (
-                np.empty(sizes[k], dtype) if self._comm.rank else panels[starts[k] :][: sizes[k]]
-            )
-            if k in tiles:
-                self._loops.finish(tiles[k], counts[k], panel)
-            request = self._comm.start_broadcast(panel, matrix.owners[k])
-            if k in tiles:
-                sent.append(request)
-            return panel, request
 
-        following = panel_of(0)
-        for k in range(matrix.tiles):
-            panel, request = following
-            if k not in tiles:
-                request.wait()
-            if np.isnan(panel[-1]):
-                break
-            later = [t for t in matrix.own if t > k]
-            if k + 1 in tiles:  # the others wait for this one
-                self._loops.advance(tiles[k + 1], counts[k + 1], SIDE * k, panel)
-                later = later[1:]
-            if k + 1 < matrix.tiles:
-                following = panel_of(k + 1)
-            for t in later:
-                self._loops.advance(tiles[t], counts[t], SIDE * k, panel)
-        for request in sent:
+EARLY, LATE = 0, 1  # parts of a tile
+
+
+class _Parts:
+    """The parts of all tiles on their way from their owners; rank 0 keeps them side by side, the
+    others until they are used or sent.
+    """
+
+    def __init__(self, matrix: DealtMatrix, sizes: list, dtype: Any) -> None:
+        self._comm, self._owners, self._sizes, self._dtype = (
+            matrix.comm,
+            matrix.owners,
+            sizes,
+            dtype,
+        )
+        starts = np.cumsum([0, *map(sum, sizes)])
+        self.starts = starts[:-1]
+        self.kept = np.empty(0 if self._comm.rank else starts[-1], dtype)
+        self._rooms, self._requests = dict[Any, np.ndarray](), dict[Any, Any]()
+
+    def room(self, k: int, late: int) -> np.ndarray:
+        size = self._sizes[k][late]
+        if self._comm.rank:
+            room = np.empty(size, self._dtype)
+        else:
+            start = self.starts[k] + late * self._sizes[k][EARLY]
+            room = self.kept[start : start + size]
+        self._rooms[k, late] = room
+        return room
+
+    def send(self, k: int, late: int) -> None:
+        room = self._rooms[k, late]
+        if len(room):
+            self._requests[k, late] = self._comm.start_broadcast(room, self._owners[k])
+
+    def wait(self, k: int, late: int) -> np.ndarray:
+        """A part that was made here or has come."""
+        if not self._sizes[k][late]:
+            return np.empty(0, self._dtype)
+        if self._owners[k] == self._comm.rank:
+            return self._rooms[k, late]
+        self._requests.pop((k, late)).wait()
+        return self._rooms.pop((k, late))
+
+    def end(self) -> None:
+        """Waits for what was sent, or has not been used."""
+        for request in self._requests.values():
             request.wait()
-        return None if np.isnan(panel[-1]) else (panels, starts[:-1])

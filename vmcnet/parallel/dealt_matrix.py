@@ -16,14 +16,11 @@ from vmcnet.parallel.communicators import Communicator
 
 @lru_cache(maxsize=64)
 def owners(tiles: int, ranks: int) -> tuple[int, ...]:
-    """The rank of every tile of rows: from the last, which is the largest, each to the rank that
-    has the least to do; a factorisation takes (t + 1)^2 for tile t.
+    """The rank of every tile of rows: forth and back, so that every rank has as many of the last
+    ones, in which most is to be done.
     """
-    work, found = [0] * ranks, [0] * tiles
-    for t in range(tiles - 1, -1, -1):
-        found[t] = work.index(min(work))
-        work[found[t]] += (t + 1) ** 2
-    return tuple(found)
+    turns = [*range(ranks), *reversed(range(ranks))]
+    return tuple(turns[(tiles - 1 - t) % len(turns)] for t in range(tiles))
 
 
 class DealtMatrix:
