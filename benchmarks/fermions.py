@@ -80,18 +80,18 @@ def arrays(system, psi, values, walkers) -> dict:
 class Case:
     """One system: our functions, and the file that the peer reads."""
 
-    def __init__(self, case: str, dtype, folder: Path):
+    def __init__(self, case: str, dtype, folder: Path, walkers: int = WALKERS):
         self.system = system_of(case)
         self.psi = psi_of(self.system)
         theta = self.psi.start(Stream(1, 0, 0, 0))
         self.bound = self.psi.bind(theta)
-        start = self.system.start(Stream(2, 0, 0, 0), WALKERS)
+        start = self.system.start(Stream(2, 0, 0, 0), walkers)
         self.r, self.s = start.r.astype(dtype), start.s
         self.path = folder / f"{case}.npz"
         np.savez(self.path, **arrays(self.system, self.psi, self.psi.layout.values(theta), start))
 
     def blocks(self, size, device):
-        cut = [slice(k, k + size) for k in range(0, WALKERS, size)]
+        cut = [slice(k, k + size) for k in range(0, len(self.r), size)]
         return [vmc.walkers.Walkers(*device.place(self.r[c], self.s[c])) for c in cut]
 
     def kinetic(self, walkers):
