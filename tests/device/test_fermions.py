@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.device import fakecupy  # noqa: F401
+from tests.device import fakecupy
 from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.backend.stream import Stream
 from vmcnet.geometry.box import Box
@@ -96,3 +96,26 @@ def test_every_term_of_nucleons(xp, name, dtype):
         assert namespace(found) is xp and to_host(found).real.dtype == dtype
         tolerance = 1e-10 if dtype == np.float64 else 1e-3
         np.testing.assert_allclose(to_host(found), known, atol=tolerance * np.abs(known).max())
+
+
+@pytest.mark.parametrize("edges", ["filter", "full", "attention"])
+def test_launches_do_not_grow_with_particles(edges):
+    """Pairs and particles are no loops of a device: as many launches for 8 as for 4."""
+
+    def launched(n):
+        system = Particles(n, 2, {"none": lambda r: 0 * r[:, 0, 0]}, spins=[1, -1] * (n // 2))
+        psi = NetworkJastrow(system, MessagePassing(3, 2, edges=edges)) * PadeJastrow(system)
+        walkers = system.start(Stream(4, 0, 0, 0), 3)
+        walkers = Walkers(STANDIN.asarray(walkers.r), STANDIN.asarray(walkers.s))
+        bound, weights = psi.bind(psi.start(Stream(3, 0, 0, 0))), STANDIN.ones(3)
+
+        def counted():
+            before = fakecupy.launches["arrays"]
+            bound.log(walkers.r, walkers.s), bound.jet(walkers), bound.log_derivatives(walkers)
+            bound.contracted(walkers, weights), bound.drift(walkers.r, walkers.s)
+            return fakecupy.launches["arrays"] - before
+
+        counted()
+        return counted()
+
+    assert 0 < launched(8) == launched(4)

@@ -27,7 +27,7 @@ import numpy as np
 
 from vmcnet import kernels
 from vmcnet.calculus.products import matmul
-from vmcnet.kernels.plain import all_slots, pair_slots
+from vmcnet.kernels.plain import all_slots, own_slots, pair_slots
 
 CONSTANT, OWN, PAIR, LINEAR, ALL = "constant", "own", "pair", "linear", "all"
 DISPLACEMENT = "displacement"
@@ -187,16 +187,13 @@ def embed(xp, jet: JetData, support: str) -> JetData:
         raise ValueError(f"a jet of support {jet.support} cannot be written with support {support}")
     if jet.support == PAIR:
         return jet.like(all_slots(xp, s, n, d), ALL)
+    if jet.support == OWN:
+        return jet.like(own_slots(xp, s, jet.particles, n, d), ALL)
     out = xp.zeros((frame.slots[support],) + jet.shape, s.dtype)
     out[0] = s[0]
     if jet.support == CONSTANT:
         return jet.like(out, support)
-    if jet.support == LINEAR:
-        out[1:-1] = jet.jacobian
-        return jet.like(out, ALL)
-    out[-1] = s[-1]
-    for row, i in enumerate(jet.particles):
-        out[1 + i * d : 1 + (i + 1) * d, :, row] = s[1:-1, :, row]
+    out[1:-1] = jet.jacobian
     return jet.like(out, ALL)
 
 

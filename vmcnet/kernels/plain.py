@@ -4,6 +4,8 @@ name must give to rounding, and what serves where there is none.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from vmcnet.kernels.activations import FORMULAS
@@ -190,17 +192,29 @@ def scatter_pairs(xp, first, second, i, j, n: int):
     """Sum over pairs onto their particles: first, second (..., pairs, F), particles i < j (pairs,)
     in the order of triu_indices -> (n, ..., F): i gets first, j gets second.
     """
+    both = xp.take(xp.concatenate([first, second], axis=-2), _messages_to(xp, n), axis=-2)
+    return xp.moveaxis(both.sum(axis=-2), -2, 0)
+
+
+@lru_cache(maxsize=64)
+def _messages_to(xp, n: int):
+    """Whose messages a particle collects (n, n - 1): of the pairs' first, then of their second."""
     i, j = np.triu_indices(n, 1)
-    out = []
-    for particle in range(n):
-        a, b = np.flatnonzero(i == particle), np.flatnonzero(j == particle)
-        total = 0
-        if a.size:
-            total = total + first[..., int(a[0]) : int(a[-1]) + 1, :].sum(axis=-2)
-        for p in b.tolist():
-            total = total + second[..., p, :]
-        out.append(total)
-    return xp.stack(out)
+    to = np.argsort(np.concatenate([i, j]), kind="stable")
+    return xp.asarray(to.reshape(n, max(0, n - 1)))
+
+
+@lru_cache(maxsize=64)
+def _pairs(xp, n: int):
+    """Particles i < j of all pairs, and the pairs' numbers."""
+    i, j = np.triu_indices(n, 1)
+    return tuple(xp.asarray(k) for k in (i, j, np.arange(len(i))))
+
+
+@lru_cache(maxsize=256)
+def _integers(xp, some):
+    """Integers of a tuple or range, sent to a device once."""
+    return xp.asarray(np.array(some, np.int64))
 
 
 def pair_slots(xp, slots, d: int):
@@ -220,9 +234,20 @@ def all_slots(xp, slots, n: int, d: int):
     slots = pair_slots(xp, slots, d)
     out = xp.zeros((n * d + 2,) + slots.shape[1:], slots.dtype)
     out[0], out[-1] = slots[0], slots[-1]
-    for p, (i, j) in enumerate(zip(*(k.tolist() for k in np.triu_indices(n, 1)), strict=True)):
-        out[1 + i * d : 1 + (i + 1) * d, :, p] = slots[1 : 1 + d, :, p]
-        out[1 + j * d : 1 + (j + 1) * d, :, p] = slots[1 + d : -1, :, p]
+    own, (i, j, pair) = out[1:-1].reshape(n, d, *slots.shape[1:]), _pairs(xp, n)
+    own[i, :, :, pair] = xp.moveaxis(slots[1 : 1 + d], 2, 0)
+    own[j, :, :, pair] = xp.moveaxis(slots[1 + d : -1], 2, 0)
+    return out
+
+
+def own_slots(xp, slots, particles, n: int, d: int):
+    """The slots (n d + 2, W, m, ...) of all coordinates, from those (d + 2, ...) of m particles, a
+    tuple or range.
+    """
+    out = xp.zeros((n * d + 2,) + slots.shape[1:], slots.dtype)
+    out[0], out[-1] = slots[0], slots[-1]
+    own, m = out[1:-1].reshape(n, d, *slots.shape[1:]), slots.shape[2]
+    own[_integers(xp, particles), :, :, _integers(xp, range(m))] = xp.moveaxis(slots[1:-1], 2, 0)
     return out
 
 
@@ -236,9 +261,8 @@ def collect(xp, first, second, i, j, n: int, d: int):
         scatter_pairs(xp, p[:: len(p) - 1], q[:: len(p) - 1], i, j, n), 0, 2
     )
     slots = out[1:-1].reshape(n, d, *out.shape[1:])
-    own = scatter_pairs(xp, p[1 : 1 + d], q[1 + d : -1], i, j, n)
-    for k in range(n):
-        slots[k, :, :, k] = own[k]
+    every = _integers(xp, range(n))
+    slots[every, :, :, every] = scatter_pairs(xp, p[1 : 1 + d], q[1 + d : -1], i, j, n)
     slots[j, :, :, i] = xp.moveaxis(p[1 + d : -1], 2, 0)
     slots[i, :, :, j] = xp.moveaxis(q[1 : 1 + d], 2, 0)
     return out
@@ -250,10 +274,7 @@ def messages(xp, e, g, v, i, j, d: int):
     """
     n = v.shape[2]
     if len(v) != n * d + 2:
-        own, v = v, xp.zeros((n * d + 2,) + v.shape[1:], v.dtype)
-        v[0], v[-1] = own[0], own[-1]
-        for k in range(n):
-            v[1 + k * d : 1 + (k + 1) * d, :, k] = own[1:-1, :, k]
+        v = own_slots(xp, v, range(n), n, d)
     first, second = (product(xp, all_slots(xp, x, n, d), v[:, :, k]) for x, k in ((e, j), (g, i)))
     return xp.moveaxis(scatter_pairs(xp, first, second, i, j, n), 0, -2)
 
