@@ -150,11 +150,11 @@ def test_products_of_few_rows_or_columns(shape, dtype):
         (a, np.ascontiguousarray(b.T), (False, True)),
     ):
         out = np.empty((m, n), dtype)
-        numba_rows.multiply(x, y, out, *flags)
+        numba_rows.multiply(x, y, out, 1, *flags)
         assert (np.abs(out - exact) <= terms * np.finfo(dtype).eps * size).all()
         one = np.empty((1, n), dtype)
         if not flags[0]:
-            numba_rows.multiply(x[-1:], y, one, *flags)
+            numba_rows.multiply(x[-1:], y, one, 1, *flags)
             np.testing.assert_array_equal(one[0], out[-1])
     if n == 1 and terms % 16 == 0:
         out = np.empty(m, dtype)

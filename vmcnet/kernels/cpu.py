@@ -52,8 +52,8 @@ def matrix_product(a, b, transposed_a: bool, transposed_b: bool):
     if n == 1 and b.nbytes % numba_product.CHAIN == 0:
         numba_rows.onto_column(np.ascontiguousarray(a), b.ravel(), out.ravel())
         return out
-    multiply = (numba_product if _wide(m, n * out.itemsize) else numba_rows).multiply
-    multiply(np.ascontiguousarray(a), np.ascontiguousarray(b), out, transposed_a, transposed_b)
+    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+    _multiply(m, out)(a, b, out, 1, transposed_a, transposed_b)
     return out
 
 
@@ -64,19 +64,19 @@ def block_products(x, y, blocks: int):
     rows, f, h = len(x) // blocks, x.shape[1], y.shape[1]
     if not _fits(rows, min(f, h)):
         return plain.block_products(np, x, y, blocks)
-    out = np.empty((blocks, f, h), x.dtype)
-    x = np.ascontiguousarray(x).reshape(blocks, rows, f)
-    y = np.ascontiguousarray(y).reshape(blocks, rows, h)
+    out = np.empty((blocks * f, h), x.dtype)
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
     if h == 1 and f * x.itemsize >= numba_rows.LONG * numba_product.BITS // 8:
-        numba_rows.column_products(x, y[..., 0], out[..., 0])
+        numba_rows.column_products(x, y, out, blocks)
     else:
-        numba_rows.block_products(x, y, out, _wide(f, h * out.itemsize))
-    return out
+        _multiply(f, out)(x, y, out, blocks, True, False)
+    return out.reshape(blocks, f, h)
 
 
-def _wide(m: int, row: int) -> bool:
-    """Whether the large blocks serve m rows of so many bytes."""
-    return m >= LEAST and row >= numba_product.WIDTH
+def _multiply(m: int, out):
+    """The loops for products of m rows: large blocks where they serve."""
+    wide = m >= LEAST and out.strides[0] >= numba_product.WIDTH
+    return (numba_product if wide else numba_rows).multiply
 
 
 def _fits(terms: int, n: int) -> bool:

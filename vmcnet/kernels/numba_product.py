@@ -278,43 +278,44 @@ half_block = block_product(BITS, HALF, VECTORS)
 
 
 @compiled
-def multiply(a, b, out, transposed_a, transposed_b):
+def multiply(a, b, out, products, transposed_a, transposed_b):
     """out (M, N) = a b of C-contiguous arrays, a (M, K) or its transpose (K, M), b (K, N) or its
-    transpose (N, K).
+    transpose (N, K); of several `products` the rows of each array stand one product after the
+    other.
 
     K >= 1, M >= LEAST, and a row of `out` has at least WIDTH bytes.
     """
-    m, n = out.shape
-    terms = a.size // m
+    m, n = out.shape[0] // products, out.shape[1]
+    terms = a.size // out.shape[0]
     down_a, along_a = (1, m) if transposed_a else (terms, 1)
     wide = VECTORS * BITS // (8 * out.itemsize)
     packed = transposed_b or n * out.itemsize >= FAR
-    once = packed and b.nbytes <= PACKED
+    once = packed and terms * n * out.itemsize <= PACKED
     size = terms * wide
-    panels = np.empty((size * -(-n // wide) if once else size) if packed else 0, out.dtype)
-    right, down_b = (panels, wide) if packed else (b.reshape(-1), n)
-    for top in range(0, m, TILE):
-        for column in range(0, n, wide):
-            j = min(column, n - wide)  # the last block overlaps, and finds the same numbers
-            at = (column * terms if once else 0) if packed else j
-            if packed and not (once and top > 0):
-                panel = panels[at : at + size]
-                if transposed_b:
-                    for q in range(wide):
+    panels = np.empty((1, (size * -(-n // wide) if once else size) if packed else 0), out.dtype)
+    right, down_b = (panels, wide) if packed else (b, n)
+    for p in range(products):
+        for top in range(0, m, TILE):
+            for column in range(0, n, wide):
+                j = min(column, n - wide)  # the last block overlaps, and finds the same numbers
+                if packed:
+                    at = column * terms if once else 0
+                    if not (once and top > 0):
                         for k in range(terms):
-                            panel[k * wide + q] = b[j + q, k]
+                            for q in range(wide):
+                                panels[0, at + k * wide + q] = (
+                                    b[p * n + j + q, k] if transposed_b else b[p * terms + k, j + q]
+                                )
                 else:
-                    for k in range(terms):
-                        for q in range(wide):
-                            panel[k * wide + q] = b[k, j + q]
-            for row in range(top, min(top + TILE, m), ROWS):
-                whole = m - row > HALF
-                i = min(row, m - ROWS) if whole else m - HALF
-                start, to = i * down_a, i * n + j
-                if whole:
-                    block(a, start, down_a, along_a, right, at, down_b, terms, out, to, n)
-                else:
-                    half_block(a, start, down_a, along_a, right, at, down_b, terms, out, to, n)
+                    at = p * terms * n + j
+                for row in range(top, min(top + TILE, m), ROWS):
+                    whole = m - row > HALF
+                    i = min(row, m - ROWS) if whole else m - HALF
+                    start, to = p * m * terms + i * down_a, (p * m + i) * n + j
+                    if whole:
+                        block(a, start, down_a, along_a, right, at, down_b, terms, out, to, n)
+                    else:
+                        half_block(a, start, down_a, along_a, right, at, down_b, terms, out, to, n)
 
 
 @compiled

@@ -12,7 +12,6 @@ from numba.extending import intrinsic
 
 from vmcnet.kernels.compiled import compiled
 from vmcnet.kernels.numba_product import BITS, CHAIN, ROWS, VECTORS, Emitter, block_product
-from vmcnet.kernels.numba_product import multiply as large_multiply
 
 DOTS = 8  # rows that meet a column together
 TALL = ROWS * VECTORS  # rows of a block whose columns are one vector
@@ -70,57 +69,54 @@ def onto_column(x, column, out):
 
 
 @compiled
-def multiply(a, b, out, transposed_a, transposed_b):
+def multiply(a, b, out, products, transposed_a, transposed_b):
     """out (M, N) = a b of C-contiguous arrays, a (M, K) or its transpose (K, M), b (K, N) or its
-    transpose (N, K); K, M, N >= 1. One vector of columns at a time, filled up with zeros.
+    transpose (N, K); K, M, N >= 1. Of several `products` the rows of each array stand one product
+    after the other. One vector of columns at a time, filled up with zeros.
     """
-    m, n = out.shape
-    terms = a.size // m
+    m, n = out.shape[0] // products, out.shape[1]
+    terms = a.size // out.shape[0]
     down_a, along_a = (1, m) if transposed_a else (terms, 1)
     lanes = BITS // (8 * out.itemsize)
-    panel, found = np.zeros(terms * lanes, out.dtype), np.empty(TALL * lanes, out.dtype)
-    for j in range(0, n, lanes):
-        width = min(lanes, n - j)
-        if width < lanes:
-            panel[:] = 0
-        for k in range(terms):
-            for q in range(width):
-                panel[k * lanes + q] = b[j + q, k] if transposed_b else b[k, j + q]
-        row = 0
-        while row < m:
-            rows = TALL if m >= TALL else 1
-            i = min(row, m - rows)  # the last rows overlap those before, and find the same numbers
-            if rows == TALL:
-                tall_block(a, i * down_a, down_a, along_a, panel, 0, lanes, terms, found, 0, lanes)
-            else:
-                row_block(a, i * down_a, down_a, along_a, panel, 0, lanes, terms, found, 0, lanes)
-            for r in range(rows):
-                for q in range(width):
-                    out[i + r, j + q] = found[r * lanes + q]
-            row = i + rows
+    panel, found = np.empty(terms * lanes, out.dtype), np.empty(TALL * lanes, out.dtype)
+    for p in range(products):
+        for j in range(0, n, lanes):
+            width = min(lanes, n - j)
+            for k in range(terms):
+                for q in range(lanes):
+                    if q >= width:
+                        panel[k * lanes + q] = 0
+                    elif transposed_b:
+                        panel[k * lanes + q] = b[p * n + j + q, k]
+                    else:
+                        panel[k * lanes + q] = b[p * terms + k, j + q]
+            row = 0
+            while row < m:
+                rows = TALL if m >= TALL else 1
+                i = min(row, m - rows)  # the last rows overlap those before: the same numbers
+                start = p * m * terms + i * down_a
+                if rows == TALL:
+                    tall_block(a, start, down_a, along_a, panel, 0, lanes, terms, found, 0, lanes)
+                else:
+                    row_block(a, start, down_a, along_a, panel, 0, lanes, terms, found, 0, lanes)
+                for r in range(rows):
+                    for q in range(width):
+                        out[p * m + i + r, j + q] = found[r * lanes + q]
+                row = i + rows
 
 
 @compiled
-def column_products(x, y, out):
-    """out (B, F) = x^T y of every block, x (B, M, F), y (B, M), a row of x LONG vectors or more."""
-    m, features = x.shape[1:]
+def column_products(x, y, out, products):
+    """out (B F, 1) = x^T y of every product, x (B M, F), y (B M, 1), a row of x LONG vectors or
+    more.
+    """
+    m, features = len(x) // products, x.shape[1]
     wide = LONG * BITS // (8 * x.itemsize)
-    for n in range(len(out)):
+    for p in range(products):
         for column in range(0, features, wide):
             j = min(column, features - wide)
-            long_block(y[n], 0, 0, 1, x[n], j, features, m, out[n], j, 0)
-
-
-@compiled
-def block_products(x, y, out, wide):
-    """out (B, F, H) = x^T y of every block, x (B, M, F) and y (B, M, H); `wide`: by the large
-    blocks of numba_product, which need that many rows and columns.
-    """
-    for n in range(len(out)):
-        if wide:
-            large_multiply(x[n], y[n], out[n], True, False)
-        else:
-            multiply(x[n], y[n], out[n], True, False)
+            at = p * m * features + j
+            long_block(y, p * m, 0, 1, x, at, features, m, out, p * features + j, 0)
 
 
 @compiled
