@@ -303,9 +303,8 @@ def multiply(a, b, out, products, transposed_a, transposed_b):
                     if not (once and top > 0):
                         for k in range(terms):
                             for q in range(wide):
-                                panels[0, at + k * wide + q] = (
-                                    b[p * n + j + q, k] if transposed_b else b[p * terms + k, j + q]
-                                )
+                                x = b[p * n + j + q, k] if transposed_b else b[p * terms + k, j + q]
+                                panels[0, at + k * wide + q] = x
                 else:
                     at = p * terms * n + j
                 for row in range(top, min(top + TILE, m), ROWS):
