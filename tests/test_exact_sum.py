@@ -1,5 +1,7 @@
 """The exact sum: any distribution of blocks, any number of them, any numbers."""
 
+from math import fsum
+
 import numpy as np
 import pytest
 
@@ -125,6 +127,9 @@ def test_the_compiled_pass_is_its_plain_twin(limbs):
 
 def test_exponents_are_those_of_frexp():
     rng = np.random.default_rng(3)
+    bound = np.append(2.0 ** rng.uniform(-1073, 1023, 200), [0.0, 5e-324, 1.0, np.inf, np.nan])
+    known = np.where(bound == 0.0, ZERO, np.frexp(np.where(bound < np.inf, bound, 0.0))[1] + 1)
+    assert np.array_equal(exponents(bound), np.where(bound < np.inf, known, NONFINITE))
     sums = np.append(
         rng.normal(size=(4, 200)) * 2.0 ** rng.integers(-1060, 1020, size=(1, 200)),
         np.zeros((4, 3)),
@@ -142,6 +147,27 @@ def test_exponents_are_those_of_frexp():
         and out[202] == ZERO
         and (np.abs(sums[:, :200]) < 2.0**-1022).any()
     )
+
+
+@pytest.mark.parametrize("limbs", [1, 2])
+def test_numbers_of_any_size_are_scaled_alike(limbs):
+    """Powers of two of the exponents, and what they are at the ends of the range: one element of
+    that size sends all of them through the other route.
+    """
+    rng, blocks = np.random.default_rng(4), 8
+    x = rng.normal(size=(blocks, 50)) * 2.0 ** rng.integers(-300, 300, size=50)
+    x[:, 7], x[3, 8] = 0.0, np.nan
+    ends = np.append(x, rng.normal(size=(blocks, 2)) * [2.0**-1060, 2.0**1000], axis=1)
+    comm = SerialCommunicator()
+    sums = [
+        bounded_sum(comm, y, exponents(np.abs(y).max(axis=0)), blocks, limbs) for y in (x, ends)
+    ]
+    np.testing.assert_array_equal(sums[0], sums[1][:50])
+    true = [fsum(column) for column in ends.T]
+    assert np.isnan(true[8]) and np.isnan(sums[1][8])
+    np.testing.assert_allclose(sums[1], true, rtol=1e-12)
+    if limbs == 2:
+        np.testing.assert_allclose(sums[0], true[:50], rtol=1e-15)
 
 
 def test_a_share_beyond_its_exponent_is_refused():

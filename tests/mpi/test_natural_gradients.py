@@ -134,12 +134,12 @@ def test_collectives():
         factor = [("gather_dealt", (1, 1)), ("start_broadcast", None)]
         return [("allgather_dealt", (1, SIDE)), *middle, *factor, step, ("broadcast", None)]
 
-    rows, tangent = ("gather", (blocks, walkers)), sums(size)
+    rows, tangent = ("gather", (blocks, walkers)), sums(size + 2)
     expected = {
         MinSR(0.01): first + gram + solved(32, rows) + tangent,
         SPRING(0.01, form="gram"): first + gram + solved(32, rows) + tangent,
-        MinSR(0.01, 0.01): first + tangent + built + solved(32, rows) + tangent,
-        SR(0.01): first + tangent + [("reduce_sum_to", (1, size, size))] + solved(size),
+        MinSR(0.01, 0.01): first + sums(size) + built + solved(32, rows) + tangent,
+        SR(0.01): first + sums(size) + [("reduce_sum_to", (1, size * size))] + solved(size),
     }
     for method, calls in expected.items():
         people = population()
@@ -187,7 +187,7 @@ def test_one_reduction_a_product():
     )
     products = int(rows[0]["solver_products"])
     assert 2 < products < 200
-    assert people.comm.calls[5:] == products * [("reduce_sum", (2, 16))] and people.comm.calls[
+    assert people.comm.calls[5:] == products * [("reduce_sum", (2, 18))] and people.comm.calls[
         3:5
     ] == sums(16)
     assert np.isfinite(list(rows[0].values())).all()

@@ -296,15 +296,16 @@ def test_schedule_and_norm():
     assert row["direction_norm"] == np.sqrt((whole * whole).sum())
 
 
-def test_conjugate_gradients_start_from_the_last_direction():
-    made = direct("network")[0]
+def test_conjugate_gradients_stop_at_their_tolerance():
+    made, x, f = direct("network")
     method = SRCG(1e-3, tolerance=1e-8)
-    _d, state, first = method.direction(made, method.start(made.size), 0)
-    _again, _, second = method.direction(made, state, 1)
-    assert (
-        second["solver_products"] == 1 < first["solver_products"]
-        and second["solver_residual"] <= 1e-7
-    )
+    d, state, first = method.direction(made, method.start(made.size), 0)
+    right = x.T @ f
+    residual = np.linalg.norm(right - x.T @ (x @ d) - 1e-3 * d) / np.linalg.norm(right)
+    assert first["solver_residual"] == pytest.approx(residual, rel=1e-4) and residual <= 1e-8
+    again, _, second = method.direction(made, state, 1)  # of the same walkers, whatever came before
+    np.testing.assert_array_equal(again, d)
+    assert second["solver_products"] == first["solver_products"] > 3
     few = SRCG(1e-3, tolerance=1e-8, max_products=3).direction(made, method.start(made.size), 0)[2]
     assert few["solver_products"] == 3 and few["solver_residual"] > 1e-8
 

@@ -86,22 +86,37 @@ class BlockTangents:
 
     def product(self, v) -> list:
         """X v, v (P,)."""
-        return [self._block(b).dot(v) / np.sqrt(self.walkers) for b in self.own]
+        off = self._block(self.own[0]).mean_dot(v)
+        return [(self._block(b).dot(v) - off) / np.sqrt(self.walkers) for b in self.own]
 
     def transposed(self, rows) -> np.ndarray:
         """X^T x (P,): one exact sum."""
         shares = [self._share(b, x) for b, x in zip(self.own, rows, strict=True)]
-        return exact_sum(self.comm, np.stack(shares), self.blocks)
+        return self._centred(exact_sum(self.comm, np.stack(shares), self.blocks))
 
-    def _share(self, b, x):
-        return self._block(b).contracted(np.conj(x)).real / np.sqrt(self.walkers)
+    def _share(self, b, x) -> np.ndarray:
+        """What block b adds to X^T x before outer products are centred (P,), and to conj(x)'s sum,
+        real and imaginary part.
+        """
+        x = np.conj(x) / np.sqrt(self.walkers)
+        total = x.sum()
+        return np.append(self._block(b).contracted(x).real, [total.real, total.imag])
+
+    def _centred(self, total: np.ndarray) -> np.ndarray:
+        """X^T x from the sum of the shares."""
+        weight = total[-2] if self.dtype.kind != "c" else complex(*total[-2:])
+        return total[:-2] - (weight * self._outer_means).real
+
+    @cached_property
+    def _outer_means(self) -> np.ndarray:
+        return self._block(self.own[0]).outer_means()
 
     def metric_product(self, v) -> np.ndarray:
         """S v (P,): one all-reduce, its exponents from |S v|_p <= |X_p| sum_q |v_q| |X_q|."""
-        bound = self._bound * (np.abs(v) * self._bound).sum()
-        root = np.sqrt(self.walkers)
-        shares = (self._share(b, self._block(b).dot(v) / root) for b in self.own)
-        return bounded_sum(self.comm, shares, exponents(bound), self.blocks, 2)
+        length = (np.abs(v) * self._bound).sum()
+        bound = np.append(self._bound * length, [length] * 2)
+        shares = (self._share(b, x) for b, x in zip(self.own, self.product(v), strict=True))
+        return self._centred(bounded_sum(self.comm, shares, exponents(bound), self.blocks, 2))
 
     def metric(self) -> DealtMatrix:
         """S (P, P): |S_pq|^2 <= S_pp S_qq gives the exponents of its exact sum, one reduction a

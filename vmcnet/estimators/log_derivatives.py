@@ -124,19 +124,35 @@ class LogDerivatives:
         )
 
     def dot(self, v: np.ndarray) -> np.ndarray:
-        """sum_p dO_wp v_p (W,), v (P,) real."""
+        """sum_p dO_wp v_p (W,), v (P,) real; of the outer products without their mean, of which
+        `mean_dot` is left.
+        """
         out = self.columns @ v[self.index]
-        for place, outer, mean in self.outers:
+        for place, outer, _ in self.outers:
             matrix = v[place].reshape(outer.shape[1:])
-            out = out + ((outer.left @ matrix) * outer.right).sum(axis=1) - (mean * matrix).sum()
+            inner = _product(outer.left, matrix)
+            out = out + np.einsum("wh,wh->w", inner, outer.right)
         return out
 
+    def mean_dot(self, v: np.ndarray) -> Any:
+        """What the means of the outer products give in sum_p dO_wp v_p: the same of all walkers."""
+        return sum((mean.ravel() @ v[place] for place, _, mean in self.outers), 0.0)
+
     def contracted(self, x: np.ndarray) -> np.ndarray:
-        """sum_w x_w dO_wp (P,)."""
+        """sum_w x_w dO_wp (P,); of the outer products without their mean, of which sum_w x_w times
+        `outer_means` is left.
+        """
         out = np.empty(self.size, np.result_type(self.dtype, x))
         out[self.index] = x @ self.columns
-        for place, outer, mean in self.outers:
-            out[place] = ((outer.left * x[:, None]).T @ outer.right - x.sum() * mean).ravel()
+        for place, outer, _ in self.outers:
+            out[place] = _product(outer.left * x[:, None], outer.right, True).ravel()
+        return out
+
+    def outer_means(self) -> np.ndarray:
+        """The means that were to be taken off the outer products (P,), 0 of the columns."""
+        out = np.zeros(self.size, self.dtype)
+        for place, _, mean in self.outers:
+            out[place] = np.ravel(mean)
         return out
 
     def squares(self) -> np.ndarray:
@@ -148,6 +164,13 @@ class LogDerivatives:
         for place, outer, _ in self.outers:
             out[place] = ((np.abs(outer.left) ** 2).T @ np.abs(outer.right) ** 2).ravel()
         return out
+
+
+def _product(a: np.ndarray, b: np.ndarray, transposed: bool = False) -> np.ndarray:
+    """a b or a^T b; of real numbers by the loops that do not know how many rows there are."""
+    if a.dtype.kind == "c" or b.dtype.kind == "c":
+        return (a.T if transposed else a) @ b
+    return kernels.of(np, a.dtype, b.dtype).matrix_product(a, b, transposed, False)
 
 
 def _biases(pieces: list) -> Any:

@@ -29,6 +29,66 @@ def add_share(share, factor, limit, total):
 
 
 @compiled
+def add_shares(shares, factor, limit, total):
+    """add_share of every row of shares (B, P)."""
+    inside = True
+    for b in range(len(shares)):
+        inside &= add_share(shares[b], factor, limit, total)
+    return inside
+
+
+@compiled
+def powers(exponent, bits, zero, nonfinite, words):
+    """words (P,) int64, the bits of the float64 numbers 2^(bits - e), 0 where e is one of the two
+    marks; False where one of them, or its inverse over 2^bits, is no normal number.
+    """
+    normal = True
+    for p in range(len(exponent)):
+        e, shift = exponent[p], bits - exponent[p]
+        if e in (zero, nonfinite):
+            words[p] = 0
+        else:
+            normal &= shift > -960 and shift + bits < 960
+            words[p] = (1023 + shift) << 52
+    return normal
+
+
+@compiled
+def in_units(total, exponent, nonfinite, bits, words, out):
+    """out (P,) = total (limbs, P) over the numbers of `powers`, the second limb over 2^bits too;
+    where they are 0 NaN, or 0. words (P,): their bits; overwritten by those of their inverses.
+    """
+    inverse = words.view(np.float64)
+    for p in range(len(words)):
+        if words[p]:
+            words[p] = (2046 << 52) - words[p]
+    for p in range(len(words)):
+        out[p] = np.float64(total[0, p]) * inverse[p]
+    if len(total) > 1:
+        limb = 2.0**-bits
+        for p in range(len(words)):
+            out[p] += np.float64(total[1, p]) * (inverse[p] * limb)
+    for p in range(len(words)):
+        if not words[p]:
+            out[p] = np.nan if exponent[p] == nonfinite else 0.0
+
+
+@compiled
+def bounding(bound, words, zero, nonfinite, out):
+    """out (P,) = e with |x| < 2^e for all |x| up to a little more than bound (P,), of which `words`
+    are the bits; or one of the two marks.
+    """
+    for p in range(len(words)):
+        e = (words[p] >> 52) & 0x7FF
+        if e == 0x7FF:
+            out[p] = nonfinite
+        elif e > 0:
+            out[p] = e - 1021
+        else:
+            out[p] = zero if bound[p] == 0.0 else frexp(bound[p])[1] + 1
+
+
+@compiled
 def largest_exponents(sums, words, zero, nonfinite, out):
     """out (P,) = the largest exponent e, |x| < 2^e, of every column of sums (B, P), of which
     `words` are the bits; or one of the two marks.

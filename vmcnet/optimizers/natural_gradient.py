@@ -244,8 +244,8 @@ class SR(NaturalGradient):
 
 
 class SRCG(NaturalGradient):
-    """The same system by conjugate gradients, without the matrix: one (P,) all-reduce a product,
-    started from the last direction.
+    """The same system by conjugate gradients, without the matrix: one (P,) all-reduce a product.
+    They start at 0: from the last direction, whose F is of other walkers, they take more products.
 
     Stops at |r| <= tolerance |F/2|, or after max_products; both are in the series as
     `solver_products` and `solver_residual`.
@@ -269,24 +269,15 @@ class SRCG(NaturalGradient):
         self.tolerance = number("SRCG tolerance", tolerance, above=0, below=1)
         self.max_products = whole("SRCG max_products", max_products, 1)
 
-    def start(self, size: int) -> State:
-        return {"previous": np.zeros(size)}
-
     def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
         columns, shift = _scaling(shift)
         scale: Any = 1.0 if columns is None else columns
         right = 0.5 * scale * tangents.gradient
-        y = np.divide(
-            state["previous"],
-            scale,
-            out=np.zeros(tangents.size),
-            where=np.broadcast_to(scale, tangents.size) > 0,
-        )
+        y, residual, products = np.zeros(tangents.size), right, 0
 
         def product(v: np.ndarray) -> np.ndarray:
             return scale * tangents.metric_product(scale * v) + shift * v
 
-        residual, products = right - product(y) if y.any() else right, int(y.any())
         search, square = residual, (residual * residual).sum()
         target = self.tolerance**2 * (right * right).sum()
         while square > target and products < self.max_products:
@@ -300,7 +291,7 @@ class SRCG(NaturalGradient):
             "solver_products": products,
             "solver_residual": float(np.sqrt(square / norm)) if norm else 0.0,
         }
-        return scale * y, {"previous": scale * y}, row
+        return scale * y, state, row
 
 
 class MinSR(NaturalGradient):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.kernels.numba_merge import merge
-from vmcnet.kernels.numba_sum import add_share, largest_exponents
+from vmcnet.kernels.numba_sum import add_shares, bounding, in_units, largest_exponents, powers
 from vmcnet.parallel.communicators import Communicator
 
 # exponents that stand for 0 and for NaN or infinity; like the others they fit 16 bits
@@ -56,9 +56,11 @@ def exponents(bound: np.ndarray) -> np.ndarray:
     """Exponents for `bounded_sum` of numbers that are below `bound` up to rounding; NaN or
     infinite: the sum will be NaN.
     """
-    finite = np.isfinite(bound)
-    exponent = np.where(bound == 0.0, ZERO, np.frexp(np.where(finite, bound, 0.0))[1] + 1)
-    return np.where(finite, exponent, NONFINITE).astype(np.int64)
+    bound = np.ascontiguousarray(bound, np.float64)
+    out = np.empty(bound.shape, np.int64)
+    flat = bound.reshape(-1)
+    bounding(flat, flat.view(np.int64), ZERO, NONFINITE, out.reshape(-1))
+    return out
 
 
 def bounded_sum(
@@ -77,26 +79,30 @@ def bounded_sum(
     ValueError for a share beyond its exponent.
     """
     bits = 62 - ceil(log2(max(blocks, 1)))
-    valid = (exponent != ZERO) & (exponent != NONFINITE)
-    shift = np.where(valid, bits - exponent, 0).astype(np.int32)
-    once = np.minimum(shift, LARGEST_POWER)  # denormal shares are scaled in two steps
-    twice = shift - once if (once < shift).any() else None
-    factor = np.where(valid, np.ldexp(1.0, once), 0.0).reshape(-1)
-    total = np.zeros((limbs, factor.size), np.int64)
-    for share in shares:
-        share = share if twice is None else np.ldexp(share, twice)
-        if not add_share(
-            np.ascontiguousarray(share, np.float64).reshape(-1), factor, 2.0**bits, total
-        ):
+    flat = np.ascontiguousarray(exponent, np.int64).reshape(-1)
+    words, out = np.empty(flat.size, np.int64), np.empty(flat.size)
+    factor, total = words.view(np.float64), np.zeros((limbs, flat.size), np.int64)
+    normal, twice = powers(flat, bits, ZERO, NONFINITE, words), None
+    if not normal:  # at the ends of float64's range: denormal shares are scaled in two steps
+        valid = (flat != ZERO) & (flat != NONFINITE)
+        shift = np.where(valid, bits - flat, 0).astype(np.int32)
+        once = np.minimum(shift, LARGEST_POWER)
+        factor[:], twice = np.where(valid, np.ldexp(1.0, once), 0.0), shift - once
+    for share in [shares] if isinstance(shares, np.ndarray) else shares:
+        rows = np.ascontiguousarray(share, np.float64).reshape(-1, flat.size)
+        rows = rows if twice is None else np.ldexp(rows, twice)
+        if not add_shares(rows, factor, 2.0**bits, total):
             raise ValueError(
                 "bounded_sum: a share lies beyond its exponent, or is NaN where its bound is not"
             )
-    total = total.reshape(limbs, *exponent.shape)
     summed = comm.reduce_sum(total) if root is None else comm.reduce_sum_to(total, root)
     if summed is None:
         return None
-    total = summed
-    value = np.ldexp(total[0].astype(np.float64), -shift)
-    if limbs == 2:
-        value = value + np.ldexp(total[1].astype(np.float64), -shift - bits)
-    return np.where(exponent == NONFINITE, np.nan, np.where(valid, value, 0.0))
+    if normal:
+        in_units(summed, flat, NONFINITE, bits, words, out)
+    else:
+        out = np.ldexp(summed[0].astype(np.float64), -shift)
+        if limbs == 2:
+            out = out + np.ldexp(summed[1].astype(np.float64), -shift - bits)
+        out = np.where(flat == NONFINITE, np.nan, np.where(valid, out, 0.0))
+    return out.reshape(exponent.shape)
