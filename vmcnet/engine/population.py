@@ -23,7 +23,7 @@ from vmcnet.estimators.energy import (
     medians,
 )
 from vmcnet.estimators.gradient import block_sums
-from vmcnet.estimators.log_derivatives import LogDerivatives, parted_pieces
+from vmcnet.estimators.log_derivatives import LogDerivatives, seen_pieces
 from vmcnet.kernels.numba_merge import MEAN, SUM
 from vmcnet.parallel.communicators import owned_blocks
 from vmcnet.parallel.exact_sum import exact_sum, merged_rows
@@ -301,9 +301,10 @@ class Population:
 
         def derived(run):
             walkers = self._together.joined(run, self.members, update=True)
-            return parted_pieces(psi.log_derivative_pieces(walkers), len(run))
+            pieces = seen_pieces(psi.log_derivative_pieces(walkers))
+            return LogDerivatives.of(pieces).parted(len(run))
 
-        pieces = self._together.known(
+        derivatives = self._together.known(
             "derivatives", psi, self.members, self.own, self.blocks, derived
         )
         return BlockTangents(
@@ -311,7 +312,7 @@ class Population:
             self.own,
             self.blocks,
             self.walkers,
-            lambda b: LogDerivatives.of(pieces(b)),
+            derivatives,
             dict(zip(weights, seen(list(weights.values())), strict=True)),
         )
 

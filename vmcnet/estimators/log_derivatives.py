@@ -94,6 +94,18 @@ class LogDerivatives:
             np.concatenate([none, *rest]),
         )
 
+    def parted(self, blocks: int) -> list[LogDerivatives]:
+        """Those of every block, of walkers one block after the other."""
+        if blocks == 1:
+            return [self]
+        size, made = self.walkers // blocks, []
+        for cut in (slice(k * size, (k + 1) * size) for k in range(blocks)):
+            outers = [(s, Outer(o.left[cut], o.right[cut]), mean) for s, o, mean in self.outers]
+            joined = [(k, Outer(o.left[cut], o.right[cut])) for k, o in self.joined]
+            rest = self.index, outers, self.size, joined, self.rest
+            made.append(LogDerivatives(self.columns[cut], *rest))
+        return made
+
     @property
     def nbytes(self) -> int:
         outers = [*(o for _, o, _ in self.outers), *(o for _, o in self.joined)]
@@ -189,26 +201,23 @@ def _biases(pieces: list) -> Any:
     return alone, joins
 
 
-def parted_pieces(pieces: list, blocks: int) -> list[list]:
-    """The pieces of Bound.log_derivative_pieces, of the walkers of several blocks that stand one
-    after the other, for every block: on the host, by one copy a type of number. What is one array
-    in two pieces stays one.
+def seen_pieces(pieces: list) -> list:
+    """The pieces of Bound.log_derivative_pieces on the host, by one copy a type of number. What is
+    one array in two pieces stays one.
     """
     arrays: dict = {}
     for piece in pieces:
         for array in (piece.left, piece.right) if isinstance(piece, Outer) else (piece,):
             arrays.setdefault(array.dtype.char, {})[id(array)] = array
-    parts: dict = {}
+    found: dict = {}
     for alike in arrays.values():
-        found = seen(list(alike.values()))
-        parts |= {key: np.split(x, blocks) for key, x in zip(alike, found, strict=True)}
-
-    def block(piece: Any, k: int) -> Any:
-        if isinstance(piece, Outer):
-            return Outer(parts[id(piece.left)][k], parts[id(piece.right)][k])
-        return parts[id(piece)][k]
-
-    return [[block(piece, k) for piece in pieces] for k in range(blocks)]
+        found |= dict(zip(alike, seen(list(alike.values())), strict=True))
+    return [
+        Outer(found[id(piece.left)], found[id(piece.right)])
+        if isinstance(piece, Outer)
+        else found[id(piece)]
+        for piece in pieces
+    ]
 
 
 def _with_one(x: np.ndarray) -> np.ndarray:
