@@ -300,7 +300,7 @@ def check(options, comm) -> int:
         runs = chosen(job)
         job = twisted(job, runs[0])
     system, wavefunction, optimizer, natural, sampler = build(job)
-    device = device_of(job, system, 0)
+    device = device_of(job, system, wavefunction, sampler)
     data = read_samples(job.data.file, system)[0] if job.data else None
     start = starting(job, wavefunction) if job.training.start_from else None
     print(f"{options.job}: valid")
@@ -386,6 +386,7 @@ def jobs(options, comm) -> int:
 def info(options, comm) -> int:
     import platform
 
+    from vmcnet.backend.device import card, found
     from vmcnet.parallel.communicators import launched_processes
     from vmcnet.storage.run_file import conditions
     from vmcnet.version import VERSION
@@ -403,14 +404,7 @@ def info(options, comm) -> int:
         print(f"  MPI: {comm.implementation}, world of {comm.size}")
     except (ImportError, RuntimeError) as error:
         print(f"  MPI: not available ({error})")
-    try:
-        import cupy
-
-        print(
-            f"  CuPy {cupy.__version__}: "
-            f"{cupy.cuda.runtime.getDeviceCount() if cupy.cuda.is_available() else 0} devices"
-        )
-    except ImportError:
-        print("  CuPy: not installed")
+    cupy, problem = found()
+    print(f"  GPU: {f'{cupy.cuda.runtime.getDeviceCount()} of {card(cupy)}' if cupy else problem}")
     sys.stdout.flush()
     return 0

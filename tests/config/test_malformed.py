@@ -188,7 +188,7 @@ CASES = {
     "spins in float32": (
         BASE,
         [*SPINS, "run.precision='float32'"],
-        "run.precision: the kernels of transverse_ising are of float64",
+        "run.precision: the kernels of lattices are of float64",
     ),
     # --set
     "set without a value": (BASE, ["seed"], "--set seed: expected table.key=value"),

@@ -24,22 +24,28 @@ from vmcnet.backend.stream import Stream
 from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.tape import Tape
 from vmcnet.calculus.values import Values
+from vmcnet.engine.fitting import device_for
 from vmcnet.engine.population import Population
-from vmcnet.engine.training import initial_state, run_training
+from vmcnet.engine.training import initial_state, run_training, train
 from vmcnet.kernels import cpu, philox
 from vmcnet.optimizers import Adam
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.gaussian import Gaussian
+from vmcnet.sampling.gibbs import Gibbs
 from vmcnet.sampling.langevin import Langevin
 from vmcnet.sampling.one_particle import OneParticle
-from vmcnet.systems import QuantumDot
+from vmcnet.sampling.spin_metropolis import Exchange, SpinFlip
+from vmcnet.storage.run_file import conditions
+from vmcnet.systems import Heisenberg, QuantumDot, TransverseIsing
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import (
+    BinaryRBM,
     FeedForward,
     GaussianEnvelope,
     MessagePassing,
     PadeJastrow,
     Slater,
+    SpinJastrow,
 )
 
 STANDIN = sys.modules["fakecupy"]
@@ -267,7 +273,6 @@ def test_choice(monkeypatch):
     used, cuda = (
         [],
         types.SimpleNamespace(
-            is_available=lambda: True,
             runtime=types.SimpleNamespace(getDeviceCount=lambda: 4),
             Device=lambda k: types.SimpleNamespace(use=lambda: used.append(k)),
         ),
@@ -279,7 +284,23 @@ def test_choice(monkeypatch):
         3,
         1,
     ]
-    cuda.is_available = lambda: False
+    runtime = cuda.runtime
+    runtime.getDeviceProperties = lambda k: {"name": b"A card"}
+    runtime.runtimeGetVersion = lambda: 12040
+    cuda.Device = lambda: types.SimpleNamespace(id=0)
+    assert Device(fake).card == "A card, CuPy 13, CUDA 12040"
+    assert Device(fake).describe() == "A card, CuPy 13, CUDA 12040, float64"
+    assert Device().card == "" and conditions(1, Device(fake).card)["gpu"] == Device(fake).card
+    assert "gpu" not in conditions(1)
+
+    def old_driver():
+        raise RuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+
+    runtime.getDeviceCount = old_driver
+    with pytest.raises(ValueError, match="finds no CUDA device: cudaErrorInsufficientDriver"):
+        choose("gpu")
+    assert choose("auto").xp is np
+    runtime.getDeviceCount = lambda: 0
     assert choose("auto").xp is np
     with pytest.raises(ValueError, match="finds no CUDA device"):
         choose("gpu")
@@ -287,3 +308,32 @@ def test_choice(monkeypatch):
         choose("cpu", "float16")
     with pytest.raises(ValueError, match="device"):
         choose("tpu")
+
+    class Broken:
+        """An import that finds the package and not the driver's library."""
+
+        def find_spec(self, name, path=None, target=None):
+            if name == "cupy":
+                raise ImportError("====\nCuPy failed to load\nlibcuda.so.1: cannot open\n====")
+
+    monkeypatch.delitem(sys.modules, "cupy")
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(ValueError, match=r"CuPy cannot be imported: libcuda.so.1: cannot open"):
+        choose("gpu")
+
+
+def test_what_a_device_serves_on_a_lattice():
+    """From Python as from a job; the kernels know real machines alone."""
+    chain, magnet = TransverseIsing([6]), Heisenberg([6])
+    real, pairs = BinaryRBM(chain), SpinJastrow(chain)
+    assert device_for(chain, real, SpinFlip(chain), "auto").xp is np
+    for system, psi, sampler in (
+        (chain, pairs, SpinFlip(chain)),
+        (chain, real * pairs, SpinFlip(chain)),
+        (chain, real, Gibbs(chain)),
+        (magnet, BinaryRBM(magnet, weights="complex"), Exchange(magnet)),
+    ):
+        with pytest.raises(ValueError, match="device: on a lattice a GPU serves real binary_rbm"):
+            train(system, psi, sampler=sampler, device="gpu", iterations=1, walkers=8, block=8)
+    with pytest.raises(ValueError, match="precision: the kernels of lattices"):
+        train(chain, real, precision="float32", iterations=1, walkers=8, block=8)

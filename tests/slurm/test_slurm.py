@@ -145,7 +145,13 @@ def test_signal_to_the_batch_shell_is_handed_on(cluster, whole, tmp_path):
 def test_scancel_usr1(cluster, whole, tmp_path):
     """On GPUs as SLURM counts them: one a rank; the job itself computes on the CPU."""
     job = Submitted(
-        cluster, whole, tmp_path, "gpu.sbatch", "--gpus-per-node=2", "--cpus-per-task=1"
+        cluster,
+        whole,
+        tmp_path,
+        "gpu.sbatch",
+        "--gpus-per-node=2",
+        "--cpus-per-task=1",
+        VMCNET_DEVICE="cpu",
     )
     assert "gpu:2" in cluster.call("scontrol", "show", "job", job.id), cluster.call(
         "scontrol", "show", "job", job.id

@@ -33,13 +33,49 @@ class Device:
     def __reduce__(self) -> tuple:
         return _restored, (self.xp.__name__, self.dtype.name)
 
+    @property
+    def card(self) -> str:
+        """The GPU and its libraries, which last digits depend on; "" on the host."""
+        return card(self.xp) if self.xp.__name__ == "cupy" else ""
+
     def describe(self) -> str:
-        return f"{'cpu' if self.xp is np else self.xp.__name__}, {self.dtype}"
+        return f"{'cpu' if self.xp is np else self.card or self.xp.__name__}, {self.dtype}"
 
 
 def _restored(module: str, precision: str) -> Device:
     """What pickle made of a Device."""
     return Device(import_module(module), precision)
+
+
+def found() -> tuple[Any, str]:
+    """CuPy, where it is installed and finds a CUDA device; otherwise None, and why."""
+    try:
+        import cupy
+    except ModuleNotFoundError:
+        return None, "CuPy is not installed: pip install 'cupy-cuda12x[ctk]', or cupy-cuda13x[ctk]"
+    except ImportError as error:  # without the driver's or CUDA's libraries
+        return None, f"CuPy cannot be imported: {_line(error)}"
+    name = f"CuPy {cupy.__version__}"
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # no driver, or an old one
+        return None, f"{name} finds no CUDA device: {_line(error)}"
+    if not count:
+        return None, f"{name} finds no CUDA device"
+    return cupy, ""
+
+
+def card(cupy: Any) -> str:
+    """The present GPU and its libraries, which last digits depend on."""
+    runtime = cupy.cuda.runtime
+    name = runtime.getDeviceProperties(cupy.cuda.Device().id)["name"].decode()
+    return f"{name}, CuPy {cupy.__version__}, CUDA {runtime.runtimeGetVersion()}"
+
+
+def _line(error: Exception) -> str:
+    """The last line of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" =-\n")]
+    return lines[-1] if lines else type(error).__name__
 
 
 def choose(kind: str, precision: str = "float64", local_rank: int = 0) -> Device:
@@ -52,14 +88,9 @@ def choose(kind: str, precision: str = "float64", local_rank: int = 0) -> Device
         raise ValueError(f"device {kind!r}: expected one of {KINDS}")
     if kind == "cpu":
         return Device(np, precision)
-    try:
-        import cupy
-    except ImportError:
-        problem, count = "CuPy is not installed: pip install 'vmcnet[cuda12]'", 0
-    else:
-        count = cupy.cuda.runtime.getDeviceCount() if cupy.cuda.is_available() else 0
-        problem = f"CuPy {cupy.__version__} finds no CUDA device"
-    if count:
+    cupy, problem = found()
+    if cupy:
+        count = cupy.cuda.runtime.getDeviceCount()
         cupy.cuda.Device(local_rank % count).use()
         return Device(cupy, precision)
     if kind == "gpu":

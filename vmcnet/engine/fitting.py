@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from vmcnet.arguments import positive, scale, shown, whole
+from vmcnet.backend.device import Device, choose
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.memory import check_parameters
 from vmcnet.engine.own_parts import Misfit, checked_parts, checked_start
 from vmcnet.hamiltonians.pauli import OffDiagonal
 from vmcnet.optimizers import NaturalGradient, Optimizer
 from vmcnet.sampling.defaults import MOVES, default_sampler
+from vmcnet.sampling.spin_metropolis import Exchange, SpinFlip
 from vmcnet.systems.base import System
 from vmcnet.wavefunctions.base import USUAL, Wavefunction
+from vmcnet.wavefunctions.machines.machine import Machine
 
 NAME = re.compile(r"[^,/\s.][^,/.]*")  # names become columns and HDF5 names
 FAR, PROBES = (1e2, 1e3), 4  # lengths and directions at which a psi that decays is looked at
@@ -85,6 +88,29 @@ def fit(system, wavefunction, sampler=None):
     if system.fermions:
         _exchanges(system, wavefunction)
     return sampler
+
+
+def device_for(
+    system, wavefunction, sampler, kind: str, precision: str = "float64", local_rank: int = 0
+) -> Device:
+    """The device of a rank, of the kind cpu, gpu or auto; on lattices auto is the CPU. Raises
+    Misfit where a lattice has no kernels for it, ValueError where there is no GPU.
+    """
+    if not system.dimensions:
+        if precision != "float64":
+            raise Misfit("precision", "the kernels of lattices are of float64: use float64")
+        rule = wavefunction.update_rule(
+            wavefunction.layout.values(np.zeros(wavefunction.layout.size))
+        )
+        machines = isinstance(rule, Machine) and not rule.is_complex
+        if kind == "gpu" and not (machines and isinstance(sampler, SpinFlip | Exchange)):
+            raise Misfit(
+                "device",
+                "on a lattice a GPU serves real binary_rbm factors moved by spin_flip or exchange: "
+                "use cpu",
+            )
+        kind = "cpu" if kind == "auto" else kind
+    return choose(kind, precision, local_rank)
 
 
 def usable(system, wavefunction) -> None:

@@ -10,10 +10,16 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from vmcnet.backend.device import choose
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.ending import training_warnings
-from vmcnet.engine.fitting import checked_growth, checked_learning, checked_training, fit, notes_of
+from vmcnet.engine.fitting import (
+    checked_growth,
+    checked_learning,
+    checked_training,
+    device_for,
+    fit,
+    notes_of,
+)
 from vmcnet.engine.memory import check_memory
 from vmcnet.engine.nonfinite import NonFiniteError
 from vmcnet.engine.population import (
@@ -297,7 +303,7 @@ def train(
         seed,
         walkers,
         block,
-        choose(device, precision, comm.local_rank),
+        device_for(system, wavefunction, sampler, device, precision, comm.local_rank),
     )
     population.start()
     length = step_size * system.length

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from vmcnet.backend.device import choose
 from vmcnet.config import Job, JobError
 from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
 from vmcnet.config.user import UserTable
-from vmcnet.engine.fitting import Misfit, fit, usable
+from vmcnet.engine.fitting import Misfit, device_for, fit, usable
 from vmcnet.observables.base import joined
 from vmcnet.runs.blame import blamed
 from vmcnet.runs.own_classes import made, try_sampler
@@ -106,26 +105,14 @@ def observables_of(tables, system) -> list:
         raise JobError(str(error)) from error
 
 
-def device_of(job: Job, system, local_rank: int = 0):
+def device_of(job: Job, system, wavefunction, sampler, local_rank: int = 0):
     """The device of a rank; raises JobError where the job asks for one that is not there, or that
     has no kernels for its spins.
     """
-    kind = job.run.device
-    if not system.dimensions:
-        if job.run.precision != "float64":
-            raise JobError(
-                f"run.precision: the kernels of {job.system.type} are of float64: use float64"
-            )
-        machines = all(
-            table.type == "binary_rbm" and table.weights == "real" for table in job.wavefunction
-        )
-        if kind == "gpu" and not (machines and job.sampling.proposal in (None, *MOVES_SPINS)):
-            raise JobError(
-                "run.device: on a lattice a GPU serves real binary_rbm factors moved by "
-                f"{' or '.join(MOVES_SPINS)}: use cpu"
-            )
-        kind = "cpu" if kind == "auto" else kind
+    run = job.run
     try:
-        return choose(kind, job.run.precision, local_rank)
+        return device_for(system, wavefunction, sampler, run.device, run.precision, local_rank)
+    except Misfit as error:
+        raise JobError(f"run.{error}") from error
     except ValueError as error:
         raise JobError(f"run.device: {error}") from error

@@ -190,9 +190,9 @@ def compare_data(file, job, digest: str) -> None:
         )
 
 
-def compare_conditions(file, job) -> None:
-    """Say what bits depend on and is not as it was when a run began."""
-    for key, value in conditions(job.run.threads).items():
+def compare_conditions(file, job, card: str) -> None:
+    """Say what bits depend on and is not as it was when a run began; card: of the device."""
+    for key, value in conditions(job.run.threads, card).items():
         old = file.attributes.get(f"condition_{key}")
         if old not in (None, value):  # None: of a version that did not record it
             say(

@@ -36,7 +36,7 @@ def built_for(comm, job: Job, learns=True):
         job.seed,
         job.sampling.walkers,
         job.sampling.block,
-        device_of(job, system, comm.local_rank),
+        device_of(job, system, wavefunction, sampler, comm.local_rank),
     )
     if not (job.data and learns):
         return Population(*parts), optimizer, natural, ""

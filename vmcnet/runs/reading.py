@@ -296,7 +296,7 @@ class Run:
             self.job.seed,
             sampling.walkers,
             sampling.block,
-            device_of(self.job, system, comm.local_rank),
+            device_of(self.job, system, wavefunction, sampler, comm.local_rank),
         )
         step_size = sampling.step_size * system.length
         state = initial_state(wavefunction, optimizer, self.job.seed, step_size, natural)

@@ -101,7 +101,9 @@ class Session:
             kept = clear(path, overwrite)
             if kept:
                 say(f"note: files of another run lay in the folder of {path}: moved to {kept}")
-            held["file"] = RunFile.create(path, job_text(job), job.seed, comm.size, job.run.threads)
+            held["file"] = RunFile.create(
+                path, job_text(job), job.seed, comm.size, job.run.threads, population.device.card
+            )
             system, wavefunction = built[0].system, built[0].wavefunction
             held["file"].attributes.update(
                 data=digest,
@@ -162,7 +164,7 @@ class Session:
                 on_root(comm, lambda: compare_data(held["file"], job, digest))
             on_root(comm, lambda: compare_sources(held["file"], job))
             if comm.rank == 0:
-                compare_conditions(held["file"], job)
+                compare_conditions(held["file"], job, built[0].device.card)
                 held["file"].attributes.update(
                     job=job_text(job), ranks=comm.size, state="running", resumed=now()
                 )

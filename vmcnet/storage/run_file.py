@@ -29,9 +29,9 @@ SCHEMA = 1
 INTERVAL, SHARE = 10.0, 0.01  # rewrite at most every 10 s, and at most 1 % of the time
 
 
-def conditions(threads: int) -> dict:
+def conditions(threads: int, card: str = "") -> dict:
     """What the bits of a run depend on besides the job: processor type, what numba compiles for,
-    library versions, BLAS and its threads.
+    library versions, BLAS and its threads, the card of a GPU where there is one.
     """
     from importlib.metadata import version
 
@@ -70,6 +70,7 @@ def conditions(threads: int) -> dict:
         "blas": "; ".join(blas),
         "products": numba_product.chosen(),
         "threads": threads,
+        **({"gpu": card} if card else {}),
     }
 
 
@@ -113,7 +114,9 @@ class RunFile:
         self.guard: Callable[[], None] = _unguarded
 
     @classmethod
-    def create(cls, path: Path, job_text: str, seed: int, ranks: int, threads: int) -> RunFile:
+    def create(
+        cls, path: Path, job_text: str, seed: int, ranks: int, threads: int, card: str = ""
+    ) -> RunFile:
         """An empty run; `run` is a random name that its checkpoints carry too."""
         return cls(
             path,
@@ -128,7 +131,7 @@ class RunFile:
                 "git": git_revision(),
                 "started": now(),
                 "state": "running",
-                **{f"condition_{k}": v for k, v in conditions(threads).items()},
+                **{f"condition_{k}": v for k, v in conditions(threads, card).items()},
             },
         )
 

@@ -25,7 +25,7 @@ class DeviceTables(MachineTables):
 
     def parted(self, blocks: int) -> list[DeviceTables]:
         """The tables of every block."""
-        parts = [self._xp.split(array, blocks, axis=-1) for array in (self.s, self.x)]
+        parts = [self._xp.split(array, blocks, axis=1) for array in (self.s, self.x)]
         rows = self._xp.split(self._r, blocks)
         return [self._with(*arrays) for arrays in zip(rows, *parts, strict=True)]
 
@@ -34,8 +34,8 @@ class DeviceTables(MachineTables):
         every, join = (self, *others), self._xp.concatenate
         return self._with(
             join([t._r for t in every]),
-            join([t.s for t in every], axis=-1),
-            join([t.x for t in every], axis=-1),
+            join([t.s for t in every], axis=1),
+            join([t.x for t in every], axis=1),
         )
 
     def _with(self, r: Array, s: Array, x: Array) -> DeviceTables:
