@@ -242,7 +242,7 @@ def draw(figure: str, counts, found) -> None:
 
 
 KINDS = {  # of a sample, by words in the file and the function that runs; the first that fits
-    "matrix products": ("matrix_product", "fits_product", "layer_onto", "products.py"),
+    "matrix products": ("matrix_product", "product_adjoints", "layer_onto", "products.py"),
     "activations": ("cpu.py:activation", "cpu.py:layer", "pointwise", "elementwise.py"),
     "messages and pairs": ("message", "scatter_pairs", "collect", "pairs.py", "norm.py"),
     "determinants": ("linalg", "determinant", "orbitals.py", "slater.py", "applied", "selection"),
@@ -250,7 +250,7 @@ KINDS = {  # of a sample, by words in the file and the function that runs; the f
     "chain rules of jets": ("chain", "cpu.py:product", "residual", "jets.py", "jet.py"),
     "sums and elementwise": ("linear.py", "arithmetic.py", "outer.py"),
     "tape, replay": ("tape.py", "replay.py", "interpreter.py", "operation.py", "quantity.py"),
-    "log-derivatives, solver": ("tangents.py", "spring", "natural_gradient", "exact_sum", "log_d"),
+    "log-derivatives, solver": ("tangents", "gram", "natural_g", "exact_sum", "log_d", "cholesky"),
 }
 
 

@@ -8,8 +8,8 @@ from vmcnet import kernels
 from vmcnet.backend.arrays import namespace
 from vmcnet.calculus.arithmetic import ADD
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, Scaled, Unmade, common, whole
-from vmcnet.calculus.linear import AFFINE, product_adjoints, rows_summed
-from vmcnet.calculus.operation import Blocks, Operation
+from vmcnet.calculus.linear import AFFINE, product_adjoints
+from vmcnet.calculus.operation import Operation
 from vmcnet.calculus.outer import Spread
 from vmcnet.calculus.products import matmul
 
@@ -50,13 +50,14 @@ def _inner(xp, adjoint, kept, activation, overwrite, per_walker, bias):
     if isinstance(adjoint, Spread):
         alike = adjoint.left.dtype == kept.dtype
         left, adjoint = (adjoint.left, adjoint.right) if alike else (None, adjoint.dense())
-    apart = per_walker and not isinstance(per_walker, Blocks)
-    blocks = 1 if apart else int(per_walker) or 1
+    blocks = int(per_walker) or 1
+    if per_walker is True:  # sums over the particles of every walker
+        blocks = kept.shape[0] if bias and kept.ndim > 2 else 1
     own = kernels.of(xp, adjoint.dtype, kept.dtype)
     inner, sums = own.layer_reverse(adjoint, left, kept, activation.form, overwrite, blocks)
-    if apart or not bias:
-        return inner, rows_summed(inner, per_walker) if bias else None
-    return inner, sums if per_walker else sums[0]
+    if per_walker is True and kept.ndim == 2:
+        sums = inner
+    return inner, (sums if per_walker else sums[0]) if bias else None
 
 
 class Dense(Operation):
