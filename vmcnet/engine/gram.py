@@ -82,15 +82,14 @@ class Gram:
         for x, panel in zip((left, right), panels, strict=True):
             turned(np.ascontiguousarray(x), panel)
         columns = np.append(off, np.zeros(WIDE))
+        padded = [np.zeros((SIDE * self.matrix.tiles, *x.shape[1:])) for x in (left, right, off)]
+        for to, x in zip(padded, (left / self.walkers, right, off - of_mean), strict=True):
+            to[: self.walkers] = x
         for t in self.matrix.own:
-            added, i = t in self.matrix.rows, self.rows.members[t]
-            own = [np.zeros((SIDE, *x.shape[1:])) for x in (left, right, off)]
-            for to, x in zip(
-                own, (left[i] / self.walkers, right[i], off[i] - of_mean), strict=True
-            ):
-                to[: len(x)] = x
+            added = t in self.matrix.rows
             if not added:
                 self.matrix.rows[t] = np.empty(self.matrix.shape(t))
+            own = [x[SIDE * t : SIDE * (t + 1)] for x in padded]
             outer_products(*own[:2], *panels, own[2], columns, self.matrix.rows[t], added)
 
     def _tiles(self) -> Any:

@@ -1,6 +1,4 @@
-"""The Gram matrix of outer products of walkers in tiles of rows, centred; its plain twin is in the
-tests. And what completes the squares on the diagonal of a matrix in such tiles.
-"""
+"""The Gram matrix of outer products of walkers in tiles of rows, centred; float64, one thread."""
 
 from __future__ import annotations
 
@@ -65,20 +63,6 @@ def block_centred(added: bool):
 
 
 centred, centred_onto = block_centred(False), block_centred(True)
-
-
-@compiled
-def mirror(tile, shift):
-    """The square on the diagonal of a tile (n, first + n): its upper triangle from the lower one,
-    and shift (n,) on the diagonal.
-    """
-    count = len(tile)
-    first = tile.shape[1] - count
-    for j in range(count):
-        row = tile[j]
-        row[first + j] += shift[j]
-        for i in range(j + 1, count):
-            row[first + i] = tile[i, first + j]
 
 
 @compiled

@@ -4,6 +4,8 @@ factorisation in float32.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -100,42 +102,37 @@ class Cholesky:
         """What `substitute` needs, the parts of all tiles side by side and where each begins, on
         rank 0, elsewhere nothing; None where the matrix is not positive definite.
         """
-        matrix, loops = self._matrix, self._loops
-        counts = np.array([matrix.shape(t)[0] for t in range(matrix.tiles)])
-        own, places = np.array(matrix.own, int), np.zeros(matrix.tiles, int)
-        places[own] = np.cumsum([0, *(SIDE * SIDE * (own + 1))])[:-1]
-        c = np.empty(SIDE * SIDE * int((own + 1).sum()), dtype)
-        self._scaled(c, places)
-        parts = _Parts(matrix, [loops.sizes(k, n, dtype) for k, n in enumerate(counts)], dtype)
+        loops, last = self._loops, self._matrix.tiles - 1
+        plan = _plan(self._matrix.size, self._matrix.owners, self._comm.rank)
+        c = np.empty(plan.elements, dtype)
+        self._scaled(c, plan.places)
+        parts = _Parts(self._matrix, _sizes(loops, self._matrix.size, dtype), dtype)
 
         def part_of(k: int, late: int, function: Any) -> None:
             """Makes an own part and has it sent, or has it received."""
             part = parts.room(k, late)
-            if k in matrix.own and len(part):
-                function(c, places[k], k, counts[k], part)
+            if k in plan.own and len(part):
+                function(c, plan.places[k], k, plan.counts[k], part)
             parts.send(k, late)
 
-        def below(function: Any, k: int, tiles: np.ndarray, part: np.ndarray) -> None:
-            if not len(tiles) or not len(part):
-                return
-            for some in [tiles] if self._comm.size == 1 else tiles[:, None]:
-                function(c, places[some], some, counts[some], k, part)
+        def below(function: Any, k: int, groups: tuple, part: np.ndarray) -> None:
+            for group in groups if len(part) else ():
+                function(c, *group, k, part)
                 self._comm.progress()
 
-        last = matrix.tiles - 1
         part_of(0, LATE, loops.finish)
-        for k in range(matrix.tiles):
+        for k in range(last + 1):
             late = parts.wait(k, LATE)
             if np.isnan(late[-1]):
                 break
-            below(loops.finish_below, k, own[own == k + 1], late)  # others wait for this one
+            below(loops.finish_below, k, plan.following[k], late)  # others wait for this one
             if k < last:
                 part_of(k + 1, LATE, loops.finish)
-            below(loops.finish_below, k, own[own > k + 1], late)
+            below(loops.finish_below, k, plan.later[k], late)
             if k + 1 < last:
                 part_of(k + 2, EARLY, loops.begin)
             if k < last:
-                below(loops.begin_below, k + 1, own[own > k + 1], parts.wait(k + 1, EARLY))
+                below(loops.begin_below, k + 1, plan.later[k], parts.wait(k + 1, EARLY))
         parts.end()
         return None if np.isnan(late[-1]) else (parts.kept, parts.starts)
 
@@ -150,6 +147,47 @@ class Cholesky:
 
 
 EARLY, LATE = 0, 1  # parts of a tile
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a rank does: its tiles, in one array of so many elements where each has its place, and
+    for every k those of them that come next or later below tile k, as arguments of the loops.
+    """
+
+    own: frozenset
+    counts: np.ndarray  # rows of all tiles
+    places: np.ndarray
+    elements: int
+    following: list[tuple]
+    later: list[tuple]
+
+
+@lru_cache(maxsize=16)
+def _plan(size: int, owners: tuple[int, ...], rank: int) -> _Plan:
+    tiles = np.arange(len(owners))
+    own = tiles[np.array(owners) == rank]
+    counts, places = np.minimum(SIDE, size - SIDE * tiles), np.zeros(len(owners), int)
+    ends = np.cumsum(SIDE * SIDE * (own + 1))
+    places[own[1:]] = ends[:-1]
+
+    def groups(chosen: np.ndarray) -> tuple:
+        # one call for all where nobody waits for this rank
+        cuts = chosen[None] if max(owners) == 0 else chosen[:, None]
+        return tuple((places[some], some, counts[some]) for some in cuts if len(some))
+
+    following = [groups(own[own == k + 1]) for k in tiles]
+    later = [groups(own[own > k + 1]) for k in tiles]
+    return _Plan(
+        frozenset(own.tolist()), counts, places, int(ends[-1]) if len(own) else 0, following, later
+    )
+
+
+@lru_cache(maxsize=16)
+def _sizes(loops: Any, size: int, dtype: Any) -> list[tuple[int, int]]:
+    """Elements of the parts of all tiles."""
+    starts = range(0, size, SIDE)
+    return [loops.sizes(k, min(SIDE, size - first), dtype) for k, first in enumerate(starts)]
 
 
 class _Parts:

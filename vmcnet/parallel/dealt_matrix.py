@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet.kernels import numba_product
 from vmcnet.kernels.numba_cholesky import SIDE
-from vmcnet.kernels.numba_gram import mirror
+from vmcnet.kernels.numba_tiles import mirror, off_diagonal
 from vmcnet.parallel.communicators import Communicator
 
 
@@ -62,9 +63,14 @@ class DealtMatrix:
     def product(self, x: np.ndarray) -> np.ndarray | None:
         """T x (N,) on rank 0, None elsewhere; x (N,) the same on every rank, after `shift`."""
         found = np.zeros((len(self.own), self.size))
-        for k, t in enumerate(self.own):
+        compiled = numba_product.chosen() == numba_product.OWN
+        for to, t in zip(found, self.own, strict=True):
             span, rows = self.span(t), self.rows[t]
-            found[k, span] = rows @ x[: span.stop]
-            found[k, : span.start] = x[span] @ rows[:, : span.start]
+            if compiled:
+                off_diagonal(rows, x[: span.stop], to[span], to[: span.start])
+                to[span] += rows[:, span.start :] @ x[span]
+            else:
+                to[span] = rows @ x[: span.stop]
+                to[: span.start] = x[span] @ rows[:, : span.start]
         every = self.comm.gather_dealt(found, self.owners)
         return None if every is None else every.sum(axis=0)
