@@ -47,7 +47,7 @@ HUGE = {
     ),
     "gram matrix": (
         lambda: trained(DOT, PSI, walkers=999_936, natural_gradient=vmc.optimizers.MinSR()),
-        "need at least 1.6e[+]04 GB .* another natural gradient",
+        "need at least 1.2e[+]04 GB .* another natural gradient",
     ),
     "metric": (
         lambda: trained(
@@ -55,7 +55,7 @@ HUGE = {
             PSI * FeedForward(DOT, layers=[500, 500]),
             natural_gradient=vmc.optimizers.SR(),
         ),
-        "253501 parameters need at least 1e[+]03 GB",
+        "253501 parameters need at least 7.7e[+]02 GB",
     ),
 }
 

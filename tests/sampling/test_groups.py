@@ -2,6 +2,7 @@
 one call a group.
 """
 
+import gc
 import tracemalloc
 
 import numpy as np
@@ -60,7 +61,8 @@ def test_memory_does_not_grow_with_the_steps(monkeypatch):
     peaks = []
     for steps in (300, 2400):
         moves, psi, walkers = begun("gaussian", 64)
-        moves.sample(walkers, psi, 0.3, 2, Stream(3, 2, 0, 0))
+        moves.sample(walkers, psi, 0.3, steps, Stream(3, 2, 0, 0))  # whatever is made once
+        gc.collect()
         tracemalloc.start()
         moves.sample(walkers, psi, 0.3, steps, Stream(3, 2, 1, 0))
         peaks.append(tracemalloc.get_traced_memory()[1])
