@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vmcnet.backend.arrays import keep_memory, namespace, seen, to_host
+from vmcnet.backend.arrays import keep_memory, namespace, on_host, seen, to_host
 from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream, Streams
 from vmcnet.engine.nonfinite import NonFiniteError, told
@@ -16,6 +16,7 @@ from vmcnet.engine.sheet import Sheet, look
 from vmcnet.engine.tangents import BlockTangents
 from vmcnet.engine.together import Together, parted, slices
 from vmcnet.estimators.energy import (
+    LocalEnergies,
     Row,
     centred,
     clipped,
@@ -82,7 +83,7 @@ class Population:
         self._together = Together(parts, wavefunction, block)
         self.members: dict[int, Walkers] = {}
         self.counts: dict[int, Counts] = {}  # of the last advance
-        self._psi, self._at = None, 0  # psi at the last theta, and the hash of that
+        self._psi, self._at = None, None  # psi at the last theta, and a copy of that
 
     def __repr__(self):
         return f"<Population: {self.walkers} walkers in {self.blocks} blocks of {self.block}>"
@@ -107,10 +108,9 @@ class Population:
         """psi at theta: one for all that is asked there, whose parameters go to a device once; what
         reverse passes do is written down once for all theta.
         """
-        at = digest(theta)
-        if self._psi is None or self._at != at:
+        if self._psi is None or not np.array_equal(self._at, theta):
             self._psi = self.wavefunction.bind(theta) if self._psi is None else self._psi.at(theta)
-            self._at = at
+            self._at = np.array(theta)
         return self._psi
 
     def _resize(self, walkers: int) -> None:
@@ -202,7 +202,7 @@ class Population:
                 )  # a NumPy scalar would promote float32
             local = local_energies(self.system.terms, walkers, psi) if measure else None
             parts = parted(walkers, len(run))
-            if walkers.s is old.s:  # psi may know spins on a device by their array
+            if walkers.s is old.s and not on_host(old.s):  # psi may know spins by their array
                 parts = [replace(w, s=self.members[b].s) for w, b in zip(parts, run, strict=True)]
             sheet = Sheet(self.row.numbers(local) if measure else None, counts, len(run))
             energies = local.parted(slices(walkers.s, len(run))) if measure else [None] * len(run)
@@ -221,7 +221,8 @@ class Population:
         ):
             self.members[b], self.counts[b] = walkers, counts
             if measure:
-                energies[b] = replace(local, seen=numbers[: len(self.row.names)])
+                seen_parts = numbers[: len(self.row.names)]
+                energies[b] = LocalEnergies(local.total, local.terms, seen_parts)
         numbers = np.concatenate([n for n, _ in shown], axis=1) if measure else None
         rows = self.row.make(numbers, [c for _, c in shown], self.own, stop, hash64)
         if observing:

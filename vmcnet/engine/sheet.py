@@ -39,10 +39,11 @@ class Sheet:
     @cached_property
     def parts(self) -> list[tuple[Any, Counts]]:
         """Numbers (K, W) or None, and counts, of every block; to be asked after `look`."""
-        blocks = self._blocks
-        none = [None] * blocks
-        numbers = none if self.numbers is None else np.split(self.numbers, blocks, axis=1)
-        return list(zip(numbers, self.counts.parted(blocks), strict=True))
+        counts, x = self.counts.parted(self._blocks), self.numbers
+        if x is None:
+            return [(None, c) for c in counts]
+        own = x.shape[1] // self._blocks
+        return [(x[:, k * own : (k + 1) * own], c) for k, c in enumerate(counts)]
 
 
 def look(sheets: Iterable[Sheet]) -> None:
