@@ -6,12 +6,22 @@ import numpy as np
 import pytest
 
 import vmcnet as vmc
-from tests.calculus.cases import CASES, by_operation, coordinates, evaluated, parameters
+from tests.calculus.cases import (
+    CASES,
+    DIMENSIONS,
+    by_operation,
+    coordinates,
+    evaluated,
+    parameters,
+)
 from vmcnet.backend.stream import Stream
+from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.operation import Blocks
-from vmcnet.calculus.replay import Recorder, TapeRecorder
+from vmcnet.calculus.replay import JetRecorder, Recorder, TapeRecorder
 from vmcnet.calculus.tape import Tape, built
 from vmcnet.calculus.values import Values
+from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions import tiled_jets
 from vmcnet.wavefunctions.base import Wavefunction
 
 GROUPS = by_operation(CASES)
@@ -70,6 +80,31 @@ def test_every_reverse_pass(operation):
                 assert (adjoint is None) == (other is None) and type(adjoint) is type(other), label
                 if adjoint is not None:
                     np.testing.assert_array_equal(built(adjoint), built(other), err_msg=label)
+    assert repeated
+
+
+@pytest.mark.parametrize("operation", GROUPS)
+def test_every_jet(operation):
+    """Value, derivatives and Laplacian are those of the jets."""
+    theta, repeated = parameters(), 0
+    for label, n, function in GROUPS[operation]:
+        r = coordinates(n)
+
+        def read(r, n=n, function=function):
+            ops = Jets(np, n, DIMENSIONS)
+            return ops.read(evaluated(ops, function, r, theta)[0])
+
+        recorder = JetRecorder(np, n, DIMENSIONS)
+        log = evaluated(recorder, function, r, theta)[0]
+        repeat = recorder.repeat(None, log)
+        for a, b in zip(recorder.read(log), read(r), strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=label)
+        if repeat is None:
+            continue
+        repeated += 1
+        for other in (r[::-1] * 1.1, r):
+            for a, b in zip(repeat(other), read(other), strict=True):
+                np.testing.assert_array_equal(a, b, err_msg=label)
     assert repeated
 
 
@@ -207,3 +242,29 @@ def test_training_is_the_same(kind, precision, monkeypatch):
     monkeypatch.setattr(TapeRecorder, "passes", lambda self, *a: calls.append(1))
     np.testing.assert_array_equal(theta(), repeated)
     assert calls and made is not TapeRecorder.passes
+
+
+@pytest.mark.parametrize("look, calls", [("no", 2), ("peek", 10), ("phase", 10)])
+def test_tiles_call_log_psi_where_they_must(look, calls, monkeypatch):
+    """Of eight tiles the first, and once to see how wide jets are; where numbers are looked at the
+    first is made again; tiles of other spins are made one by one.
+    """
+    monkeypatch.setattr(tiled_jets, "jet_tile", lambda walkers, widest, near: 2)
+    psi, r = Counting(look), np.random.default_rng(1).normal(size=(16, 2, 2))
+    bound, s = psi.bind(np.empty(0)), np.ones((16, 2), np.int8)
+
+    def check(s):
+        value, first, laplacian = bound.jet(Walkers(r, s))
+        weights = (2.0 + s)[:, :, None]
+        x, slope, second = (
+            (np.abs(r), np.sign(r), 0.0) if look in ("peek", "data") else (r * r, 2.0 * r, 2.0)
+        )
+        np.testing.assert_allclose(value, -(x * weights).sum(axis=(1, 2)), rtol=1e-13)
+        np.testing.assert_allclose(first, -(slope * weights).reshape(16, 4).T, rtol=1e-13)
+        np.testing.assert_allclose(laplacian, -(second * weights * np.ones(2)).sum(axis=(1, 2)))
+
+    check(s)
+    assert psi.calls == calls
+    s[5, 1] = -1
+    check(s)
+    assert psi.calls == calls + 8

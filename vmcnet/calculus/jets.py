@@ -57,7 +57,10 @@ class Jets(Interpreter):
     def peek(self, x):
         return x.data.value
 
-    def read(self, jet: Jet):
-        """value (W,), derivatives (n d, W), Laplacian (W,) of a quantity of shape (W,)."""
-        slots = embed(self.xp, jet.data, ALL).slots
+    def read(self, jet):
+        """value (W,), derivatives (n d, W), Laplacian (W,) of a quantity of shape (W,), or of its
+        JetData.
+        """
+        data = jet if isinstance(jet, JetData) else jet.data
+        slots = embed(self.xp, data, ALL).slots
         return slots[0], slots[1:-1], slots[-1]

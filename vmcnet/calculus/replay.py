@@ -9,6 +9,8 @@ determinant) nothing is repeated.
 
 from __future__ import annotations
 
+from vmcnet.calculus.jet import CONSTANT, Coordinates, Frame, JetData
+from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.quantity import Handle
 from vmcnet.calculus.tape import built, expected, gathered
 from vmcnet.calculus.values import Values
@@ -55,6 +57,10 @@ class Recorder(Values):
         super().__init__(xp)
         self.looked_at, self._steps, self._registers, self._varying = False, [], [], set()
 
+    def rule(self, operation):
+        """What of an operation is recorded."""
+        return operation.value
+
     def _register(self, array, varies=False, is_parameter=False):
         index = len(self._registers)
         self._registers.append(None if varies else array)
@@ -64,7 +70,7 @@ class Recorder(Values):
 
     def apply(self, operation, args, **static):
         parameters = self._of_parameters(operation, args)
-        array = operation.value(self.xp, *[a.array for a in args], **static)
+        array = self.rule(operation)(self.xp, *[a.array for a in args], **static)
         inputs = tuple([a.index for a in args])
         varies = not self._varying.isdisjoint(inputs)
         if type(array) is tuple:
@@ -107,7 +113,7 @@ class Recorder(Values):
             if k in self._varying
         }
         steps = [
-            (o.value, inputs, static, to, _ending(last, inputs, n, results))
+            (self.rule(o), inputs, static, to, _ending(last, inputs, n, results))
             for n, (o, inputs, static, to) in enumerate(self._steps)
         ]
         xp, kept, position, result = self.xp, self._registers, self._position, log.index
@@ -128,6 +134,36 @@ class Recorder(Values):
             return None if sign is None else registers[sign], registers[result]
 
         return repeated
+
+
+class JetRecorder(Recorder, Jets):
+    """The same for jets: registers hold JetData."""
+
+    def __init__(self, xp, n: int, d: int):
+        super().__init__(xp)
+        self.frame = Frame(n, d)
+
+    def rule(self, operation):
+        return operation.jet
+
+    def constant(self, array):
+        return self._register(JetData(array[None], CONSTANT, self.frame))
+
+    def parameter(self, array):
+        data = JetData(array[None], CONSTANT, self.frame)
+        return self._register(data, is_parameter=True)
+
+    def coordinates(self, r):
+        out = super().coordinates(r)
+        out.array = Coordinates(self.xp, r, self.frame)
+        return out
+
+    def repeat(self, phase: Recorded | None, log: Recorded):
+        """A function r -> value, derivatives and Laplacian of log, or None."""
+        repeated = super().repeat(phase, log)
+        if repeated is None:
+            return None
+        return lambda r: self.read(repeated(Coordinates(self.xp, r, self.frame))[1])
 
 
 class TapeRecorder(Recorder):
