@@ -89,7 +89,7 @@ def bounded_sum(
         once = np.minimum(shift, LARGEST_POWER)
         factor[:], twice = np.where(valid, np.ldexp(1.0, once), 0.0), shift - once
     for share in [shares] if isinstance(shares, np.ndarray) else shares:
-        rows = np.ascontiguousarray(share, np.float64).reshape(-1, flat.size)
+        rows = np.ascontiguousarray(share, np.float64).reshape(-1, flat.size or 1)  # none: no rows
         rows = rows if twice is None else np.ldexp(rows, twice)
         if not add_shares(rows, factor, 2.0**bits, total):
             raise ValueError(
