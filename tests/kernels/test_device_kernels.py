@@ -12,13 +12,13 @@ from tests.kernels.hosted import gpu_module
 from tests.kernels.test_machine import SYSTEMS, random_machine
 from tests.spins import walkers_of
 from vmcnet import wavefunctions
-from vmcnet.backend.arrays import to_host
+from vmcnet.backend.arrays import namespace, to_host
 from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.elementwise import ACTIVATIONS
 from vmcnet.engine import together
 from vmcnet.engine.population import TRAINING, Population
-from vmcnet.kernels import cpu, linalg
+from vmcnet.kernels import cpu, linalg, plain
 from vmcnet.optimizers import MinSR
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.spin_metropolis import Exchange, SpinFlip
@@ -74,6 +74,39 @@ def test_elementwise_and_jet_rules(device, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("several", [True, False])
+def test_metropolis_steps(device, several, dtype, monkeypatch):
+    """psi = 0 is a rejection, NaN one that counts; what does not fit goes to the array code."""
+    gpu, xp = device[0].gpu, device[1]
+    rng, walkers = np.random.default_rng(3), 301
+    thresholds, log, trial_log, ratio = rng.normal(size=(4, walkers)).astype(dtype)
+    trial_log[:9], log[:6] = (
+        [-np.inf, np.nan, np.inf] * 3,
+        [-np.inf, -np.inf, -np.inf, *[np.nan] * 3],
+    )
+    r, trial = rng.normal(size=(2, walkers, 3, 2)).astype(dtype)
+    counts = np.arange(2 * walkers).reshape(2, -1)
+    arrays = thresholds, log, trial_log, ratio if several else 0.25, r, trial, *counts
+    there = [x if np.isscalar(x) else xp.array(xp.asarray(x)) for x in arrays]
+    with np.errstate(invalid="ignore"):
+        known = plain.moved(np, *arrays)
+    monkeypatch.setattr(plain, "moved", None)  # not that one
+    np.testing.assert_array_equal(to_host(gpu.moved(*there)), known)
+    assert 0 < known.sum() < walkers
+    for a, b in zip(there, arrays, strict=True):
+        if not np.isscalar(b):
+            np.testing.assert_array_equal(to_host(a), b)
+    monkeypatch.undo()
+    wide = xp.asarray(np.repeat(log, 2))[::2]
+    before = to_host(wide)
+    with np.errstate(invalid="ignore"):
+        accept = gpu.moved(there[0], wide, *there[2:])
+    stay = ~to_host(accept)
+    assert namespace(accept) is xp and not stay.all()
+    np.testing.assert_array_equal(to_host(wide)[stay], before[stay])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("m", [1, 2, 7, 20])
 def test_determinants(device, dtype, m):
     there, xp = device[0].linalg, device[1]
@@ -120,24 +153,24 @@ def test_machine_kernels_equal_their_twin(device, name, width, monkeypatch):
     sampler = (SpinFlip if name == "flips" else Exchange)(system)
     machine, s = random_machine(12, 29, width, False), system.start(Stream(2, 0, 0, 0), 48).s
     assert (machine.group_size < 29) == (width == 3.0)
-    plain, there = (
+    twin, there = (
         MachineTables(machine, walkers_of(s)),
         DeviceTables(machine, walkers_of(xp.asarray(s)), xp, gpu),
     )
     for steps in (1, 3, 70):  # 70: renewed on the way
         sequence, limits = sampler.plan(Stream(3, 2, steps, 0), steps, 48)
         for a, b in zip(
-            plain.sweep(sampler.moves, sequence, limits),
+            twin.sweep(sampler.moves, sequence, limits),
             there.sweep(sampler.moves, sequence, limits),
             strict=True,
         ):
             np.testing.assert_array_equal(a, to_host(b))
-        np.testing.assert_array_equal(plain.spins(), to_host(there.spins()))
-        np.testing.assert_allclose(to_host(there.tanh()), plain.tanh(), rtol=1e-9, atol=1e-11)
+        np.testing.assert_array_equal(twin.spins(), to_host(there.spins()))
+        np.testing.assert_allclose(to_host(there.tanh()), twin.tanh(), rtol=1e-9, atol=1e-11)
     elements = np.random.default_rng(1).normal(size=len(sampler.moves))
     np.testing.assert_allclose(
         to_host(there.connected(sampler.moves, elements)),
-        plain.connected(sampler.moves, elements),
+        twin.connected(sampler.moves, elements),
         rtol=1e-9,
     )
 

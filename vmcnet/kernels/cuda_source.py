@@ -128,6 +128,27 @@ __global__ void chain_linear(const T* jacobian, const T* y, const T* slope, cons
     out[(count + 1) * size + m] = curvature[m] * squares;
 }
 
+// a Metropolis step: log (W,) and r (W, row) become those of the trial where threshold < 2 (log
+// psi' - log psi) + ratio; ratio (W,), or the number `one` where it is null; -inf is a rejection
+template <typename T>
+__global__ void moved(const T* thresholds, T* log, const T* trial_log, const T* ratio, T one, T* r,
+                      const T* trial, long* accepted, long* bad, bool* accept, long walkers,
+                      long row)
+{
+    long w = blockIdx.x * (long)blockDim.x + threadIdx.x;
+    if (w >= walkers) return;
+    const T there = trial_log[w];
+    const bool zero = there < 0 && there == there + there;
+    const T exponent = 2 * (there - log[w]) + (ratio ? ratio[w] : one);
+    const bool take = !zero && thresholds[w] < exponent;
+    if (!zero && exponent != exponent) bad[w]++;
+    accept[w] = take;
+    if (!take) return;
+    accepted[w]++;
+    log[w] = there;
+    for (long k = w * row; k < (w + 1) * row; k++) r[k] = trial[k];
+}
+
 // Philox 4x64-10, word for word numpy.random.Philox, of streams with counters (streams, 4): thread
 // g makes words 4h .. 4h + 3, h = g % groups, of stream g / groups, at c0 + 1 + first + h
 extern "C" __global__ void philox_words(word* out, word k0, word k1, const word* counters,
@@ -148,7 +169,9 @@ extern "C" __global__ void philox_words(word* out, word k0, word k1, const word*
 """
 
 TYPES = ("float", "double")
-NAMES = [f"{kernel}<{t}>" for kernel in ("chain", "product", "chain_linear") for t in TYPES] + [
+NAMES = [
+    f"{kernel}<{t}>" for kernel in ("chain", "product", "chain_linear", "moved") for t in TYPES
+] + [
     f"{kernel}<{t}, {k}>"
     for kernel in ("activation", "layer", "layer_slope")
     for t in TYPES

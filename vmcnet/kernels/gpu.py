@@ -143,6 +143,36 @@ def chain_linear(jacobian, y, slope, curvature):
     return out
 
 
+def moved(thresholds, log, trial_log, ratio, r, trial, accepted, bad):
+    """Decide a Metropolis step: log (W,) and r (W, ...) become those of the trial where that is
+    accepted, (W,) bool; counts are added.
+    """
+    several = not np.isscalar(ratio) and ratio.ndim == 1
+    types = {x.dtype for x in (thresholds, log, trial_log, r, trial, *([ratio] * several))}
+    whole = all(x.flags.c_contiguous for x in (log, r, accepted, bad))
+    if len(types) > 1 or not whole or not (several or np.isscalar(ratio)):
+        return plain.moved(cupy, thresholds, log, trial_log, ratio, r, trial, accepted, bad)
+    thresholds, trial_log, trial = map(cupy.ascontiguousarray, (thresholds, trial_log, trial))
+    accept, kind = cupy.empty(len(log), np.bool_), log.dtype.type
+    _launch(
+        f"moved<{_type(log)}>",
+        len(log),
+        thresholds,
+        log,
+        trial_log,
+        cupy.ascontiguousarray(ratio) if several else np.uintp(0),
+        kind(0 if several else ratio),
+        r,
+        trial,
+        accepted,
+        bad,
+        accept,
+        np.int64(len(log)),
+        np.int64(r[0].size),
+    )
+    return accept
+
+
 def philox_words(key, counter, first: int, count: int):
     """Words first .. first + count - 1 of numpy.random.Philox(key=key, counter=counter); (B, count)
     of counters (B, 4), an array of the device.
