@@ -82,14 +82,16 @@ class Gram:
         for x, panel in zip((left, right), panels, strict=True):
             turned(np.ascontiguousarray(x), panel)
         columns = np.append(off, np.zeros(WIDE))
-        padded = [np.zeros((SIDE * self.matrix.tiles, *x.shape[1:])) for x in (left, right, off)]
-        for to, x in zip(padded, (left / self.walkers, right, off - of_mean), strict=True):
-            to[: self.walkers] = x
+        off_own = off - of_mean
         for t in self.matrix.own:
-            added = t in self.matrix.rows
+            added, i = t in self.matrix.rows, self.rows.members[t]
             if not added:
                 self.matrix.rows[t] = np.empty(self.matrix.shape(t))
-            own = [x[SIDE * t : SIDE * (t + 1)] for x in padded]
+            own = left[i] / self.walkers, np.ascontiguousarray(right[i]), off_own[i]
+            if len(own[0]) < SIDE:
+                own = tuple(
+                    np.concatenate([x, np.zeros((SIDE - len(x), *x.shape[1:]))]) for x in own
+                )
             outer_products(*own[:2], *panels, own[2], columns, self.matrix.rows[t], added)
 
     def _tiles(self) -> Any:

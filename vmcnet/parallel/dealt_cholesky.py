@@ -134,7 +134,8 @@ class Cholesky:
             if k < last:
                 below(loops.begin_below, k + 1, plan.later[k], parts.wait(k + 1, EARLY))
         parts.end()
-        return None if np.isnan(late[-1]) else (parts.kept, parts.starts)
+        failed, kept = np.isnan(late[-1]), np.empty(0, dtype) if self._comm.rank else parts.kept
+        return None if failed else (kept, parts.starts)
 
     def _scaled(self, c: np.ndarray, places: np.ndarray) -> None:
         """The own tiles of C T C, and its norm on rank 0."""
@@ -147,6 +148,7 @@ class Cholesky:
 
 
 EARLY, LATE = 0, 1  # parts of a tile
+STAY = 4  # tiles whose parts are used or on their way at a time: k to k + 2 at step k
 
 
 @dataclass(frozen=True)
@@ -191,45 +193,39 @@ def _sizes(loops: Any, size: int, dtype: Any) -> list[tuple[int, int]]:
 
 
 class _Parts:
-    """The parts of all tiles on their way from their owners; rank 0 keeps them side by side, the
-    others until they are used or sent.
+    """The parts of all tiles on their way from their owners, in one array: rank 0 keeps them side
+    by side, the others their own ones, and of those that come the last STAY.
     """
 
     def __init__(self, matrix: DealtMatrix, sizes: list, dtype: Any) -> None:
-        self._comm, self._owners, self._sizes, self._dtype = (
-            matrix.comm,
-            matrix.owners,
-            sizes,
-            dtype,
-        )
-        starts = np.cumsum([0, *map(sum, sizes)])
+        self._comm, self._owners, self._sizes = matrix.comm, matrix.owners, sizes
+        kept = matrix.own if self._comm.rank else range(matrix.tiles)
+        starts = np.cumsum([0, *(sum(sizes[k]) for k in kept)])
         self.starts = starts[:-1]
-        self.kept = np.empty(0 if self._comm.rank else starts[-1], dtype)
-        self._rooms, self._requests = dict[Any, np.ndarray](), dict[Any, Any]()
+        self._begins = dict(zip(kept, self.starts.tolist(), strict=True))
+        most = sum(map(max, zip(*sizes, strict=True)))
+        if self._comm.rank:
+            self._begins = {k: int(starts[-1]) + k % STAY * most for k in range(matrix.tiles)} | (
+                self._begins
+            )
+        self.kept = np.empty(starts[-1] + (STAY * most if self._comm.rank else 0), dtype)
+        self._requests = dict[Any, Any]()
 
     def room(self, k: int, late: int) -> np.ndarray:
-        size = self._sizes[k][late]
-        if self._comm.rank:
-            room = np.empty(size, self._dtype)
-        else:
-            start = self.starts[k] + late * self._sizes[k][EARLY]
-            room = self.kept[start : start + size]
-        self._rooms[k, late] = room
-        return room
+        """The place of a part."""
+        start = self._begins[k] + late * self._sizes[k][EARLY]
+        return self.kept[start : start + self._sizes[k][late]]
 
     def send(self, k: int, late: int) -> None:
-        room = self._rooms[k, late]
+        room = self.room(k, late)
         if len(room):
             self._requests[k, late] = self._comm.start_broadcast(room, self._owners[k])
 
     def wait(self, k: int, late: int) -> np.ndarray:
         """A part that was made here or has come."""
-        if not self._sizes[k][late]:
-            return np.empty(0, self._dtype)
-        if self._owners[k] == self._comm.rank:
-            return self._rooms[k, late]
-        self._requests.pop((k, late)).wait()
-        return self._rooms.pop((k, late))
+        if self._owners[k] != self._comm.rank and self._sizes[k][late]:
+            self._requests.pop((k, late)).wait()
+        return self.room(k, late)
 
     def end(self) -> None:
         """Waits for what was sent, or has not been used."""
