@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from vmcnet.calculus.jet import CONSTANT, Coordinates, Frame, JetData
 from vmcnet.calculus.jets import Jets
+from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.quantity import Handle
 from vmcnet.calculus.tape import built, expected, gathered
 from vmcnet.calculus.values import Values
@@ -255,8 +256,12 @@ class TapeRecorder(Recorder):
                 data, adjoint = [registers[k] for k in inputs], adjoints.pop(own)
                 adjoint = adjoint if operation.spread else built(adjoint)
                 rule = operation.reverse(xp, adjoint, registers[own], *data, **static)
-                for part, k, *shape in targets:
-                    gathered(adjoints, k, rule[part], *shape, factored)
+                for part, k, shape, sums, whole in targets:
+                    adjoint = rule[part]
+                    if k not in adjoints and type(adjoint) is not Outer and adjoint.shape == whole:
+                        adjoints[k] = adjoint
+                    else:
+                        gathered(adjoints, k, adjoint, shape, sums, whole, factored)
                 for k in ended:
                     registers[k] = None
             return log, [adjoints.get(k) for k in (*leaves, position)]

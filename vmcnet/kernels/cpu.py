@@ -237,7 +237,7 @@ def layer_reverse(adjoint, left, y, form, overwrite: bool, blocks: int):
     """
     width = y.shape[-1]
     overwrite = overwrite and numba_reverse.in_place(width, y.itemsize)
-    out = y if overwrite else np.empty_like(y)
+    out = y if overwrite else np.empty(y.shape, y.dtype)
     sums = np.empty((blocks, width), y.dtype)
     one, form = _numbers((1.0,), y.dtype), _numbers(form, y.dtype)
     numba_reverse.layer_reverse(
