@@ -61,6 +61,7 @@ def block_products(x, y, blocks: int):
     """x^T y of every block (blocks, F, H), x (blocks M, F) and y (blocks M, H): for each what
     matrix_product gives.
     """
+    blocks = int(blocks)  # numba looks up the type of a subclass anew at every call
     rows, f, h = len(x) // blocks, x.shape[1], y.shape[1]
     if not _fits(rows, min(f, h)):
         return plain.block_products(np, x, y, blocks)

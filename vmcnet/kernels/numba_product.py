@@ -70,16 +70,14 @@ class Emitter:
 
     def start(self, array: int, offset: int | None = None):
         """Pointer to an element of an argument, the first unless told otherwise."""
-        data = self.context.make_array(self._types[array])(
-            self.context, self.builder, self._args[array]
-        ).data
+        make = self.context.make_array(self._types[array])
+        data = make(self.context, self.builder, self._args[array]).data
         return data if offset is None else self.place(data, self._args[offset])
 
     def place(self, pointer, *offsets):
         for offset in offsets:
-            pointer = self.builder.gep(
-                pointer, [ir.Constant(self.integer, offset) if isinstance(offset, int) else offset]
-            )
+            step = ir.Constant(self.integer, offset) if isinstance(offset, int) else offset
+            pointer = self.builder.gep(pointer, [step])
         return pointer
 
     def times(self, number: int, stride):
@@ -281,9 +279,7 @@ half_block = block_product(BITS, HALF, VECTORS)
 def multiply(a, b, out, products, transposed_a, transposed_b):
     """out (M, N) = a b of C-contiguous arrays, a (M, K) or its transpose (K, M), b (K, N) or its
     transpose (N, K); of several `products` the rows of each array stand one product after the
-    other.
-
-    K >= 1, M >= LEAST, and a row of `out` has at least WIDTH bytes.
+    other. K >= 1, M >= LEAST, and a row of `out` has at least WIDTH bytes.
     """
     m, n = out.shape[0] // products, out.shape[1]
     terms = a.size // out.shape[0]
@@ -298,15 +294,17 @@ def multiply(a, b, out, products, transposed_a, transposed_b):
         for top in range(0, m, TILE):
             for column in range(0, n, wide):
                 j = min(column, n - wide)  # the last block overlaps, and finds the same numbers
+                at = p * terms * n + j
                 if packed:
-                    at = column * terms if once else 0
-                    if not (once and top > 0):
-                        for k in range(terms):
+                    at, rows = column * terms if once else 0, 0 if once and top > 0 else terms
+                    if transposed_b:
+                        for q in range(wide):
+                            for k in range(rows):
+                                panels[0, at + k * wide + q] = b[p * n + j + q, k]
+                    else:
+                        for k in range(rows):
                             for q in range(wide):
-                                x = b[p * n + j + q, k] if transposed_b else b[p * terms + k, j + q]
-                                panels[0, at + k * wide + q] = x
-                else:
-                    at = p * terms * n + j
+                                panels[0, at + k * wide + q] = b[p * terms + k, j + q]
                 for row in range(top, min(top + TILE, m), ROWS):
                     whole = m - row > HALF
                     i = min(row, m - ROWS) if whole else m - HALF
