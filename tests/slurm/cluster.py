@@ -1,5 +1,5 @@
 """A private SLURM of two nodes on this machine, for tests: munge, one controller, two node daemons
-with host names and ports of their own.
+with host names, ports and job numbers of their own (mpich names its shared memory after the job).
 
 Needs root and the packages slurm-wlm and munge; neither systemd nor cgroups. Everything lives in
 one folder; `stop` ends what `start` started.
@@ -20,6 +20,7 @@ CONFIGURATION = """
 ClusterName=vmcnet
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
+FirstJobId={port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge

@@ -56,7 +56,7 @@ def _pyplot() -> Any:
     try:
         import matplotlib
     except ImportError:
-        raise JobError("figures need matplotlib: pip install 'vmcnet[plot]'") from None
+        raise JobError("figures need matplotlib: pip install matplotlib") from None
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
