@@ -54,26 +54,6 @@ def powers(exponent, bits, zero, nonfinite, words):
 
 
 @compiled
-def in_units(total, exponent, nonfinite, bits, words, out):
-    """out (P,) = total (limbs, P) over the numbers of `powers`, the second limb over 2^bits too;
-    where they are 0 NaN, or 0. words (P,): their bits; overwritten by those of their inverses.
-    """
-    inverse = words.view(np.float64)
-    for p in range(len(words)):
-        if words[p]:
-            words[p] = (2046 << 52) - words[p]
-    for p in range(len(words)):
-        out[p] = np.float64(total[0, p]) * inverse[p]
-    if len(total) > 1:
-        limb = 2.0**-bits
-        for p in range(len(words)):
-            out[p] += np.float64(total[1, p]) * (inverse[p] * limb)
-    for p in range(len(words)):
-        if not words[p]:
-            out[p] = np.nan if exponent[p] == nonfinite else 0.0
-
-
-@compiled
 def bounding(bound, words, zero, nonfinite, out):
     """out (P,) = e with |x| < 2^e for all |x| up to a little more than bound (P,), of which `words`
     are the bits; or one of the two marks.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.kernels.numba_merge import merge
-from vmcnet.kernels.numba_sum import add_shares, bounding, in_units, largest_exponents, powers
+from vmcnet.kernels.numba_sum import add_shares, bounding, largest_exponents, powers
 from vmcnet.parallel.communicators import Communicator
 
 # exponents that stand for 0 and for NaN or infinity; like the others they fit 16 bits
@@ -80,7 +80,7 @@ def bounded_sum(
     """
     bits = 62 - ceil(log2(max(blocks, 1)))
     flat = np.ascontiguousarray(exponent, np.int64).reshape(-1)
-    words, out = np.empty(flat.size, np.int64), np.empty(flat.size)
+    words = np.empty(flat.size, np.int64)
     factor, total = words.view(np.float64), np.zeros((limbs, flat.size), np.int64)
     normal, twice = powers(flat, bits, ZERO, NONFINITE, words), None
     if not normal:  # at the ends of float64's range: denormal shares are scaled in two steps
@@ -99,7 +99,11 @@ def bounded_sum(
     if summed is None:
         return None
     if normal:
-        in_units(summed, flat, NONFINITE, bits, words, out)
+        inverse = ((2046 << 52) - words).view(np.float64)  # of 2^k, and finite where the total is 0
+        out = summed[0] * inverse
+        if limbs == 2:
+            out += summed[1] * (inverse * 2.0**-bits)
+        out[flat == NONFINITE] = np.nan
     else:
         out = np.ldexp(summed[0].astype(np.float64), -shift)
         if limbs == 2:
