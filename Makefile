@@ -14,9 +14,9 @@ export PYTHONDONTWRITEBYTECODE =
 # Three parts side by side: the tests that start programs, shown while they run, those that start
 # none, and those on SLURM, which wait for its timers most of the time.
 define suite
-@$(BIN)/python -m pytest -n 0 -m "$(1)not processes" > $(VENV)/quick.log 2>&1 & quick=$$!; \
-$(BIN)/python -m pytest -m "$(1)processes" tests/slurm > $(VENV)/slurm.log 2>&1 & slurm=$$!; \
-$(BIN)/python -m pytest -m "$(1)processes" --ignore=tests/slurm; programs=$$?; \
+@$(BIN)/python -m pytest $(2) -n 0 -m "$(1)not processes" > $(VENV)/quick.log 2>&1 & quick=$$!; \
+$(BIN)/python -m pytest $(2) -m "$(1)processes" tests/slurm > $(VENV)/slurm.log 2>&1 & slurm=$$!; \
+$(BIN)/python -m pytest $(2) -m "$(1)processes" --ignore=tests/slurm; programs=$$?; \
 wait $$quick; inside=$$?; echo "tests that start no program:"; cat $(VENV)/quick.log; \
 wait $$slurm; beside=$$?; echo "tests/slurm:"; cat $(VENV)/slurm.log; \
 exit $$((programs + inside + beside))
@@ -30,10 +30,11 @@ run: $(STAMP)
 	@echo "the page of this run: $$(cat $(VENV)/page)"
 
 test: $(STAMP)
-	$(call suite,)
+	$(call suite,,)
 
+# Hours: what passed on the same sources is not run again, so that it can be ended and gone on with.
 verify: $(STAMP)
-	$(call suite,(verify or not verify) and )
+	$(call suite,(verify or not verify) and ,--resume)
 
 # What a contributor runs before every commit; `make quick` is the tests that start no program.
 lint: $(LINTED)

@@ -1,6 +1,7 @@
 """The marker `processes`: tests that start programs; `pytest -m "not processes"` leaves them out.
 
-Tests marked `verify` run only where the expression after -m names them.
+Tests marked `verify` run only where the expression after -m names them. With `--resume` those that
+passed on the same sources are left out.
 """
 
 import os
@@ -14,6 +15,7 @@ import scipy.linalg  # noqa: F401 (loads its BLAS, before the limit is set)
 from threadpoolctl import threadpool_limits
 
 from tests import runs
+from tests.resumed import Resumed
 
 # folders and files whose tests all start programs
 PROGRAMS = {"faults", "mpi", "slurm", "test_device_kernels.py", "test_recomputed.py"}
@@ -22,6 +24,10 @@ PATIENT = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1", "MPIR_CVAR_ENABLE_HEAVY_YIELD": 
 PATIENT |= {"OMPI_MCA_mpi_yield_when_idle": "1"}
 running = []  # the test that runs now
 sys.dont_write_bytecode = False  # compiling the tests takes longer than running many of them
+
+
+def pytest_addoption(parser):
+    parser.addoption("--resume", action="store_true", help="leave out what passed on these sources")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -73,3 +79,5 @@ def pytest_configure(config):
     threadpool_limits(1)  # small matrices: threads of BLAS would wait for each other
     subprocess.Popen.__init__ = guarded(subprocess.Popen.__init__)
     runs.guard = marked
+    if config.option.resume:
+        config.pluginmanager.register(Resumed(config))
