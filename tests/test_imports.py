@@ -197,3 +197,19 @@ def test_one_rank_needs_no_mpi_and_no_gpu(code):
         [sys.executable, "-c", guard + code], capture_output=True, text=True, cwd=ROOT.parent
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.processes
+def test_a_start_needs_no_scipy_linalg():
+    """Its Python takes as long as a tenth of a start; a run file names its BLAS all the same."""
+    code = """
+import sys
+from vmcnet.storage.run_file import conditions
+from vmcnet.systems import QuantumDot
+assert QuantumDot(2, 1.0).reference[0] > 2.9
+first = conditions(1)["blas"]
+assert "scipy.linalg" not in sys.modules
+import scipy.linalg
+assert first and conditions(1)["blas"] == first
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

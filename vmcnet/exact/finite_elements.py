@@ -32,12 +32,10 @@ def radial_energy(
     (R'^2 + V R^2) / int r^(d-1) R^2 over functions that are polynomials of the degree on each
     element between `points`. NaN where the elements are too short for the arithmetic.
     """
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve
-
     x, weight = np.polynomial.legendre.leggauss(degree + 4)
     nodes = np.cos(np.pi * np.arange(degree, -1, -1) / degree)
-    inverse = np.linalg.inv(np.polynomial.legendre.legvander(nodes, degree))
-    value = np.polynomial.legendre.legvander(x, degree) @ inverse  # (quadrature, degree + 1)
+    onto = np.linalg.inv(np.polynomial.legendre.legvander(nodes, degree))
+    value = np.polynomial.legendre.legvander(x, degree) @ onto  # (quadrature, degree + 1)
     slopes = np.stack(
         [
             np.polynomial.legendre.legval(x, np.polynomial.legendre.legder(c))
@@ -45,7 +43,7 @@ def radial_energy(
         ],
         axis=1,
     )
-    slope = slopes @ inverse
+    slope = slopes @ onto
     size = degree * (len(points) - 1) + 1
     pieces = []  # part of the vector, quadrature weights with r^(d-1), potential, element's half
     for k, (a, b) in enumerate(itertools.pairwise(points)):
@@ -61,13 +59,16 @@ def radial_energy(
         norm[part, part] += value.T @ (value * measure[:, None])
     # inverse iteration and the quotient element by element: short elements make eigenvalues of
     # 1/length^2, whose rounding would drown the lowest one
-    try:
-        inner = slice(int(wall), size - 1)
-        factor, vector = cho_factor(energy[inner, inner]), np.ones(size)
-    except (LinAlgError, ValueError):
+    inner = slice(int(wall), size - 1)
+    if not np.isfinite(energy).all():
         return float("nan")
+    try:
+        inverse = np.linalg.inv(np.linalg.cholesky(energy[inner, inner], upper=True))
+    except np.linalg.LinAlgError:
+        return float("nan")
+    vector = np.ones(size)
     for _ in range(ITERATIONS):
-        vector[inner] = cho_solve(factor, norm[inner, inner] @ vector[inner])
+        vector[inner] = inverse @ (inverse.T @ (norm[inner, inner] @ vector[inner]))
         vector[: inner.start] = vector[-1] = 0.0
         vector /= np.abs(vector).max()
     above = below = 0.0

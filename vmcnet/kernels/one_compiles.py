@@ -9,6 +9,8 @@ import os
 import time
 from typing import Any
 
+from numba.core.runtime import rtsys
+
 LONGEST, PAUSE = 60.0, 0.01  # seconds that one compilation is waited for; between two looks
 NAME = "compiling.lock"
 
@@ -73,12 +75,19 @@ class OneCompiles:
         return getattr(self._cache, name)  # all else that numba's cache has
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        found = self._cache.load_overload(sig, target_context)
+        found = self._read(sig, target_context)
         if found is None:
             self.taken += 1
             self.lock.take()
-            found = self._cache.load_overload(sig, target_context)
+            found = self._read(sig, target_context)
         return found
+
+    def _read(self, sig: Any, target_context: Any) -> Any:
+        """What the folder has. Compiled code needs numba's runtime, not all that the compiler knows
+        of Python, which numba imports where it loads anything (0.1 s).
+        """
+        rtsys.initialize(target_context)
+        return self._cache._load_overload(sig, target_context)
 
 
 def one_compiles(dispatcher: Any) -> Any:

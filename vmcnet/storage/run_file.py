@@ -4,6 +4,7 @@ moment.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import re
@@ -12,6 +13,7 @@ import subprocess
 import time
 from array import array
 from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +38,11 @@ def conditions(threads: int, card: str = "") -> dict:
     from importlib.metadata import version
 
     import numba.core.registry
-
-    # numba and the natural gradients load its BLAS sooner or later: listed from the start.
-    import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_info
 
     from vmcnet.kernels import numba_product
 
+    _load_scipy_blas()
     processor = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -72,6 +72,19 @@ def conditions(threads: int, card: str = "") -> dict:
         "threads": threads,
         **({"gpu": card} if card else {}),
     }
+
+
+def _load_scipy_blas() -> None:
+    """Natural gradients load SciPy's BLAS sooner or later: it is listed from the start. Without the
+    Python of scipy.linalg, which takes 0.1 s.
+    """
+    import scipy
+
+    name = f"_fblas{EXTENSION_SUFFIXES[0]}"
+    try:
+        ctypes.CDLL(os.path.join(os.path.dirname(scipy.__file__), "linalg", name))
+    except OSError:
+        import scipy.linalg
 
 
 def now() -> str:
