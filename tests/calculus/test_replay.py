@@ -27,6 +27,11 @@ from vmcnet.wavefunctions.base import Wavefunction
 GROUPS = by_operation(CASES)
 
 
+def changed(theta):
+    """Other parameters."""
+    return {name: 1.1 * array for name, array in theta.items()}
+
+
 @pytest.mark.parametrize("operation", GROUPS)
 def test_every_operation(operation):
     theta, repeated = parameters(), 0
@@ -34,20 +39,21 @@ def test_every_operation(operation):
         r = coordinates(n)
         others = [r[::-1] * 1.1, r[:, ::-1] * 0.9]
 
-        def read(ops, r, function=function):
-            return evaluated(ops, function, r, theta)[0]
+        def read(r, theta, function=function):
+            return evaluated(Values(np), function, r, theta)[0].data
 
         recorder = Recorder(np)
-        repeat = recorder.repeat(None, read(recorder, r))
-        if repeat is None:
-            constant = np.array_equal(read(Values(np), others[0]).data, read(Values(np), r).data)
+        log, handles, _ = evaluated(recorder, function, r, theta)
+        bound = recorder.repeat(None, log, list(handles.values()))
+        if bound is None:
+            constant = np.array_equal(read(others[0], theta), read(r, theta))
             assert not recorder.looked_at and constant, label
             continue
         repeated += 1
-        for other in (*others, r):
-            np.testing.assert_array_equal(
-                repeat(other)[1], read(Values(np), other).data, err_msg=label
-            )
+        for there in (changed(theta), theta):
+            repeat = bound([there[name] for name in handles])
+            for other in (*others, r):
+                np.testing.assert_array_equal(repeat(other)[1], read(other, there), err_msg=label)
     assert repeated
 
 
@@ -55,25 +61,24 @@ def test_every_operation(operation):
 def test_every_reverse_pass(operation):
     """Log and adjoints of coordinates and parameters are those of the tape, whatever is summed."""
     theta = parameters()
-    others = {name: 1.1 * array for name, array in theta.items()}
     weights, repeated = np.linspace(-1.0, 1.0, 5), 0
     sums = (False, False), (True, False), (True, True), (Blocks(1), False), (Blocks(5), False)
     for k, (label, n, function) in enumerate(GROUPS[operation]):
         r, chosen = coordinates(n), sums[k % len(sums)]
 
-        recorder = TapeRecorder(np, coordinates_wanted=True)
+        recorder = TapeRecorder(np, True, True, *chosen)
         log, handles, _ = evaluated(recorder, function, r, theta)
-        repeat = recorder.passes(log, list(handles.values()), *chosen)
+        repeat = recorder.repeat(None, log, list(handles.values()))
         if repeat is None:
             assert recorder.looked_at, label
             continue
         repeated += 1
-        for moved, there in ((r[::-1] * 1.1, others), (r, theta)):
+        for moved, there in ((r[::-1] * 1.1, changed(theta)), (r, theta)):
             tape = Tape(np, coordinates_wanted=True)
             y, nodes, x = evaluated(tape, function, moved, there)
             known = tape.reverse(y, weights.astype(y.data.dtype), *chosen)
             arrays = [there[name] for name in handles]
-            value, found = repeat(moved, arrays, weights.astype(y.data.dtype))
+            value, found = repeat(arrays, moved, weights.astype(y.data.dtype))
             np.testing.assert_array_equal(value, y.data, err_msg=label)
             for node, adjoint in zip((*nodes.values(), x), found, strict=True):
                 other = known.get(node.index)
@@ -90,21 +95,21 @@ def test_every_jet(operation):
     for label, n, function in GROUPS[operation]:
         r = coordinates(n)
 
-        def read(r, n=n, function=function):
+        def read(r, theta, n=n, function=function):
             ops = Jets(np, n, DIMENSIONS)
             return ops.read(evaluated(ops, function, r, theta)[0])
 
         recorder = JetRecorder(np, n, DIMENSIONS)
-        log = evaluated(recorder, function, r, theta)[0]
-        repeat = recorder.repeat(None, log)
-        for a, b in zip(recorder.read(log), read(r), strict=True):
-            np.testing.assert_array_equal(a, b, err_msg=label)
-        if repeat is None:
+        log, handles, _ = evaluated(recorder, function, r, theta)
+        bound = recorder.repeat(None, log, list(handles.values()))
+        if bound is None:
             continue
         repeated += 1
-        for other in (r[::-1] * 1.1, r):
-            for a, b in zip(repeat(other), read(other), strict=True):
-                np.testing.assert_array_equal(a, b, err_msg=label)
+        for there in (changed(theta), theta):
+            repeat = bound([there[name] for name in handles])
+            for other in (r[::-1] * 1.1, r):
+                for a, b in zip(repeat(other), read(other, there), strict=True):
+                    np.testing.assert_array_equal(a, b, err_msg=label)
     assert repeated
 
 
@@ -138,14 +143,16 @@ class Counting(Wavefunction):
 
 @pytest.mark.parametrize(("look", "calls"), [("no", 2), ("peek", 6), ("data", 6), ("phase", 6)])
 def test_log_psi_is_called_where_it_must_be(look, calls):
-    """Of five times twice: to see that the spins come again, and to write down; always, and once in
-    vain, where numbers are looked at.
+    """Of five times twice, at any theta: to see that the spins come again, and to write down;
+    always, and once in vain, where numbers are looked at.
     """
     psi = Counting(look)
     bound, rng = psi.bind(np.empty(0)), np.random.default_rng(1)
 
     def check(s, times):
-        for _ in range(times):
+        nonlocal bound
+        for k in range(times):
+            bound = bound.at(np.empty(0)) if k % 2 else bound
             r = rng.normal(size=(5, 2, 2))
             x = np.abs(r) if look in ("peek", "data") else r * r
             np.testing.assert_allclose(
@@ -157,10 +164,11 @@ def test_log_psi_is_called_where_it_must_be(look, calls):
     assert psi.calls == calls
     check(mixed, 4)
     check(up, 2)
-    changed = mixed.copy()
-    check(changed, 3)
-    changed[0] = 1  # the same array with other spins
-    check(changed, 3)
+    assert psi.calls == (4 if look == "no" else calls + 7)  # both kinds are remembered
+    other = mixed.copy()
+    check(other, 3)
+    other[0] = 1  # the same array with other spins
+    check(other, 3)
 
 
 @pytest.mark.parametrize("kind", ["rbm", "network", "pairs"])
@@ -184,7 +192,7 @@ def test_sampling_is_the_same(kind, monkeypatch):
         return sampler.sample(walkers, bound, 0.4, 12, Stream(3, 0, 0, 0))
 
     (repeated, counts), calls = run(), []
-    monkeypatch.setattr(Recorder, "repeat", lambda self, phase, log: calls.append(1))
+    monkeypatch.setattr(Recorder, "repeat", lambda self, *a: calls.append(1))
     plain, plain_counts = run()
     assert calls and counts.accepted == plain_counts.accepted > 0
     np.testing.assert_array_equal(repeated.r, plain.r)
@@ -212,10 +220,10 @@ def test_reverse_passes_call_log_psi_where_they_must(look, calls):
     check(mixed, 4)
     check(up, 2)
     assert psi.calls == (4 if look == "no" else calls + 7)  # both kinds are remembered
-    changed = mixed.copy()
-    check(changed, 3)
-    changed[0] = 1
-    check(changed, 3)
+    other = mixed.copy()
+    check(other, 3)
+    other[0] = 1
+    check(other, 3)
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -238,16 +246,17 @@ def test_training_is_the_same(kind, precision, monkeypatch):
         options.update(iterations=4, walkers=32, block=8, steps=2, warmup=1, seed=3)
         return vmc.train(system, psi, precision=precision, **options).state.theta
 
-    (repeated, made), calls = (theta(), TapeRecorder.passes), []
-    monkeypatch.setattr(TapeRecorder, "passes", lambda self, *a: calls.append(1))
+    repeated, calls = theta(), []
+    for kind in (Recorder, JetRecorder, TapeRecorder):
+        monkeypatch.setattr(kind, "repeat", lambda self, *a: calls.append(type(self)))
     np.testing.assert_array_equal(theta(), repeated)
-    assert calls and made is not TapeRecorder.passes
+    assert JetRecorder in calls and TapeRecorder in calls
 
 
-@pytest.mark.parametrize("look, calls", [("no", 2), ("peek", 10), ("phase", 10)])
+@pytest.mark.parametrize("look, calls", [("no", 3), ("peek", 10), ("phase", 10)])
 def test_tiles_call_log_psi_where_they_must(look, calls, monkeypatch):
-    """Of eight tiles the first, and once to see how wide jets are; where numbers are looked at the
-    first is made again; tiles of other spins are made one by one.
+    """Of eight tiles the first two, and once to see how wide jets are; all, and once in vain, where
+    numbers are looked at; a tile of other spins by itself.
     """
     monkeypatch.setattr(tiled_jets, "jet_tile", lambda walkers, widest, near: 2)
     psi, r = Counting(look), np.random.default_rng(1).normal(size=(16, 2, 2))
@@ -267,4 +276,4 @@ def test_tiles_call_log_psi_where_they_must(look, calls, monkeypatch):
     assert psi.calls == calls
     s[5, 1] = -1
     check(s)
-    assert psi.calls == calls + 8
+    assert psi.calls == calls + (1 if look == "no" else 8)

@@ -1,18 +1,23 @@
-"""What log_psi does, written down once and repeated: the same operations on other coordinates,
-without log_psi and its handles.
+"""What log_psi does, written down once and repeated: the same operations on other coordinates and
+parameters, without log_psi and its handles.
 
 A small block of walkers spends more time on handles than on numbers. The order of operations cannot
-depend on coordinates, since handles have no truth value; constants may depend on the spins, so that
-a record holds for those spins alone. Where log_psi looks at numbers (`peek`, `data`, the sign of a
-determinant) nothing is repeated.
+depend on coordinates or parameters, since handles have no truth value; constants may depend on the
+spins, so that a record holds for those spins alone. Where log_psi looks at numbers (`peek`, `data`,
+the sign of a determinant) nothing is repeated.
+
+A record becomes a Python function, one line an operation: register k is its variable x<k>, and an
+array that nothing reads any more is let go.
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from vmcnet.calculus.jet import CONSTANT, Coordinates, Frame, JetData
 from vmcnet.calculus.jets import Jets
-from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.quantity import Handle
+from vmcnet.calculus.script import Script
 from vmcnet.calculus.tape import built, expected, gathered
 from vmcnet.calculus.values import Values
 
@@ -39,34 +44,56 @@ class Recorded(Handle):
         return self.array
 
 
-def _ending(last, registers, n, kept=()):
-    """Those of the registers that nothing reads after step n."""
-    return tuple(k for k in set(registers) if last.get(k) == n and k not in kept)
+class Step(NamedTuple):
+    """An operation, the registers of its arguments, what else it takes, and the registers of its
+    result: one, or two of (sign, log).
+    """
+
+    operation: Any
+    inputs: tuple
+    static: dict
+    made: tuple
+
+    @property
+    def own(self):
+        """The register that has derivatives."""
+        return self.made[-1]
 
 
-def _own(to):
-    """The register that has derivatives, of a result or of (sign, log)."""
-    return to[1] if type(to) is tuple else to
+def _names(registers):
+    return [f"x{k}" for k in registers]
+
+
+def _endings(reads, kept):
+    """For every entry of `reads`, the registers that are read there for the last time."""
+    last = {k: n for n, registers in enumerate(reads) for k in registers}
+    return [
+        [k for k in dict.fromkeys(registers) if last[k] == n and k not in kept]
+        for n, registers in enumerate(reads)
+    ]
 
 
 class Recorder(Values):
-    """Values, and the steps that made them of the coordinates; what does not depend on coordinates
+    """Values, and the steps that made them of coordinates and parameters; what depends on neither
     is computed here and kept.
     """
 
     def __init__(self, xp):
         super().__init__(xp)
-        self.looked_at, self._steps, self._registers, self._varying = False, [], [], set()
+        self.looked_at, self._steps, self._registers = False, [], []
+        self._varying, self._moving = set(), set()  # with either, with coordinates
 
     def rule(self, operation):
         """What of an operation is recorded."""
         return operation.value
 
-    def _register(self, array, varies=False, is_parameter=False):
+    def _register(self, array, varies=False, moves=False, is_parameter=False):
         index = len(self._registers)
         self._registers.append(None if varies else array)
         if varies:
             self._varying.add(index)
+        if moves:
+            self._moving.add(index)
         return Recorded(self, array, index, is_parameter)
 
     def apply(self, operation, args, **static):
@@ -74,13 +101,14 @@ class Recorder(Values):
         array = self.rule(operation)(self.xp, *[a.array for a in args], **static)
         inputs = tuple([a.index for a in args])
         varies = not self._varying.isdisjoint(inputs)
+        moves = not self._moving.isdisjoint(inputs)
         if type(array) is tuple:
-            out = tuple([self._register(part, varies) for part in array])
+            out = made = tuple([self._register(part, varies, moves) for part in array])
         else:
-            out = self._register(array, varies, parameters)
+            out = self._register(array, varies, moves, parameters)
+            made = (out,)
         if varies:
-            to = tuple([o.index for o in out]) if type(out) is tuple else out.index
-            self._steps.append((operation, inputs, static, to))
+            self._steps.append(Step(operation, inputs, static, tuple([o.index for o in made])))
         return out
 
     def phase(self, phase):
@@ -91,50 +119,58 @@ class Recorder(Values):
     def constant(self, array):
         return self._register(array)
 
-    def parameter(self, array):
+    def unvaried(self, array):
         return self._register(array, is_parameter=True)
+
+    def parameter(self, array):
+        return self._register(array, varies=True, is_parameter=True)
 
     def coordinates(self, r):
         self.real_dtype = r.dtype
-        out = self._register(r, varies=True)
+        out = self._register(r, varies=True, moves=True)
         self._position = out.index
         return out
 
-    def repeat(self, phase: Recorded | None, log: Recorded):
-        """A function r -> the arrays of phase (or None) and log, or None where log_psi looked at
-        numbers or did not read coordinates.
+    def _needed(self, results):
+        """The steps that the registers `results` need."""
+        needed, steps = set(results), []
+        for step in reversed(self._steps):
+            if not needed.isdisjoint(step.made):
+                needed.update(step.inputs)
+                steps.append(step)
+        return steps[::-1]
+
+    def _script(self, **names):
+        constants = {f"x{k}": a for k, a in enumerate(self._registers) if k not in self._varying}
+        return Script(xp=self.xp, **constants, **names)
+
+    def repeat(self, phase: Recorded | None, log: Recorded, parameters: list):
+        """A function: arrays of the `parameters` -> (r -> the arrays of phase (or None) and log),
+        or None where log_psi looked at numbers or did not read coordinates.
         """
-        if self.looked_at or log.index not in self._varying:
+        if self.looked_at or log.index not in self._moving:
             return None
-        results = {log.index} | ({phase.index} if phase is not None else set())
-        last = {
-            k: n
-            for n, (_, inputs, _, _) in enumerate(self._steps)
-            for k in inputs
-            if k in self._varying
-        }
-        steps = [
-            (self.rule(o), inputs, static, to, _ending(last, inputs, n, results))
-            for n, (o, inputs, static, to) in enumerate(self._steps)
-        ]
-        xp, kept, position, result = self.xp, self._registers, self._position, log.index
-        sign = None if phase is None else phase.index
+        results = [log.index] + ([] if phase is None else [phase.index])
+        steps = self._needed(results)
+        ours = [step for step in steps if not self._moving.isdisjoint(step.made)]
+        script = self._script()
+        script.define("bound(arrays)")
+        script.line(f"[{', '.join(_names([p.index for p in parameters]))}] = arrays")
+        for step in steps:
+            if step not in ours:
+                self._write(script, step)
+        script.define(f"repeated(x{self._position})")
+        reads = [[k for k in step.inputs if k in self._moving] for step in ours]
+        for step, ended in zip(ours, _endings(reads, results), strict=True):
+            self._write(script, step)
+            script.forget(_names(ended))
+        script.end(f"{None if phase is None else f'x{phase.index}'}, x{log.index}")
+        script.end("repeated")
+        return script.function("bound")
 
-        def repeated(r):
-            registers = kept.copy()
-            registers[position] = r
-            for value, inputs, static, out, dead in steps:
-                array = value(xp, *[registers[k] for k in inputs], **static)
-                if type(out) is tuple:
-                    for k, part in zip(out, array, strict=True):
-                        registers[k] = part
-                else:
-                    registers[out] = array
-                for k in dead:
-                    registers[k] = None
-            return None if sign is None else registers[sign], registers[result]
-
-        return repeated
+    def _write(self, script, step):
+        call = script.call(self.rule(step.operation), _names(step.inputs), step.static)
+        script.line(f"{', '.join(_names(step.made))} = {call}")
 
 
 class JetRecorder(Recorder, Jets):
@@ -147,38 +183,58 @@ class JetRecorder(Recorder, Jets):
     def rule(self, operation):
         return operation.jet
 
+    def _unmoved(self, array):
+        return JetData(array[None], CONSTANT, self.frame)
+
     def constant(self, array):
-        return self._register(JetData(array[None], CONSTANT, self.frame))
+        return super().constant(self._unmoved(array))
+
+    def unvaried(self, array):
+        return super().unvaried(self._unmoved(array))
 
     def parameter(self, array):
-        data = JetData(array[None], CONSTANT, self.frame)
-        return self._register(data, is_parameter=True)
+        return super().parameter(self._unmoved(array))
 
     def coordinates(self, r):
         out = super().coordinates(r)
         out.array = Coordinates(self.xp, r, self.frame)
         return out
 
-    def repeat(self, phase: Recorded | None, log: Recorded):
-        """A function r -> value, derivatives and Laplacian of log, or None."""
-        repeated = super().repeat(phase, log)
-        if repeated is None:
+    def repeat(self, phase: Recorded | None, log: Recorded, parameters: list):
+        """A function: arrays of the `parameters` -> (r -> value, derivatives and Laplacian of log),
+        or None.
+        """
+        bound = super().repeat(phase, log, parameters)
+        if bound is None:
             return None
-        return lambda r: self.read(repeated(Coordinates(self.xp, r, self.frame))[1])
+
+        def at(arrays):
+            repeated = bound([self._unmoved(array) for array in arrays])
+            return lambda r: self.read(repeated(Coordinates(self.xp, r, self.frame))[1])
+
+        return at
 
 
 class TapeRecorder(Recorder):
-    """The steps of a reverse pass: for coordinates or for parameters, which vary as coordinates
-    do.
+    """The steps of a reverse pass: for coordinates or for parameters; per_walker and factored as
+    Tape.reverse has them.
     """
 
-    def __init__(self, xp, coordinates_wanted=False, parameters_wanted=True):
+    def __init__(
+        self,
+        xp,
+        coordinates_wanted=False,
+        parameters_wanted=True,
+        per_walker: Any = False,
+        factored=False,
+    ):
         super().__init__(xp)
         self._coordinates_wanted, self._parameters_wanted = coordinates_wanted, parameters_wanted
+        self._per_walker, self._factored = per_walker, factored
         self._wanted, self._shapes, self._parameters = set(), [], set()
 
-    def _register(self, array, varies=False, is_parameter=False):
-        out = super()._register(array, varies, is_parameter)
+    def _register(self, array, varies=False, moves=False, is_parameter=False):
+        out = super()._register(array, varies, moves, is_parameter)
         self._shapes.append(array.shape)
         if is_parameter:
             self._parameters.add(out.index)
@@ -187,7 +243,7 @@ class TapeRecorder(Recorder):
     def apply(self, operation, args, **static):
         out = super().apply(operation, args, **static)
         if not self._wanted.isdisjoint([a.index for a in args]):
-            self._wanted.add(_own(out).index)
+            self._wanted.add((out[1] if type(out) is tuple else out).index)
         return out
 
     def constant(self, array):
@@ -196,13 +252,10 @@ class TapeRecorder(Recorder):
         return super().constant(array)
 
     def parameter(self, array):
-        out = self._register(array, varies=True, is_parameter=True)
+        out = super().parameter(array)
         if self._parameters_wanted:
             self._wanted.add(out.index)
         return out
-
-    def unvaried(self, array):
-        return self._register(array, is_parameter=True)
 
     def coordinates(self, r):
         self._walkers = r.shape[0]
@@ -211,95 +264,76 @@ class TapeRecorder(Recorder):
             self._wanted.add(out.index)
         return out
 
-    def passes(self, log: Recorded, parameters: list, per_walker, factored: bool):
-        """A function (r, arrays of the parameters, seed) -> log and the adjoints that
-        Tape.reverse gives, of the coordinates as the last: one a parameter, None where log does
-        not depend on it. None where log_psi looked at numbers.
+    def repeat(self, phase: Recorded | None, log: Recorded, parameters: list):
+        """A function (arrays of the parameters, r, seed) -> log and the adjoints that Tape.reverse
+        gives, of the coordinates as the last: one a parameter, None where log does not depend on
+        it. None where log_psi looked at numbers.
         """
         if self.looked_at:
             return None
-        forward = self._forward(log.index)
-        backward = self._backward(log.index, forward, per_walker)
-        reads = [step[1] for step in forward] + [(own, *inputs) for _, own, inputs, *_ in backward]
-        last = {k: n for n, registers in enumerate(reads) for k in registers if k in self._varying}
-        ends = [_ending(last, registers, n, {log.index}) for n, registers in enumerate(reads)]
-        forward = list(zip(forward, ends, strict=False))
-        backward = list(zip(backward, ends[len(forward) :], strict=True))
-        xp, constants, result = self.xp, self._registers, log.index
+        result = log.index
+        forward = self._needed([result])
+        backward = self._backward(result, forward)
+        reads = [step.inputs for step in forward] + [(s.own, *s.inputs) for s in backward]
+        reads = [[k for k in registers if k in self._varying] for registers in reads]
+        ends = _endings(reads, [result])
         leaves = [p.index for p in parameters]
-        position = self._position
 
-        def passed(r, arrays, seed):
-            registers = constants.copy()
-            registers[position] = r
-            for k, array in zip(leaves, arrays, strict=True):
-                registers[k] = array
-            kept = {}
-            for (operation, inputs, static, to, keeps), ended in forward:
-                data = [registers[k] for k in inputs]
-                if keeps:
-                    array, kept[_own(to)] = operation.record(xp, *data, **static)
-                else:
-                    array = operation.value(xp, *data, **static)
-                if type(to) is tuple:
-                    for k, part in zip(to, array, strict=True):
-                        registers[k] = part
-                else:
-                    registers[to] = array
-                for k in ended:
-                    registers[k] = None
-            log = registers[result]
-            adjoints = {result: xp.ones(log.shape, log.dtype) if seed is None else seed}
-            for (operation, own, inputs, static, keeps, targets), ended in backward:
-                if keeps:
-                    static = {**static, "kept": kept.pop(own)}
-                data, adjoint = [registers[k] for k in inputs], adjoints.pop(own)
-                adjoint = adjoint if operation.spread else built(adjoint)
-                rule = operation.reverse(xp, adjoint, registers[own], *data, **static)
-                for part, k, shape, sums, whole in targets:
-                    adjoint = rule[part]
-                    if k not in adjoints and type(adjoint) is not Outer and adjoint.shape == whole:
-                        adjoints[k] = adjoint
-                    else:
-                        gathered(adjoints, k, adjoint, shape, sums, whole, factored)
-                for k in ended:
-                    registers[k] = None
-            return log, [adjoints.get(k) for k in (*leaves, position)]
+        script = self._script(built=built, gathered=gathered)
+        script.define(f"passed(arrays, x{self._position}, seed)")
+        script.line(f"[{', '.join(_names(leaves))}] = arrays")
+        for step, ended in zip(forward, ends, strict=False):
+            self._write(script, step)
+            script.forget(_names(ended))
+        one = f"xp.ones(x{result}.shape, x{result}.dtype)"
+        script.line(f"a{result} = {one} if seed is None else seed")
+        met = {result}
+        for step, ended in zip(backward, ends[len(forward) :], strict=True):
+            self._write_back(script, step, met)
+            script.forget(_names(ended))
+        adjoints = [f"a{k}" if k in met else "None" for k in (*leaves, self._position)]
+        script.end(f"x{result}, [{', '.join(adjoints)}]")
+        return script.function("passed")
 
-        return passed
+    def _keeps(self, step):
+        return step.operation.keeps and step.own in self._wanted
 
-    def _forward(self, result):
-        """The steps that `result` needs: operation, inputs, static, register, whether it keeps."""
-        needed, steps = {result}, []
-        for operation, inputs, static, to in reversed(self._steps):
-            made = to if type(to) is tuple else (to,)
-            if not needed.isdisjoint(made):
-                needed.update(inputs)
-                keeps = operation.keeps and _own(to) in self._wanted
-                steps.append((operation, inputs, static, to, keeps))
-        return steps[::-1]
+    def _write(self, script, step):
+        if not self._keeps(step):
+            super()._write(script, step)
+            return
+        call = script.call(step.operation.record, _names(step.inputs), step.static)
+        script.line(f"({', '.join(_names(step.made))}), k{step.own} = {call}")
 
-    def _backward(self, result, forward, per_walker):
-        """The steps back from `result`: operation, own register, inputs, static, whether it takes
-        what was kept, and of wanted inputs (place in the answer, input, what `gathered` takes).
-        """
+    def _backward(self, result, forward):
+        """The steps that the reverse pass goes through, the last first."""
         reached, steps = {result}, []
-        for operation, inputs, static, to, keeps in reversed(forward):
-            own = _own(to)
-            if own not in reached or own not in self._wanted:
-                continue
-            static = {**static, "per_walker": per_walker}
-            if operation.selective:
-                static["wanted"] = [k in self._wanted for k in inputs]
-            targets = [
-                (part, k, *self._target(k, per_walker))
-                for part, k in enumerate(inputs)
-                if k in self._wanted
-            ]
-            reached.update(k for _, k, *_ in targets)
-            steps.append((operation, own, inputs, static, keeps, targets))
+        for step in reversed(forward):
+            if step.own in reached and step.own in self._wanted:
+                reached.update([k for k in step.inputs if k in self._wanted])
+                steps.append(step)
         return steps
 
-    def _target(self, index, per_walker):
-        shape, kept = self._shapes[index], per_walker if index in self._parameters else False
-        return shape, kept, expected(shape, self._walkers, kept)
+    def _write_back(self, script, step, met):
+        """A step back: the adjoints of its wanted arguments, added to those that were `met`."""
+        operation, own, inputs = step.operation, step.own, step.inputs
+        static = {**step.static, "per_walker": self._per_walker}
+        if operation.selective:
+            static["wanted"] = [k in self._wanted for k in inputs]
+        names = [f"a{own}" if operation.spread else f"built(a{own})"]
+        names += [f"x{k}" for k in (own, *inputs)]
+        kept = [f"kept=k{own}"] if self._keeps(step) else []
+        script.line(f"rule = {script.call(operation.reverse, names, static, kept)}")
+        for part, k in enumerate(inputs):
+            if k in self._wanted:
+                known = f"a{k}" if k in met else None
+                target = ", ".join([script.name(x) for x in self._target(k)])
+                script.line(f"a{k} = gathered({known}, rule[{part}], {target})")
+                met.add(k)
+        script.forget(["rule", f"a{own}", *[f"k{own}" for _ in kept]])
+
+    def _target(self, index):
+        """What `gathered` takes of a register."""
+        kept = self._per_walker if index in self._parameters else False
+        shape = self._shapes[index]
+        return shape, kept, expected(shape, self._walkers, kept), self._factored

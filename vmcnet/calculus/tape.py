@@ -61,16 +61,16 @@ def expected(shape, walkers, kept):
     return (walkers, *shape) if kept else shape
 
 
-def gathered(adjoints, index, adjoint, shape, kept, whole, factored):
-    """Add to adjoints[index] of a quantity of this shape what one of its uses gives, summed over
-    what was broadcast to the shape `whole`; `kept` as sum_to has keep_first.
+def gathered(known, adjoint, shape, kept, whole, factored):
+    """The adjoint `known` of a quantity of this shape, None before its first use, with what one of
+    its uses gives, summed over what was broadcast to the shape `whole`; `kept` as sum_to has
+    keep_first.
     """
-    known = adjoints.get(index)
     if type(adjoint) is Outer and not (factored and known is None):
         adjoint = adjoint.dense()
     if type(adjoint) is not Outer and adjoint.shape != whole:
         adjoint = sum_to(built(adjoint), shape, kept)
-    adjoints[index] = adjoint if known is None else built(known) + built(adjoint)
+    return adjoint if known is None else built(known) + built(adjoint)
 
 
 class Tape(Interpreter):
@@ -142,5 +142,6 @@ class Tape(Interpreter):
                     pending[parent.index] = parent
                     kept = per_walker if parent.is_parameter else False
                     whole = expected(parent.shape, self._walkers, kept)
-                    gathered(adjoints, parent.index, adjoint, parent.shape, kept, whole, factored)
+                    known, shape = adjoints.get(parent.index), parent.shape
+                    adjoints[parent.index] = gathered(known, adjoint, shape, kept, whole, factored)
         return adjoints

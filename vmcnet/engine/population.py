@@ -106,7 +106,7 @@ class Population:
 
     def bound(self, theta):
         """psi at theta: one for all that is asked there, whose parameters go to a device once; what
-        reverse passes do is written down once for all theta.
+        log_psi does is written down once for all theta.
         """
         if self._psi is None or not np.array_equal(self._at, theta):
             self._psi = self.wavefunction.bind(theta) if self._psi is None else self._psi.at(theta)

@@ -70,20 +70,24 @@ class Amplitude:
         self._repeats: dict[Any, tuple] = {}
 
     def __call__(self, r: Array, s: Array) -> tuple[Array, Array]:
-        key = namespace(r), r.dtype
-        if on_host(s) and self._reading.wavefunction.reads == "coordinates":
-            spins = s.tobytes()
-            known, repeat = self._repeats.get(r.dtype, (None, None))
-            if spins == known:
-                if repeat is None:
-                    repeat = self._recorded(r, s)
-                    self._repeats[r.dtype] = spins, repeat
-                if repeat:
-                    return repeat(r)
-            else:
-                self._repeats[r.dtype] = spins, None
-        phase, log = self._reading.log_psi(*self.reader(*key), r, s)
+        repeat = self._repeat(r, s)
+        if repeat is not None:
+            return repeat(r)
+        phase, log = self._reading.log_psi(*self.reader(namespace(r), r.dtype), r, s)
         return None if phase is None else phase.data, log.data
+
+    def _repeat(self, r: Array, s: Array) -> Any:
+        """A function of coordinates alone that gives phase and log psi, or None."""
+        if not on_host(s):
+            return None
+        spins, repeat = self._repeats.get(r.dtype, (None, None))
+        if spins != s.tobytes():
+            bound = self._reading.records.of(self._reading, ("value",), r, s, Recorder)
+            if bound is None:
+                return None
+            repeat = bound(self._reading.arrays(np, r.dtype).values())
+            self._repeats[r.dtype] = s.tobytes(), repeat
+        return repeat
 
     def configurations(self, r: Array, s: Array) -> tuple[Array, Array]:
         """(phase, log psi), (W, C) each, of C configurations s (W, C, n) of labels at the same r
@@ -112,11 +116,3 @@ class Amplitude:
             ops = Values(xp)
             self._readers[key] = ops, self._reading.handles(ops, xp, dtype)
         return self._readers[key]
-
-    def _recorded(self, r: Array, s: Array) -> Any:
-        """Phase and log psi as a function of coordinates alone, or False where log_psi does not
-        allow it.
-        """
-        ops = Recorder(np)
-        phase, log = self._reading.log_psi(ops, self._reading.handles(ops, np, r.dtype), r, s)
-        return ops.repeat(phase, log) or False

@@ -20,8 +20,8 @@ from vmcnet.wavefunctions.exchanges import (
     label_ratios,
 )
 from vmcnet.wavefunctions.local_update import LocalUpdate, UpdateRule
-from vmcnet.wavefunctions.passes import Passes
 from vmcnet.wavefunctions.reading import Configuration, Reading
+from vmcnet.wavefunctions.records import Records
 
 
 class Bound:
@@ -32,14 +32,16 @@ class Bound:
     psi > 0.
     """
 
-    def __init__(self, wavefunction: Any, theta: np.ndarray, passes: Passes | None = None) -> None:
+    def __init__(
+        self, wavefunction: Any, theta: np.ndarray, records: Records | None = None
+    ) -> None:
         self.wavefunction, self.theta = wavefunction, theta
-        self.reading = Reading(wavefunction, theta, passes)
+        self.reading = Reading(wavefunction, theta, records)
         self.amplitude = Amplitude(self.reading)
 
     def at(self, theta: np.ndarray) -> Bound:
-        """The same wavefunction at another theta; what its reverse passes do is known there."""
-        return type(self)(self.wavefunction, theta, self.reading.passes)
+        """The same wavefunction at another theta; what log_psi does is known there."""
+        return type(self)(self.wavefunction, theta, self.reading.records)
 
     def __reduce__(self) -> tuple:
         """Pickled without what was computed from the parameters."""

@@ -11,7 +11,7 @@ from vmcnet.backend.arrays import Array
 from vmcnet.calculus.interpreter import Interpreter
 from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Entry
-from vmcnet.wavefunctions.passes import Passes
+from vmcnet.wavefunctions.records import Records
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,14 @@ class Parameters:
 
 class Reading:
     """A wavefunction with the values of its parameters (name -> array), and their slopes with
-    respect to theta; `passes` are those of the same wavefunction at another theta, if there are.
+    respect to theta; `records` are those of the same wavefunction at another theta, if there are.
     """
 
-    def __init__(self, wavefunction: Any, theta: np.ndarray, passes: Passes | None = None) -> None:
+    def __init__(
+        self, wavefunction: Any, theta: np.ndarray, records: Records | None = None
+    ) -> None:
         self.wavefunction = wavefunction
-        self.passes = Passes() if passes is None else passes
+        self.records = Records() if records is None else records
         self.values = wavefunction.layout.values(theta)
         self._slopes = wavefunction.layout.slopes(theta)
         self._arrays: dict[Any, Any] = {}

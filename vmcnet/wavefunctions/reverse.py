@@ -9,15 +9,45 @@ from vmcnet.backend.arrays import Array, namespace, writable
 from vmcnet.calculus.operation import Blocks
 from vmcnet.calculus.outer import Outer
 from vmcnet.calculus.products import block_contract, contract
-from vmcnet.calculus.tape import built
+from vmcnet.calculus.replay import TapeRecorder
+from vmcnet.calculus.tape import Tape, built
 from vmcnet.parameters import IDENTITY
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.reading import Reading
 
 
+def _passed(
+    reading: Reading,
+    r: Array,
+    s: Array,
+    seed: Array | None,
+    parameters: bool,
+    per_walker: Any = False,
+    factored: bool = False,
+) -> tuple[Array, list]:
+    """log psi (W,) and its adjoints as Tape.reverse gives them, one an entry of the layout and that
+    of the coordinates as the last; None for what is not wanted, parameters or coordinates, and
+    where log psi does not depend on it. seed (W,), None: 1.
+    """
+    xp, wanted = namespace(r), (not parameters, parameters)
+    kind = "reverse", parameters, per_walker, type(per_walker), factored
+    repeat = reading.records.of(
+        reading, kind, r, s, lambda xp: TapeRecorder(xp, *wanted, per_walker, factored)
+    )
+    if repeat is not None:
+        return repeat(reading.arrays(xp, r.dtype).values(), r, seed)
+    ops: Any = Tape(xp, *wanted)
+    handles = reading.handles(ops, xp, r.dtype)
+    _, log = reading.log_psi(ops, handles, r, s)
+    one = xp.ones(log.shape, log.data.dtype) if seed is None else seed
+    adjoints = ops.reverse(log, one, per_walker, factored)
+    leaves: list = [handles[name] for name in reading.values]
+    return log.data, [adjoints.get(k) for k in (*[leaf.index for leaf in leaves], ops.position)]
+
+
 def log_and_drift(reading: Reading, r: Array, s: Array) -> tuple[Array, Array]:
     """log psi (W,) and Re grad log psi (W, n, d), by one pass forward and one back."""
-    log, adjoints = reading.passes(reading, writable(r), writable(s), None, False)
+    log, adjoints = _passed(reading, writable(r), writable(s), None, False)
     return log, adjoints[-1].real
 
 
@@ -32,7 +62,7 @@ def parameter_adjoints(
         yield from (_weighed(piece, seed, per_walker, factored) for piece in quick)
         return
     xp = namespace(walkers.r)
-    log, adjoints = reading.passes(reading, walkers.r, walkers.s, seed, True, per_walker, factored)
+    log, adjoints = _passed(reading, walkers.r, walkers.s, seed, True, per_walker, factored)
     blocks = isinstance(per_walker, Blocks)
     lead = (int(per_walker),) if blocks else log.shape if per_walker else ()
     entries = reading.wavefunction.layout.entries.values()

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from vmcnet import kernels
-from vmcnet.backend.arrays import Array, namespace, on_host, writable
+from vmcnet.backend.arrays import Array, namespace, writable
 from vmcnet.calculus.jet import CONSTANT, JetData, Unmade
 from vmcnet.calculus.jets import Jet, Jets
 from vmcnet.calculus.replay import JetRecorder
@@ -58,14 +58,6 @@ def widest(reading: Reading, walkers: Walkers) -> int:
     return known[key]
 
 
-def _alike(reading: Reading, s: Array, tile: int) -> bool:
-    """Whether the walkers of all tiles have the spins of those of the first."""
-    if not on_host(s) or reading.wavefunction.reads != "coordinates":
-        return False
-    tiles = s.reshape(-1, tile, s.shape[1])
-    return bool((tiles == tiles[0]).all())
-
-
 def jet(
     reading: Reading, walkers: Walkers, units: Array | None = None
 ) -> tuple[Array, Array, Array]:
@@ -73,33 +65,27 @@ def jet(
     u_i d/dr_i and sum_i u_i^2 lap_i.
 
     Where the kernels ask for it, in tiles of walkers that keep a jet near the processor; their
-    size depends on shapes and dtype alone. Operations of the first tile are repeated for the others
-    where these differ in coordinates alone.
+    size depends on shapes and dtype alone.
     """
     r, s = writable(walkers.r), writable(walkers.s)
     xp, (count, n, d) = namespace(r), r.shape
     near = kernels.of(xp, r.dtype).near
     tile = count if near is None else jet_tile(count, widest(reading, walkers), near)
 
-    repeat = None
-    if tile < count and units is None and _alike(reading, s, tile):
-        recorder: Any = JetRecorder(xp, n, d)
-        phase, log = reading.log_psi(
-            recorder, reading.handles(recorder, xp, r.dtype), r[:tile], s[:tile]
-        )
-        repeat = recorder.repeat(phase, log)
-
     def part(k: int) -> tuple[Array, Array, Array]:
         own = slice(k, k + tile)
-        if repeat is not None:
-            return repeat(r[own])
+        labels = s if tile == count else s[own]  # known by identity on a device
+        if units is None:
+            bound = reading.records.of(
+                reading, ("jet",), r[own], labels, lambda xp: JetRecorder(xp, n, d)
+            )
+            if bound is not None:
+                return bound(reading.arrays(xp, r.dtype).values())(r[own])
         ops = Jets(xp, n, d, None if units is None else units[own])
         parameters = reading.handles(ops, xp, r.dtype)
-        labels = s if tile == count else s[own]  # known by identity on a device
         return ops.read(reading.log_psi(ops, parameters, r[own], labels)[1])
 
-    first = [] if repeat is None else [recorder.read(log)]
-    parts = first + [part(k) for k in range(tile * len(first), count, tile)]
+    parts = [part(k) for k in range(0, count, tile)]
     return (
         parts[0]
         if len(parts) == 1
