@@ -119,7 +119,7 @@ def test_bits_of_any_number_of_ranks(xp, name, precision, monkeypatch):
     monkeypatch.setattr(population, "exact_sum", lambda comm, shares, blocks: shares)
 
     def derivatives(comm, own, blocks, walkers, derive, weights):
-        return [derive(b).matrix() for b in own]
+        return [x.matrix() for some in derive() for x in some.parted()]
 
     monkeypatch.setattr(population, "BlockTangents", derivatives)
 

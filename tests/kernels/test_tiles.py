@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vmcnet.kernels.numba_gram import WIDE, outer_products, turned
+from vmcnet.kernels.numba_gram import WIDE, outer_products, packed, turned
 from vmcnet.kernels.numba_product import REGISTERS, ROWS
 from vmcnet.kernels.numba_tiles import SQUARE, mirror, off_diagonal
 from vmcnet.kernels.numba_turn import turn
@@ -39,16 +39,35 @@ def test_centred_products_of_outer_products(count, width):
     for x, panel in zip((left, right), panels, strict=True):
         turned(x, panel)
     out, columns = np.full((count, width), np.nan), np.append(off, np.zeros(WIDE))
-    outer_products(*padded[:2], *panels, padded[2], columns, out, False)
+    outer_products(*padded[:2], *panels, padded[2], columns, out, False, 0, 1.0)
     known = (left[i] @ left.T) * (right[i] @ right.T) - own[:, None] - off
     np.testing.assert_allclose(out, known, rtol=1e-12, atol=1e-12)
     before = out.copy()
-    outer_products(*padded[:2], *panels, padded[2], columns, out, True)
+    outer_products(*padded[:2], *panels, padded[2], columns, out, True, 0, 1.0)
     np.testing.assert_allclose(out, 2 * known, rtol=1e-12, atol=1e-12)
     some = np.empty((1, width))
     alone = [np.concatenate([x[count - 1 : count], np.zeros_like(x[:ROWS])]) for x in padded]
-    outer_products(*alone[:2], *panels, alone[2], columns, some, False)
+    outer_products(*alone[:2], *panels, alone[2], columns, some, False, 0, 1.0)
     np.testing.assert_array_equal(some[0], before[-1])
+
+
+@pytest.mark.parametrize("signs", [1, 41, 64, 70, 200])
+def test_left_factors_of_signs_give_the_bits_of_their_numbers(signs):
+    """Also where the bits of a word are those of NaN: many signs in a row alike."""
+    width, walkers = 2 * WIDE + 5, 1024
+    rng = np.random.default_rng(signs)
+    left, right = np.sign(rng.normal(size=(width, signs)) + 1), rng.normal(size=(width, 5))
+    left[::3] = 1
+    own, off = rng.normal(size=ROWS), rng.normal(size=3 * WIDE)
+    words, out = packed(left), np.empty((2, ROWS, width))
+    if signs >= 64:
+        assert np.isnan(words).any()
+    for to, x, count in ((out[0], left / walkers, 0), (out[1], words, signs)):
+        panels = [np.empty((3, y.shape[1], WIDE)) for y in (x, right)]
+        turned(left if not count else words, panels[0])
+        turned(right, panels[1])
+        outer_products(x[:ROWS], right[:ROWS], *panels, own, off, to, False, count, 1 / walkers)
+    np.testing.assert_array_equal(out[0], out[1])
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 50, 96])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vmcnet.backend.stream import Stream
+from vmcnet.calculus.outer import Outer
 from vmcnet.engine.population import Population
 from vmcnet.engine.tangents import BlockTangents
 from vmcnet.engine.training import train
@@ -201,14 +202,47 @@ def test_only_dense_layers_met_once_stay_products():
         pieces = psi.log_derivative_pieces(walkers)
         entries = people.wavefunction.layout.entries.values()
         block = LogDerivatives.of(pieces)
-        assert {e.name for e in entries for s, _, _ in block.outers if e.slice == s} == layers
         assert {
-            e.name
-            for e in entries
-            for p in block.index[block.rest]
-            if e.slice.start <= p < e.slice.stop
+            e.name for e in entries for x in block.layers if e.slice == x.places[0][0]
+        } == layers
+        assert {
+            e.name for e in entries for p in block.index if e.slice.start <= p < e.slice.stop
         } == rest
         np.testing.assert_allclose(block.built().columns, psi.log_derivatives(walkers), rtol=1e-13)
+
+
+def test_two_biases_of_one_layer():
+    """Their adjoints are one array; the layer takes one of them, the other one stays a column."""
+
+    class Twice(Network):
+        def __init__(self, system):
+            super().__init__(system, False)
+            self.layout = Layout().add("first", (4, 5)).add("bias", (5,)).add("other", (5,))
+
+        def initial(self, stream):
+            return {k: 0.4 * stream.normal(e.shape) for k, e in self.layout.entries.items()}
+
+        def log_psi(self, ops, theta, walkers):
+            x = ops.flatten(walkers.r)
+            y = ops.affine(x, theta["first"], theta["bias"]) + theta["other"]
+            return None, ops.sum(ops.tanh(y), axis=-1) - ops.sum(x * x, axis=-1)
+
+    psi, rng = Twice(DOT), np.random.default_rng(2)
+    bound = psi.bind(psi.start(Stream(2, 0, 0, 0)))
+    walkers = Walkers(rng.normal(size=(12, 2, 2)), DOT.labels(12))
+    block = LogDerivatives.of(bound.log_derivative_pieces(walkers))
+    o, x = bound.log_derivatives(walkers), rng.normal(size=12)
+    assert len(block.layers) == 1 and len(block.index) == 5
+    np.testing.assert_array_equal(block.built().columns, o)
+    np.testing.assert_allclose(block.contracted(x)[0], x @ o, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(block.squares()[0], (o * o).sum(axis=0), rtol=1e-12)
+
+
+def test_signs_give_the_bits_of_their_numbers(monkeypatch):
+    """The Gram matrix of a machine, whose left factors are spins."""
+    found = whole(tangents("machine")[1].gram())
+    monkeypatch.setattr("vmcnet.wavefunctions.binary_rbm.Outer", lambda a, b, signs: Outer(a, b))
+    np.testing.assert_array_equal(whole(tangents("machine")[1].gram()), found)
 
 
 def test_product_of_outer_products():
@@ -249,8 +283,11 @@ def test_metric_is_the_fubini_study_metric(name):
         range(4),
         4,
         48,
-        lambda b: LogDerivatives.of(
-            psi.bind(theta).log_derivative_pieces(Walkers(r[b], system.labels(12)))
+        lambda: (
+            LogDerivatives.of(
+                psi.bind(theta).log_derivative_pieces(Walkers(r[b], system.labels(12)))
+            )
+            for b in range(4)
         ),
         {b: np.zeros(12) for b in range(4)},
     )

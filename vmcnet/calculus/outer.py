@@ -10,11 +10,12 @@ from vmcnet.backend.arrays import Array
 @dataclass(frozen=True)
 class Outer:
     """The array (W, f, h) of left_wf right_wh: what a dense layer used once adds to d log psi / d
-    weight.
+    weight. `signs`: all of left are +1 or -1.
     """
 
     left: Array  # (W, f)
     right: Array  # (W, h)
+    signs: bool = False
 
     @property
     def shape(self):

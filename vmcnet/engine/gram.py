@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from vmcnet.calculus.outer import Outer
-from vmcnet.estimators.log_derivatives import outer_gram, stacked
+from vmcnet.estimators.log_derivatives import joined, outer_gram, product_of_rows, stacked
 from vmcnet.kernels import numba_product
 from vmcnet.kernels.numba_cholesky import SIDE
-from vmcnet.kernels.numba_gram import WIDE, outer_products, turned
+from vmcnet.kernels.numba_gram import WIDE, outer_products, packed, turned
 from vmcnet.parallel.communicators import Communicator
 from vmcnet.parallel.dealt_matrix import DealtMatrix
 
@@ -43,29 +43,32 @@ class Rows:
 class Gram:
     """X X^T (N, N) of X = dO / sqrt W, added up from outer products and columns: `matrix`."""
 
-    def __init__(self, comm: Communicator, blocks: int, rows: Rows) -> None:
-        self.comm, self.blocks, self.rows, self.walkers = comm, blocks, rows, rows.walkers
+    def __init__(self, comm: Communicator, blocks: int, own: int, rows: Rows) -> None:
+        self.comm, self.blocks, self.own = comm, blocks, own
+        self.rows, self.walkers = rows, rows.walkers
         self.matrix = DealtMatrix(comm, rows.parts * rows.walkers)
 
-    def _everyone(self, own: list[np.ndarray]) -> np.ndarray:
-        """(W, ...) of all walkers from (w, ...) of every own block."""
-        every = self.comm.allgather(np.stack(own), self.blocks)
-        return every.reshape(self.walkers, *every.shape[2:])
+    def _everyone(self, own: np.ndarray) -> np.ndarray:
+        """(W, ...) of all walkers from those of the own blocks."""
+        shaped = own.reshape(self.own, -1, *own.shape[1:])
+        return self.comm.allgather(shaped, self.blocks).reshape(self.walkers, *own.shape[1:])
 
-    def add_outers(self, pairs: list[Outer], mean: np.ndarray) -> None:
-        """Adds what the O = left x right (w, f, h) of every own block contribute, their `mean`
+    def add_outers(self, outers: list[Outer], mean: np.ndarray) -> None:
+        """Adds what the O = left x right (w, f, h) of the own blocks contribute, their `mean`
         (f, h) taken off: (l_i . l_j) (r_i . r_j) less the products with it. O itself is not made.
         """
-        off = [_products_with(mean, p.left, p.right) for p in pairs]
+        left = joined([x.left for x in outers])
+        right = joined([x.right for x in outers])
+        off = _products_with(mean, left, right, self.own)
         of_mean = _parts((mean * mean).sum(), (mean * mean.conj()).sum())
         if self.rows.parts == 1 and numba_product.chosen() == numba_product.OWN:
-            columns = ((p.left, p.right, x[:, :, 0]) for p, x in zip(pairs, off, strict=True))
-            every = self._everyone([np.concatenate(x, axis=1) for x in columns])
-            self._add_real(every[:, : len(mean)], every[:, len(mean) : -1], every[:, -1], of_mean)
+            signs = len(mean) if outers[0].signs else 0
+            left = packed(left) if signs else left
+            every = self._everyone(np.concatenate([left, right, off[:, :, 0]], axis=1))
+            k = left.shape[1]
+            self._add_real(every[:, :k], every[:, k:-1], every[:, -1], of_mean, signs)
             return
-        left = self._everyone([p.left for p in pairs])
-        right = self._everyone([p.right for p in pairs])
-        every = self._everyone(off)
+        left, right, every = (self._everyone(x) for x in (left, right, off))
         for t, out in self._tiles():
             i = self.rows.members[t]
             for j in self.rows.members[: t + 1]:
@@ -76,23 +79,21 @@ class Gram:
                 start = self.rows.parts * j.start
                 out[:, start : start + tile.shape[1]] += tile / self.walkers
 
-    def _add_real(self, left: Any, right: Any, off: Any, of_mean: np.ndarray) -> None:
-        off, of_mean = off / self.walkers, of_mean.item() / self.walkers
+    def _add_real(self, left: Any, right: Any, off: Any, of_mean: np.ndarray, signs: int) -> None:
+        scale, none = 1.0 / self.walkers, -self.walkers % SIDE
         panels = [np.empty((-(-len(x) // WIDE), x.shape[1], WIDE)) for x in (left, right)]
         for x, panel in zip((left, right), panels, strict=True):
             turned(np.ascontiguousarray(x), panel)
-        columns = np.append(off, np.zeros(WIDE))
-        off_own = off - of_mean
+        left = left if signs else left / self.walkers
+        left, right = (np.concatenate([x, np.zeros((none, x.shape[1]))]) for x in (left, right))
+        columns = np.append(off / self.walkers, np.zeros(none))
+        rows = columns - of_mean.item() / self.walkers
         for t in self.matrix.own:
-            added, i = t in self.matrix.rows, self.rows.members[t]
+            added, i = t in self.matrix.rows, slice(SIDE * t, SIDE * (t + 1))
             if not added:
                 self.matrix.rows[t] = np.empty(self.matrix.shape(t))
-            own = left[i] / self.walkers, np.ascontiguousarray(right[i]), off_own[i]
-            if len(own[0]) < SIDE:
-                own = tuple(
-                    np.concatenate([x, np.zeros((SIDE - len(x), *x.shape[1:]))]) for x in own
-                )
-            outer_products(*own[:2], *panels, own[2], columns, self.matrix.rows[t], added)
+            tile = self.matrix.rows[t]
+            outer_products(left[i], right[i], *panels, rows[i], columns, tile, added, signs, scale)
 
     def _tiles(self) -> Any:
         """The own tiles, t and its rows, to add to."""
@@ -101,24 +102,26 @@ class Gram:
                 self.matrix.rows[t] = np.zeros(self.matrix.shape(t))
             yield t, self.matrix.rows[t]
 
-    def add_columns(self, own: list[np.ndarray]) -> None:
-        """Adds what centred columns (w, p) of every own block contribute."""
+    def add_columns(self, own: np.ndarray) -> None:
+        """Adds what centred columns (w, p) of the own blocks contribute."""
         step = max(1, EXCHANGE // (8 * self.rows.parts * self.walkers))
-        for first in range(0, own[0].shape[1], step):
-            every = self.rows.of(self._everyone([x[:, first : first + step] for x in own]))
+        for first in range(0, own.shape[1], step):
+            every = self.rows.of(self._everyone(own[:, first : first + step]))
             for t, out in self._tiles():
                 rows = self.matrix.span(t)
                 out += (every[rows] / self.walkers) @ every[: rows.stop].T
 
 
-def _products_with(mean: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The products of real and imaginary part of every O = left x right (w, f, h) with those of
-    `mean` (f, h): (w, parts, parts).
+def _products_with(
+    mean: np.ndarray, left: np.ndarray, right: np.ndarray, blocks: int
+) -> np.ndarray:
+    """The products of real and imaginary part of every O = left x right (w, f, h) of some blocks
+    with those of `mean` (f, h): (w, parts, parts).
     """
-    plain = ((left @ mean) * right).sum(axis=1)
+    plain = (product_of_rows(left, mean, blocks) * right).sum(axis=1)
     if mean.dtype.kind != "c":
         return _parts(plain, plain)
-    return _parts(plain, ((left @ mean.conj()) * right).sum(axis=1))
+    return _parts(plain, (product_of_rows(left, mean.conj(), blocks) * right).sum(axis=1))
 
 
 def _parts(plain: Any, conjugate: Any) -> np.ndarray:

@@ -303,17 +303,18 @@ class Population:
         def derived(run):
             walkers = self._together.joined(run, self.members, update=True)
             pieces = seen_pieces(psi.log_derivative_pieces(walkers))
-            return LogDerivatives.of(pieces).parted(len(run))
+            return LogDerivatives.of(pieces, len(run))
 
-        derivatives = self._together.known(
-            "derivatives", psi, self.members, self.own, self.blocks, derived
-        )
+        def derive():
+            members, own = self.members, self.own
+            return self._together.cuts("derivatives", psi, members, own, self.blocks, derived)
+
         return BlockTangents(
             self.comm,
             self.own,
             self.blocks,
             self.walkers,
-            derivatives,
+            derive,
             dict(zip(weights, seen(list(weights.values())), strict=True)),
         )
 

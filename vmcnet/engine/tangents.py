@@ -4,13 +4,14 @@ bits on any number of ranks.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from vmcnet.engine.gram import Gram, Rows
-from vmcnet.estimators.log_derivatives import LogDerivatives, stacked
+from vmcnet.estimators.log_derivatives import LogDerivatives, joined, stacked
 from vmcnet.parallel.dealt_cholesky import Cholesky
 from vmcnet.parallel.dealt_matrix import DealtMatrix
 from vmcnet.parallel.exact_sum import LIMB_BLOCKS, bounded_sum, exact_sum, exponents
@@ -26,81 +27,94 @@ class BlockTangents:
     """X (N, P): rows dO_w / sqrt W, centred over all W walkers; complex rows are two, Re and Im. S
     = X^T X, F = 2 X^T f.
 
-    derive(b) -> uncentred LogDerivatives of block b; weights: own block -> conj(E_L - <E>) (w,). A
-    vector over rows is kept as one array (w,) an own block, complex where X is, and as one real
-    vector (N,): tile by tile of vmcnet.engine.gram, real parts before imaginary ones.
+    derive() -> uncentred LogDerivatives of the own blocks in their order, of one or several at a
+    time; weights: own block -> conj(E_L - <E>) (w,). A vector over rows is kept as an array (own
+    blocks, w), complex where X is, and as one real vector (N,): tile by tile of vmcnet.engine.gram,
+    real parts before imaginary ones.
     """
 
     def __init__(self, comm, own, blocks: int, walkers: int, derive, weights: dict):
         self.comm, self.own, self.blocks, self.walkers = comm, own, blocks, walkers
-        self._derive, self._kept, shares = derive, {}, []
-        for b in own:
-            raw = derive(b)
-            self.size, self.dtype = raw.size, raw.dtype
-            sums = stacked(raw.contracted(np.ones(raw.walkers)))
-            total = weights[b].sum()
-            shares.append(
-                np.concatenate([raw.contracted(weights[b]).real, [total.real, total.imag], sums])
-                / walkers
-            )
-            if raw.nbytes * len(own) <= KEEP:
-                self._kept[b] = raw
-        total = exact_sum(comm, np.stack(shares), blocks)
+        self._derive, shares, first = derive, [], 0
+        self._kept: Any = None
+        found, kept = np.stack([weights[b] for b in own]), []
+        for raw in derive():
+            self.size, self.dtype, bare = raw.size, raw.dtype, raw.bare()
+            some = found[first : first + raw.blocks]
+            first += raw.blocks
+            total = some.sum(axis=1)[:, None]
+            covariance, sums = raw.contracted(some.ravel()).real, raw.contracted()
+            parts = [sums.real, sums.imag] if self.dtype.kind == "c" else [sums]
+            shares.append(np.concatenate([covariance, total.real, total.imag, *parts], axis=1))
+            if kept is not None and raw.nbytes * len(own) <= KEEP * raw.blocks:
+                kept.append(raw)
+            else:
+                kept = None
+        total = exact_sum(comm, np.concatenate(shares) / walkers, blocks)
         covariance, mean = total[: self.size], total[self.size + 2 :]
         weight = complex(
             *total[self.size : self.size + 2]
         )  # 0 up to rounding, but for the imaginary part of a finite sample's <E>
         self._mean = mean if self.dtype.kind != "c" else mean[: self.size] + 1j * mean[self.size :]
         self.gradient = 2.0 * (covariance - (weight * self._mean).real)
-        self._residuals = {b: np.conj(w - weight) / np.sqrt(walkers) for b, w in weights.items()}
-        self._kept = {b: raw.centred(self._mean) for b, raw in self._kept.items()}
+        residuals = np.conj(found - weight) / np.sqrt(walkers)
+        self._residuals = (
+            residuals if self.dtype.kind == "c" else np.ascontiguousarray(residuals.real)
+        )
+        self._form = bare.centred(self._mean)  # of no walkers: which parameters are where
+        if kept is not None:
+            self._kept = [raw.centred(self._mean) for raw in kept]
 
     @property
     def nbytes(self) -> int:
         """Bytes of the log-derivatives that are kept."""
-        return sum(kept.nbytes for kept in self._kept.values())
+        return sum(kept.nbytes for kept in self._kept or ())
 
-    def _block(self, b) -> LogDerivatives:
-        return self._kept[b] if b in self._kept else self._derive(b).centred(self._mean)
+    def _each(self) -> Iterable[LogDerivatives]:
+        """The centred log-derivatives of all own blocks, of one or several at a time."""
+        return self._kept or (raw.centred(self._mean) for raw in self._derive())
+
+    def _summed(self, shares: Iterable[np.ndarray]) -> np.ndarray:
+        return exact_sum(self.comm, np.concatenate(list(shares)) / self.walkers, self.blocks)
 
     @cached_property
     def diagonal(self) -> np.ndarray:
         """diag S (P,)."""
-        shares = [self._block(b).built().squares() / self.walkers for b in self.own]
-        return exact_sum(self.comm, np.stack(shares), self.blocks)
+        return self._summed(x.built().squares() for some in self._each() for x in some.parted())
 
     @cached_property
     def _bound(self) -> np.ndarray:
         """A bound (P,) of the norm of every column of X, cheap for outer products: their mean is
         not taken off.
         """
-        shares = [self._block(b).squares() / self.walkers for b in self.own]
-        return np.sqrt(exact_sum(self.comm, np.stack(shares), self.blocks))
+        return np.sqrt(self._summed(some.squares() for some in self._each()))
 
-    def residuals(self) -> list:
+    def residuals(self) -> np.ndarray:
         """f = (E_L - <E>) / sqrt W."""
-        return [
-            self._residuals[b] if self.dtype.kind == "c" else self._residuals[b].real
-            for b in self.own
-        ]
+        return self._residuals
 
-    def product(self, v) -> list:
+    def product(self, v) -> np.ndarray:
         """X v, v (P,)."""
-        off = self._block(self.own[0]).mean_dot(v)
-        return [(self._block(b).dot(v) - off) / np.sqrt(self.walkers) for b in self.own]
+        off = self._form.mean_dot(v)
+        rows = joined([some.dot(v) for some in self._each()])
+        return ((rows - off) / np.sqrt(self.walkers)).reshape(len(self.own), -1)
 
     def transposed(self, rows) -> np.ndarray:
         """X^T x (P,): one exact sum."""
-        shares = [self._share(b, x) for b, x in zip(self.own, rows, strict=True)]
-        return self._centred(exact_sum(self.comm, np.stack(shares), self.blocks))
+        return self._centred(exact_sum(self.comm, self._shares(np.asarray(rows)), self.blocks))
 
-    def _share(self, b, x) -> np.ndarray:
-        """What block b adds to X^T x before outer products are centred (P,), and to conj(x)'s sum,
-        real and imaginary part.
+    def _shares(self, rows: np.ndarray) -> np.ndarray:
+        """What the own blocks add to X^T x before outer products are centred (blocks, P), and to
+        conj(x)'s sum, real and imaginary part.
         """
-        x = np.conj(x) / np.sqrt(self.walkers)
-        total = x.sum()
-        return np.append(self._block(b).contracted(x).real, [total.real, total.imag])
+        x, first = np.conj(rows) / np.sqrt(self.walkers), 0
+        out = np.empty((len(self.own), self.size + 2))
+        for some in self._each():
+            here = slice(first, first + some.blocks)
+            out[here, :-2], first = some.contracted(x[here].ravel()).real, here.stop
+        total = x.sum(axis=1)
+        out[:, -2], out[:, -1] = total.real, total.imag
+        return out
 
     def _centred(self, total: np.ndarray) -> np.ndarray:
         """X^T x from the sum of the shares."""
@@ -109,13 +123,13 @@ class BlockTangents:
 
     @cached_property
     def _outer_means(self) -> np.ndarray:
-        return self._block(self.own[0]).outer_means()
+        return self._form.outer_means()
 
     def metric_product(self, v) -> np.ndarray:
         """S v (P,): one all-reduce, its exponents from |S v|_p <= |X_p| sum_q |v_q| |X_q|."""
         length = (np.abs(v) * self._bound).sum()
         bound = np.append(self._bound * length, [length] * 2)
-        shares = (self._share(b, x) for b, x in zip(self.own, self.product(v), strict=True))
+        shares = self._shares(self.product(v))
         return self._centred(bounded_sum(self.comm, shares, exponents(bound), self.blocks, 2))
 
     def metric(self) -> DealtMatrix:
@@ -124,11 +138,11 @@ class BlockTangents:
         """
         out, root = DealtMatrix(self.comm, self.size), np.sqrt(self.diagonal)
         kept = self.walkers * self.size * self.dtype.itemsize * len(self.own) <= KEEP * self.blocks
-        matrices: Any = [self._matrix(b) for b in self.own] if kept else None
+        matrices: Any = list(self._matrices()) if kept else None
         for t in range(out.tiles):
             rows = out.span(t)
             bound = exponents(root[rows, None] * root[: rows.stop])
-            blocks = matrices or (self._matrix(b) for b in self.own)
+            blocks = matrices or self._matrices()
             shares = (x[:, rows].T @ x[:, : rows.stop] / self.walkers for x in blocks)
             limbs = 1 if self.blocks <= LIMB_BLOCKS else 2
             found = bounded_sum(self.comm, shares, bound, self.blocks, limbs, out.owners[t])
@@ -136,24 +150,25 @@ class BlockTangents:
                 out.rows[t] = found
         return out
 
-    def _matrix(self, b) -> np.ndarray:
-        return stacked(self._block(b).matrix())
+    def _matrices(self) -> Iterable[np.ndarray]:
+        """dO of every own block, complex rows as two."""
+        return (stacked(x.matrix()) for some in self._each() for x in some.parted())
 
     def gram(self, scale=None) -> DealtMatrix:
         """X D X^T (N, N), D = diag(scale^2) or 1; its rows are in the order of `gathered`.
 
         Dense layers met once enter as elementwise products of two small Gram matrices.
         """
-        made, first = Gram(self.comm, self.blocks, self._rows), self._block(self.own[0])
+        made = Gram(self.comm, self.blocks, len(self.own), self._rows)
         if scale is not None:
-            made.add_columns([self._block(b).built().columns * scale for b in self.own])
+            parts = (x for some in self._each() for x in some.parted())
+            made.add_columns(np.concatenate([x.built().columns * scale for x in parts]))
             return made.matrix
-        mean = np.append(self._mean, 1.0)  # the last one is of the constant that two biases make
-        for n, (index, _) in enumerate(first.joined):
-            made.add_outers([self._block(b).joined[n][1] for b in self.own], mean[index])
-        if len(first.rest):
-            blocks = (self._block(b) for b in self.own)
-            made.add_columns([x.columns[:, x.rest] for x in blocks])
+        for n, layer in enumerate(self._form.layers):
+            outers = [some.layers[n].outer for some in self._each()]
+            made.add_outers(outers, layer.matrix(self._mean, 1.0))  # 1: what two biases make
+        if len(self._form.index):
+            made.add_columns(joined([some.columns for some in self._each()]))
         return made.matrix
 
     @property
@@ -167,10 +182,9 @@ class BlockTangents:
 
     def gathered(self, rows) -> np.ndarray | None:
         """A vector over rows as (N,) on rank 0; None elsewhere."""
-        joined = self.comm.gather(np.stack(rows), self.blocks)
-        return None if joined is None else self._rows.of(joined.ravel())
+        every = self.comm.gather(np.asarray(rows), self.blocks)
+        return None if every is None else self._rows.of(every.ravel())
 
-    def dealt(self, vector) -> list:
+    def dealt(self, vector) -> np.ndarray:
         """The own part of a vector over rows (N,)."""
-        shaped = self._rows.walkers_of(vector).reshape(self.blocks, -1)
-        return [shaped[b] for b in self.own]
+        return self._rows.walkers_of(vector).reshape(self.blocks, -1)[np.array(self.own)]

@@ -51,25 +51,15 @@ class Together:
         DRAWN. Where a library multiplied in a run on the host its blocks are done again, one by
         one, and so are all later ones of this kind.
         """
+        for found in self.cuts(kind, psi, members, own, blocks, work, numbers):
+            yield from found
+
+    def cuts(
+        self, kind, psi, members: dict, own: range, blocks: int, work: Callable, numbers: int = 0
+    ) -> Iterator:
+        """As `each`, one or several blocks at a time: what `work` gives, or a slice of it."""
         for run in self._runs(psi, members[own[0]], own, blocks, numbers):
             yield from self._worked(kind, run, members, own, work)
-
-    def known(self, kind, psi, members: dict, own: range, blocks: int, work: Callable) -> Callable:
-        """As `each`: a function of a block. It keeps the results of one run, so that blocks that
-        are asked for in their order are worked on once.
-        """
-        runs = self._runs(psi, members[own[0]], own, blocks)
-        latest: dict = {}
-
-        def of(b: int):
-            if b not in latest:
-                run = next(run for run in runs if b in run)
-                found = self._worked(kind, run, members, own, work)
-                latest.clear()
-                latest.update(zip([x for x in run if x in own], found, strict=True))
-            return latest[b]
-
-        return of
 
     def _runs(self, psi, walkers: Walkers, own: range, blocks: int, numbers: int = 0) -> list:
         """The runs, of consecutive blocks, in which the own ones are; on a device whole groups."""
@@ -83,8 +73,8 @@ class Together:
         groups = range(own[0] // size, own[-1] // size + 1)
         return [range(g * size, (g + 1) * size) for g in groups]
 
-    def _worked(self, kind, run: range, members: dict, own: range, work: Callable) -> list:
-        """What `work` gives for the own blocks of a run."""
+    def _worked(self, kind, run: range, members: dict, own: range, work: Callable) -> Iterator:
+        """What `work` gives for the own blocks of a run: of all together, or one by one."""
         mine, found, before = [b for b in run if b in own], None, Library.products
         if kind not in self._alone:
             found = work([min(max(b, own[0]), own[-1]) for b in run])
@@ -92,9 +82,10 @@ class Together:
             self._alone.add(kind)
             found = None
         if found is None:
-            return [x for b in mine for x in work([b])]
+            yield from (work([b]) for b in mine)
+            return
         first = run.index(mine[0])
-        return found[first : first + len(mine)]
+        yield found[first : first + len(mine)]
 
     def _fitting(self, psi, walkers: Walkers, blocks: int) -> int:
         width = self._width = self._width or max(1, widest_value(psi.reading, walkers))

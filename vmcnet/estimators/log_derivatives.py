@@ -1,7 +1,8 @@
-"""Log-derivatives O = d log psi / d theta of one block, their centring and their Gram matrices."""
+"""Log-derivatives O = d log psi / d theta of some blocks, their centring, their Gram matrices."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,47 +10,70 @@ import numpy as np
 from vmcnet import kernels
 from vmcnet.backend.arrays import seen, to_host
 from vmcnet.calculus.outer import Outer
+from vmcnet.kernels.plain import Library
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A dense layer met once, with the biases that have its factors: O = left x right (W, f, h),
+    not centred; `places` are (slice of theta, rows, columns) of every parameter in (f, h). What is
+    in none of them is the constant 1 that two biases make.
+    """
+
+    outer: Outer
+    places: list
+
+    @property
+    def size(self) -> int:
+        return sum(place.stop - place.start for place, _, _ in self.places)
+
+    def matrix(self, v: np.ndarray, constant: float = 0.0) -> np.ndarray:
+        """v (P,) at the places of its parameters (f, h), elsewhere the constant."""
+        out = np.full(self.outer.shape[1:], constant, v.dtype)
+        for place, rows, columns in self.places:
+            part = out[rows, columns]
+            part[...] = v[place].reshape(part.shape)
+        return out
+
+    def scatter(self, matrices: np.ndarray, out: np.ndarray) -> None:
+        """Matrices (K, f, h) at the places of their parameters in out (K, P)."""
+        for place, rows, columns in self.places:
+            out[:, place] = matrices[:, rows, columns].reshape(len(out), -1)
+
+    def cut(self, some: slice) -> Layer:
+        """Of some walkers."""
+        outer = self.outer
+        return Layer(Outer(outer.left[some], outer.right[some], outer.signs), self.places)
 
 
 class LogDerivatives:
-    """dO (W, P) = O - mean of one block, kept as columns and as outer products; float64 or
-    complex128 on the host.
+    """dO (W, P) = O - mean of some `blocks`, one after the other, kept as columns and as outer
+    products; float64 or complex128 on the host.
 
-    `columns` (W, p) holds the parameters `index` (p,), already centred; `outers` is a list of
-    (slice of theta, Outer, mean (f, h)), not
+    `columns` (W, p) holds the parameters `index` (p,), already centred; `layers` all others, not
     centred. Made from the pieces of Bound.log_derivative_pieces; `centred(mean)` gives the centred
-    ones. For Gram matrices, `joined` is a list of (index (f, h), Outer), not centred, that stand
-    for all parameters but the columns `rest`; index: the parameters, -1 for a constant 1.
+    ones. What is made of a block depends on that block alone.
     """
 
     def __init__(
         self,
         columns: np.ndarray,
         index: np.ndarray,
-        outers: list,
+        layers: list[Layer],
         size: int,
-        joined: Any,
-        rest: Any,
+        blocks: int = 1,
+        mean: Any = None,
     ) -> None:
-        self.columns, self.index, self.outers, self.size, self.joined, self.rest = (
-            columns,
-            index,
-            outers,
-            size,
-            joined,
-            rest,
-        )
+        self.columns, self.index, self.layers, self.size = columns, index, layers, size
+        self.blocks, self.mean = blocks, np.zeros(size, columns.dtype) if mean is None else mean
         self.walkers, self.dtype = columns.shape[0], columns.dtype
 
     @classmethod
-    def of(cls, pieces: list) -> LogDerivatives:
+    def of(cls, pieces: list, blocks: int = 1) -> LogDerivatives:
         """Uncentred, from one piece an entry of the layout, in its order."""
-        start, wide = 0, 0
         index: list = []
         columns: list = []
-        outers: list = []
-        joined: list = []
-        rest: list = []
+        layers: list = []
         kind = (
             complex
             if any(
@@ -59,145 +83,177 @@ class LogDerivatives:
             else float
         )
         alone, joins = _biases(pieces)
-        sizes = [int(np.prod(piece.shape[1:])) for piece in pieces]
-        places = dict(zip(map(id, pieces), np.cumsum([0, *sizes]), strict=False))
-        for piece, count in zip(pieces, sizes, strict=True):
-            stop = start + count
+        starts = np.cumsum([0, *(int(np.prod(piece.shape[1:])) for piece in pieces)]).tolist()
+        for n, (piece, start, stop) in enumerate(zip(pieces, starts, starts[1:], strict=False)):
             if isinstance(piece, Outer):
+                f, h = piece.shape[1:]
                 left, right = to_host(piece.left), to_host(piece.right).astype(kind)
                 left = left.astype(complex if left.dtype.kind == "c" else float)
-                outers.append((slice(start, stop), Outer(left, right), 0.0))
-                above, beside = joins[id(piece)]
-                where = np.arange(start, stop).reshape(piece.shape[1:])
-                if above:
-                    left, first = _with_one(left), places[id(piece.right)]
-                    where = np.vstack([where, first + np.arange(where.shape[1])])
-                if beside:
-                    right, first = _with_one(right), places[id(piece.left)]
-                    column = np.append(first + np.arange(piece.shape[1]), [-1] * above)
-                    where = np.column_stack([where, column])
-                joined.append((where, Outer(left, right)))
-            else:
+                above, beside = joins[n]
+                places: list = [(slice(start, stop), slice(0, f), slice(0, h))]
+                if above is not None:
+                    left, first = _with_one(left), starts[above]
+                    places.append((slice(first, first + h), slice(f, f + 1), slice(0, h)))
+                if beside is not None:
+                    right, first = _with_one(right), starts[beside]
+                    places.append((slice(first, first + f), slice(0, f), slice(h, h + 1)))
+                layers.append(Layer(Outer(left, right, piece.signs), places))
+            elif n in alone:
                 columns.append(to_host(piece).reshape(piece.shape[0], -1))
                 index.append(np.arange(start, stop))
-                if id(piece) in alone:
-                    rest.append(np.arange(wide, wide + stop - start))
-                wide += stop - start
-            start = stop
         none, empty = np.empty(0, int), np.empty((pieces[0].shape[0], 0), kind)
         return cls(
             np.concatenate([empty, *columns], axis=1, dtype=kind),
             np.concatenate([none, *index]),
-            outers,
-            start,
-            joined,
-            np.concatenate([none, *rest]),
+            layers,
+            starts[-1],
+            blocks,
         )
 
-    def parted(self, blocks: int) -> list[LogDerivatives]:
-        """Those of every block, of walkers one block after the other."""
-        if blocks == 1:
-            return [self]
-        size, made = self.walkers // blocks, []
-        for cut in (slice(k * size, (k + 1) * size) for k in range(blocks)):
-            outers = [(s, Outer(o.left[cut], o.right[cut]), mean) for s, o, mean in self.outers]
-            joined = [(k, Outer(o.left[cut], o.right[cut])) for k, o in self.joined]
-            rest = self.index, outers, self.size, joined, self.rest
-            made.append(LogDerivatives(self.columns[cut], *rest))
-        return made
+    def __getitem__(self, some: slice) -> LogDerivatives:
+        """Those of some of the blocks."""
+        first, stop, _ = some.indices(self.blocks)
+        if stop - first == self.blocks:
+            return self
+        rows = self.walkers // self.blocks
+        cut = slice(first * rows, stop * rows)
+        layers = [layer.cut(cut) for layer in self.layers]
+        rest = self.index, layers, self.size, stop - first, self.mean
+        return LogDerivatives(self.columns[cut], *rest)
+
+    def parted(self) -> list[LogDerivatives]:
+        """Those of every block."""
+        return [self[k : k + 1] for k in range(self.blocks)]
+
+    def bare(self) -> LogDerivatives:
+        """The same of no walkers."""
+        outers = [(layer.outer, layer.places) for layer in self.layers]
+        layers = [
+            Layer(Outer(x.left[:0].copy(), x.right[:0].copy()), places) for x, places in outers
+        ]
+        return LogDerivatives(self.columns[:0].copy(), self.index, layers, self.size, 0, self.mean)
 
     @property
     def nbytes(self) -> int:
-        outers = [*(o for _, o, _ in self.outers), *(o for _, o in self.joined)]
-        return self.columns.nbytes + sum(o.left.nbytes + o.right.nbytes for o in outers)
+        factors = [x for layer in self.layers for x in (layer.outer.left, layer.outer.right)]
+        return self.columns.nbytes + sum(x.nbytes for x in factors)
 
     def centred(self, mean: np.ndarray) -> LogDerivatives:
         """The same minus mean (P,)."""
-        outers = [(s, o, mean[s].reshape(o.shape[1:])) for s, o, _ in self.outers]
-        return LogDerivatives(
-            self.columns - mean[self.index], self.index, outers, self.size, self.joined, self.rest
-        )
+        columns = self.columns - mean[self.index]
+        return LogDerivatives(columns, self.index, self.layers, self.size, self.blocks, mean)
 
     def matrix(self) -> np.ndarray:
         """dO (W, P)."""
-        if not self.outers:
+        if not self.layers:
             return self.columns
         out = np.empty((self.walkers, self.size), self.dtype)
+        for layer in self.layers:
+            layer.scatter(layer.outer.dense() - layer.matrix(self.mean), out)
         out[:, self.index] = self.columns
-        for place, outer, mean in self.outers:
-            out[:, place] = (outer.dense() - mean).reshape(self.walkers, -1)
         return out
 
     def built(self) -> LogDerivatives:
         """All parameters as columns, no outer products."""
         every = np.arange(self.size)
-        return (
-            LogDerivatives(self.matrix(), every, [], self.size, [], every) if self.outers else self
-        )
+        matrix = self.matrix()
+        return LogDerivatives(matrix, every, [], self.size, self.blocks) if self.layers else self
 
     def dot(self, v: np.ndarray) -> np.ndarray:
         """sum_p dO_wp v_p (W,), v (P,) real; of the outer products without their mean, of which
         `mean_dot` is left.
         """
-        out = self.columns @ v[self.index]
-        for place, outer, _ in self.outers:
-            matrix = v[place].reshape(outer.shape[1:])
-            inner = _product(outer.left, matrix)
-            out = out + np.einsum("wh,wh->w", inner, outer.right)
+        out = np.zeros(self.walkers, self.dtype)
+        if len(self.index):
+            out = _by_blocks(self.columns, v[self.index], self.blocks)
+        for layer in self.layers:
+            inner = product_of_rows(layer.outer.left, layer.matrix(v), self.blocks)
+            out += np.einsum("wh,wh->w", inner, layer.outer.right)
         return out
 
     def mean_dot(self, v: np.ndarray) -> Any:
         """What the means of the outer products give in sum_p dO_wp v_p: the same of all walkers."""
-        return sum((mean.ravel() @ v[place] for place, _, mean in self.outers), 0.0)
+        return (self.outer_means() * v).sum()
 
-    def contracted(self, x: np.ndarray) -> np.ndarray:
-        """sum_w x_w dO_wp (P,); of the outer products without their mean, of which sum_w x_w times
-        `outer_means` is left.
+    def contracted(self, x: np.ndarray | None = None) -> np.ndarray:
+        """sum_w x_w dO_wp (blocks, P), x (W,), or 1; of the outer products without their mean, of
+        which sum_w x_w times `outer_means` is left.
         """
-        out = np.empty(self.size, np.result_type(self.dtype, x))
-        out[self.index] = x @ self.columns
-        for place, outer, _ in self.outers:
-            out[place] = _product(outer.left * x[:, None], outer.right, True).ravel()
+        dtype = self.dtype if x is None else np.result_type(self.dtype, x)
+        out, weights = np.empty((self.blocks, self.size), dtype), x
+        if len(self.index):
+            weights = np.ones(self.walkers) if x is None else x
+            parts = np.split(weights, self.blocks), np.split(self.columns, self.blocks)
+            out[:, self.index] = [a @ b for a, b in zip(*parts, strict=True)]
+        for layer in self.layers:
+            left = layer.outer.left if x is None else layer.outer.left * x[:, None]
+            layer.scatter(_block_products(left, layer.outer.right, self.blocks), out)
         return out
 
     def outer_means(self) -> np.ndarray:
         """The means that were to be taken off the outer products (P,), 0 of the columns."""
-        out = np.zeros(self.size, self.dtype)
-        for place, _, mean in self.outers:
-            out[place] = np.ravel(mean)
+        out = self.mean.copy()
+        out[self.index] = 0
         return out
 
     def squares(self) -> np.ndarray:
-        """sum_w |O_wp|^2 (P,); of the outer products without their mean."""
-        out = np.empty(self.size)
-        out[self.index] = (self.columns.real**2).sum(axis=0)
-        if self.dtype.kind == "c":
-            out[self.index] += (self.columns.imag**2).sum(axis=0)
-        for place, outer, _ in self.outers:
-            out[place] = ((np.abs(outer.left) ** 2).T @ np.abs(outer.right) ** 2).ravel()
+        """sum_w |O_wp|^2 (blocks, P); of the outer products without their mean."""
+        out = np.empty((self.blocks, self.size))
+        if len(self.index):
+            squares = self.columns.real**2
+            if self.dtype.kind == "c":
+                squares += self.columns.imag**2
+            out[:, self.index] = squares.reshape(self.blocks, -1, len(self.index)).sum(axis=1)
+        for layer in self.layers:
+            left, right = (np.abs(x) ** 2 for x in (layer.outer.left, layer.outer.right))
+            layer.scatter(_block_products(left, right, self.blocks), out)
         return out
 
 
-def _product(a: np.ndarray, b: np.ndarray, transposed: bool = False) -> np.ndarray:
-    """a b or a^T b; of real numbers by the loops that do not know how many rows there are."""
-    if a.dtype.kind == "c" or b.dtype.kind == "c":
-        return (a.T if transposed else a) @ b
-    return kernels.of(np, a.dtype, b.dtype).matrix_product(a, b, transposed, False)
+def joined(arrays: list[np.ndarray]) -> np.ndarray:
+    """Arrays (w, ...) one after the other."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def product_of_rows(a: np.ndarray, b: np.ndarray, blocks: int) -> np.ndarray:
+    """a b of walkers (W, f); block by block where a library multiplies, whose bits may depend on
+    the number of rows.
+    """
+    if a.dtype == b.dtype == float:
+        before = Library.products
+        found = kernels.of(np, a.dtype, b.dtype).matrix_product(a, b, False, False)
+        if blocks == 1 or Library.products == before:
+            return found
+    return _by_blocks(a, b, blocks)
+
+
+def _by_blocks(a: np.ndarray, b: np.ndarray, blocks: int) -> np.ndarray:
+    return joined([x @ b for x in np.split(a, blocks)])
+
+
+def _block_products(left: np.ndarray, right: np.ndarray, blocks: int) -> np.ndarray:
+    """left^T right of every block (blocks, f, h)."""
+    return kernels.of(np, left.dtype, right.dtype).block_products(left, right, blocks)
 
 
 def _biases(pieces: list) -> Any:
-    """The pieces (by identity) that are no Outer and no bias of one; for every Outer whether a bias
-    joins its left and its right factor.
+    """Which pieces are no Outer and no bias of one; for every Outer the piece of the bias that
+    joins its left factor, and of the one that joins its right factor, or None.
 
     A bias has the derivatives `right` of the weight left x right that it belongs to: the two are
     ([left, 1]) x right. The visible bias of a
     Boltzmann machine has its `left`: left x ([right, 1]). Where both join, 1 x 1 comes too, a
     constant that centring takes off.
     """
-    alone, joins = {id(p) for p in pieces if not isinstance(p, Outer)}, {}
-    for outer in (p for p in pieces if isinstance(p, Outer)):
-        joins[id(outer)] = id(outer.right) in alone, id(outer.left) in alone
-        alone -= {id(outer.right), id(outer.left)}
+    alone = [n for n, piece in enumerate(pieces) if not isinstance(piece, Outer)]
+    joins = {}
+    for n, outer in enumerate(pieces):
+        if isinstance(outer, Outer):
+            joins[n] = tuple(
+                next((k for k in alone if pieces[k] is factor), None)
+                for factor in (outer.right, outer.left)
+            )
+            alone = [k for k in alone if k not in joins[n]]
     return alone, joins
 
 
@@ -213,7 +269,7 @@ def seen_pieces(pieces: list) -> list:
     for alike in arrays.values():
         found |= dict(zip(alike, seen(list(alike.values())), strict=True))
     return [
-        Outer(found[id(piece.left)], found[id(piece.right)])
+        Outer(found[id(piece.left)], found[id(piece.right)], piece.signs)
         if isinstance(piece, Outer)
         else found[id(piece)]
         for piece in pieces
@@ -221,7 +277,9 @@ def seen_pieces(pieces: list) -> list:
 
 
 def _with_one(x: np.ndarray) -> np.ndarray:
-    return np.concatenate([x, np.ones((len(x), 1), x.dtype)], axis=1)
+    out = np.empty((len(x), x.shape[1] + 1), x.dtype)
+    out[:, :-1], out[:, -1] = x, 1
+    return out
 
 
 def stacked(x: np.ndarray) -> np.ndarray:

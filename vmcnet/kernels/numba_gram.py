@@ -1,8 +1,12 @@
-"""The Gram matrix of outer products of walkers in tiles of rows, centred; float64, one thread."""
+"""The Gram matrix of outer products of walkers in tiles of rows, centred; float64, one thread.
+
+Left factors that are all +1 or -1 are bits, 64 a word: l_i . l_j = K - 2 (bits that differ).
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -11,6 +15,47 @@ from vmcnet.kernels.numba_product import BITS, ROWS, VECTORS, Emitter, block
 from vmcnet.kernels.numba_turn import turn
 
 WIDE = VECTORS * BITS // 64  # columns of a block
+LARGE = 2.0**52  # a whole number below it, in the last bits of its own, is their sum
+
+
+def packed(signs):
+    """The words (W, ceil(K / 64)) of numbers (W, K) that are +1 or -1: their bits as float64."""
+    bits = np.packbits(signs > 0, axis=1)
+    return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.float64)
+
+
+@intrinsic
+def block_of_signs(
+    context, a, at_a, down_a, along_a, b, at_b, down_b, terms, c, at_c, down_c, size, scale
+):
+    """block_product, times scale, of rows a and columns b whose `terms` words are `size` signs."""
+
+    def generate(context, builder, signature, args):
+        emit = Emitter(context, builder, signature, args, BITS)
+        integers = ir.VectorType(emit.integer, emit.lanes)
+        large, count = (
+            ir.Constant(emit.vector, [LARGE] * emit.lanes),
+            f"llvm.ctpop.v{emit.lanes}i64",
+        )
+        count = builder.module.globals.get(count) or ir.Function(
+            builder.module, ir.FunctionType(integers, [integers]), count
+        )
+
+        def differing(left, right):
+            left, right = (builder.bitcast(x, integers) for x in (left, right))
+            bits = builder.call(count, [builder.xor(left, right)])
+            whole = builder.or_(bits, builder.bitcast(large, integers))
+            return builder.fsub(builder.bitcast(whole, emit.vector), large)
+
+        size, scale = emit.repeated(args[11]), emit.repeated(args[12])
+        for (i, j), z in emit.sums(ROWS, VECTORS, differing).items():
+            place = emit.place(emit.start(8, 9), emit.times(i, args[10]), j * emit.lanes)
+            emit.store(builder.fmul(builder.fsub(size, builder.fadd(z, z)), scale), place)
+        return context.get_dummy_value()
+
+    n = types.intp
+    arguments = [a, n, n, n, b, n, n, n, c, n, n, types.float64, types.float64]
+    return types.void(*arguments), generate
 
 
 def block_centred(added: bool):
@@ -76,11 +121,12 @@ def turned(x, out):
 
 
 @compiled
-def outer_products(left, right, lefts, rights, rows, columns, out, added):
+def outer_products(left, right, lefts, rights, rows, columns, out, added, signs, scale):
     """out (n, w) = (l_i . l_j) (r_i . r_j) - rows_i - columns_j, or += that where it is `added`.
 
     left (M, K), right (M, H): l_i and r_i of the n walkers, M >= n a multiple of ROWS, rows (M,);
-    lefts and rights those of all walkers, `turned`, and columns one number for each of them.
+    lefts and rights those of all walkers, `turned`, and columns one number for each of them. Where
+    `signs` is not 0 left factors are the `packed` words of so many signs, l_i . l_j times scale.
     """
     count, width = out.shape
     factors, edge, to = np.empty(ROWS * WIDE), np.empty(ROWS * WIDE), out.reshape(-1)
@@ -88,7 +134,12 @@ def outer_products(left, right, lefts, rights, rows, columns, out, added):
     for j in range(0, width, WIDE):
         panel, other = lefts[j // WIDE].reshape(-1), rights[j // WIDE].reshape(-1)
         for i in range(0, count, ROWS):
-            block(a, i * k, k, 1, panel, 0, WIDE, k, factors, 0, WIDE)
+            if signs:
+                block_of_signs(
+                    a, i * k, k, 1, panel, 0, WIDE, k, factors, 0, WIDE, float(signs), scale
+                )
+            else:
+                block(a, i * k, k, 1, panel, 0, WIDE, k, factors, 0, WIDE)
             m, n, whole = min(ROWS, count - i), min(WIDE, width - j), i * width + j
             if m < ROWS or n < WIDE:
                 centred(

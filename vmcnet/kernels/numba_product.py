@@ -145,9 +145,9 @@ class Emitter:
         builder.position_at_end(end)
         return added
 
-    def sums(self, rows: int, vectors: int):
+    def sums(self, rows: int, vectors: int, term=None):
         """The block sum_k a[i, k] b[k, j], (i, vector) -> vector, of arguments a, at_a, down_a,
-        along_a, b, at_b, down_b, terms.
+        along_a, b, at_b, down_b, terms; with `term` the sum of term(a[i, k], b[k, j]).
         """
         builder, (_, _, down_a, along_a, _, _, down_b, terms, *_) = self.builder, self._args
         first_a, first_b = self.start(0, 1), self.start(4, 5)
@@ -164,7 +164,7 @@ class Emitter:
                 for i in range(rows)
             ]
             for i, j in blocks:
-                yield left[i], right[j]
+                yield (term(left[i], right[j]),) if term else (left[i], right[j])
 
         return dict(zip(blocks, self.chains(len(blocks), terms, terms_at), strict=True))
 

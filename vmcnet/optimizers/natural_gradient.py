@@ -15,7 +15,7 @@ import numpy as np
 from vmcnet.arguments import Recording, number, positive, recorded, shown, whole
 from vmcnet.optimizers.base import State, checked_state
 
-Rows = list  # one array (walkers of the block,) for every block of this rank
+Rows = np.ndarray  # (own blocks, walkers of a block)
 
 
 class Tangents(Protocol):

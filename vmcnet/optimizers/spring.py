@@ -46,8 +46,7 @@ class SPRING(NaturalGradient):
 
     def _direction(self, tangents: Tangents, shift: Any, previous: np.ndarray) -> np.ndarray:
         old = self.momentum * previous
-        known = tangents.product(old) if old.any() else [0.0] * len(tangents.own)
-        rows = [f - x for f, x in zip(tangents.residuals(), known, strict=True)]
+        rows = tangents.residuals() - (tangents.product(old) if old.any() else 0.0)
         return old + ShiftedMetric(tangents, shift, self.form).from_rows(rows)
 
 

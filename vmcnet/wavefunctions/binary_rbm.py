@@ -140,9 +140,9 @@ class BinaryRBM(Wavefunction):
             return None
         s, tanh = walkers.s.astype(np.float64), walkers.update.tanh()
         if self._group is None:
-            pieces = [s, tanh, Outer(s, tanh)]
+            pieces = [s, tanh, Outer(s, tanh, True)]
             turned = 1j * tanh
-            return pieces + [1j * s, turned, Outer(s, turned)] if self.complex else pieces
+            return pieces + [1j * s, turned, Outer(s, turned, True)] if self.complex else pieces
         t = tanh.reshape(len(s), len(self._group), self.hidden)
         filters = np.matmul(namespace(t).ascontiguousarray(t.transpose(0, 2, 1)), self._images(s))
         pieces = [s.sum(axis=1), t.sum(axis=1), filters.transpose(0, 2, 1)]
