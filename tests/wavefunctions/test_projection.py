@@ -74,11 +74,13 @@ def test_derivatives_and_exchanges(kind):
 
 
 def test_complex_waves():
-    """With a twist -r has other waves: the sum stays what it says."""
-    system = NeutronMatter(2, twist=[0.1, 0.2, 0.3])
-    psi, walkers = Slater(system, parity="even"), points(system)
+    """Of an open shell: -r has other waves, and the sum stays what it says."""
+    system, waves = NeutronMatter(4), [[0, 0, 0], [1, 0, 0]]
+    occupied = {"occupied_up": waves, "occupied_down": waves}
+    psi, walkers = Slater(system, parity="even", **occupied), points(system, 8)
+    assert not psi.orbitals.real
     found = psi.bind(np.zeros(0)).log(walkers.r, walkers.s)
-    plain = Slater(system).bind(np.zeros(0)).amplitude
+    plain = Slater(system, **occupied).bind(np.zeros(0)).amplitude
     known = sum(number(plain(x, walkers.s)) for x in (walkers.r, -walkers.r))
     np.testing.assert_allclose(np.exp(found), known, rtol=1e-12)
 

@@ -12,7 +12,8 @@ from vmcnet.arguments import positive, scale, shown, whole
 from vmcnet.backend.device import Device, choose
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.memory import check_parameters
-from vmcnet.engine.own_parts import Misfit, checked_parts, checked_start
+from vmcnet.engine.own_parts import Misfit, checked_parts, checked_start, factors_of
+from vmcnet.engine.symmetries import check_boundary, check_exchanges
 from vmcnet.hamiltonians.pauli import OffDiagonal
 from vmcnet.optimizers import NaturalGradient, Optimizer
 from vmcnet.sampling.defaults import MOVES, default_sampler
@@ -25,8 +26,6 @@ NAME = re.compile(r"[^,/\s.][^,/.]*")  # names become columns and HDF5 names
 FAR, PROBES = (1e2, 1e3), 4  # lengths and directions at which a psi that decays is looked at
 MOST_PARAMETERS = 10**9
 LARGEST_PROBE = 10**6  # numbers; larger systems are not probed
-NEARLY = 0.5  # deviation of psi'/psi from -1 that is rounding of a determinant, not another psi
-NEARBY, SAME = 0.1, 1e-6  # width of the step from the start; psi'/psi is -1 up to rounding
 
 
 def fit(system, wavefunction, sampler=None):
@@ -86,7 +85,9 @@ def fit(system, wavefunction, sampler=None):
     if system.dimensions and system.box is None:
         _decays(system, wavefunction)
     if system.fermions:
-        _exchanges(system, wavefunction)
+        check_exchanges(system, wavefunction)
+    if system.box is not None:
+        check_boundary(system, wavefunction)
     return sampler
 
 
@@ -145,11 +146,6 @@ def _positive(system, wavefunction) -> bool:
     psi, walkers = wavefunction.bind(wavefunction.start(stream)), system.start(stream, 1)
     phase, log = psi.amplitude(walkers.r, walkers.s)
     return phase is None and log.dtype.kind != "c"
-
-
-def factors_of(wavefunction) -> list:
-    """The factors of a product, or the wavefunction itself."""
-    return getattr(wavefunction, "factors", None) or [wavefunction]  # a user's may have none
 
 
 def _kinds(system, wavefunction):
@@ -231,64 +227,6 @@ def _decays(system, wavefunction):
             f"|psi|^2 r^(n d) grows between {FAR[0]:g} and {FAR[1]:g} lengths of the system at the "
             "starting parameters: psi is not normalisable, multiply by a factor that decays",
         )
-
-
-def _exchanges(system, wavefunction):
-    """Two fermions of equal spin are exchanged; psi must change sign, each factor may do so or not.
-
-    Near the starting parameters, and not at them: zero weights hide what a factor does.
-    """
-    values, counts = np.unique(system.spins, return_counts=True)
-    if counts.max() < 2:
-        return
-    equal = np.flatnonzero(system.spins == values[counts.argmax()])
-    found = [(type(f).__name__, _exchanged(system, f, equal[:2])) for f in factors_of(wavefunction)]
-    if _is(-1.0, [x for _, x in found]):
-        return
-    signs = [(name, x) for name, x in found if _is(1.0, [x]) or _is(-1.0, [x])]
-    others = [name for name, x in found if not (_is(1.0, [x]) or _is(-1.0, [x]))]
-    if others and _is(-1.0, [x for _, x in signs]):
-        raise Misfit(
-            "wavefunction",
-            f"{' and '.join(others)} is no symmetric factor, so that psi "
-            f"is not antisymmetric where two of the {len(equal)} fermions of equal spin are "
-            "exchanged: leave it out, use symmetric = true where it has that key, or a PadeJastrow "
-            "or NetworkJastrow (pade_jastrow, network_jastrow in a job file)",
-        )
-    off = abs(np.prod([x for _, x in found], axis=0) + 1.0).max()
-    if not off > NEARLY:  # NaN too
-        raise Misfit(
-            "wavefunction",
-            f"of the determinants of {system.particles} particles rounding leaves no digits where "
-            f"walkers start (an exchange changes |psi| by {off:.1g}): take fewer particles, or "
-            "orbitals that differ more",
-        )
-    raise Misfit(
-        "wavefunction",
-        f"{system.particles} fermions of which {len(equal)} have equal spins need an "
-        "antisymmetric wavefunction: multiply by a Slater determinant (slater in a job file)",
-    )
-
-
-def _is(sign: float, ratios) -> bool:
-    """Whether the product of the factors' ratios (2,) is `sign`, up to rounding."""
-    return bool(abs(np.prod(ratios, axis=0) - sign).max() < SAME)
-
-
-def _exchanged(system, factor, pair):
-    """psi(r with two particles exchanged)/psi (2,) of a factor; NaN where psi is not finite."""
-    stream = Stream(0, 0, 0, 0)
-    walkers = system.start(stream, 2)
-    order = np.arange(system.particles)
-    order[pair] = pair[::-1]
-    theta = factor.start(stream)
-    with np.errstate(all="ignore"):
-        for moved in (theta + NEARBY * stream.normal(theta.shape), theta):
-            psi = factor.bind(moved)
-            found = psi.ratio(walkers.r[:, order], walkers.s, psi.amplitude(walkers.r, walkers.s))
-            if np.isfinite(found).all():
-                break
-    return found
 
 
 def _sizes(particles, dimensions) -> str:

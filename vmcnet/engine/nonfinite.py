@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.backend.arrays import to_host
-from vmcnet.engine.fitting import factors_of
+from vmcnet.engine.own_parts import factors_of
 from vmcnet.estimators.energy import local_energies
 from vmcnet.hamiltonians.external import Potential
 from vmcnet.walkers import Walkers

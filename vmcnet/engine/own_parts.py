@@ -33,9 +33,7 @@ def checked_parts(system: Any, wavefunction: Any) -> None:
         joined((), system.observables)
     except ValueError as error:
         raise Misfit("system", str(error)) from error
-    # a wavefunction that is no product has no factors
-    factors = getattr(wavefunction, "factors", None) or [wavefunction]
-    for factor in factors:
+    for factor in factors_of(wavefunction):
         for name in ("particles", "dimensions", "layout"):
             # a class may leave them out
             if getattr(factor, name, None) is None:
@@ -48,6 +46,11 @@ def checked_parts(system: Any, wavefunction: Any) -> None:
                 f"a parameter's name is {name!r}: expected a text without commas and slashes that "
                 f"is not {RESERVED[0]!r}",
             )
+
+
+def factors_of(wavefunction: Any) -> list:
+    """The factors of a product, or the wavefunction itself."""
+    return getattr(wavefunction, "factors", None) or [wavefunction]  # a user's may have none
 
 
 def checked_start(system: Any) -> None:

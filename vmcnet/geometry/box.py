@@ -65,6 +65,12 @@ class Box:
         """Whether all lengths are equal."""
         return len(set(self._key[0])) == 1
 
+    @property
+    def even(self) -> bool:
+        """Whether a twist and its opposite are one along every axis: 0, pi or -pi."""
+        turned = np.abs(self.twist)
+        return bool(np.all((turned == 0.0) | (np.abs(turned - np.pi) < DEGENERATE)))
+
     def _lengths(self, r: Array) -> Array:
         """The lengths (d,) in the namespace and type of r."""
         return _sent(namespace(r), self._key[0], r.dtype)

@@ -61,6 +61,7 @@ class NucleonPairs:
     """
 
     name = "nucleon_pairs"
+    exchanges = True
 
     def __init__(self, singlet: Any, triplet: Any) -> None:
         self._singlet, self._triplet = singlet, triplet

@@ -87,6 +87,7 @@ class SpinExchange(PairTerm):
     """
 
     name = "spin_exchange"
+    exchanges = True
 
     def local(self, walkers: Walkers, psi: Psi) -> Array:
         return psi.spin_exchanges(walkers, self.antiparallel(walkers))

@@ -18,7 +18,7 @@ from vmcnet.config import Job, JobError, parse_job
 from vmcnet.config.explain import variants
 from vmcnet.config.sampling import MOVES_SPINS
 from vmcnet.config.table import Table
-from vmcnet.engine.fitting import factors_of
+from vmcnet.engine.own_parts import factors_of
 from vmcnet.estimators.energy import local_energies
 from vmcnet.optimizers.base import started
 from vmcnet.runs.building import build

@@ -62,8 +62,11 @@ class HiddenFermions(Projected):
         self.orbitals = system.orbitals(max(numbers.values()), shells)
         if not self.orbitals.real:
             raise ValueError(
-                "HiddenFermions needs real orbitals: expected closed shells, and no twist but 0 or "
-                "1/2"
+                "HiddenFermions needs real orbitals: expected closed shells, and no twist"
+            )
+        if system.box is not None and system.box.twist.any():
+            raise ValueError(
+                "HiddenFermions: hidden states are periodic and follow no twist: leave it out"
             )
         self.box, self.twisted = self.orbitals.box, self.orbitals.twisted
         self.decays, self.layout = self.orbitals.decays, Layout()

@@ -36,9 +36,9 @@ class Pfaffian(Projected):
     The sum is a pair's singlet: symmetric in space, one number c a shell of orbitals. It starts at
     1 for the occupied shells and 0 for the `shells` above, where psi is the product of both spins'
     Slater determinants. triplet: with a network of hidden states h, h_i T h_j of pairs with equal
-    labels and, with another T, of unlike ones, both antisymmetric in space. network, heads, parity
-    and spin_flip as for Slater; without a network there is no triplet part. As many particles up as
-    down, in closed shells of real orbitals: ValueError otherwise.
+    labels and, with another T, of unlike ones, both antisymmetric in space; it does not follow a
+    twist. network, heads, parity and spin_flip as for Slater; without a network there is no triplet
+    part. As many particles up as down, in closed shells of real orbitals: ValueError otherwise.
 
     Bajdich, Mitas, Wagner, Schmidt, Phys. Rev. B 77, 115112 (2008); with networks Kim et al.,
     Commun. Phys. 7, 148 (2024), arXiv:2305.08831.
@@ -93,6 +93,11 @@ class Pfaffian(Projected):
             heads = ("backflow", "jastrow") if heads is None else heads
             self._heads = Heads(network, heads, self.layout, system, self.orbitals.size)
             if triplet is not False:
+                if self.box is not None and self.box.twist.any():
+                    raise ValueError(
+                        "Pfaffian triplet: hidden states are periodic and follow no twist: set "
+                        "triplet = false, or leave the twist out"
+                    )
                 self._triplet = [
                     Triplet(self.layout, name, self._heads.network)
                     for name in ("triplet_like", "triplet_unlike")

@@ -25,8 +25,8 @@ class Projection:
     (odd), or None, which projects on nothing. Twice the cost, or four times.
 
     A state of N spins 1/2 in all and spin S is multiplied by (-1)^(N/2 - S) where all of them turn
-    over: 7 + 7 plane waves are odd. Raises ValueError for other words, and for a spin flip of
-    unequal numbers up and down.
+    over: 7 + 7 plane waves are odd. Raises ValueError for other words, for a spin flip of unequal
+    numbers up and down, and for a parity in a box whose twist -r turns round.
     """
 
     def __init__(self, title: str, system: Any, parity: str | None, spin_flip: str | None) -> None:
@@ -35,6 +35,11 @@ class Projection:
                 arguments.choice(f"{title} {name}", word, sorted(SIGNS))
         if spin_flip is not None and np.asarray(system.spins).sum() != 0:
             raise ValueError(f"{title} spin_flip: expected as many particles up as down")
+        if parity is not None and system.box is not None and not system.box.even:
+            raise ValueError(
+                f"{title} parity: psi(-r) follows the opposite twist: expected one of 0 or 1/2 "
+                "along every axis, or no parity"
+            )
         self.parity, self.spin_flip = parity, spin_flip
 
     def __bool__(self) -> bool:
