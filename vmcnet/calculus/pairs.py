@@ -32,13 +32,13 @@ class Gather(Operation):
     name = "gather"
 
     def value(self, xp, x, side):
-        return x[:, pair_arrays(xp, x.shape[1])[side]]
+        return x.take(pair_arrays(xp, x.shape[1])[side], axis=1)
 
     def jet(self, xp, x, side):
         if x.support in PAIRED or x.rows:  # pairs of pairs depend on up to four particles
             x = embed(xp, x, ALL)
         index = pair_arrays(xp, x.shape[1])[side]
-        s = x.slots[:, :, index]
+        s = x.slots.take(index, axis=2)
         if x.support != OWN:
             return x.like(s)
         d = x.frame.d
@@ -91,7 +91,7 @@ class Collect(Operation):
 
     def reverse(self, xp, adjoint, out, first, second, per_walker=False):
         i, j = pair_arrays(xp, adjoint.shape[1])
-        return adjoint[:, i], adjoint[:, j]
+        return adjoint.take(i, axis=1), adjoint.take(j, axis=1)
 
 
 class Displacements(Operation):
@@ -103,7 +103,7 @@ class Displacements(Operation):
 
     def value(self, xp, x):
         i, j = pair_arrays(xp, x.shape[1])
-        return x[:, i] - x[:, j]
+        return x.take(i, axis=1) - x.take(j, axis=1)  # in C order, unlike x[:, i]
 
     def jet(self, xp, x):
         if x.support == OWN and x.jacobian is not None:  # the coordinates: jacobian marks them

@@ -17,8 +17,7 @@ def _positions(xp, index: tuple):
 
 def _chosen(xp, array, index: tuple, axis: int):
     """array[..., index, ...] along one axis, counted from the end; a copy."""
-    place = (Ellipsis, _positions(xp, index)) + (slice(None),) * (-axis - 1)
-    return xp.ascontiguousarray(array[place])
+    return array.take(_positions(xp, index), axis=axis)
 
 
 class Take(Operation):

@@ -150,8 +150,9 @@ class Network:
     def hidden(self, ops: Interpreter, theta: Parameters, walkers: Configuration) -> Handle:
         """h (w, n, width)."""
         act, p = self.options.activation, _Named(theta, self.prefix)
-        *features, near = self._pair_features(ops, walkers)
-        first, second = (ops.dense(x, p["pair_weights"], p["pair_bias"], act) for x in features)
+        features, signs, near = self._pair_features(ops, walkers)
+        seen = p["pair_weights"], p["pair_weights"] * signs  # by i, by j
+        first, second = (ops.dense(features, weights, p["pair_bias"], act) for weights in seen)
         h: Any = None
         if self.one_body:
             h = ops.dense(self._one_body(ops, walkers), p["one_weights"], p["one_bias"], act)
@@ -217,8 +218,8 @@ class Network:
         return ops.concatenate([x, ops.sum(x * x, axis=-1, keepdims=True) * 0.5])
 
     def _pair_features(self, ops: Interpreter, walkers: Configuration) -> Any:
-        """Features of all pairs (i, j), as i and as j sees them: odd ones change sign; and what
-        range multiplies messages by, or None.
+        """Features of all pairs (i, j) as i sees them; the signs (features, 1) that they have for
+        j, odd ones -1; and what range multiplies messages by, or None.
         """
         near = None
         if self.box is None:
@@ -229,7 +230,10 @@ class Network:
             odd, even, near = self._near(ops, walkers)
         if self.labels:
             even.append(ops.pair_labels(walkers.s, self.labels))
-        return ops.concatenate([odd, *even]), ops.concatenate([-odd, *even]), near
+        features = ops.concatenate([odd, *even])
+        signs = np.ones((features.shape[-1], 1))
+        signs[: odd.shape[-1]] = -1.0
+        return features, ops.fixed(signs), near
 
     def _open(self, ops: Interpreter, walkers: Configuration) -> Any:
         apart = ops.displacements(walkers.r * (1.0 / self.length))

@@ -85,7 +85,7 @@ class HermitePolynomials:
         """The lowered-th derivative of every function's polynomial in one coordinate, (..., K)."""
         degrees = tuple(self._degrees[axis].tolist())
         index, factor = _lowered(xp, degrees, lowered, table.real.dtype)
-        columns = table[..., axis, :][..., index]
+        columns = table[..., axis, :].take(index, axis=-1)
         return columns if lowered == 0 else columns * factor
 
     def _product(self, xp: Any, table: Array, orders: list[int]) -> Array:
