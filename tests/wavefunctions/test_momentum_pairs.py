@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from vmcnet.geometry.box import Box
+from vmcnet.systems import ElectronGas
 from vmcnet.wavefunctions.momentum_pairs import pair_classes, symmetries
 from vmcnet.wavefunctions.plane_waves import real_waves
+from vmcnet.wavefunctions.slater import Slater
 
 CUBE, SQUARE = Box.cube(3.0), Box.cube(3.0, 2)
-TURNED = Box.cube(3.0, 2, [0.3, -0.8])
+TURNED, HALF = Box.cube(3.0, 2, [0.3, -0.8]), Box.cube(3.0, 2, [np.pi, -np.pi])
 
 
 def shells(box, first, last):
@@ -20,6 +22,7 @@ CASES = {
     "square 5 + 5, two shells": (SQUARE, SQUARE.filled(5), SQUARE.filled(5), shells(SQUARE, 2, 4)),
     "square 5 + 1": (SQUARE, SQUARE.filled(5), SQUARE.filled(1), shells(SQUARE, 2, 4)),
     "square 3 + 2 with a twist": (TURNED, TURNED.filled(3), TURNED.filled(2), shells(TURNED, 3, 7)),
+    "square 4 + 4, half a turn": (HALF, HALF.filled(4), HALF.filled(4), shells(HALF, 1, 3)),
 }
 
 
@@ -95,6 +98,21 @@ def test_the_counts_of_the_cube():
     small = pair_classes(CUBE, filled, filled, shells(CUBE, 2, 5))
     assert [sum(x.startswith(kind) for x in small.labels) for kind in ("unlike", "like")] == [19, 6]
     np.testing.assert_array_equal(small.up.value, small.down.value)
+
+
+def test_no_two_classes_are_one():
+    """Where waves are real, those of k and of -k are one class; waves that leave a -k out, and
+    shells without any pair, are refused.
+    """
+    gas = ElectronGas(8, dimensions=2, twist=[0.5, 0.5])
+    keys = Slater(gas, excitations=2).excitations._keys()
+    assert len(keys) > 20 and len(set(keys)) == len(keys)
+    cube, seven = ElectronGas(14), [[0, 0, 0], *np.eye(3, dtype=int).tolist()]
+    seven = [*seven, [-1, 0, 0], [0, -1, 0], [1, 1, 0]]
+    with pytest.raises(ValueError, match="k with every -k"):
+        Slater(cube, occupied_up=seven, occupied_down=seven, excitations=1)
+    with pytest.raises(ValueError, match="no pair of particles can be excited"):
+        Slater(ElectronGas(2, polarisation=1.0, twist=[0.1, 0.2, 0.3]), excitations=1)
 
 
 def test_every_class_is_invariant_under_the_group():

@@ -207,9 +207,10 @@ def test_excitations_of_plane_waves():
     """The same of an electron gas: real at the Gamma point, complex with a twist; moved and turned
     sign as they must.
     """
-    for twist in (None, [0.1, -0.2, 0.3]):
+    for twist, shells in ((None, 1), ([0.1, -0.2, 0.3], 6)):
         gas = vmc.systems.ElectronGas(14 if twist is None else 4, twist=twist)
-        psi, plain = Slater(gas, excitations=1), Slater(gas)
+        psi, plain = Slater(gas, excitations=shells), Slater(gas)
+        assert len(psi.excitations) > 5
         theta = psi.start(Stream(1, 0, 0, 0))
         walkers = gas.start(Stream(2, 0, 0, 0), 6)
         same = [p.bind(t).amplitude(walkers.r, walkers.s) for p, t in ((psi, theta), (plain, []))]
@@ -337,6 +338,22 @@ def test_open_shells_are_chosen_and_named():
     assert np.quantile(off, 0.9) < 1e-10
 
 
+def test_shells_that_are_mixed_in():
+    """So many as are asked for, however many pairs are excited into, or a set of one's own has."""
+    system = vmc.systems.QuantumDot(particles=6)
+    own = HarmonicOrbitals.holding(3, 2, 1.0, 4)
+    for options in ({}, {"excitations": 3}, {"orbitals": own}):
+        found = [Slater(system, mixing=k, **options).layout.entries["mixing"] for k in (1, 2)]
+        assert [x.shape for x in found] == [(3, 3), (7, 3)]
+    psi = Slater(system, mixing=1, excitations=2)
+    theta = psi.start(Stream(0, 0, 0, 0))
+    theta[psi.layout.entries["mixing"].slice] = 0.1
+    plain = Slater(system, mixing=1).bind(theta[:10])
+    walkers = system.start(Stream(1, 0, 0, 0), 3)
+    found, known = (p.log(walkers.r, walkers.s) for p in (psi.bind(theta), plain))
+    np.testing.assert_allclose(found, known, rtol=1e-12)
+
+
 REFUSED = [
     (lambda s: Slater(s, determinants=2), "of the same orbitals are one"),
     (lambda s: Slater(s, determinants=0), "at least 1"),
@@ -348,6 +365,7 @@ REFUSED = [
         lambda s: Slater(s, UserOrbitals(lambda ops, x: x, 3), mixing=1),
         "orbitals above the occupied",
     ),
+    (lambda s: Slater(s, HarmonicOrbitals(2, 1.0, 4), mixing=3), "this set has 2"),
     (lambda s: Slater(s, network=MessagePassing(), heads=["backflow", "x"]), "expected some of"),
     (lambda s: Slater(s, heads=["jastrow"]), "no network for them"),
     (lambda s: UserOrbitals(lambda ops, x: x, 3, labels=[(1,)]), "got 1 labels"),

@@ -146,17 +146,15 @@ def _excited(factor: Slater) -> Extended:
     """One more empty shell to excite pairs into."""
     shells = _arguments(factor).get("excitations", 0)
     richer = _changed(factor, excitations=shells + 1)
-    mixing = [name for name in factor.layout.entries if name.startswith("mixing")]
-    opened: dict = _grown_rows(factor, richer, mixing)
     if factor.excitations is None:
-        return Extended("pair excitations", richer, opened=opened | {"excitations": np.s_[:]})
+        return Extended("pair excitations", richer, opened={"excitations": np.s_[:]})
     own = richer.excitations.places(factor.excitations)
     new = np.setdiff1d(np.arange(len(richer.excitations)), own)
     return Extended(
         "more pair excitations",
         richer,
         places={"excitations": own},
-        opened=opened | {"excitations": new},
+        opened={"excitations": new},
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from vmcnet.backend.arrays import Array
 from vmcnet.geometry.box import Box
 from vmcnet.wavefunctions.excitations import Entries
-from vmcnet.wavefunctions.plane_waves import real_waves
+from vmcnet.wavefunctions.plane_waves import paired, real_waves
 
 LEAST = 1e-9  # coefficients of a class below this are rounding
 
@@ -100,9 +100,13 @@ def pair_classes(box: Box, up: Any, down: Any, virtual: Any) -> PairClasses:
     ones (v, d), none of which is occupied: all k, l -> q, p of equal sum.
 
     Where up and down are the same, a class holds both spins' members. Every class is normalised by
-    1/sqrt(members) and, at the Gamma point, real in the orbitals cos and sin.
+    1/sqrt(members) and, where -k is there with every k (no twist, or one of pi), real in the
+    orbitals cos and sin: the class of k, l -> q, p is that of -k, -l -> -q, -p.
     """
-    group = symmetries(box, up, down, virtual)
+    group: list = [g.__matmul__ for g in symmetries(box, up, down, virtual)]
+    if box.twist.any() and all(paired(box, s) is not None for s in (up, down, virtual)):
+        turns = np.rint(box.twist / np.pi).astype(np.int64)  # k = (2 pi m + theta)/L
+        group.append(lambda m: -m - turns)
     both = np.array_equal(up, down)
     a, b, v = ([tuple(m) for m in s.tolist()] for s in (up, down, virtual))
 
@@ -112,7 +116,7 @@ def pair_classes(box: Box, up: Any, down: Any, virtual: Any) -> PairClasses:
     unlike = [t for t in product(a, b, v, v) if equal(*t)]
 
     def turned(g: Any, t: tuple) -> tuple:
-        return tuple(tuple((g @ np.array(m)).tolist()) for m in t)
+        return tuple(tuple(g(np.array(m)).tolist()) for m in t)
 
     def spins(t: tuple) -> Iterator[tuple]:
         for g in group:

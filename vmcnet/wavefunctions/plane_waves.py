@@ -115,6 +115,11 @@ class PlaneWaves(Orbitals):
                 "ones"
             )
         sets = [self.integers[list(s)] for s in (up, down, virtual)]
+        if self.real and any(paired(self.box, s) is None for s in sets):
+            raise ValueError(
+                "excitations of plane waves need k with every -k among the occupied ones: expected "
+                "closed shells, or a twist"
+            )
         found = pair_classes(self.box, *sets)
         return PairExcitations(tuple(virtual), found.unlike, found.up, found.down, found.labels)
 

@@ -77,11 +77,9 @@ class Slater(Projected):
         excitations = arguments.whole("Slater excitations", excitations, 0, 100)
         spins = np.asarray(system.spins)
         numbers = {UP: int((spins > 0).sum()), DOWN: int((spins < 0).sum())}
-        chosen = orbitals is None
+        chosen, most = orbitals is None, max(numbers.values())
         if chosen:
-            orbitals = system.orbitals(max(numbers.values()), max(mixing, excitations))
-        elif mixing and set(orbitals.energies[-1:]) == set(orbitals.energies):
-            raise ValueError("Slater mixing: the orbitals have no empty shell above")
+            orbitals = system.orbitals(most, max(mixing, excitations))
         self.orbitals, self.rowwise = orbitals, rowwise(orbitals)
         self.box, self.twisted, self.decays = orbitals.box, orbitals.twisted, orbitals.decays
         given = {UP: occupied_up, DOWN: occupied_down}
@@ -96,6 +94,10 @@ class Slater(Projected):
             if count or given[spin]
         }
         self._shared = len(set(self.occupied.values())) == 1
+        self._reach = orbitals.size  # so many of the set's first are occupied or mixed in
+        if mixing:
+            own = system.orbitals(most, mixing) if chosen else None
+            self._reach = _reach(orbitals, self.occupied, mixing) if own is None else own.size
         if network is None and heads is not None:
             raise ValueError(f"Slater heads = {list(heads)}: there is no network for them to read")
         heads = ("backflow", "jastrow") if heads is None else heads
@@ -129,6 +131,11 @@ class Slater(Projected):
         found = self.excitations = self.orbitals.excitations(
             self.occupied.get(UP, ()), self.occupied.get(DOWN, ()), shells
         )
+        if not len(found):
+            raise ValueError(
+                f"Slater excitations = {shells}: no pair of particles can be excited there with "
+                "its symmetry kept: take more shells, or none"
+            )
         none = [()] * 4
         parts = [found.unlike, found.up, found.down]
         parts = [(p.class_, p.first, p.second, p.value) for p in parts]
@@ -159,7 +166,7 @@ class Slater(Projected):
         return "mixing" if self._shared else f"mixing_{spin}"
 
     def _empty(self, spin: str) -> tuple[int, ...]:
-        return tuple(k for k in range(self.orbitals.size) if k not in self.occupied[spin])
+        return tuple(k for k in range(self._reach) if k not in self.occupied[spin])
 
     def initial(self, stream: Stream) -> dict[str, Array]:
         out = self.orbitals.initial("")
@@ -341,6 +348,18 @@ class Slater(Projected):
         if self._projection:
             parts.append(self._projection.describe())
         return f"slater({self.layout.size} parameters; {'; '.join(parts)})"
+
+
+def _reach(orbitals: Any, occupied: dict, shells: int) -> int:
+    """How many of a set's first orbitals hold the occupied ones and so many shells above."""
+    top = max(orbitals.energies[k] for columns in occupied.values() for k in columns)
+    above = sorted({e for e in orbitals.energies if e > top})
+    if len(above) < shells:
+        raise ValueError(
+            f"Slater mixing = {shells}: expected so many empty shells of orbitals above the "
+            f"occupied ones, this set has {len(above)}"
+        )
+    return sum(e <= above[shells - 1] for e in orbitals.energies)
 
 
 def _rows_of(ops: Interpreter, x: Handle, rows: Any) -> Handle:
