@@ -6,7 +6,9 @@ import shutil
 
 import pytest
 
+import vmcnet as vmc
 from tests.faults.cases import broken
+from tests.runs import JOB as SMALL
 from tests.runs import same, vmcnet
 from vmcnet.config import parse_job
 from vmcnet.runs.building import build
@@ -131,6 +133,24 @@ def test_four_ranks_killed_and_resumed(folder, tmp_path, rank, step):
     assert "stopped without an end" in vmcnet("report", run).stdout
     vmcnet("resume", run, ranks=4 if rank else 3)
     same(folder / "one.h5", run)
+
+
+def test_an_evaluation_is_made_once_for_the_same_observables(tmp_path):
+    """One's own as well as those of vmcnet; with another key it is another evaluation."""
+    (tmp_path / "seen.py").write_text(
+        "from vmcnet.observables import Observable\n\n\nclass First(Observable):\n"
+        "    name, labels = 'first', ('x',)\n\n"
+        "    def measure(self, walkers, psi):\n        return walkers.r[:, 0, :1]\n"
+    )
+    tables = '[[observable]]\ntype = "seen:First"\n[[observable]]\ntype = "density"\nbins = 4\n'
+    (tmp_path / "job.toml").write_text(f"{SMALL}{tables}")
+    path, counts = tmp_path / "run.h5", []
+    vmcnet("run", tmp_path / "job.toml", "--output", path)
+    for key in ("evaluation.steps=20", "observable.1.bins=5", "observable.1.bins=5"):
+        vmcnet("resume", path, "--set", key)
+        counts.append(len(vmc.open_run(path).evaluations))
+    assert counts == [1, 2, 2]
+    assert len(vmc.open_run(path).evaluations[1].observables["density"].labels) == 5
 
 
 def test_a_changed_source_is_refused(folder, tmp_path):

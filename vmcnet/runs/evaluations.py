@@ -4,6 +4,7 @@ until then.
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -51,15 +52,19 @@ class Evaluations:
         return on_root(self.comm, read)
 
     def done(self, plan: dict, tables=()) -> bool:
-        """Whether the run file holds this evaluation of the present parameters."""
+        """Whether the run file holds this evaluation of the present parameters, with the tables as
+        they are now; files before these were kept tell observables by name alone.
+        """
         wanted = {**plan, "iteration": self.session.state.iteration}
         target = wanted.pop("target_error") or NO_TARGET
-        names = {table.type for table in tables}
+        names, asked = {table.type for table in tables}, set(_asked(tables).split(","))
 
         def holds(attributes):
-            measured = str(attributes.get("observables", "")).split(",")
             alike = attributes.get("target_error", NO_TARGET) == target
-            return alike and wanted.items() <= attributes.items() and names <= set(measured)
+            measured = set(str(attributes.get("observables", "")).split(","))
+            known = str(attributes["asked"]).split(",") if "asked" in attributes else None
+            same = names <= measured if known is None else asked <= {*known, ""}
+            return alike and same and wanted.items() <= attributes.items()
 
         def found():
             ended = self.session.file.evaluations.values()
@@ -119,6 +124,7 @@ class Evaluations:
 
         def write():
             attributes = {"iteration": session.state.iteration, **_written(plan)}
+            attributes["asked"] = _asked(tables)
             session.file.evaluations[state.number] = content_of(measured, attributes)
             session.file.write()
             for old in (self.path, previous_path(self.path)):
@@ -175,6 +181,12 @@ class Evaluations:
         state.tried, state.warmed, state.done = int(n["tried"]), int(n["warmed"]), int(n["done"])
         state.series = {k: list(v) for k, v in found.group("series").items()}
         return state
+
+
+def _asked(tables) -> str:
+    """What tells the tables of observables from others: a digest each."""
+    texts = [json.dumps(table.model_dump(), sort_keys=True) for table in tables]
+    return ",".join(hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts)
 
 
 def _written(plan: dict) -> dict:

@@ -57,6 +57,7 @@ OF_EVALUATIONS = (
     ("names", "energy and terms, in the order of walker_mean"),
     ("observables", "names of the observables, joined by commas"),
     ("units", "units of the observables, as JSON"),
+    ("asked", "of every [[observable]] table the first digits of its SHA-256, joined by commas"),
     ("tried", "moves that every walker tried while measuring"),
     ("centre", "the local energies' median, about which the tail is counted"),
     ("singular", "Pareto shape of E_L where it diverges, 0: nowhere, NaN: the tail is not suspect"),
