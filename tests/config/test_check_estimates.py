@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+import vmcnet as vmc
 from tests.runs import JOB, ROOT
 from vmcnet import cli
 from vmcnet.config import load_job, parse_job
+from vmcnet.engine.memory import matrix_memory
 from vmcnet.engine.observing import Observing
 from vmcnet.runs import cost
 from vmcnet.runs.building import build
@@ -55,6 +57,18 @@ def test_size_of_a_checkpoint(tmp_path, capsys, settings):
     assert files, list(tmp_path.rglob("*"))
     size = max(p.stat().st_size for p in files) / 1e6
     assert float(foretold[1]) == pytest.approx(size, rel=0.2)
+
+
+def test_rows_of_the_matrix_of_a_natural_gradient():
+    """A Gram matrix has a row a walker, and two where psi is complex; a metric has neither."""
+    system = vmc.systems.TransverseIsing([10])
+    real, turned = (vmc.wavefunctions.BinaryRBM(system, weights=w) for w in ("real", "complex"))
+    gram, metric = vmc.optimizers.MinSR(), vmc.optimizers.SR()
+    assert matrix_memory(gram, system, real, 500) == 12.0 * 500**2
+    assert matrix_memory(gram, system, turned, 500) == 12.0 * 1000**2
+    assert matrix_memory(metric, system, turned, 500) == 12.0 * turned.layout.size**2
+    few = vmc.optimizers.SPRING()
+    assert matrix_memory(few, system, turned, 100) == 12.0 * 200**2 < 12.0 * turned.layout.size**2
 
 
 RUN = """

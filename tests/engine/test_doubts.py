@@ -1,14 +1,15 @@
 """What is said of degenerate evaluations, of heavy tails, and at the end of a training."""
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import vmcnet as vmc
-from tests.runs import ROOT
+from tests.runs import JOB, ROOT
 from tests.statistics.series import ar1
-from vmcnet.config import load_job
+from vmcnet.config import load_job, parse_job
 from vmcnet.engine.ending import training_warnings
 from vmcnet.engine.population import Population
 from vmcnet.engine.results import Measured, summarize
@@ -16,6 +17,7 @@ from vmcnet.engine.training import TrainingResult, TrainingState
 from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.parameters import POSITIVE, Layout
 from vmcnet.runs.building import build
+from vmcnet.runs.doubts import doubts
 from vmcnet.sampling import Gaussian
 from vmcnet.sampling.thermal import Thermal
 from vmcnet.statistics.slope import fall_at_the_end
@@ -301,6 +303,17 @@ def test_training_in_which_nothing_moved_is_said():
     assert "another proposal" in training_warnings(rows, 64, "spins")[0]
     rows["stuck"][-15:] = [3] * 15
     assert training_warnings(rows, 64) == []
+
+
+def test_walkers_that_stand_are_a_share_of_those_at_the_end():
+    """Where walkers grew on the way, of the larger number."""
+    growth = "\ngrowth = [{ iteration = 40, walkers = 512 }]"
+    job = parse_job(JOB.replace("iterations = 12", f"iterations = 80{growth}"))
+    system = vmc.systems.QuantumDot()
+    for rows, stuck, said in ((80, 60, 0), (80, 500, 1), (40, 60, 1)):
+        series = {"energy": np.ones(rows), "stuck": np.full(rows, stuck)}
+        file = SimpleNamespace(rows=rows, training=series)
+        assert len(doubts(file, job, system, [], {}).get("training", [])) == said
 
 
 @pytest.mark.verify

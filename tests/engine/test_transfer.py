@@ -1,5 +1,7 @@
 """A training that starts from another one's parameters."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,19 @@ def test_parameters_by_name_where_shapes_agree(trained):
     assert found.unfit == ["rbm.b", "rbm.weights"] and not found.missing
     assert found.taken == ["rbm.a", "rbm.width", "jastrow.beta_unlike"]
     assert str(found).endswith("of another shape there: rbm.b, rbm.weights")
+
+
+def test_what_is_not_taken_is_said(trained):
+    """In memory too: a name of another psi, a shape of another size; nothing where all fits."""
+    dot = trained.population.system
+    values = {**trained.parameters, "rbm.c": 1.0}
+    with pytest.warns(UserWarning, match="^start: 5 arrays.*without a place here: rbm.c$"):
+        vmc.train(dot, psi_of(dot), iterations=0, start=values, **OPTIONS)
+    with pytest.warns(UserWarning, match="of another shape there: rbm.b, rbm.weights"):
+        vmc.train(dot, psi_of(dot, hidden=5), iterations=0, start=trained, **OPTIONS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vmc.train(dot, psi_of(dot), iterations=0, start=trained, **OPTIONS)
 
 
 def test_it_goes_on_from_there(trained):

@@ -129,6 +129,23 @@ def test_the_centre_of_mass_costs_nothing():
     assert np.abs(terms[0]).max() > 1.0
 
 
+def test_the_virial_is_that_of_the_potential():
+    """r . grad of the strengths alone: ratios of psi under exchanges stay where they are."""
+    system = Nucleus(1, 1)
+    psi = SShell(system) * NetworkJastrow(system, MessagePassing(width=3, passes=1, spread=0.3))
+    bound, walkers = psi.bind(psi.start(Stream(2, 0, 0, 0))), system.start(Stream(1, 0, 0, 0), 5)
+    pairs, trap = (system.terms[k] for k in ("pairs", "centre_of_mass"))
+
+    def slope(u):
+        return lambda x: (u(1.0001 * x) - u(0.9999 * x)) / 2e-4
+
+    known = NucleonPairs(slope(pairs._singlet), slope(pairs._triplet)).local(walkers, bound)
+    at_rest = trap.local(Walkers(0.0 * walkers.r, walkers.s), bound)
+    known = known + 2.0 * (trap.local(walkers, bound) - at_rest)
+    found = vmc.observables.Virial(system).measure(walkers, bound)[:, 0]
+    np.testing.assert_allclose(found, known, rtol=1e-5)
+
+
 @pytest.mark.parametrize("numbers", [(1, 1), (1, 2), (2, 2)])
 def test_masses_apart(numbers):
     """Kinetic energy by differences, every particle with the mass of its label, labels in any

@@ -6,6 +6,7 @@ import resource
 from pathlib import Path
 from typing import Any
 
+from vmcnet.backend.stream import Stream
 from vmcnet.sampling.sampler import DRAWN
 
 STATES = 6.0  # vectors of parameters: theta, its gradient, the optimizer's, those of a checkpoint
@@ -26,7 +27,7 @@ def need(
     pairs = block * n * (n - 1) / 2 * system.dimensions if system.fermions or system.core else 0
     shapes = [e.shape for e in wavefunction.layout.entries.values()]
     widest = max((shape[-1] for shape in shapes if len(shape) > 1), default=0)
-    solved = matrix_memory(natural, size, walkers, ranks) if natural else 0.0
+    solved = matrix_memory(natural, system, wavefunction, walkers, ranks) if natural else 0.0
     return (
         states * (COPIES + 2.0 / ranks)
         + 8.0 * (drawn + pairs + block * widest)
@@ -35,12 +36,19 @@ def need(
     )
 
 
-def matrix_memory(natural: Any, size: int, walkers: int, ranks: int = 1) -> float:
+def matrix_memory(
+    natural: Any, system: Any, wavefunction: Any, walkers: int, ranks: int = 1
+) -> float:
     """Bytes on rank 0 of the matrix that a natural gradient solves: of its lower triangle a share
-    in float64, as much in float32 while it is factorised, and all factors, in float64 at worst.
+    in float64, as much in float32 while it is factorised, and all factors, in float64 at worst. The
+    Gram matrix has a row a walker, two where log psi is complex.
     """
-    sides = {"metric": size, "gram": walkers, "none": 0, "auto": min(size, walkers)}
-    side = sides[natural.form]
+    size, rows = wavefunction.layout.size, walkers
+    if natural.form in ("gram", "auto"):
+        stream = Stream(0, 0, 0, 0)
+        psi, one = wavefunction.bind(wavefunction.start(stream)), system.start(stream, 1)
+        rows *= 2 if psi.log(one.r, one.s).dtype.kind == "c" else 1
+    side = {"metric": size, "gram": rows, "none": 0, "auto": min(size, rows)}[natural.form]
     return (16.0 / ranks + 8.0) * side**2 / 2
 
 

@@ -311,7 +311,10 @@ def train(
     series: dict[str, list] = {}
 
     if start is not None:
-        state.theta = transferred(wavefunction, state.theta, *parameters_of(start)).theta
+        found = transferred(wavefunction, state.theta, *parameters_of(start))
+        if comm.rank == 0 and not found.whole:
+            warnings.warn(f"start: {found}", stacklevel=2)
+        state.theta = found.theta
 
     def record(phase: str, done: int, total: int, row: dict) -> None:
         if phase == "training":

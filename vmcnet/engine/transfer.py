@@ -13,18 +13,29 @@ from vmcnet.arguments import shown
 
 @dataclass(frozen=True)
 class Transfer:
-    """theta (P,) and the names of the parameters that were taken, and of those that start as usual
-    because the other run has none of that name (missing) or one of another shape (unfit).
+    """theta (P,) and the names of the parameters that were taken, of those that start as usual
+    because the other run has none of that name (missing) or one of another shape (unfit), and of
+    those of the other run that have no place here (unused).
     """
 
     theta: np.ndarray
     taken: list
     missing: list
     unfit: list
+    unused: list
+
+    @property
+    def whole(self) -> bool:
+        """Whether all parameters of both were taken."""
+        return not (self.missing or self.unfit or self.unused)
 
     def __str__(self):
         text = f"{len(self.taken)} arrays of parameters taken from the other run"
-        for what, names in (("new here", self.missing), ("of another shape there", self.unfit)):
+        for what, names in (
+            ("new here", self.missing),
+            ("without a place here", self.unused),
+            ("of another shape there", self.unfit),
+        ):
             if names:
                 text += f"; {what}: {', '.join(names)}"
         return text
@@ -77,4 +88,6 @@ def transferred(wavefunction, theta, values: Mapping, units: Mapping | None = No
         )
     if not np.isfinite(theta).all():
         raise ValueError("the other run's parameters are not finite: it diverged")
-    return Transfer(theta, taken, missing, unfit)
+    known = {*wavefunction.layout.entries, "theta"}  # run files have the whole vector too
+    unused = [str(name) for name in values if name not in known]
+    return Transfer(theta, taken, missing, unfit, unused)

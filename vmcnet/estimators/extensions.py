@@ -91,8 +91,10 @@ class Extended:
         key = id(sample.psi)
         if key not in self._bound:
             bound = self.wavefunction.bind(self.wavefunction.layout.pack(self.start(sample.values)))
-            here, there = (p.log(sample.walkers.r, sample.walkers.s) for p in (sample.psi, bound))
-            if not np.allclose(to_host(here), to_host(there), rtol=1e-6, atol=1e-4):
+            r, s = sample.walkers.r, sample.walkers.s
+            ratio = to_host(bound.ratio(r, s, sample.psi.amplitude(r, s)))
+            size = np.abs(to_host(sample.psi.log(r, s)))
+            if not (np.abs(ratio - 1.0) < 1e-4 + 1e-6 * size).all():
                 raise ValueError(
                     f"limits, {self.name}: at its starting values it is another function than psi"
                 )

@@ -45,9 +45,31 @@ class TotalSpin(Observable):
         return total[:, None]
 
 
+class Unscaled:
+    """psi of walkers for terms at scaled coordinates that exchange labels: ratios stay those of the
+    walkers, since a potential's gradient is that of its strength.
+    """
+
+    def __init__(self, psi: Psi, walkers: Walkers) -> None:
+        self._psi, self._walkers = psi, walkers
+
+    def label_ratios(self, walkers: Walkers, s: Array) -> Array:
+        return self._psi.label_ratios(self._walkers, s)
+
+    def spin_exchanges(self, walkers: Walkers, elements: Array) -> Array:
+        return self._psi.spin_exchanges(self._walkers, elements)
+
+    def __getattr__(self, name: str) -> Any:
+        raise ValueError(
+            f"virial: a term asks for psi.{name}: expected terms that are functions of the "
+            "coordinates, or such functions times exchanges of labels"
+        )
+
+
 class Virial(Observable):
     """sum_i r_i . grad_i V of all terms but the kinetic one, by scaling all coordinates; derived:
-    the virial ratio 2 <T>/<r . grad V>, 1 in every state of a best scale.
+    the virial ratio 2 <T>/<r . grad V>, 1 in every state of a best scale. Terms are functions of
+    the coordinates, or such functions times exchanges of labels.
     """
 
     name, labels = "virial", ("r.grad V",)
@@ -62,11 +84,11 @@ class Virial(Observable):
     def measure(self, walkers: Walkers, psi: Psi) -> Array:
         xp, h = namespace(walkers.r), 2.0**-13
         total: Array = 0.0
-        r = xp.asarray(walkers.r, dtype=xp.float64)
+        r, held = xp.asarray(walkers.r, dtype=xp.float64), Unscaled(psi, walkers)
         for sign in (1.0, -1.0):
             scaled = Walkers(r * (1.0 + sign * h), walkers.s)
             for term in self._terms:
-                total = total + sign * term.local(scaled, psi) / (2.0 * h)
+                total = total + sign * term.local(scaled, held) / (2.0 * h)
         return total[:, None]
 
     def derived(self, mean: dict, square: dict) -> dict:

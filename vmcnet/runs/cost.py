@@ -111,7 +111,7 @@ def rank_memory(
     training = work
     if natural and not job.data:
         training += min(blocks * cost.rows, KEEP)
-        training += matrix_memory(natural, wavefunction.layout.size, walkers, ranks)
+        training += matrix_memory(natural, system, wavefunction, walkers, ranks)
     measured, moments = 0.0, 0.0
     if job.evaluation.steps:
         observing = Observing(system, observables, block, walkers // block)

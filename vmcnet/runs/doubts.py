@@ -18,7 +18,8 @@ def doubts(
     found = {"wavefunction": list(notes)}
     if file.rows:
         minimises = job.data is None
-        walkers = job.sampling.walkers
+        grown = [g.walkers for g in job.training.growth if g.iteration < file.rows]
+        walkers = [job.sampling.walkers, *grown][-1]
         found["training"] = training_warnings(file.training, walkers, system.moves, minimises)
     for number, result in results.items():
         found[f"evaluation {number}"] = without(result.warnings, notes)
