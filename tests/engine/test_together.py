@@ -119,6 +119,42 @@ def test_parts_of_a_user_are_alone():
     assert not rowwise(object())
 
 
+class Centred:
+    """A term that takes the mean over its walkers off, and says it does not."""
+
+    rowwise = True
+
+    def local(self, walkers, psi):
+        x = (walkers.r**2).sum(axis=(1, 2))
+        return x - x.mean()
+
+
+class Counted(w.GaussianEnvelope):
+    """psi of as many walkers as there are, and says it is of each alone."""
+
+    rowwise = True
+
+    def log_psi(self, ops, theta, walkers):
+        phase, log = super().log_psi(ops, theta, walkers)
+        return phase, log * (1.0 + 1e-9 * len(walkers.s))
+
+
+class Apart(w.GaussianEnvelope):
+    rowwise = True
+
+
+def test_a_class_that_says_rowwise_and_is_not():
+    """It is found at the first call of several blocks, in one line that names it."""
+    system = s.QuantumDot(particles=2, omega=1.0, interaction="none")
+    options = {"iterations": 1, "walkers": 64, "block": 16, "steps": 2, "warmup": 1}
+    assert vmc.train(system, Apart(system), **options).population.together > 1
+    with pytest.raises(ValueError, match=r"^Counted: rowwise = True, but"):
+        vmc.train(system, Counted(system), **options)
+    system.terms["centred"] = Centred()
+    with pytest.raises(ValueError, match=r"^Centred: rowwise = True, but"):
+        vmc.train(system, w.GaussianEnvelope(system), **options)
+
+
 def test_where_a_library_multiplies_blocks_are_alone(monkeypatch):
     """Then every number is that of blocks alone, from the first call on."""
     monkeypatch.setattr(cpu, "LEAST", np.inf)

@@ -212,7 +212,9 @@ class Population:
         first = self.members[self.own[0]]
         numbers = steps * max(first.r.size, first.s.size)
         found = list(
-            self._together.each(kind, psi, self.members, self.own, self.blocks, moved, numbers)
+            self._together.each(
+                kind, psi, self.members, self.own, self.blocks, moved, numbers, _alike
+            )
         )
         look([sheet for _, _, sheet, _ in found])
         shown = [sheet.parts[k] for _, _, sheet, k in found]
@@ -341,3 +343,11 @@ class Population:
                 f"block {block} (rank {rank}) at {name} iteration {iteration}: "
                 + told(self, theta, block, cause)
             )
+
+
+def _alike(first: tuple, second: tuple) -> bool:
+    """Whether two results of one block have the same walkers, log psi and local energies."""
+    (a, p, *_), (b, q, *_) = first, second
+    pairs = [(a.r, b.r), (a.s, b.s), (a.log_psi, b.log_psi)]
+    pairs += [] if p is None else [(p.total, q.total)]
+    return all(x is y or np.array_equal(x, y, equal_nan=x.dtype.kind in "fc") for x, y in pairs)

@@ -9,10 +9,11 @@ vmcnet.calculus but products that a library makes (tests/calculus/test_rows.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from vmcnet.backend.arrays import namespace, on_host
+from vmcnet.engine.own_parts import factors_of
 from vmcnet.kernels.plain import Library
 from vmcnet.sampling.sampler import DRAWN
 from vmcnet.walkers import Walkers
@@ -34,32 +35,52 @@ class Together:
     copies of a block of its own, whose results are dropped.
     """
 
-    def __init__(self, parts: Iterable, wavefunction, block: int):
+    def __init__(self, parts: Sequence, wavefunction, block: int):
         allowed = all(rowwise(part) for part in (wavefunction, *parts))
         self._block, self._allowed, self._width = block, allowed, 0
         self.size = 0 if allowed else 1  # blocks of a run; 0: not known yet
         self._alone: set = set()  # kinds of calls in which a library multiplies
         self._labels: dict = {}  # of a run on a device: its blocks' arrays of spins, and the joined
+        self._claims = _claims(wavefunction, parts) if allowed else []
+        self._compared: set = set()  # kinds of calls of which a run was compared with a block alone
 
     def each(
-        self, kind, psi, members: dict, own: range, blocks: int, work: Callable, numbers: int = 0
+        self,
+        kind,
+        psi,
+        members: dict,
+        own: range,
+        blocks: int,
+        work: Callable,
+        numbers: int = 0,
+        alike: Callable | None = None,
     ) -> Iterator:
         """What `work` gives for every block of `own`, in their order: work(run) -> a list with one
         result a block of the run, or None where these cannot go together; it changes nothing.
 
         blocks: of all ranks. numbers: random ones that a block draws, of which a run keeps at most
         DRAWN. Where a library multiplied in a run on the host its blocks are done again, one by
-        one, and so are all later ones of this kind.
+        one, and so are all later ones of this kind. alike(a, b): whether two results of a block are
+        the same; ValueError where the last one of the first run is another alone, because a class
+        of a user says `rowwise` and is not.
         """
-        for found in self.cuts(kind, psi, members, own, blocks, work, numbers):
+        for found in self.cuts(kind, psi, members, own, blocks, work, numbers, alike):
             yield from found
 
     def cuts(
-        self, kind, psi, members: dict, own: range, blocks: int, work: Callable, numbers: int = 0
+        self,
+        kind,
+        psi,
+        members: dict,
+        own: range,
+        blocks: int,
+        work: Callable,
+        numbers: int = 0,
+        alike: Callable | None = None,
     ) -> Iterator:
         """As `each`, one or several blocks at a time: what `work` gives, or a slice of it."""
         for run in self._runs(psi, members[own[0]], own, blocks, numbers):
-            yield from self._worked(kind, run, members, own, work)
+            yield from self._worked(kind, run, members, own, work, alike)
 
     def _runs(self, psi, walkers: Walkers, own: range, blocks: int, numbers: int = 0) -> list:
         """The runs, of consecutive blocks, in which the own ones are; on a device whole groups."""
@@ -73,7 +94,9 @@ class Together:
         groups = range(own[0] // size, own[-1] // size + 1)
         return [range(g * size, (g + 1) * size) for g in groups]
 
-    def _worked(self, kind, run: range, members: dict, own: range, work: Callable) -> Iterator:
+    def _worked(
+        self, kind, run: range, members: dict, own: range, work: Callable, alike: Callable | None
+    ) -> Iterator:
         """What `work` gives for the own blocks of a run: of all together, or one by one."""
         mine, found, before = [b for b in run if b in own], None, Library.products
         if kind not in self._alone:
@@ -84,6 +107,14 @@ class Together:
         if found is None:
             yield from (work([b]) for b in mine)
             return
+        if alike and self._claims and kind not in self._compared and len(run) > 1:
+            self._compared.add(kind)
+            if on_host(members[own[0]].s) and not alike(found[-1], work([run[-1]])[0]):
+                raise ValueError(
+                    f"{' or '.join(self._claims)}: rowwise = True, but walkers have other numbers "
+                    "beside other blocks than alone: leave it out, or make every number of a "
+                    "walker of that walker alone"
+                )
         first = run.index(mine[0])
         yield found[first : first + len(mine)]
 
@@ -109,6 +140,14 @@ class Together:
             s = walkers.s
             self._labels[tuple(run)] = parts, s
         return replace(walkers, s=s)
+
+
+def _claims(wavefunction, parts: Iterable) -> list[str]:
+    """The classes of a user's own among parts that say `rowwise`, orbitals among them."""
+    factors = factors_of(wavefunction)
+    orbitals = [vars(factor).get("orbitals") for factor in factors]
+    found = [type(x) for x in (*factors, *orbitals, *parts) if x is not None]
+    return sorted({c.__name__ for c in found if c.__module__.split(".")[0] != "vmcnet"})
 
 
 def halved(blocks: int, most: int) -> int:
