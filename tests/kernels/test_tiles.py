@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from vmcnet.kernels.numba_gram import WIDE, outer_products, packed, turned
+from vmcnet.kernels.numba_gram import WIDE as BYTES
+from vmcnet.kernels.numba_gram import outer_products, packed, turned
 from vmcnet.kernels.numba_product import REGISTERS, ROWS
 from vmcnet.kernels.numba_tiles import SQUARE, mirror, off_diagonal
 from vmcnet.kernels.numba_turn import turn
 
+WIDE = BYTES // 8  # columns of a block in float64
 pytestmark = pytest.mark.skipif(
     REGISTERS is None, reason="this processor has no fused multiply and add"
 )

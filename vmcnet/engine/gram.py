@@ -4,6 +4,7 @@ tiles.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,16 @@ from vmcnet.calculus.outer import Outer
 from vmcnet.estimators.log_derivatives import joined, outer_gram, product_of_rows, stacked
 from vmcnet.kernels import numba_product
 from vmcnet.kernels.numba_cholesky import SIDE
-from vmcnet.kernels.numba_gram import WIDE, outer_products, packed, turned
+from vmcnet.kernels.numba_gram import (
+    WIDE,
+    add_to_tiles,
+    outer_products,
+    packed,
+    scale_tiles,
+    turned,
+)
 from vmcnet.parallel.communicators import Communicator
-from vmcnet.parallel.dealt_matrix import DealtMatrix
+from vmcnet.parallel.dealt_matrix import DealtMatrix, Tiles
 
 EXCHANGE = 2**26  # bytes of columns that the ranks exchange at a time
 
@@ -40,6 +48,99 @@ class Rows:
         return np.concatenate([real + 1j * imaginary for real, imaginary in pairs])
 
 
+@dataclass(frozen=True)
+class Factors:
+    """Of O = left x right of all W walkers: left (W, f), or the `packed` words of f `signs`; right
+    (W, h); off (W,) and of_mean, O . m / W and m . m / W of the mean m.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    off: np.ndarray
+    of_mean: float
+    signs: int
+
+    def diagonal(self) -> np.ndarray:
+        """sum_fh (O - m)^2 / W (W,)."""
+        left, right = self.signs or _squares(self.left), _squares(self.right)
+        return left * right / len(self.right) - 2 * self.off + self.of_mean
+
+
+def _squares(x: np.ndarray) -> np.ndarray:
+    return np.einsum("wk,wk->w", x, x)
+
+
+class LayerTiles:
+    """What real outer products add to tiles of the Gram matrix, in float64 or float32; divided by
+    unit^2.
+    """
+
+    def __init__(self, given: Factors, dtype: Any, unit: float = 1.0) -> None:
+        walkers = len(given.right)
+        none, wide = -walkers % SIDE, WIDE // np.dtype(dtype).itemsize
+        left = given.left.view(dtype) if given.signs else given.left.astype(dtype)
+        right = (given.right if unit == 1 else given.right / unit).astype(dtype)
+        left, right = (
+            np.concatenate([x, np.zeros((none, x.shape[1]), dtype)]) for x in (left, right)
+        )
+        panels = [np.empty((len(x) // wide, x.shape[1], wide), dtype) for x in (left, right)]
+        for x, panel in zip((left, right), panels, strict=True):
+            turned(x, panel)
+        columns = np.append(given.off, np.zeros(none)) / unit**2
+        rows = columns - given.of_mean / unit**2
+        own = left if given.signs else left / dtype(walkers)
+        self._own = own, right, rows.astype(dtype)
+        self._all = *panels, columns.astype(dtype)
+        self._signs = given.signs, 1.0 / walkers
+
+    def add(self, t: int, out: np.ndarray, added: bool) -> None:
+        """To a tile, which has only those rows and columns that there are."""
+        left, right, rows = (x[SIDE * t : SIDE * (t + 1)] for x in self._own)
+        lefts, rights, columns = self._all
+        outer_products(left, right, lefts, rights, rows, columns, out, added, *self._signs)
+
+    def add_to_tiles(self, c: np.ndarray, places: Any, own: Any, added: bool) -> None:
+        """To all own tiles of an array as the factorisation wants it."""
+        (left, right, rows), (lefts, rights, columns) = self._own, self._all
+        arrays = left, right, lefts, rights, rows, columns, c
+        add_to_tiles(*arrays, places, own, SIDE, added, *self._signs)
+
+
+class ProductGram(Tiles):
+    """X X^T + shift of real outer products (N, N), of which nothing is kept: tiles are made where
+    they are factorised, in its precision, and products go through X.
+    """
+
+    def __init__(self, tangents: Any, layers: list[Factors]) -> None:
+        super().__init__(tangents.comm, tangents.walkers)
+        self._tangents, self._layers, self._shift = tangents, layers, np.zeros(self.size)
+
+    def shift(self, values: Any) -> None:
+        """Adds a number or (N,) to the diagonal."""
+        self._shift = self._shift + values
+
+    def diagonal(self) -> np.ndarray:
+        """(N,) on every rank; no collective."""
+        return sum((layer.diagonal() for layer in self._layers), self._shift)
+
+    def scaled(self, scale: np.ndarray, c: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """The own tiles of C T C, C = diag(scale), in c, as DealtMatrix.scaled."""
+        diagonal, own, unit = self.diagonal(), np.array(self.own, int), 1.0
+        if c.dtype == np.float32:  # of numbers near 1 nothing over- or underflows
+            unit = float(np.ldexp(1.0, np.frexp(diagonal.max())[1] // 2))
+        for n, layer in enumerate(self._layers):
+            LayerTiles(layer, c.dtype.type, unit).add_to_tiles(c, places, own, n > 0)
+        squares, ones = np.zeros(len(own)), (scale * scale * diagonal).astype(c.dtype)
+        scale_tiles(c, places, own, SIDE, self.size, (scale * unit).astype(c.dtype), ones, squares)
+        return squares
+
+    def product(self, x: np.ndarray) -> np.ndarray | None:
+        """T x (N,) on rank 0, None elsewhere; x (N,) the same on every rank."""
+        tangents = self._tangents
+        image = tangents.gathered(tangents.product(tangents.from_vector(x)))
+        return None if image is None else image + self._shift * x
+
+
 class Gram:
     """X X^T (N, N) of X = dO / sqrt W, added up from outer products and columns: `matrix`."""
 
@@ -57,17 +158,14 @@ class Gram:
         """Adds what the O = left x right (w, f, h) of the own blocks contribute, their `mean`
         (f, h) taken off: (l_i . l_j) (r_i . r_j) less the products with it. O itself is not made.
         """
-        left = joined([x.left for x in outers])
-        right = joined([x.right for x in outers])
-        off = _products_with(mean, left, right, self.own)
-        of_mean = _parts((mean * mean).sum(), (mean * mean.conj()).sum())
         if self.rows.parts == 1 and numba_product.chosen() == numba_product.OWN:
-            signs = len(mean) if outers[0].signs else 0
-            left = packed(left) if signs else left
-            every = self._everyone(np.concatenate([left, right, off[:, :, 0]], axis=1))
-            k = left.shape[1]
-            self._add_real(every[:, :k], every[:, k:-1], every[:, -1], of_mean, signs)
+            layer, begun = LayerTiles(self.layer(outers, mean), np.float64), bool(self.matrix.rows)
+            for t in self.matrix.own:
+                if not begun:
+                    self.matrix.rows[t] = np.empty(self.matrix.shape(t))
+                layer.add(t, self.matrix.rows[t], begun)
             return
+        left, right, off, of_mean = self._own(outers, mean)
         left, right, every = (self._everyone(x) for x in (left, right, off))
         for t, out in self._tiles():
             i = self.rows.members[t]
@@ -79,21 +177,24 @@ class Gram:
                 start = self.rows.parts * j.start
                 out[:, start : start + tile.shape[1]] += tile / self.walkers
 
-    def _add_real(self, left: Any, right: Any, off: Any, of_mean: np.ndarray, signs: int) -> None:
-        scale, none = 1.0 / self.walkers, -self.walkers % SIDE
-        panels = [np.empty((-(-len(x) // WIDE), x.shape[1], WIDE)) for x in (left, right)]
-        for x, panel in zip((left, right), panels, strict=True):
-            turned(np.ascontiguousarray(x), panel)
-        left = left if signs else left / self.walkers
-        left, right = (np.concatenate([x, np.zeros((none, x.shape[1]))]) for x in (left, right))
-        columns = np.append(off / self.walkers, np.zeros(none))
-        rows = columns - of_mean.item() / self.walkers
-        for t in self.matrix.own:
-            added, i = t in self.matrix.rows, slice(SIDE * t, SIDE * (t + 1))
-            if not added:
-                self.matrix.rows[t] = np.empty(self.matrix.shape(t))
-            tile = self.matrix.rows[t]
-            outer_products(left[i], right[i], *panels, rows[i], columns, tile, added, signs, scale)
+    def _own(self, outers: list[Outer], mean: np.ndarray) -> tuple:
+        """Left and right factors of the own blocks, their products with the mean, and its own."""
+        left, right = joined([x.left for x in outers]), joined([x.right for x in outers])
+        off = _products_with(mean, left, right, self.own)
+        return left, right, off, _parts((mean * mean).sum(), (mean * mean.conj()).sum())
+
+    def layer(self, outers: list[Outer], mean: np.ndarray) -> Factors:
+        """The real factors of all walkers."""
+        left, right, off, of_mean = self._own(outers, mean)
+        signs = len(mean) if outers[0].signs else 0
+        left = packed(left) if signs else left
+        every, k = (
+            self._everyone(np.concatenate([left, right, off[:, :, 0]], axis=1)),
+            left.shape[1],
+        )
+        left, right = (np.ascontiguousarray(x) for x in (every[:, :k], every[:, k:-1]))
+        off, of_mean = every[:, -1] / self.walkers, of_mean.item() / self.walkers
+        return Factors(left, right, off, of_mean, signs)
 
     def _tiles(self) -> Any:
         """The own tiles, t and its rows, to add to."""
@@ -118,10 +219,11 @@ def _products_with(
     """The products of real and imaginary part of every O = left x right (w, f, h) of some blocks
     with those of `mean` (f, h): (w, parts, parts).
     """
-    plain = (product_of_rows(left, mean, blocks) * right).sum(axis=1)
+    plain = np.einsum("wh,wh->w", product_of_rows(left, mean, blocks), right)
     if mean.dtype.kind != "c":
         return _parts(plain, plain)
-    return _parts(plain, (product_of_rows(left, mean.conj(), blocks) * right).sum(axis=1))
+    conjugate = product_of_rows(left, mean.conj(), blocks)
+    return _parts(plain, np.einsum("wh,wh->w", conjugate, right))
 
 
 def _parts(plain: Any, conjugate: Any) -> np.ndarray:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from vmcnet.engine.gram import Gram, Rows
+from vmcnet.engine.gram import Gram, ProductGram, Rows
 from vmcnet.estimators.log_derivatives import LogDerivatives, joined, stacked
+from vmcnet.kernels import numba_product
 from vmcnet.parallel.dealt_cholesky import Cholesky
 from vmcnet.parallel.dealt_matrix import DealtMatrix
 from vmcnet.parallel.exact_sum import LIMB_BLOCKS, bounded_sum, exact_sum, exponents
@@ -21,6 +22,11 @@ KEEP = (
     # bytes of log-derivatives that a rank keeps; where its blocks have more, they are made anew at
     # every use
 )
+
+
+# numbers of outer products, of a walker, that meet a vector twice in less time than the walker's
+# row of a Gram matrix takes to be made in float64 and to meet it
+CHEAP = 6
 
 
 class BlockTangents:
@@ -37,6 +43,7 @@ class BlockTangents:
         self.comm, self.own, self.blocks, self.walkers = comm, own, blocks, walkers
         self._derive, shares, first = derive, [], 0
         self._kept: Any = None
+        self._latest: Any = None
         found, kept = np.stack([weights[b] for b in own]), []
         for raw in derive():
             self.size, self.dtype, bare = raw.size, raw.dtype, raw.bare()
@@ -103,6 +110,12 @@ class BlockTangents:
         """X^T x (P,): one exact sum."""
         return self._centred(exact_sum(self.comm, self._shares(np.asarray(rows)), self.blocks))
 
+    def from_vector(self, x: np.ndarray) -> np.ndarray:
+        """X^T x (P,), x (N,) over all rows, the same on every rank; that of the last x is known."""
+        if self._latest is None or not np.array_equal(self._latest[0], x):
+            self._latest = x, self.transposed(self.dealt(x))
+        return self._latest[1]
+
     def _shares(self, rows: np.ndarray) -> np.ndarray:
         """What the own blocks add to X^T x before outer products are centred (blocks, P), and to
         conj(x)'s sum, real and imaginary part.
@@ -164,18 +177,34 @@ class BlockTangents:
             parts = (x for some in self._each() for x in some.parted())
             made.add_columns(np.concatenate([x.built().columns * scale for x in parts]))
             return made.matrix
-        for n, layer in enumerate(self._form.layers):
-            outers = [some.layers[n].outer for some in self._each()]
-            made.add_outers(outers, layer.matrix(self._mean, 1.0))  # 1: what two biases make
+        for outers, mean in self._layers():
+            made.add_outers(outers, mean)
         if len(self._form.index):
             made.add_columns(joined([some.columns for some in self._each()]))
         return made.matrix
+
+    def _layers(self) -> Iterable[tuple]:
+        """Of every dense layer met once its outer products and their mean."""
+        for n, layer in enumerate(self._form.layers):
+            outers = [some.layers[n].outer for some in self._each()]
+            yield outers, layer.matrix(self._mean, 1.0)  # 1: what two biases make
+
+    def gram_factors(self, scale, shift) -> Cholesky:
+        """The factors of X D X^T + shift. Where X is outer products alone, and products with it are
+        cheap beside the matrix, none is kept.
+        """
+        size = sum(f * h for f, h in (layer.outer.shape[1:] for layer in self._form.layers))
+        kept = scale is not None or len(self._form.index) or self.dtype.kind == "c"
+        if kept or size > CHEAP * self.walkers or numba_product.chosen() != numba_product.OWN:
+            return self.factorised(self.gram(scale), shift)
+        made = Gram(self.comm, self.blocks, len(self.own), self._rows)
+        return self.factorised(ProductGram(self, [made.layer(*x) for x in self._layers()]), shift)
 
     @property
     def _rows(self) -> Rows:
         return Rows(self.walkers, 2 if self.dtype.kind == "c" else 1)
 
-    def factorised(self, matrix: DealtMatrix, shift) -> Cholesky:
+    def factorised(self, matrix, shift) -> Cholesky:
         """The factors of matrix + diag(shift)."""
         matrix.shift(shift)
         return Cholesky(matrix)

@@ -1,6 +1,8 @@
-"""The Gram matrix of outer products of walkers in tiles of rows, centred; float64, one thread.
+"""The Gram matrix of outer products of walkers in tiles of rows, centred; float32 and float64, one
+thread.
 
-Left factors that are all +1 or -1 are bits, 64 a word: l_i . l_j = K - 2 (bits that differ).
+Left factors that are all +1 or -1 are bits, as many in a word as a number has: l_i . l_j = K - 2
+(bits that differ).
 """
 
 from __future__ import annotations
@@ -14,14 +16,17 @@ from vmcnet.kernels.compiled import compiled
 from vmcnet.kernels.numba_product import BITS, ROWS, VECTORS, Emitter, block
 from vmcnet.kernels.numba_turn import turn
 
-WIDE = VECTORS * BITS // 64  # columns of a block
-LARGE = 2.0**52  # a whole number below it, in the last bits of its own, is their sum
+WIDE = VECTORS * BITS // 8  # bytes of a row of a block
+# a whole number below one of these, put into its last bits, is added to it
+LARGE = {32: 2.0**23, 64: 2.0**52}
 
 
-def packed(signs):
-    """The words (W, ceil(K / 64)) of numbers (W, K) that are +1 or -1: their bits as float64."""
-    bits = np.packbits(signs > 0, axis=1)
-    return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(np.float64)
+def packed(signs, dtype=np.float64):
+    """The words (W, K') of numbers (W, K) that are +1 or -1: bits, as numbers of this type."""
+    bits, word = np.packbits(signs > 0, axis=1), np.dtype(dtype).itemsize
+    out = np.zeros((len(bits), -(-bits.shape[1] // word) * word), np.uint8)
+    out[:, : bits.shape[1]] = bits
+    return out.view(dtype)
 
 
 @intrinsic
@@ -32,11 +37,9 @@ def block_of_signs(
 
     def generate(context, builder, signature, args):
         emit = Emitter(context, builder, signature, args, BITS)
-        integers = ir.VectorType(emit.integer, emit.lanes)
-        large, count = (
-            ir.Constant(emit.vector, [LARGE] * emit.lanes),
-            f"llvm.ctpop.v{emit.lanes}i64",
-        )
+        integers = ir.VectorType(ir.IntType(emit.size), emit.lanes)
+        large = ir.Constant(emit.vector, [LARGE[emit.size]] * emit.lanes)
+        count = f"llvm.ctpop.v{emit.lanes}i{emit.size}"
         count = builder.module.globals.get(count) or ir.Function(
             builder.module, ir.FunctionType(integers, [integers]), count
         )
@@ -54,14 +57,14 @@ def block_of_signs(
         return context.get_dummy_value()
 
     n = types.intp
-    arguments = [a, n, n, n, b, n, n, n, c, n, n, types.float64, types.float64]
+    arguments = [a, n, n, n, b, n, n, n, c, n, n, a.dtype, a.dtype]
     return types.void(*arguments), generate
 
 
 def block_centred(added: bool):
     """block(a, at_a, down_a, along_a, b, at_b, down_b, terms, f, rows, at_rows, columns,
-    at_columns, out, at_out, down_out) for compiled code, float64: out = f (a b) - rows_i -
-    columns_j, or out += that, f (ROWS, WIDE) side by side; see block_product.
+    at_columns, out, at_out, down_out) for compiled code: out = f (a b) - rows_i -
+    columns_j, or out += that, the rows of f side by side; see block_product.
     """
 
     @intrinsic
@@ -112,12 +115,13 @@ centred, centred_onto = block_centred(False), block_centred(True)
 
 @compiled
 def turned(x, out):
-    """out (ceil(W / WIDE), K, WIDE) = the rows of x (W, K) turned, zeros beyond."""
+    """out (ceil(W / w), K, w) = the rows of x (W, K) turned, zeros beyond; w of WIDE bytes."""
     walkers, k = x.shape
+    wide = WIDE // out.itemsize
     out[-1] = 0
     a, to = x.reshape(-1), out.reshape(-1)
-    for w in range(0, walkers, WIDE):
-        turn(a, w * k, k, min(WIDE, walkers - w), k, to, w * k, WIDE)
+    for w in range(0, walkers, wide):
+        turn(a, w * k, k, min(wide, walkers - w), k, to, w * k, wide)
 
 
 @compiled
@@ -129,25 +133,25 @@ def outer_products(left, right, lefts, rights, rows, columns, out, added, signs,
     `signs` is not 0 left factors are the `packed` words of so many signs, l_i . l_j times scale.
     """
     count, width = out.shape
-    factors, edge, to = np.empty(ROWS * WIDE), np.empty(ROWS * WIDE), out.reshape(-1)
+    wide = WIDE // out.itemsize
+    factors, edge = np.empty(ROWS * wide, out.dtype), np.empty(ROWS * wide, out.dtype)
+    to, size, scale = out.reshape(-1), out.dtype.type(signs), out.dtype.type(scale)
     a, b, k, h = left.reshape(-1), right.reshape(-1), left.shape[1], right.shape[1]
-    for j in range(0, width, WIDE):
-        panel, other = lefts[j // WIDE].reshape(-1), rights[j // WIDE].reshape(-1)
+    for j in range(0, width, wide):
+        panel, other = lefts[j // wide].reshape(-1), rights[j // wide].reshape(-1)
         for i in range(0, count, ROWS):
             if signs:
-                block_of_signs(
-                    a, i * k, k, 1, panel, 0, WIDE, k, factors, 0, WIDE, float(signs), scale
-                )
+                block_of_signs(a, i * k, k, 1, panel, 0, wide, k, factors, 0, wide, size, scale)
             else:
-                block(a, i * k, k, 1, panel, 0, WIDE, k, factors, 0, WIDE)
-            m, n, whole = min(ROWS, count - i), min(WIDE, width - j), i * width + j
-            if m < ROWS or n < WIDE:
+                block(a, i * k, k, 1, panel, 0, wide, k, factors, 0, wide)
+            m, n, whole = min(ROWS, count - i), min(wide, width - j), i * width + j
+            if m < ROWS or n < wide:
                 centred(
-                    b, i * h, h, 1, other, 0, WIDE, h, factors, rows, i, columns, j, edge, 0, WIDE
+                    b, i * h, h, 1, other, 0, wide, h, factors, rows, i, columns, j, edge, 0, wide
                 )
                 for r in range(m):
                     for q in range(n):
-                        value = edge[r * WIDE + q]
+                        value = edge[r * wide + q]
                         to[whole + r * width + q] = value + (
                             to[whole + r * width + q] if added else 0
                         )
@@ -159,7 +163,7 @@ def outer_products(left, right, lefts, rights, rows, columns, out, added, signs,
                     1,
                     other,
                     0,
-                    WIDE,
+                    wide,
                     h,
                     factors,
                     rows,
@@ -178,7 +182,7 @@ def outer_products(left, right, lefts, rights, rows, columns, out, added, signs,
                     1,
                     other,
                     0,
-                    WIDE,
+                    wide,
                     h,
                     factors,
                     rows,
@@ -189,3 +193,41 @@ def outer_products(left, right, lefts, rights, rows, columns, out, added, signs,
                     whole,
                     width,
                 )
+
+
+@compiled
+def add_to_tiles(left, right, lefts, rights, rows, columns, c, starts, tiles, side, *options):
+    """outer_products of some tiles of `side` rows, of which tile t begins at element starts[t] of c
+    and has side (t + 1) columns; rows beyond all walkers are zeros.
+    """
+    for t in tiles:
+        i, width = slice(side * t, side * (t + 1)), side * (t + 1)
+        out = c[starts[t] : starts[t] + side * width].reshape(side, width)
+        outer_products(left[i], right[i], lefts, rights, rows[i], columns, out, *options)
+
+
+@compiled
+def scale_tiles(c, starts, tiles, side, size, scale, diagonal, squares):
+    """The same tiles: scale_i T_ij scale_j left of the diagonal, `diagonal` (size,) on it, ones on
+    it beyond, and zeros right of it; squares (tiles,) = the sum of the squares that the rows of a
+    tile have in the whole matrix, elements left of the diagonal counted twice.
+    """
+    for n in range(len(tiles)):
+        first, width = side * tiles[n], side * (tiles[n] + 1)
+        at, total = starts[tiles[n]], np.zeros(width, c.dtype)
+        squares[n] = 0
+        for i in range(first, width):
+            row = c[at + (i - first) * width : at + (i - first + 1) * width]
+            row[i] = 1
+            if i < size:
+                left = scale[i]
+                for j in range(i):
+                    element = left * row[j] * scale[j]
+                    total[j] += element * element
+                    row[j] = element
+                row[i] = diagonal[i]
+                squares[n] += diagonal[i] * diagonal[i]
+            else:
+                row[:i] = 0
+            row[i + 1 :] = 0
+        squares[n] += 2 * total.sum()

@@ -54,8 +54,8 @@ class Tangents(Protocol):
         """S (P, P), its tiles dealt to the ranks."""
         ...
 
-    def gram(self, scale: np.ndarray | None = None) -> Any:
-        """X diag(scale)^2 X^T (N, N), its tiles dealt to the ranks."""
+    def gram_factors(self, scale: np.ndarray | None, shift: float) -> Any:
+        """What solves (X diag(scale)^2 X^T + shift) x = b (N,) of rank 0 for x on every rank."""
         ...
 
     def factorised(self, matrix: Any, shift: Any) -> Any:
@@ -66,8 +66,8 @@ class Tangents(Protocol):
         """A vector over all rows, on rank 0."""
         ...
 
-    def dealt(self, vector: Any) -> Rows:
-        """Its share of every rank."""
+    def from_vector(self, x: np.ndarray) -> np.ndarray:
+        """X^T x (P,), x (N,) over all rows, the same on every rank."""
         ...
 
 
@@ -185,7 +185,7 @@ class ShiftedMetric:
         self.gram = form == "gram" or (form == "auto" and tangents.size > rows)
         if self.gram:
             self._scale, unit = _scaling(shift)
-            self._factors = tangents.factorised(tangents.gram(self._scale), unit)
+            self._factors = tangents.gram_factors(self._scale, unit)
             self._what = f"the Gram matrix of the walkers with shift {unit:g}"
             return
         # A relative shift of a parameter without effect is 0, as is its gradient.
@@ -207,8 +207,7 @@ class ShiftedMetric:
         tangents = self.tangents
         if not self.gram:
             return self._solved(tangents.transposed(rows))
-        x = self._solved(tangents.gathered(rows))
-        d = tangents.transposed(tangents.dealt(x))
+        d = tangents.from_vector(self._solved(tangents.gathered(rows)))
         return d if self._scale is None else self._scale * self._scale * d
 
     def solve(self, z: np.ndarray) -> np.ndarray:

@@ -6,20 +6,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from vmcnet.kernels import numba_cholesky, numba_product, plain_cholesky
 from vmcnet.kernels.numba_cholesky import SIDE
-from vmcnet.parallel.dealt_matrix import DealtMatrix
+from vmcnet.parallel.communicators import Communicator
 
 BACKWARD = 0.25  # residuals at most, in units of eps |T|_F |x|: what float64 itself leaves
 GAIN = 0.5  # of a step of the refinement on the residual, at least; otherwise float64 factorises
 
 
+class Matrix(Protocol):
+    """Tiles that are kept, as in DealtMatrix, or made where they are wanted."""
+
+    comm: Communicator
+    size: int
+    tiles: int
+    owners: tuple[int, ...]
+    own: list[int]
+
+    def diagonal(self) -> np.ndarray: ...
+
+    def scaled(self, scale: np.ndarray, c: np.ndarray, places: np.ndarray) -> np.ndarray: ...
+
+    def product(self, x: np.ndarray) -> np.ndarray | None: ...
+
+
 class Cholesky:
-    """T x = b to the accuracy of float64, T (N, N) after its `shift`.
+    """T x = b to the accuracy of float64, T (N, N) after its `shift`: a DealtMatrix, or what has
+    its `diagonal`, `scaled` and `product`.
 
     The factorisation is made in float32, of C T C with ones on its diagonal, and y = x / C refined
     with residuals in float64 until |C (b - T x)| <= BACKWARD eps |C T C|_F |y|: three to seven
@@ -34,7 +51,7 @@ class Cholesky:
     any number of ranks.
     """
 
-    def __init__(self, matrix: DealtMatrix) -> None:
+    def __init__(self, matrix: Matrix) -> None:
         self._matrix, self._comm, self._norm = matrix, matrix.comm, 0.0
         self._factors = dict[Any, tuple[np.ndarray, np.ndarray] | None]()
         diagonal = matrix.diagonal()
@@ -139,11 +156,8 @@ class Cholesky:
 
     def _scaled(self, c: np.ndarray, places: np.ndarray) -> None:
         """The own tiles of C T C, and its norm on rank 0."""
-        matrix, squares = self._matrix, np.zeros((len(self._matrix.own), 1))
-        for n, t in enumerate(matrix.own):
-            to = c[places[t] : places[t] + SIDE * SIDE * (t + 1)].reshape(SIDE, -1)
-            squares[n] = numba_cholesky.scaled(matrix.rows[t], SIDE * t, self._scale, to)
-        total = self._comm.gather_dealt(squares, matrix.owners)
+        squares = self._matrix.scaled(self._scale, c, places)[:, None]
+        total = self._comm.gather_dealt(squares, self._matrix.owners)
         self._norm = 0.0 if total is None else float(np.sqrt(total.sum()))
 
 
@@ -197,7 +211,7 @@ class _Parts:
     by side, the others their own ones, and of those that come the last STAY.
     """
 
-    def __init__(self, matrix: DealtMatrix, sizes: list, dtype: Any) -> None:
+    def __init__(self, matrix: Matrix, sizes: list, dtype: Any) -> None:
         self._comm, self._owners, self._sizes = matrix.comm, matrix.owners, sizes
         kept = matrix.own if self._comm.rank else range(matrix.tiles)
         starts = np.cumsum([0, *(sum(sizes[k]) for k in kept)])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.kernels import numba_product
-from vmcnet.kernels.numba_cholesky import SIDE
+from vmcnet.kernels.numba_cholesky import SIDE, scaled
 from vmcnet.kernels.numba_tiles import mirror, off_diagonal
 from vmcnet.parallel.communicators import Communicator
 
@@ -24,11 +24,9 @@ def owners(tiles: int, ranks: int) -> tuple[int, ...]:
     return tuple(turns[(tiles - 1 - t) % len(turns)] for t in range(tiles))
 
 
-class DealtMatrix:
-    """The lower triangle of a symmetric matrix (N, N), float64: tile t has the rows SIDE t up to
-    SIDE (t + 1) and is an array (n, SIDE t + n) in `rows` of the rank that owns it.
-
-    Its methods are collective, and give the same bits on any number of ranks.
+class Tiles:
+    """The grid of a symmetric matrix (N, N): tile t has the rows SIDE t up to SIDE (t + 1), left of
+    and on the diagonal.
     """
 
     def __init__(self, comm: Communicator, size: int) -> None:
@@ -36,7 +34,6 @@ class DealtMatrix:
         self.tiles = -(-size // SIDE)
         self.owners = owners(self.tiles, comm.size)
         self.own = [t for t, rank in enumerate(self.owners) if rank == comm.rank]
-        self.rows = dict[int, np.ndarray]()  # that its maker fills
 
     def span(self, tile: int) -> slice:
         """The rows of a tile."""
@@ -45,6 +42,18 @@ class DealtMatrix:
     def shape(self, tile: int) -> tuple[int, int]:
         rows = self.span(tile)
         return rows.stop - rows.start, rows.stop
+
+
+class DealtMatrix(Tiles):
+    """The lower triangle of a symmetric matrix, float64: tile t is an array (n, SIDE t + n) in
+    `rows` of the rank that owns it.
+
+    Its methods are collective, and give the same bits on any number of ranks.
+    """
+
+    def __init__(self, comm: Communicator, size: int) -> None:
+        super().__init__(comm, size)
+        self.rows = dict[int, np.ndarray]()  # that its maker fills
 
     def shift(self, values: Any) -> None:
         """Adds a number or (N,) to the diagonal, and completes the squares on it."""
@@ -59,6 +68,16 @@ class DealtMatrix:
             count, first = len(self.rows[t]), self.span(t).start
             found[k, :count] = self.rows[t][:, first:].diagonal()
         return self.comm.allgather_dealt(found, self.owners).ravel()[: self.size]
+
+    def scaled(self, scale: np.ndarray, c: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """The own tiles of C T C, C = diag(scale), as numba_cholesky.scaled makes them at `places`
+        of c; for each the sum of the squares that its rows have in the whole matrix.
+        """
+        found = np.zeros(len(self.own))
+        for n, t in enumerate(self.own):
+            to = c[places[t] : places[t] + SIDE * SIDE * (t + 1)].reshape(SIDE, -1)
+            found[n] = scaled(self.rows[t], SIDE * t, scale, to)
+        return found
 
     def product(self, x: np.ndarray) -> np.ndarray | None:
         """T x (N,) on rank 0, None elsewhere; x (N,) the same on every rank, after `shift`."""
