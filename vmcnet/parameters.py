@@ -163,13 +163,6 @@ class Layout:
         """name -> unit."""
         return {n: e.unit for n, e in self.entries.items()}
 
-    def slopes(self, theta: np.ndarray) -> np.ndarray:
-        """dp/dt for every element of theta (P,)."""
-        out = np.empty(self.size)
-        for e in self.entries.values():
-            out[e.slice] = e.map.slope(theta[e.slice])
-        return out
-
 
 def digest(theta: np.ndarray) -> int:
     """A 64-bit hash of the bytes of theta, to compare ranks."""

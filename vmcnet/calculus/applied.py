@@ -6,6 +6,7 @@ from typing import Protocol
 
 from vmcnet import kernels
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, embed, whole
+from vmcnet.calculus.linear import summed
 from vmcnet.calculus.operation import Operation
 
 
@@ -45,7 +46,7 @@ class Applied(Operation):
 
     def reverse(self, xp, adjoint, out, x, functions, per_walker=False):
         _, first, _ = functions.derivatives(xp, x)
-        return (xp.stack([(adjoint * f).sum(axis=-1) for f in first], axis=-1),)
+        return (xp.stack([summed(xp, adjoint * f, f.ndim - 1) for f in first], axis=-1),)
 
 
 APPLIED = Applied()

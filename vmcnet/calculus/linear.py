@@ -169,6 +169,11 @@ class Sum(Operation):
         return (adjoint if adjoint.shape == x.shape else xp.broadcast_to(adjoint, x.shape),)
 
 
+def _expanded(x, axis):
+    shape, place = x.shape, axis + x.ndim + 1
+    return x.reshape(*shape[:place], 1, *shape[place:])
+
+
 class Expand(Operation):
     """A new axis of length 1. On a jet of own or pair support it must come after the particle
     axis.
@@ -180,12 +185,12 @@ class Expand(Operation):
         return axes + axis > 0
 
     def value(self, xp, x, axis):
-        return xp.expand_dims(x, axis)
+        return _expanded(x, axis)
 
     def jet(self, xp, x, axis):
         if x.support == LINEAR or (x.support in LOCAL and axis + len(x.shape) < 1):
             x = embed(xp, x, ALL)
-        return x.like(xp.expand_dims(x.slots, axis))
+        return x.like(_expanded(x.slots, axis))
 
     def reverse(self, xp, adjoint, out, x, axis, per_walker=False):
         return (xp.squeeze(adjoint, axis),)

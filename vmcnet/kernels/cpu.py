@@ -174,7 +174,7 @@ def moved(thresholds, log, trial_log, ratio, r, trial, accepted, bad):
     is accepted (W,) bool; counts are added.
     """
     accept = np.empty(len(log), np.bool_)
-    ratio = np.full(len(log), ratio, log.dtype) if np.isscalar(ratio) else ratio
+    ratio = _numbers((ratio,), log.dtype, len(log)) if np.isscalar(ratio) else ratio
     numba_moves.moved(
         thresholds,
         log,
@@ -253,8 +253,8 @@ def layer_reverse(adjoint, left, y, form, overwrite: bool, blocks: int):
 
 
 @lru_cache(maxsize=64)
-def _numbers(numbers: tuple, dtype) -> np.ndarray:
-    return np.array(numbers, dtype)
+def _numbers(numbers: tuple, dtype, times: int = 1) -> np.ndarray:
+    return np.array(numbers * times, dtype)
 
 
 def chain(slots, y, slope, curvature) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet import kernels
-from vmcnet.backend.arrays import namespace
+from vmcnet.backend.arrays import namespace, read_only
 from vmcnet.sampling.sampler import Counts, Sampler, Unseen, groups
 from vmcnet.walkers import Walkers
 
@@ -79,12 +79,9 @@ class Metropolis(Sampler):
         return 0.0
 
     def _trial(self, r: np.ndarray, guide: Any, step: float, move: Any) -> Any:
-        """What propose gives, which must be new coordinates beside the old ones."""
-        seen = r.view()
-        if isinstance(r, np.ndarray):
-            seen.flags.writeable = False
+        """What propose gives, which must be new coordinates beside the old ones, r to read only."""
         try:
-            trial = self.propose(seen, guide, step, move)
+            trial = self.propose(r, guide, step, move)
         except ValueError as error:
             if "read-only" not in str(error):
                 raise
@@ -112,13 +109,13 @@ class Metropolis(Sampler):
         )
         r, s, log = walkers.r.copy(), walkers.s, walkers.log_psi.copy()
         guide = self.guide(psi, r, s)[1] if self.guided else None
-        own, tried = kernels.of(xp, r.dtype), 0
+        own, tried, seen = kernels.of(xp, r.dtype), 0, read_only(r)
         for some in groups(steps, r.size // len(stream.parts)):
             noise = self.noise(stream, some, r.shape)
             thresholds = xp.log(xp.asarray(stream.uniform((len(noise), len(accepted)))))
             tried += len(noise)
             for move, threshold in zip(noise, thresholds, strict=True):
-                trial = self._trial(r, guide, step, move)
+                trial = self._trial(seen, guide, step, move)
                 trial_log, trial_guide = self.guide(psi, trial, s)
                 ratio = self._ratio(r, guide, trial, trial_guide, step)
                 r, log, accept = decided(

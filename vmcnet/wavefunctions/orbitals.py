@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import product
 from math import comb
+from operator import mul
 from typing import Any, Protocol
 
 import numpy as np
@@ -70,44 +71,46 @@ class HermitePolynomials:
     """
 
     def __init__(self, labels: Any) -> None:
-        self._degrees = np.array(labels, np.int64).T  # (d, K)
-        self._top = int(self._degrees.max())
+        self._degrees = tuple(tuple(n) for n in np.array(labels, np.int64).T.tolist())  # (d, K)
+        self._top = max(map(max, self._degrees))
 
-    def _tables(self, xp: Any, x: Array) -> Array:
+    def _table(self, xp: Any, x: Array) -> Array:
         """p_n of every coordinate, (..., d, top + 1)."""
-        p = [xp.ones(x.shape, x.dtype)]
+        p = xp.empty((*x.shape, self._top + 1), x.dtype)
+        p[..., 0] = 1.0
         for n in range(self._top):
-            step = (2.0 / (n + 1)) ** 0.5 * x * p[-1]
-            p.append(step - (n / (n + 1)) ** 0.5 * p[-2] if n else step)
-        return xp.stack(p, axis=-1)
+            step = (2.0 / (n + 1)) ** 0.5 * x * p[..., n]
+            p[..., n + 1] = step - (n / (n + 1)) ** 0.5 * p[..., n - 1] if n else step
+        return p
 
-    def _columns(self, xp: Any, table: Array, axis: int, lowered: int) -> Array:
-        """The lowered-th derivative of every function's polynomial in one coordinate, (..., K)."""
-        degrees = tuple(self._degrees[axis].tolist())
-        index, factor = _lowered(xp, degrees, lowered, table.real.dtype)
-        columns = table[..., axis, :].take(index, axis=-1)
-        return columns if lowered == 0 else columns * factor
-
-    def _product(self, xp: Any, table: Array, orders: list[int]) -> Array:
-        out = None
-        for axis, lowered in enumerate(orders):
-            columns = self._columns(xp, table, axis, lowered)
-            out = columns if out is None else out * columns
+    def _columns(self, xp: Any, x: Array, order: int) -> list[list[Array]]:
+        """For every coordinate the derivatives, up to this order, of every function's polynomial in
+        it, (..., K) each.
+        """
+        table, out = self._table(xp, x), []
+        for axis, degrees in enumerate(self._degrees):
+            own = []
+            for lowered in range(order + 1):
+                index, factor = _lowered(xp, degrees, lowered, x.real.dtype)
+                column = table[..., axis, :].take(index, axis=-1)
+                own.append(column * factor if lowered else column)
+            out.append(own)
         return out
 
+    @staticmethod
+    def _product(columns: list[list[Array]], *along: int) -> Array:
+        """The derivative once along each of these coordinates."""
+        parts = [own[along.count(axis)] for axis, own in enumerate(columns)]
+        return reduce(mul, parts)
+
     def value(self, xp: Any, x: Array) -> Array:
-        return self._product(xp, self._tables(xp, x), [0] * len(self._degrees))
+        return self._product(self._columns(xp, x, 0))
 
     def derivatives(self, xp: Any, x: Array) -> tuple[Array, Array, Array]:
-        table, d = self._tables(xp, x), len(self._degrees)
-        one = [[int(a == k) for a in range(d)] for k in range(d)]
-        first = [self._product(xp, table, orders) for orders in one]
-        second = [
-            self._product(xp, table, [p + q for p, q in zip(one[a], one[b], strict=True)])
-            for a in range(d)
-            for b in range(a, d)
-        ]
-        return self._product(xp, table, [0] * d), xp.stack(first), xp.stack(second)
+        columns, d = self._columns(xp, x, 2), range(len(self._degrees))
+        first = [self._product(columns, a) for a in d]
+        second = [self._product(columns, a, b) for a in d for b in d[a:]]
+        return self._product(columns), xp.stack(first), xp.stack(second)
 
 
 @lru_cache(maxsize=256)

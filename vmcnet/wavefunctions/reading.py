@@ -53,7 +53,7 @@ class Reading:
         self.wavefunction = wavefunction
         self.records = Records() if records is None else records
         self.values = wavefunction.layout.values(theta)
-        self._slopes = wavefunction.layout.slopes(theta)
+        self._theta = theta
         self._arrays: dict[Any, Any] = {}
 
     def arrays(self, xp: Any, dtype: Any) -> dict[str, Array]:
@@ -67,9 +67,8 @@ class Reading:
     def slopes(self, xp: Any, entry: Entry) -> Array:
         """d value / d theta of an entry of the layout, sent to a device once."""
         if (xp, entry.name) not in self._arrays:
-            self._arrays[xp, entry.name] = xp.asarray(
-                self._slopes[entry.slice].reshape(entry.shape)
-            )
+            slopes = entry.map.slope(self._theta[entry.slice])
+            self._arrays[xp, entry.name] = xp.asarray(slopes.reshape(entry.shape))
         return self._arrays[xp, entry.name]
 
     def handles(self, ops: Interpreter, xp: Any, dtype: Any) -> Parameters:
