@@ -85,14 +85,13 @@ class PadeJastrow(Wavefunction):
         spins are equal.
         """
         distance = self._distance(ops, apart)
-        total: Any = None
-        for kind, cusp in self.kinds:
-            term = cusp * (distance / (1.0 + distance * theta[f"beta_{kind}"]))
-            if len(self.kinds) > 1:
-                mask = like if kind == "like" else ~like
-                term = term * ops.constant(mask.astype(ops.real_dtype))
-            total = term if total is None else total + term
-        return ops.sum(total, axis=-1)
+        terms = [(cusp, theta[f"beta_{kind}"]) for kind, cusp in self.kinds]
+        cusp, beta = terms[0]
+        if len(terms) > 1:  # those of every pair
+            masks = [like if kind == "like" else ~like for kind, _ in self.kinds]
+            one, other = (ops.constant(mask.astype(ops.real_dtype)) for mask in masks)
+            cusp, beta = (one * x + other * y for x, y in zip(*terms, strict=True))
+        return ops.sum(cusp * (distance / (1.0 + distance * beta)), axis=-1)
 
     def _distance(self, ops: Interpreter, apart: Handle) -> Handle:
         """(w, pairs): r_ij, in a box the length of (L/pi) sin(pi x/L)."""
