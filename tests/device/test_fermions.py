@@ -72,7 +72,7 @@ def test_every_reading(xp, name, dtype):
 NUCLEONS = {
     "neutrons": (
         NeutronMatter(4, polarisation=0.5, twist=[0.1, 0.23, -0.3]),
-        lambda s: Slater(s, network=MessagePassing(3, 2, spread=0.2), excitations=1),
+        lambda s: Slater(s, network=MessagePassing(3, 2, spread=0.2), excitations=6),
     ),
     "nucleus": (
         Nucleus(2, 2),

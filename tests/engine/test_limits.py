@@ -8,7 +8,14 @@ from tests.runs import JOB, vmcnet
 from vmcnet.engine.limits import limits
 from vmcnet.estimators.candidates import OwnParameters, PairJastrow, Sample
 from vmcnet.estimators.extensions import Extended, default_candidates
-from vmcnet.estimators.linear_method import FOLDS, Directions, WeightedSamples, forecast, matrices
+from vmcnet.estimators.linear_method import (
+    FOLDS,
+    Directions,
+    WeightedSamples,
+    forecast,
+    matrices,
+    rest_of,
+)
 
 ALPHA = 0.4
 
@@ -45,6 +52,57 @@ def test_one_parameter_in_closed_form(length):
     assert share == pytest.approx(1.0, abs=2e-4)
     b, d = factor * 2 * m * m, 2.0 * m + factor * 8 * m**3
     assert gain == pytest.approx(b * b / d, rel=0.05) and 0 < error < 0.1 * gain
+
+
+@pytest.mark.parametrize("length", [0.0, 0.7])
+def test_directions_of_a_complex_psi(length):
+    """psi = exp(-alpha x^2) with a complex alpha, changed in its real and in its imaginary part: F
+    and A are those of the energy of psi (1 + c u), by differences of integrals.
+    """
+    alpha, x = 0.5 + 0.3j, np.linspace(-9.0, 9.0, 4001)
+    weight, one = np.exp(-2.0 * alpha.real * x**2), np.ones_like(x)
+    weight /= weight.mean()
+    slope = -2.0 * alpha * x  # of log psi
+    energy = alpha + (0.5 - 2.0 * alpha**2) * x**2
+    away = 1.0 / (1.0 + length**2 * slope.real**2)
+    turn = 8.0 * (length * alpha.real * away) ** 2 * x
+    factors = np.array([-1.0, -1.0j])
+    u = np.stack([k * x**2 for k in factors], axis=1)
+    u = u - (weight[:, None] * u).mean(axis=0)
+    du, ddu = (np.stack([k * y for k in factors], axis=1) for y in (2.0 * x, 2.0 * one))
+    rest = rest_of(1.0 - away, du, ddu, slope, turn)
+    y = energy - (weight * energy).mean().real
+    force, stiff = matrices(Directions(u, du, rest), y, weight, away)
+
+    def total(*c):
+        f, df, ddf = (part @ np.array(c) for part in (u, du, ddu))
+        f = 1.0 + f
+        local = -0.5 * (ddf + 2.0 * slope * df + (slope**2 - 2.0 * alpha) * f) + 0.5 * x**2 * f
+        return (weight * (f.conj() * local).real).sum() / (weight * np.abs(f) ** 2).sum()
+
+    h = 1e-3
+    gradient = [(total(h, 0) - total(-h, 0)) / (2 * h), (total(0, h) - total(0, -h)) / (2 * h)]
+    np.testing.assert_allclose(2.0 * force, gradient, rtol=1e-5)
+    mixed = (total(h, h) - total(h, -h) - total(-h, h) + total(-h, -h)) / (8 * h * h)
+    own = [(total(*v) + total(*-v) - 2 * total(0, 0)) / (2 * h * h) for v in h * np.eye(2)]
+    np.testing.assert_allclose(stiff, [[own[0], mixed], [mixed, own[1]]], rtol=1e-4, atol=1e-6)
+
+
+def test_a_complex_psi_is_forecast():
+    """Plane waves at a twist: every candidate is psi at its start, the gradient that of log psi."""
+    w, gas = vmc.wavefunctions, vmc.systems.ElectronGas(4, r_s=5.0, twist=[0.11, 0.23, 0.37])
+    network = w.MessagePassing(width=3, passes=1, spread=0.0)
+    psi = w.Slater(gas, network=network, heads=["jastrow"]) * w.PadeJastrow(gas)
+    result = frozen(gas, psi, walkers=128)
+    bound, walkers = psi.bind(result.state.theta), result.population.members[0]
+    sample, step = Sample(gas, bound, walkers), np.zeros(walkers.r.shape)
+    step[:, 1, 2] = 1e-5
+    slope = bound.log(sample.r + step, sample.s) - bound.log(sample.r - step, sample.s)
+    np.testing.assert_allclose(sample.gradient[:, 1, 2], slope / 2e-5, rtol=1e-6, atol=1e-7)
+    found = limits(result, snapshots=4)
+    shares = {row.name: row.share for row in found.rows}
+    assert {"complex backflow", "further determinants"} <= set(shares)
+    assert shares["own parameters"] > 0.7 and shares["2-body backflow"] > 0.1
 
 
 def test_a_direction_that_moves_a_node():

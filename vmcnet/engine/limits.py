@@ -15,7 +15,13 @@ from vmcnet.engine.training import TrainingResult
 from vmcnet.estimators.candidates import Sample
 from vmcnet.estimators.energy import local_energies
 from vmcnet.estimators.extensions import chosen
-from vmcnet.estimators.linear_method import FOLDS, Directions, WeightedSamples, forecast
+from vmcnet.estimators.linear_method import (
+    FOLDS,
+    Directions,
+    WeightedSamples,
+    forecast,
+    rest_of,
+)
 from vmcnet.walkers import Walkers
 
 # samples with a longer |grad log psi|, in 1 / the guide's length, are left out; q is 1 before that,
@@ -146,7 +152,7 @@ def _measured(chain: Guided, candidates, values, stream: Stream) -> tuple:
     system, r = chain.population.system, chain.r
     walkers = chain.walkers(r)
     here = Sample(system, chain.psi, walkers, values)
-    energy = to_host(local_energies(system.terms, walkers, chain.psi).total.real)
+    energy = to_host(local_energies(system.terms, walkers, chain.psi).total)
     square = (here.drift**2).sum(axis=(1, 2))
     eta = stream.normal(r.shape)
     # shorter than the way to a node: there terms 1 / x^3 cancel down to 1 / x^2
@@ -158,14 +164,13 @@ def _measured(chain: Guided, candidates, values, stream: Stream) -> tuple:
     q, up, down = (
         _near(chain.length**2 * (x.drift**2).sum(axis=(1, 2))) for x in (here, above, below)
     )
-    along, turn = (eta * here.drift).sum(axis=(1, 2)), (up - down) / (2.0 * step)
+    along, turn = (eta * here.gradient).sum(axis=(1, 2)), (up - down) / (2.0 * step)
     features = []
     for candidate in candidates:
         x, high, low = (candidate.features(sample) for sample in (here, above, below))
         slope = (high - low) / (2.0 * step[:, None])
         curvature = (high + low - 2.0 * x) / step[:, None] ** 2
-        rest = -q[:, None] * (0.5 * curvature + slope * along[:, None])
-        features.append((x, slope, rest - 0.5 * slope * turn[:, None]))
+        features.append((x, slope, rest_of(q, slope, curvature, along, turn)))
     return np.stack([energy, 1.0 / (1.0 + chain.length**2 * square), 1.0 - q], axis=1), features
 
 
@@ -195,8 +200,8 @@ def _judged(comm, population, candidates, parts, snapshots) -> Limits | None:
     if head is not None:
         # Along one direction a sample what grows like 1 / x^2 at a node does not cancel in u y and
         # rest together: the variance would be infinite.
-        kept = head[:, 1] > 1.0 / (1.0 + CLOSE**2)
-        energy, weight, away = head[kept].T
+        kept = head[:, 1].real > 1.0 / (1.0 + CLOSE**2)
+        energy, weight, away = head[kept, 0], *head[kept, 1:].T.real
         fold = np.tile(np.arange(len(head) // snapshots) % FOLDS, snapshots)[kept]
         samples = WeightedSamples(energy, weight / weight.mean(), away, fold)
     for k, candidate in enumerate(candidates):

@@ -24,6 +24,11 @@ from vmcnet.wavefunctions.projection import Projected
 WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the Gaussians, in units of the system's length
 
 
+def wide(x: np.ndarray) -> np.ndarray:
+    """x in double precision."""
+    return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+
+
 class Bare(Wavefunction):
     """A factor of orbitals without their envelope, which no backflow moves."""
 
@@ -56,8 +61,8 @@ def of_orbitals(psi: Any) -> list:
 class Sample:
     """Walkers of one block and what candidates read of them, on the host.
 
-    r (W, n, d), s (W, n), drift (W, n, d) = Re grad log psi; psi the bound wavefunction, values its
-    parameters (name -> array).
+    r (W, n, d), s (W, n), drift (W, n, d) = Re grad log psi, gradient = grad log psi, complex where
+    log psi is; psi the bound wavefunction, values its parameters (name -> array).
     """
 
     def __init__(self, system: Any, psi: Any, walkers: Walkers, values: Any = None) -> None:
@@ -69,13 +74,29 @@ class Sample:
         return to_host(self.psi.drift(self.walkers.r, self.walkers.s)).astype(np.float64)
 
     @cached_property
+    def gradient(self) -> Array:
+        return self._gradient(self.psi) if self._complex(self.psi) else self.drift
+
+    def _complex(self, psi: Any) -> bool:
+        return psi.log(self.walkers.r[:1], self.walkers.s[:1]).dtype.kind == "c"
+
+    def _gradient(self, psi: Any) -> Array:
+        found = to_host(psi.jet(self.walkers)[1]).T.reshape(self.r.shape)
+        return wide(found)
+
+    @cached_property
     def pulled(self) -> Array:
-        """Re grad log of what is read where backflow moves the particles (W, n, d): determinants
-        without envelopes, all of psi where it has no orbitals.
+        """grad log of what is read where backflow moves the particles (W, n, d), complex where that
+        is: determinants without envelopes, all of psi where it has no orbitals.
         """
         bound = of_orbitals(self.psi)
-        found = [to_host(b.drift(self.walkers.r, self.walkers.s)).astype(float) for b in bound]
-        return np.sum(found, axis=0) if found else self.drift
+        found = [
+            self._gradient(b)
+            if self._complex(b)
+            else wide(to_host(b.drift(self.walkers.r, self.walkers.s)))
+            for b in bound
+        ]
+        return np.sum(found, axis=0) if found else self.gradient
 
     @cached_property
     def apart(self) -> Any:
@@ -133,7 +154,7 @@ class Candidate(Protocol):
     name: str
 
     def features(self, sample: Sample) -> np.ndarray:
-        """d log psi / d p_k at p = 0, (W, K) real, float64."""
+        """d log psi / d p_k at p = 0, (W, K), float64, or complex128 where log psi is complex."""
         ...
 
 
@@ -143,7 +164,7 @@ class OwnParameters:
     name = "own parameters"
 
     def features(self, sample: Sample) -> np.ndarray:
-        return to_host(sample.psi.log_derivatives(sample.walkers)).real.astype(np.float64)
+        return wide(to_host(sample.psi.log_derivatives(sample.walkers)))
 
 
 class OneBodyJastrow:

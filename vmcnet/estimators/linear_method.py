@@ -13,8 +13,10 @@ the second holds there. They are joined with a smooth share q, 0 away from nodes
 
     (1 - q) first + q second - <u_k grad u_l . grad q> / 2,
 
-because their difference is the divergence of psi^2 u_k grad u_l / 2 over psi^2. Derivatives are
-taken along one random direction eta a sample, <(eta.a)(eta.b)> = a.b.
+because their difference is the divergence of psi^2 u_k grad u_l / 2 over psi^2. Where psi is
+complex u may be so too, with real coefficients: products are Re u_k^* ..., psi^2 and grad log psi
+are those of |psi|, and -<u_k^* i grad u_l . grad arg psi> is added. Derivatives are taken along one
+random direction eta a sample, <(eta.a)(eta.b)> = a.b.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ KEPT = 0.1  # of the diagonal that is added where the few combinations are weigh
 
 @dataclass(frozen=True)
 class WeightedSamples:
-    """Samples: E_L (M,), weight psi^2 over the density that was sampled, with mean 1; away = 1 - q
-    (M,); fold of the walker (M,).
+    """Samples: E_L (M,), real or complex, weight |psi|^2 over the density that was sampled, with
+    mean 1; away = 1 - q (M,); fold of the walker (M,).
     """
 
     energy: np.ndarray
@@ -44,17 +46,17 @@ class WeightedSamples:
 
     @property
     def mean(self) -> float:
-        return float((self.weight * self.energy).mean())
+        return float((self.weight * self.energy.real).mean())
 
     @property
     def variance(self) -> float:
-        return float((self.weight * (self.energy - self.mean) ** 2).mean())
+        return float((self.weight * np.abs(self.energy - self.mean) ** 2).mean())
 
 
 @dataclass(frozen=True)
 class Directions:
-    """u (M, K), its slope eta.grad u, and rest = q (-(eta.grad)^2 u / 2 - (eta.grad u)(eta.grad log
-    psi)) - (eta.grad u)(eta.grad q) / 2: all of the kinetic part but (1 - q) slope^2 / 2.
+    """u (M, K), its slope eta.grad u, and the `rest` of the kinetic part beside (1 - q) slope^2/2;
+    real, or complex where psi is.
     """
 
     value: np.ndarray
@@ -64,7 +66,7 @@ class Directions:
     def standardised(self, weight: np.ndarray) -> Directions:
         """Mean 0 and variance 1, without what does not vary."""
         mean = (weight[:, None] * self.value).mean(axis=0)
-        scale = np.sqrt((weight[:, None] * (self.value - mean) ** 2).mean(axis=0))
+        scale = np.sqrt((weight[:, None] * np.abs(self.value - mean) ** 2).mean(axis=0))
         kept = scale > 1e-12 * np.abs(mean) + 1e-300
         parts = ((self.value - mean), self.slope, self.rest)
         return Directions(*(part[:, kept] / scale[kept] for part in parts))
@@ -76,14 +78,29 @@ class Directions:
         return Directions(self.value @ c, self.slope @ c, self.rest @ c)
 
 
+def rest_of(q: Any, slope: Any, curvature: Any, along: Any, turn: Any) -> Any:
+    """q (-(eta.grad)^2 u / 2 - (eta.grad u)(eta.grad log|psi|)) - (eta.grad u)(eta.grad q) / 2
+    - i (eta.grad u)(eta.grad arg psi), (M, K), from slope and curvature (M, K) of u along eta and,
+    (M,) each, q, `along` = eta.grad log psi and `turn` = eta.grad q.
+    """
+    found = -q[:, None] * (0.5 * curvature + slope * along.real[:, None])
+    found = found - 0.5 * slope * turn[:, None]
+    return found - 1j * slope * along.imag[:, None] if along.dtype.kind == "c" else found
+
+
 def matrices(u: Directions, y: Any, weight: Any, away: Any) -> tuple[Any, Any]:
     """F (K,) and A (K, K), symmetric, of samples with y = E_L - E."""
     m = len(y)
     w = weight[:, None]
-    force = u.value.T @ (weight * y) / m
-    steady = 0.5 * u.slope.T @ (u.slope * w * away[:, None])
-    stiff = (steady + u.value.T @ (w * (u.value * y[:, None] + u.rest))) / m
+    force = _real(u.value, weight * y) / m
+    steady = 0.5 * _real(u.slope, u.slope * w * away[:, None])
+    stiff = (steady + _real(u.value, w * (u.value * y[:, None] + u.rest))) / m
     return force, 0.5 * (stiff + stiff.T)
+
+
+def _real(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Re a^* b, summed over samples."""
+    return (a.conj().T @ b).real
 
 
 def _combinations(u: Directions, y: Any, weight: Any, away: Any) -> Any:
@@ -92,8 +109,8 @@ def _combinations(u: Directions, y: Any, weight: Any, away: Any) -> Any:
     """
     m = len(y)
     w = weight[:, None]
-    force, metric = u.value.T @ (weight * y) / m, u.value.T @ (u.value * w) / m
-    steady = 0.5 * u.slope.T @ (u.slope * w * away[:, None] ** 2) / m
+    force, metric = _real(u.value, weight * y) / m, _real(u.value, u.value * w) / m
+    steady = 0.5 * _real(u.slope, u.slope * w * away[:, None] ** 2) / m
     own = np.diag(steady)
     floor = 1e-9 * own.mean() + 1e-300  # of functions that do not vary along any coordinate
     shapes = [metric + RIDGE * np.eye(len(force))]
@@ -120,8 +137,8 @@ def forecast(directions: Directions, samples: WeightedSamples) -> tuple[float, f
         other = y[unseen], samples.weight[unseen], samples.away[unseen]
         c = _combinations(u.of(seen), *own)
         left = other[0] + u.value[unseen] @ c[:, 0]
-        shares.append(1.0 - (other[1] @ left**2) / (other[1] @ other[0] ** 2))
-        c = c / np.sqrt(((u.value[seen] @ c) ** 2).mean(axis=0) + 1e-300)
+        shares.append(1.0 - (other[1] @ np.abs(left) ** 2) / (other[1] @ np.abs(other[0]) ** 2))
+        c = c / np.sqrt((np.abs(u.value[seen] @ c) ** 2).mean(axis=0) + 1e-300)
         force, stiff = matrices(u.of(seen).combined(c), *own)
         best = -np.linalg.solve(stiff + KEPT * np.diag(np.abs(np.diag(stiff)) + 1e-300), force)
         force, stiff = matrices(u.of(unseen).combined(c), *other)
