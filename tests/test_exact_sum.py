@@ -138,7 +138,7 @@ def test_exponents_are_those_of_frexp():
     sums[:, 200] = 5e-324, -2.2250738585072014e-308, 0.0, 1e-310
     sums[2, 201] = -np.inf
     out = np.full(203, ZERO)
-    largest_exponents(sums, sums.view(np.int64), ZERO, NONFINITE, out)
+    largest_exponents(sums.view(np.int64), ZERO, NONFINITE, out)
     twin = np.where(sums == 0.0, ZERO, np.frexp(np.where(np.isfinite(sums), sums, 0.0))[1])
     assert np.array_equal(out, np.where(np.isfinite(sums), twin, NONFINITE).max(axis=0))
     assert (

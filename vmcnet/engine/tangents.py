@@ -49,15 +49,14 @@ class BlockTangents:
             self.size, self.dtype, bare = raw.size, raw.dtype, raw.bare()
             some = found[first : first + raw.blocks]
             first += raw.blocks
-            total = some.sum(axis=1)[:, None]
-            covariance, sums = raw.contracted(some.ravel()).real, raw.contracted()
-            parts = [sums.real, sums.imag] if self.dtype.kind == "c" else [sums]
-            shares.append(np.concatenate([covariance, total.real, total.imag, *parts], axis=1))
+            shares.append(self._first_shares(raw, some))
             if kept is not None and raw.nbytes * len(own) <= KEEP * raw.blocks:
                 kept.append(raw)
             else:
                 kept = None
-        total = exact_sum(comm, np.concatenate(shares) / walkers, blocks)
+        every = joined(shares)
+        every /= walkers
+        total = exact_sum(comm, every, blocks)
         covariance, mean = total[: self.size], total[self.size + 2 :]
         weight = complex(
             *total[self.size : self.size + 2]
@@ -71,6 +70,23 @@ class BlockTangents:
         self._form = bare.centred(self._mean)  # of no walkers: which parameters are where
         if kept is not None:
             self._kept = [raw.centred(self._mean) for raw in kept]
+
+    @staticmethod
+    def _first_shares(raw: LogDerivatives, weights: np.ndarray) -> np.ndarray:
+        """The sums over the walkers of every block of weights O, real part, the weights and O:
+        (blocks, P + 2 + P), O complex as two (P,).
+        """
+        p, total, parts = raw.size, weights.sum(axis=1), 2 if raw.dtype.kind == "c" else 1
+        out = np.empty((raw.blocks, (1 + parts) * p + 2))
+        out[:, p], out[:, p + 1] = total.real, total.imag
+        if parts == 2:
+            sums = raw.contracted()
+            out[:, :p] = raw.contracted(weights.ravel()).real
+            out[:, p + 2 :] = np.concatenate([sums.real, sums.imag], axis=1)
+        else:
+            raw.contracted(np.ascontiguousarray(weights.real).ravel(), out[:, :p])
+            raw.contracted(None, out[:, p + 2 :])
+        return out
 
     @property
     def nbytes(self) -> int:
@@ -124,7 +140,11 @@ class BlockTangents:
         out = np.empty((len(self.own), self.size + 2))
         for some in self._each():
             here = slice(first, first + some.blocks)
-            out[here, :-2], first = some.contracted(x[here].ravel()).real, here.stop
+            part, first = out[here, :-2], here.stop
+            if self.dtype.kind == "c":
+                part[...] = some.contracted(x[here].ravel()).real
+            else:
+                some.contracted(x[here].ravel(), part)
         total = x.sum(axis=1)
         out[:, -2], out[:, -1] = total.real, total.imag
         return out

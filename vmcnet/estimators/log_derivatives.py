@@ -175,12 +175,14 @@ class LogDerivatives:
         """What the means of the outer products give in sum_p dO_wp v_p: the same of all walkers."""
         return (self.outer_means() * v).sum()
 
-    def contracted(self, x: np.ndarray | None = None) -> np.ndarray:
+    def contracted(self, x: np.ndarray | None = None, out: np.ndarray | None = None) -> np.ndarray:
         """sum_w x_w dO_wp (blocks, P), x (W,), or 1; of the outer products without their mean, of
-        which sum_w x_w times `outer_means` is left.
+        which sum_w x_w times `outer_means` is left. In `out` where that is given.
         """
-        dtype = self.dtype if x is None else np.result_type(self.dtype, x)
-        out, weights = np.empty((self.blocks, self.size), dtype), x
+        if out is None:
+            dtype = self.dtype if x is None else np.result_type(self.dtype, x)
+            out = np.empty((self.blocks, self.size), dtype)
+        weights = x
         if len(self.index):
             weights = np.ones(self.walkers) if x is None else x
             parts = np.split(weights, self.blocks), np.split(self.columns, self.blocks)

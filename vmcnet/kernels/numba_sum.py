@@ -8,6 +8,8 @@ import numpy as np
 
 from vmcnet.kernels.compiled import compiled
 
+MAGNITUDE = 2**63 - 1  # all bits of a number but its sign
+
 
 @compiled
 def add_share(share, factor, limit, total):
@@ -69,17 +71,36 @@ def bounding(bound, words, zero, nonfinite, out):
 
 
 @compiled
-def largest_exponents(sums, words, zero, nonfinite, out):
-    """out (P,) = the largest exponent e, |x| < 2^e, of every column of sums (B, P), of which
-    `words` are the bits; or one of the two marks.
+def largest_exponents(words, zero, nonfinite, out):
+    """out (P,) = the largest exponent e, |x| < 2^e, of every column of float64 numbers with the
+    bits `words` (B, P); or one of the two marks.
     """
-    for b in range(sums.shape[0]):
-        for p in range(sums.shape[1]):
-            e = (words[b, p] >> 52) & 0x7FF
-            if e == 0x7FF:
-                k = nonfinite
-            elif e > 0:
-                k = e - 1022
-            else:
-                k = zero if sums[b, p] == 0.0 else frexp(sums[b, p])[1]
-            out[p] = max(out[p], k)
+    largest = np.zeros(len(out), np.int64)
+    for b in range(len(words)):  # without their signs, bits are ordered as their numbers are
+        for p in range(len(out)):
+            largest[p] = max(largest[p], words[b, p] & MAGNITUDE)
+    for p in range(len(out)):
+        e, rest = largest[p] >> 52, largest[p]
+        if e == 0x7FF:
+            out[p] = nonfinite
+        elif e > 0:
+            out[p] = e - 1022
+        elif rest == 0:
+            out[p] = zero
+        else:
+            e = -1074
+            while rest > 0:
+                e, rest = e + 1, rest >> 1
+            out[p] = e
+
+
+@compiled
+def unscaled(total, inverse, lower, exponent, nonfinite, out):
+    """out (P,) = the numbers that total (limbs, P) of add_share stands for, inverse = 1/factor and
+    lower = 1/limit; NaN where the exponent is that mark.
+    """
+    for p in range(len(out)):
+        value = total[0, p] * inverse[p]
+        if len(total) > 1:
+            value += total[1, p] * (inverse[p] * lower)
+        out[p] = np.nan if exponent[p] == nonfinite else value

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from vmcnet.arguments import Recording, number, positive, recorded, shown, whole
+from vmcnet.kernels.numba_vectors import followed, inner, shifted, stepped
 from vmcnet.optimizers.base import State, checked_state
 
 Rows = np.ndarray  # (own blocks, walkers of a block)
@@ -269,28 +270,23 @@ class SRCG(NaturalGradient):
         self.max_products = whole("SRCG max_products", max_products, 1)
 
     def solve(self, tangents: Tangents, shift: Any, state: State) -> tuple[np.ndarray, State, dict]:
-        columns, shift = _scaling(shift)
-        scale: Any = 1.0 if columns is None else columns
-        right = 0.5 * scale * tangents.gradient
-        y, residual, products = np.zeros(tangents.size), right, 0
-
-        def product(v: np.ndarray) -> np.ndarray:
-            return scale * tangents.metric_product(scale * v) + shift * v
-
-        search, square = residual, (residual * residual).sum()
-        target = self.tolerance**2 * (right * right).sum()
-        while square > target and products < self.max_products:
-            image = product(search)
-            step = square / (search * image).sum()
-            y, residual = y + step * search, residual - step * image
-            old, square = square, (residual * residual).sum()
-            search, products = residual + square / old * search, products + 1
-        norm = (right * right).sum()
+        scale, shift = _scaling(shift)
+        right = 0.5 * tangents.gradient
+        right = right if scale is None else scale * right
+        y, residual, search, products = np.zeros(len(right)), right.copy(), right.copy(), 0
+        norm = square = inner(right, right)
+        while square > self.tolerance**2 * norm and products < self.max_products:
+            image = tangents.metric_product(search if scale is None else scale * search)
+            image = image if scale is None else scale * image
+            step = square / shifted(image, shift, search)
+            old, square = square, stepped(y, residual, search, image, step)
+            followed(search, residual, square / old)
+            products += 1
         row = {
             "solver_products": products,
             "solver_residual": float(np.sqrt(square / norm)) if norm else 0.0,
         }
-        return scale * y, state, row
+        return y if scale is None else scale * y, state, row
 
 
 class MinSR(NaturalGradient):

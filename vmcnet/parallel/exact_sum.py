@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vmcnet.kernels.numba_merge import merge
-from vmcnet.kernels.numba_sum import add_shares, bounding, largest_exponents, powers
+from vmcnet.kernels.numba_sum import add_shares, bounding, largest_exponents, powers, unscaled
 from vmcnet.parallel.communicators import Communicator
 
 # exponents that stand for 0 and for NaN or infinity; like the others they fit 16 bits
@@ -43,12 +43,10 @@ def exact_sum(comm: Communicator, block_sums: np.ndarray, blocks: int) -> np.nda
     LIMB_BLOCKS blocks a second integer keeps the remainder. An element that is NaN or infinite in
     any block gives NaN.
     """
-    block_sums, exponent = (
-        np.ascontiguousarray(block_sums, np.float64),
-        np.full(block_sums.shape[1], ZERO, np.int64),
-    )
-    largest_exponents(block_sums, block_sums.view(np.int64), ZERO, NONFINITE, exponent)
-    common = comm.reduce_max(exponent.astype(np.int16)).astype(np.int64)
+    block_sums = np.ascontiguousarray(block_sums, np.float64)
+    exponent = np.empty(block_sums.shape[1], np.int16)
+    largest_exponents(block_sums.view(np.int64), ZERO, NONFINITE, exponent)
+    common = comm.reduce_max(exponent).astype(np.int64)
     return bounded_sum(comm, block_sums, common, blocks, 1 if blocks <= LIMB_BLOCKS else 2)
 
 
@@ -100,10 +98,8 @@ def bounded_sum(
         return None
     if normal:
         inverse = ((2046 << 52) - words).view(np.float64)  # of 2^k, and finite where the total is 0
-        out = summed[0] * inverse
-        if limbs == 2:
-            out += summed[1] * (inverse * 2.0**-bits)
-        out[flat == NONFINITE] = np.nan
+        out = np.empty(flat.size)
+        unscaled(summed, inverse, 2.0**-bits, flat, NONFINITE, out)
     else:
         out = np.ldexp(summed[0].astype(np.float64), -shift)
         if limbs == 2:
