@@ -44,6 +44,7 @@ def _output(options, job) -> Path:
 
 def _run(job, path, options, comm) -> int:
     from vmcnet.runs.driving import goes_on
+    from vmcnet.runs.rehearsal import rehearsed
     from vmcnet.runs.root import on_root
     from vmcnet.runs.session import Session
     from vmcnet.storage.paths import resolved
@@ -56,7 +57,8 @@ def _run(job, path, options, comm) -> int:
 
     if options.go_on and on_root(comm, lambda: resolved(path).exists()):
         return _drive(Session.reopen(comm, path, _progress(options), adjust), comm)
-    session = Session.new(comm, job, path, _progress(options), options.overwrite, options.job)
+    with rehearsed(comm, job):
+        session = Session.new(comm, job, path, _progress(options), options.overwrite, options.job)
     return _drive(session, comm)
 
 

@@ -38,9 +38,9 @@ def _make(table, key, *first):
         raise JobError(f"{key}: {error}") from error
 
 
-def build(job: Job):
-    """system, wavefunction, optimizer, natural gradient (or None) and sampler of a job; raises
-    JobError where the parts do not fit.
+def made_of(job: Job):
+    """system, wavefunction, optimizer and natural gradient (or None) of a job, each as it is said;
+    raises JobError for what is out of range, ValueError where they do not fit.
     """
     system = _make(job.system, "system")
     if job.data and (job.natural_gradient or job.training.clip is not None):
@@ -53,11 +53,19 @@ def build(job: Job):
     ]
     natural = _make(job.natural_gradient, "natural_gradient") if job.natural_gradient else None
     optimizer = _make(job.optimizer, "optimizer")
+    for factor in factors:
+        usable(system, factor)
+    wavefunction = factors[0] if len(factors) == 1 else Product(factors)
+    return system, wavefunction, optimizer, natural
+
+
+def build(job: Job):
+    """system, wavefunction, optimizer, natural gradient (or None) and sampler of a job; raises
+    JobError where the parts do not fit.
+    """
     try:
-        for factor in factors:
-            usable(system, factor)
-        wavefunction = factors[0] if len(factors) == 1 else Product(factors)
-        sampler = fit(system, wavefunction, _sampler(job.sampling, system, wavefunction))
+        system, wavefunction, optimizer, natural = made_of(job)
+        sampler = fit(system, wavefunction, sampler_of(job.sampling, system, wavefunction))
     except Misfit as error:
         raise JobError(f"{KEYS[error.part]}: {error.text}") from error
     except JobError:  # of a proposal that names its key
@@ -72,7 +80,7 @@ def build(job: Job):
     return system, wavefunction, optimizer, natural, sampler
 
 
-def _sampler(table, system, wavefunction):
+def sampler_of(table, system, wavefunction):
     if isinstance(table.proposal, UserTable):
         return made(table.proposal, KEYS["sampler"], system=system)
     name = table.proposal or usual(system, wavefunction)
