@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import vmcnet as vmc
+from tests.device import fakecupy
+from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream
+from vmcnet.engine import together
 from vmcnet.engine.evaluation import finish, initial_evaluation, run_evaluation
 from vmcnet.engine.likelihood import DataPopulation
 from vmcnet.engine.population import Population
@@ -71,6 +74,7 @@ from vmcnet.wavefunctions import (
     SpinNetwork,
     SShell,
 )
+from vmcnet.wavefunctions.amplitude import widest_value
 
 
 class Case(NamedTuple):
@@ -81,6 +85,7 @@ class Case(NamedTuple):
     clip: float | None = None
     natural: Any = None
     data: Any = None
+    device: Any = None
 
 
 DOT, LINE, WELL = (
@@ -268,6 +273,22 @@ CASES = {
         Langevin(),
         natural=MARCH(1e-2),
     ),
+    **{
+        f"on a device: {natural.name}": Case(
+            DOT,
+            GaussianEnvelope(DOT) * FeedForward(DOT, [5, 3]),
+            SGD(0.05),
+            Gaussian(),
+            natural=natural,
+            device=Device(sys.modules["fakecupy"]),
+        )
+        for natural in (
+            MinSR(1e-2),
+            SPRING(1e-2, form="metric"),
+            MARCH(1e-2, form="gram"),
+            SRCG(1e-3, 1e-2, max_products=4),
+        )
+    },
     "heat bath of a classical model": Case(POTTS, Boltzmann(POTTS), SGD(0.05), Thermal(POTTS)),
 }
 WALKERS, BLOCK, ITERATIONS = 32, 4, 6
@@ -314,11 +335,15 @@ def both(comm, name):
     and walkers alone.
     """
     case, hashes = CASES[name], []
+    if case.device is not None:
+        on_a_device(case)
 
     def population():
-        arguments = case.system, case.psi, case.sampler, comm, 5, WALKERS, BLOCK
+        arguments = case.system, case.psi, case.sampler, comm, 5, WALKERS, BLOCK, case.device
         return (
-            Population(*arguments) if case.data is None else DataPopulation(case.data, *arguments)
+            Population(*arguments)
+            if case.data is None
+            else DataPopulation(case.data, *arguments[:-1])
         )
 
     for stops in ((ITERATIONS,), (ITERATIONS // 2, ITERATIONS)):
@@ -345,6 +370,16 @@ def both(comm, name):
             people.load(r, s)
         hashes.append(digest(people, state, series))
     return hashes
+
+
+def on_a_device(case):
+    """Calls of four blocks, of which three or four ranks own some, and products whose last bits
+    depend on the shape of a call.
+    """
+    fakecupy.called = fakecupy.shaped
+    walkers = case.system.start(Stream(5, 3, 0, 0), BLOCK)
+    psi = case.psi.bind(case.psi.start(Stream(5, 3, 0, 0)))
+    together.FILLED = 4 * BLOCK * widest_value(psi.reading, walkers)
 
 
 def evaluated(comm):

@@ -11,6 +11,7 @@ import numpy as np
 from vmcnet.backend.arrays import keep_memory, namespace, on_host, seen, to_host
 from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream, Streams
+from vmcnet.engine.device_tangents import DeviceTangents, Group
 from vmcnet.engine.nonfinite import NonFiniteError, told
 from vmcnet.engine.sheet import Sheet, look
 from vmcnet.engine.tangents import BlockTangents
@@ -24,7 +25,8 @@ from vmcnet.estimators.energy import (
     medians,
 )
 from vmcnet.estimators.gradient import block_sums
-from vmcnet.estimators.log_derivatives import LogDerivatives, seen_pieces
+from vmcnet.estimators.log_derivatives import LogDerivatives
+from vmcnet.estimators.run_derivatives import RunDerivatives
 from vmcnet.kernels.numba_merge import MEAN, SUM
 from vmcnet.parallel.communicators import owned_blocks
 from vmcnet.parallel.exact_sum import exact_sum, merged_rows
@@ -296,20 +298,30 @@ class Population:
         shares = 2.0 / self.walkers * np.asarray(seen(list(sums)), dtype=np.float64)
         return exact_sum(self.comm, shares, self.blocks)
 
-    def tangents(self, theta, weights) -> BlockTangents:
-        """The log-derivatives of all walkers with the gradient that belongs to them, for natural
-        gradients: one exact sum.
+    def tangents(self, theta, weights) -> BlockTangents | DeviceTangents:
+        """The log-derivatives of all walkers, where these are, with the gradient that belongs to
+        them, for natural gradients: one exact sum.
         """
         psi = self.bound(theta)
 
-        def derived(run):
+        def pieces(run):
             walkers = self._together.joined(run, self.members, update=True)
-            pieces = seen_pieces(psi.log_derivative_pieces(walkers))
-            return LogDerivatives.of(pieces, len(run))
+            return psi.log_derivative_pieces(walkers)
+
+        def there(run):
+            return RunDerivatives(pieces(run), len(run))
+
+        def derived(run):
+            return LogDerivatives.of(pieces(run), len(run))
 
         def derive():
             members, own = self.members, self.own
             return self._together.cuts("derivatives", psi, members, own, self.blocks, derived)
+
+        if not on_host(self.members[self.own[0]].s):
+            groups = self._together.groups(psi, self.members, self.own, self.blocks)
+            groups = [Group(members, own, there) for members, own in groups]
+            return DeviceTangents(self.comm, groups, self.blocks, self.walkers, weights)
 
         return BlockTangents(
             self.comm,
@@ -317,7 +329,7 @@ class Population:
             self.blocks,
             self.walkers,
             derive,
-            dict(zip(weights, seen(list(weights.values())), strict=True)),
+            weights,
         )
 
     def _check(self, theta, summary, stage, iteration):

@@ -94,13 +94,21 @@ class Together:
         groups = range(own[0] // size, own[-1] // size + 1)
         return [range(g * size, (g + 1) * size) for g in groups]
 
+    def groups(self, psi, members: dict, own: range, blocks: int) -> list[tuple[list, slice]]:
+        """The runs on a device: the blocks of a call, and which of them are no copies."""
+        found = []
+        for run in self._runs(psi, members[own[0]], own, blocks):
+            first, last = max(run[0], own[0]) - run[0], min(run[-1], own[-1]) - run[0]
+            found.append((_filled(run, own), slice(first, last + 1)))
+        return found
+
     def _worked(
         self, kind, run: range, members: dict, own: range, work: Callable, alike: Callable | None
     ) -> Iterator:
         """What `work` gives for the own blocks of a run: of all together, or one by one."""
         mine, found, before = [b for b in run if b in own], None, Library.products
         if kind not in self._alone:
-            found = work([min(max(b, own[0]), own[-1]) for b in run])
+            found = work(_filled(run, own))
         if len(run) > 1 and Library.products != before and on_host(members[own[0]].s):
             self._alone.add(kind)
             found = None
@@ -148,6 +156,11 @@ def _claims(wavefunction, parts: Iterable) -> list[str]:
     orbitals = [vars(factor).get("orbitals") for factor in factors]
     found = [type(x) for x in (*factors, *orbitals, *parts) if x is not None]
     return sorted({c.__name__ for c in found if c.__module__.split(".")[0] != "vmcnet"})
+
+
+def _filled(run: range, own: range) -> list:
+    """The blocks of a run, an own one in place of every other."""
+    return [min(max(b, own[0]), own[-1]) for b in run]
 
 
 def halved(blocks: int, most: int) -> int:

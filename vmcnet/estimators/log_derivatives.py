@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from vmcnet import kernels
-from vmcnet.backend.arrays import seen, to_host
 from vmcnet.calculus.outer import Outer
 from vmcnet.kernels.plain import Library
 
@@ -87,7 +86,7 @@ class LogDerivatives:
         for n, (piece, start, stop) in enumerate(zip(pieces, starts, starts[1:], strict=False)):
             if isinstance(piece, Outer):
                 f, h = piece.shape[1:]
-                left, right = to_host(piece.left), to_host(piece.right).astype(kind)
+                left, right = piece.left, piece.right.astype(kind)
                 left = left.astype(complex if left.dtype.kind == "c" else float)
                 above, beside = joins[n]
                 places: list = [(slice(start, stop), slice(0, f), slice(0, h))]
@@ -99,7 +98,7 @@ class LogDerivatives:
                     places.append((slice(first, first + f), slice(0, f), slice(h, h + 1)))
                 layers.append(Layer(Outer(left, right, piece.signs), places))
             elif n in alone:
-                columns.append(to_host(piece).reshape(piece.shape[0], -1))
+                columns.append(piece.reshape(piece.shape[0], -1))
                 index.append(np.arange(start, stop))
         none, empty = np.empty(0, int), np.empty((pieces[0].shape[0], 0), kind)
         return cls(
@@ -257,25 +256,6 @@ def _biases(pieces: list) -> Any:
             )
             alone = [k for k in alone if k not in joins[n]]
     return alone, joins
-
-
-def seen_pieces(pieces: list) -> list:
-    """The pieces of Bound.log_derivative_pieces on the host, by one copy a type of number. What is
-    one array in two pieces stays one.
-    """
-    arrays: dict = {}
-    for piece in pieces:
-        for array in (piece.left, piece.right) if isinstance(piece, Outer) else (piece,):
-            arrays.setdefault(array.dtype.char, {})[id(array)] = array
-    found: dict = {}
-    for alike in arrays.values():
-        found |= dict(zip(alike, seen(list(alike.values())), strict=True))
-    return [
-        Outer(found[id(piece.left)], found[id(piece.right)], piece.signs)
-        if isinstance(piece, Outer)
-        else found[id(piece)]
-        for piece in pieces
-    ]
 
 
 def _with_one(x: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@ wavefunction, D a diagonal shift.
 
 With X the centred rows dO_w / sqrt W and f = (E_L - <E>) / sqrt W: S = X^T X and F/2 = X^T f. For
 the same D all methods here have the same solution (SPRING without momentum). `tangents` is
-vmcnet.engine.tangents.BlockTangents.
+vmcnet.engine.tangents.BlockTangents, on a device DeviceTangents.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vmcnet.arguments import Recording, number, positive, recorded, shown, whole
 from vmcnet.kernels.numba_vectors import followed, inner, shifted, stepped
 from vmcnet.optimizers.base import State, checked_state
 
-Rows = np.ndarray  # (own blocks, walkers of a block)
+Rows = Any  # an array (own blocks, walkers of a block), where the walkers are
 
 
 class Tangents(Protocol):
@@ -197,11 +197,14 @@ class ShiftedMetric:
         """The solution for `right`, given on rank 0, on every rank."""
         found = self._factors.solve(right)
         if found is None:
-            raise SingularMetric(
-                f"{self._what} is not positive definite to working precision: "
-                "raise natural_gradient.shift"
-            )
+            raise self._singular()
         return found
+
+    def _singular(self) -> SingularMetric:
+        return SingularMetric(
+            f"{self._what} is not positive definite to working precision: "
+            "raise natural_gradient.shift"
+        )
 
     def from_rows(self, rows: Any) -> np.ndarray:
         """(S + D)^-1 X^T x (P,), x a vector over rows."""
@@ -209,6 +212,8 @@ class ShiftedMetric:
         if not self.gram:
             return self._solved(tangents.transposed(rows))
         d = tangents.from_vector(self._solved(tangents.gathered(rows)))
+        if not np.isfinite(d).all():  # a solution that stays on a device is NaN where there is none
+            raise self._singular()
         return d if self._scale is None else self._scale * self._scale * d
 
     def solve(self, z: np.ndarray) -> np.ndarray:

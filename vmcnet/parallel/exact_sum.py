@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from vmcnet.backend.arrays import Array, namespace, on_host, to_host
 from vmcnet.kernels.numba_merge import merge
 from vmcnet.kernels.numba_sum import add_shares, bounding, largest_exponents, powers, unscaled
 from vmcnet.parallel.communicators import Communicator
@@ -63,14 +64,15 @@ def exponents(bound: np.ndarray) -> np.ndarray:
 
 def bounded_sum(
     comm: Communicator,
-    shares: Iterable[np.ndarray],
+    shares: Iterable[Array],
     exponent: np.ndarray,
     blocks: int,
     limbs: int,
     root: int | None = None,
 ) -> Any:
     """As exact_sum, with the exponents known beforehand, |share| < 2^exponent: one all-reduce, and
-    shares (iterable) may come one by one. With a `root` that rank alone gets the sum, the others
+    shares (iterable) may come one by one; those on a device, (blocks, P), are added up there and
+    come to the host as integers. With a `root` that rank alone gets the sum, the others
     None.
 
     With two limbs the exponents may be 2^40 too large and the sum still has all its digits. Raises
@@ -87,9 +89,14 @@ def bounded_sum(
         once = np.minimum(shift, LARGEST_POWER)
         factor[:], twice = np.where(valid, np.ldexp(1.0, once), 0.0), shift - once
     for share in [shares] if isinstance(shares, np.ndarray) else shares:
-        rows = np.ascontiguousarray(share, np.float64).reshape(-1, flat.size or 1)  # none: no rows
-        rows = rows if twice is None else np.ldexp(rows, twice)
-        if not add_shares(rows, factor, 2.0**bits, total):
+        if twice is None and not on_host(share):
+            inside = _add_there(share, factor, 2.0**bits, total)
+        else:
+            rows = np.ascontiguousarray(to_host(share), np.float64)
+            rows = rows.reshape(-1, flat.size or 1)  # none: no rows
+            rows = rows if twice is None else np.ldexp(rows, twice)
+            inside = add_shares(rows, factor, 2.0**bits, total)
+        if not inside:
             raise ValueError(
                 "bounded_sum: a share lies beyond its exponent, or is NaN where its bound is not"
             )
@@ -106,3 +113,18 @@ def bounded_sum(
             out = out + np.ldexp(summed[1].astype(np.float64), -shift - bits)
         out = np.where(flat == NONFINITE, np.nan, np.where(valid, out, 0.0))
     return out.reshape(exponent.shape)
+
+
+def _add_there(shares: Array, factor: np.ndarray, limit: float, total: np.ndarray) -> bool:
+    """`add_shares` of shares (B, P) on a device: the sums of their integers come by one copy."""
+    xp = namespace(shares)
+    there = xp.asarray(factor)
+    scaled = xp.where(there > 0, shares * there, 0.0)
+    limbs = [xp.rint(scaled)]
+    if len(total) > 1:
+        limbs.append(xp.rint((scaled - limbs[0]) * limit))
+    sums = [x.astype(np.int64).sum(axis=0) for x in limbs]
+    outside = (~(abs(scaled) <= limit)).sum(axis=0)
+    found = to_host(xp.concatenate([*sums, outside]))
+    total += found[: total.size].reshape(total.shape)
+    return not found[total.size :].any()
