@@ -98,6 +98,8 @@ def main():
     parser.add_argument("--figure")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(CURVES)}; all when absent")
     options = parser.parse_args()
+    for name in set(options.names) - set(CURVES):
+        parser.error(f"{name!r}: expected some of {', '.join(map(repr, CURVES))}")
     curves = {}
     for name in options.names or CURVES:
         errors, seconds = curve(*CURVES[name], options.iterations)

@@ -318,6 +318,11 @@ def main():
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--ranks", nargs="+", type=int, default=[1, 2])
     options = parser.parse_args()
+    wanted = {"measure": 1, "plot": 2, "worker": 0}[options.what]
+    if len(options.paths) != wanted:
+        parser.error(f"{options.what}: expected {wanted} paths, got {len(options.paths)}")
+    if options.what == "plot" and not options.paths[0].is_file():
+        parser.error(f"{options.paths[0]}: no such file")
     if options.what == "worker":
         worker()
     elif options.what == "measure":

@@ -69,6 +69,11 @@ def test_the_job_of_a_twist():
         ("grid = [2, 2]", ["system.twist=[0.1, 0.2]"], "system.twist is given too"),
         ("random = 3", ["twists.number=4"], "the job has twists 1 to 3"),
         ("random = 3", ["system={type='quantum_dot'}"], "quantum_dot has no twist"),
+        (
+            "grid = [2, 2]",
+            ["wavefunction=[{type='slater', occupied_up=[[0, 0]]}]"],
+            "occupied_up names waves",
+        ),
     ],
 )
 def test_refusals(table, settings, words):

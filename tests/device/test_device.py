@@ -24,7 +24,8 @@ from vmcnet.backend.stream import Stream
 from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.tape import Tape
 from vmcnet.calculus.values import Values
-from vmcnet.engine.fitting import device_for
+from vmcnet.engine.fitting import device_for, fit
+from vmcnet.engine.likelihood import DataPopulation
 from vmcnet.engine.population import Population
 from vmcnet.engine.training import initial_state, run_training, train
 from vmcnet.kernels import cpu, philox
@@ -42,6 +43,7 @@ from vmcnet.wavefunctions import (
     BinaryRBM,
     FeedForward,
     GaussianEnvelope,
+    GaussianRBM,
     MessagePassing,
     PadeJastrow,
     Slater,
@@ -263,6 +265,22 @@ def test_fermions(xp):
         bound.log(there.r * 1.01, there.s)
     if xp is STANDIN:
         assert fakecupy.transfers["to_host"] == before["to_host"]
+
+
+@pytest.mark.parametrize(
+    ("system", "psi"), [(TransverseIsing([6]), BinaryRBM), (QuantumDot(2), GaussianRBM)]
+)
+def test_learning_from_data(xp, system, psi):
+    """The gradient of the likelihood is that of the host."""
+    psi, data = psi(system), system.start(Stream(1, 0, 0, 0), 20)
+    theta, found = psi.start(Stream(2, 0, 0, 0)), []
+    for space in (xp, np):
+        parts = system, psi, fit(system, psi), SerialCommunicator(), 1, 16, 8, Device(space)
+        population = DataPopulation(data, *parts)
+        population.start()
+        weights = population.weights(*population.advance(theta, 2, 0, 2, 1.0))
+        found.append(population.gradient(theta, weights))
+    np.testing.assert_allclose(*found, atol=1e-10)
 
 
 def test_choice(monkeypatch):

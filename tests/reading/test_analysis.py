@@ -153,3 +153,18 @@ def test_neutron_pairs(tmp_path, monkeypatch, run):
 )
 def test_scripts_are_short(name):
     assert len((ROOT / "analysis" / name).read_text().splitlines()) <= 80
+
+
+def test_natural_gradient_curves(tmp_path):
+    name, figure = "shift 0.1 to 1e-3, 3 filters", tmp_path / "curves.png"
+    said = call("natural_gradient_curves.py", "--iterations", 2, "--figure", figure, name)
+    assert said.startswith(name) and figure.stat().st_size > 5000
+    assert "'other': expected some of" in call("natural_gradient_curves.py", "other", fails=True)
+
+
+def test_scaling(tmp_path):
+    """The figure and tables of what is kept in docs/scaling.json."""
+    figure = tmp_path / "scaling.svg"
+    said = call("scaling.py", "plot", ROOT / "docs" / "scaling.json", figure)
+    assert "strong efficiency of 0.7 on 4096 ranks" in said and figure.stat().st_size > 5000
+    assert "expected 2 paths, got 0" in call("scaling.py", "plot", fails=True)

@@ -47,7 +47,7 @@ class DataPopulation(Population):
         """Gradient of the negative log-likelihood (P,); `weights`, those of an energy, do not
         enter.
         """
-        psi, one = self.bound(theta), np.ones(self.block)
+        psi, one = self.bound(theta), self.device.xp.ones(self.block)
         shares = [
             block_gradient(self.members[b], psi, one, self.walkers)
             - block_gradient(self.batch(b), psi, one, self.walkers)

@@ -49,6 +49,14 @@ def twists(job: Job) -> list[Twist]:
     grid = job.twists.grid
     if len(grid) != d:
         raise JobError(f"twists.grid: expected {d} numbers, one a dimension, found {len(grid)}")
+    for k, factor in enumerate(job.wavefunction):
+        for name in ("occupied_up", "occupied_down"):
+            if dict(factor).get(name) is not None:
+                raise JobError(
+                    f"twists.grid: wavefunction.{k}.{name} names waves, and of twists that "
+                    "reflections join one is run, with the lowest waves: leave it out, or use "
+                    "twists.random"
+                )
     axes = [[(j + 0.5) / g - 0.5 for j in range(g)] for g in grid]
     members: dict[tuple, int] = {}
     for point in product(*axes):
