@@ -200,6 +200,28 @@ def finish_below(c, starts, tiles, counts, k, late):
 
 
 @compiled
+def factorise(c, places, counts, parts, starts, sizes):
+    """All tiles, of which tile k begins at element places[k] and has counts[k] rows, on one rank:
+    its parts begin at element starts[k] of `parts` and have sizes (2,) elements. Returns False
+    where a square is not positive definite.
+    """
+    tiles = np.arange(len(places))
+    for k in tiles:
+        middle = starts[k] + sizes[k, 0]
+        early, late = parts[starts[k] : middle], parts[middle : middle + sizes[k, 1]]
+        if len(early):
+            begin(c, places[k], k, counts[k], early)
+        finish(c, places[k], k, counts[k], late)
+        if np.isnan(late[-1]):
+            return False
+        below = slice(k + 1, len(tiles))
+        if len(early):
+            begin_below(c, places[below], tiles[below], counts[below], k, early)
+        finish_below(c, places[below], tiles[below], counts[below], k, late)
+    return True
+
+
+@compiled
 def substitute(parts, starts, size, x):
     """x (M,) = (L L^T)^-1 x, M a multiple of SIDE, x zero beyond `size`; the parts of tile k, early
     and late, begin at element starts[k].

@@ -57,6 +57,22 @@ def finish_below(c, starts, tiles, counts, k, late):
         own[:] = solve_triangular(above[:, -SIDE:], right.T, lower=True, check_finite=False).T
 
 
+def factorise(c, places, counts, parts, starts, sizes):
+    for k, (first, (early, late)) in enumerate(zip(starts, sizes, strict=True)):
+        part, below = parts[first : first + early], slice(k + 1, None)
+        rest = places[below], range(k + 1, len(places)), counts[below]
+        if early:
+            begin(c, places[k], k, counts[k], part)
+            begin_below(c, *rest, k, part)
+        part = parts[first + early : first + early + late]
+        finish(c, places[k], k, counts[k], part)
+        if np.isnan(part[-1]):
+            return False
+        if len(rest[1]):
+            finish_below(c, *rest, k, part)
+    return True
+
+
 def substitute(parts, starts, size, x):
     from scipy.linalg import solve_triangular
 

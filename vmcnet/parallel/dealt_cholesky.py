@@ -123,7 +123,11 @@ class Cholesky:
         plan = _plan(self._matrix.size, self._matrix.owners, self._comm.rank)
         c = np.empty(plan.elements, dtype)
         self._scaled(c, plan.places)
-        parts = _Parts(self._matrix, _sizes(loops, self._matrix.size, dtype), dtype)
+        sizes = _sizes(loops, self._matrix.size, dtype)
+        parts = _Parts(self._matrix, sizes, dtype)
+        if self._comm.size == 1:
+            arguments = plan.places, plan.counts, parts.kept, parts.starts, np.array(sizes)
+            return (parts.kept, parts.starts) if loops.factorise(c, *arguments) else None
 
         def part_of(k: int, late: int, function: Any) -> None:
             """Makes an own part and has it sent, or has it received."""
@@ -188,9 +192,7 @@ def _plan(size: int, owners: tuple[int, ...], rank: int) -> _Plan:
     places[own[1:]] = ends[:-1]
 
     def groups(chosen: np.ndarray) -> tuple:
-        # one call for all where nobody waits for this rank
-        cuts = chosen[None] if max(owners) == 0 else chosen[:, None]
-        return tuple((places[some], some, counts[some]) for some in cuts if len(some))
+        return tuple((places[some], some, counts[some]) for some in chosen[:, None])
 
     following = [groups(own[own == k + 1]) for k in tiles]
     later = [groups(own[own > k + 1]) for k in tiles]
