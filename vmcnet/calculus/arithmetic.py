@@ -7,6 +7,8 @@ conjugation; broadcasting is summed back by the tape.
 
 from __future__ import annotations
 
+from operator import add, sub
+
 from vmcnet import kernels
 from vmcnet.calculus.jet import ALL, CONSTANT, LINEAR, JetData, combine, common, embed, spread
 from vmcnet.calculus.operation import Operation
@@ -30,7 +32,7 @@ class Add(Operation):
         for p, q in ((a, b), (b, a)):
             if p.support == LINEAR and q.support == CONSTANT and _aligned(p, q):
                 return _linear(p, p.slots + q.slots, p.jacobian)
-        return combine(xp, a, b, lambda p, q: p + q, lambda p, q: p + q)
+        return combine(xp, a, b, add)
 
     def reverse(self, xp, adjoint, out, a, b, per_walker=False):
         return adjoint, adjoint
@@ -55,7 +57,7 @@ class Subtract(Operation):
     def jet(self, xp, a, b):
         if a.support == LINEAR and b.support == CONSTANT and _aligned(a, b):
             return _linear(a, a.slots - b.slots, a.jacobian)
-        return combine(xp, a, b, lambda p, q: p - q, lambda p, q: p - q)
+        return combine(xp, a, b, sub)
 
     def reverse(self, xp, adjoint, out, a, b, per_walker=False):
         return adjoint, -adjoint
@@ -174,13 +176,7 @@ class Maximum(Operation):
 
     def jet(self, xp, a, b):
         first = a.value >= b.value
-        return combine(
-            xp,
-            a,
-            b,
-            lambda p, q: xp.where(first, p, q),
-            lambda p, q: xp.where(first, p, q),
-        )
+        return combine(xp, a, b, lambda p, q: xp.where(first, p, q))
 
     def reverse(self, xp, adjoint, out, a, b, per_walker=False):
         first = a >= b
@@ -199,7 +195,7 @@ class Complex(Operation):
     def jet(self, xp, a, b):
         if a.support == LINEAR and b.support == LINEAR:
             return _linear(a, a.slots + b.slots * 1j, a.jacobian + b.jacobian * 1j)
-        return combine(xp, a, b, lambda p, q: p + q * 1j, lambda p, q: p + q * 1j)
+        return combine(xp, a, b, lambda p, q: p + q * 1j)
 
     def reverse(self, xp, adjoint, out, a, b, per_walker=False):
         return adjoint, adjoint * 1j

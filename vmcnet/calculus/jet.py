@@ -218,7 +218,10 @@ def spread(xp, jet: JetData, *shapes) -> JetData:
 
 def common(xp, jets: list[JetData]) -> list[JetData]:
     """The jets with one support, for broadcasting against each other; constants stay constants."""
-    shapes = [j.shape for j in jets]
+    shapes, first = [j.shape for j in jets], jets[0]
+    alike = {(j.support, j.rows) for j in jets} == {(first.support, first.rows)}
+    if alike and first.support != LINEAR and shapes.count(shapes[0]) == len(shapes):
+        return jets
     jets = [spread(xp, j, *shapes) for j in jets]
     kinds = {(j.support, j.rows) for j in jets if j.support != CONSTANT}
     if len(kinds) <= 1 and (LINEAR, None) not in kinds:
@@ -227,20 +230,16 @@ def common(xp, jets: list[JetData]) -> list[JetData]:
     return [j if j.support == CONSTANT else embed(xp, j, wide) for j in jets]
 
 
-def combine(xp, a: JetData, b: JetData, value, rest):
-    """value(a0, b0) in slot 0 and rest(a_s, b_s) above, for an operation that is linear in (a, b)
-    together.
-    """
+def combine(xp, a: JetData, b: JetData, function):
+    """function(a, b), slot by slot, for one that is linear in (a, b) together."""
     a, b = common(xp, [a, b])
     if a.support == b.support:  # and rows: common() sees to it
-        out = rest(a.slots, b.slots)
-        out[0] = value(a.slots[0], b.slots[0])
-        return a.like(out)
+        return a.like(function(a.slots, b.slots))
     wide = a if b.support == CONSTANT else b
     shape = np.broadcast_shapes(a.shape, b.shape)
     zero = xp.zeros((1,) * len(shape), b.slots.dtype if wide is a else a.slots.dtype)
-    upper = rest(a.slots[1:], zero) if wide is a else rest(zero, b.slots[1:])
+    upper = function(a.slots[1:], zero) if wide is a else function(zero, b.slots[1:])
     out = xp.empty((wide.slots.shape[0],) + shape, upper.dtype)
     out[1:] = upper
-    out[0] = value(a.slots[0], b.slots[0])
+    out[0] = function(a.slots[0], b.slots[0])
     return wide.like(out)
