@@ -61,6 +61,7 @@ def name(request):
 def test_pieces_are_those_of_the_host(name, xp):
     x, f, made = both(name, xp)
     close = {"rtol": 1e-9, "atol": 1e-12}
+    assert made.nbytes == 0
     np.testing.assert_allclose(made.gradient, 2 * x.T @ f, **close)
     np.testing.assert_allclose(made.diagonal, np.diag(x.T @ x), rtol=1e-11, atol=1e-14)
     np.testing.assert_allclose(to_host(made.metric()), x.T @ x, rtol=1e-10, atol=1e-13)

@@ -19,7 +19,7 @@ from vmcnet.parallel.communicators import SerialCommunicator
 from vmcnet.sampling.defaults import default_sampler
 
 STANDIN = sys.modules["fakecupy"]
-w, o = vmc.wavefunctions, vmc.optimizers
+w, o, v = vmc.wavefunctions, vmc.optimizers, vmc.observables
 BLOCK = 4
 
 
@@ -155,6 +155,67 @@ def test_bits_of_any_number_of_ranks(xp, name, precision, monkeypatch):
         np.testing.assert_allclose(
             alone[b][0], found[3][b][0], rtol=1e-9 if precision == "float64" else 1e-3
         )
+
+
+def measured(make, blocks, observables, device=STANDIN):
+    """The copies of two measurements, and the means of observables over three."""
+    people = people_of(make, blocks, device=device)
+    theta = people.wavefunction.start(Stream(1, 0, 0, 0))
+    found = [observable(people.system) for observable in observables]
+    evaluation = initial_evaluation(people, 0, 0.4, found)
+    for steps in (1, 3):
+        before = fakecupy.transfers["to_host"]
+        run_evaluation(
+            people,
+            theta,
+            evaluation,
+            steps=steps,
+            interval=1,
+            warmup=1,
+            record=lambda *a: None,
+            save=lambda *a: None,
+            poll=lambda: 0,
+        )
+    copies = fakecupy.transfers["to_host"] - before
+    return copies, {o.name: evaluation.moments[o.name].mean for o in found}
+
+
+class Own(vmc.observables.Observable):
+    """Of a user, who says nothing of its rows."""
+
+    name, labels = "own", ["x"]
+
+    def __init__(self, system):
+        pass
+
+    def measure(self, walkers, psi):
+        assert len(walkers.r) == BLOCK
+        return walkers.r[:, 0, :1]
+
+
+def in_channels(system):
+    return v.PairDistribution(system, bins=5, channels=True)
+
+
+OBSERVED = {  # and the copies of a measurement beside that of energies, of one and of 8 blocks
+    "density": (dot, v.Density, 2, 2),  # coordinates and spins
+    "momentum": (dot, v.MomentumDistribution, 3, 3),  # spins, ratios, displacements
+    "total spin": (dot, v.TotalSpin, 2, 2),
+    "channels": (dot, in_channels, 7, 7),
+    "structure factor": (gas, v.StaticStructureFactor, 1, 1),
+    "own": (network, Own, 1, 8),
+}
+
+
+@pytest.mark.parametrize("name", OBSERVED)
+def test_observables_of_all_blocks_together(name):
+    make, observable, *expected = OBSERVED[name]
+    copies = [measured(make, blocks, [observable])[0] for blocks in (1, 8)]
+    assert copies == [2 * (1 + x) for x in expected]
+    there, here = (measured(make, 8, [observable], d)[1] for d in (STANDIN, np))
+    for key, known in here.items():
+        close = 1e-6 if name == "momentum" else 1e-10  # displacements are low bits of coordinates
+        np.testing.assert_allclose(there[key], known, rtol=close, atol=close)
 
 
 class Strict(SerialCommunicator):

@@ -42,6 +42,8 @@ class DeviceTangents:
     more; among several ranks rows of X go through the hosts.
     """
 
+    nbytes = 0  # of log-derivatives that are kept on the host
+
     def __init__(
         self, comm: Communicator, groups: list[Group], blocks: int, walkers: int, weights: dict
     ) -> None:

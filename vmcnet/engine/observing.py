@@ -1,5 +1,5 @@
-"""The observables of an evaluation: measured block by block, joined by the iteration's one
-collective, kept as running moments of single walkers.
+"""The observables of an evaluation: measured block by block, on a device together, joined by the
+iteration's one collective, kept as running moments of single walkers.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vmcnet.backend.arrays import to_host
+from vmcnet.engine.together import joined as one_after_the_other
 from vmcnet.kernels.numba_merge import MAXIMUM, MEAN, SUM
 from vmcnet.observables.base import joined
 from vmcnet.walkers import Walkers
+from vmcnet.wavefunctions.base import rowwise
 
 SERIES = 64  # components up to which the mean over all walkers is kept of every measurement
 LARGEST = 2**18  # numbers (components x walkers) up to which every walker has moments of its own
@@ -76,13 +78,32 @@ class Observing:
         """name -> Halves of the own blocks."""
         return {n: Halves.empty(own, k, self.groups[n], parts) for n, k in self.sizes.items()}
 
-    def measure(self, block: int, walkers, psi) -> np.ndarray:
-        """The block's share of the row; what was measured is kept for `add`."""
+    def measure(self, groups: list, members: dict, psi) -> np.ndarray:
+        """The share of the row of every own block (B, length); what was measured is kept for `add`.
+
+        groups: blocks that are measured in one call where an observable is `rowwise`, and which of
+        them are own ones.
+        """
+        rows = []
+        for blocks, own in groups:
+            found = [self._found(o, blocks, members, psi)[own] for o in self.observables]
+            rows += [self._share(b, [x[k] for x in found]) for k, b in enumerate(blocks[own])]
+        return np.stack(rows)
+
+    def _found(self, observable, blocks: list, members: dict, psi) -> np.ndarray:
+        """What an observable gives of every block (blocks, W, K), on the host."""
+        calls = [blocks] if rowwise(observable) else [[b] for b in blocks]
+        found = []
+        for some in calls:
+            w = one_after_the_other([members[b] for b in some], update=True)
+            own = Walkers(w.r.copy(), w.s.copy(), w.log_psi, w.update)  # it may change r and s
+            found.append(self._checked(observable, observable.measure(own, psi), len(some)))
+        return np.concatenate(found).reshape(len(blocks), self._block, -1)
+
+    def _share(self, block: int, measured: list) -> np.ndarray:
+        """The share of the row of a block, of which every observable gave (W, K)."""
         row, self._latest[block] = [], {}
-        for observable in self.observables:
-            r, s = walkers.r.copy(), walkers.s.copy()  # it may change these
-            own = Walkers(r, s, walkers.log_psi, walkers.update)
-            x = self._checked(observable, observable.measure(own, psi))
+        for observable, x in zip(self.observables, measured, strict=True):
             bad = x.size - int(np.count_nonzero(np.isfinite(x)))
             imaginary = 0
             if x.dtype.kind == "c":
@@ -96,8 +117,8 @@ class Observing:
                 row.append(x.mean(axis=1))
         return np.concatenate(row) if row else np.empty(0)
 
-    def _checked(self, observable, x):
-        shape = (self._block, len(observable.labels))
+    def _checked(self, observable, x, blocks: int) -> np.ndarray:
+        shape = (blocks * self._block, len(observable.labels))
         given = getattr(x, "shape", None), getattr(x, "dtype", None)  # it may return anything
         if given[0] != shape or given[1] is None or given[1].kind not in "bifuc":
             what = type(x).__name__ if given[0] is None else f"{given[0]} of {given[1]}"

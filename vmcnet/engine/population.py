@@ -230,7 +230,10 @@ class Population:
         numbers = np.concatenate([n for n, _ in shown], axis=1) if measure else None
         rows = self.row.make(numbers, [c for _, c in shown], self.own, stop, hash64)
         if observing:
-            further = [observing.measure(b, self.members[b], psi) for b in self.own]
+            groups = [([b], slice(0, 1)) for b in self.own]
+            if not on_host(first.s):
+                groups = self._together.groups(psi, self.members, self.own, self.blocks)
+            further = observing.measure(groups, self.members, psi)
             rows = np.concatenate([rows, further], axis=1)
         return rows, energies
 

@@ -34,7 +34,9 @@ class Observable(Protocol):
     derived(mean, square) -> {label: (value, error)} gives what follows from averages: both
     dictionaries hold (G,) numbers, one a walker or group, of `energy`, of every term by its name
     and of the own labels; averages over time, and those of the square about the common mean. Use
-    `statistics.jackknife.jackknife` for the error. shown: which components the report prints, all
+    `statistics.jackknife.jackknife` for the error. rowwise = True, said by the class itself: every
+    number is of one walker alone; a device is then asked once for several blocks, one after the
+    other. shown: which components the report prints, all
     of them unless given; of more than 4 it prints the largest. grid: name -> numbers that say where
     the components lie (edges of bins, wave vectors), written to the run file beside them.
     """

@@ -58,6 +58,7 @@ class Density(Observable):
     """
 
     name = "density"
+    rowwise = True
 
     def __init__(
         self, system: Any, bins: int = 50, extent: float | None = None, by_spin: bool = False
@@ -93,6 +94,7 @@ class DensityMap(Observable):
     """
 
     name = "density_map"
+    rowwise = True
 
     def __init__(
         self,
@@ -147,6 +149,7 @@ class Radius(Observable):
     """
 
     name, labels, units = "radius", ("r", "r^2"), "length, length^2"
+    rowwise = True
 
     def __init__(self, system: Any) -> None:
         in_space(self, system)

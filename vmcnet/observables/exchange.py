@@ -26,6 +26,7 @@ class TotalSpin(Observable):
     """
 
     name, labels, units = "total_spin", ("S^2",), "hbar^2"
+    rowwise = True
 
     def __init__(self, system: Any) -> None:
         in_space(self, system)
@@ -73,6 +74,7 @@ class Virial(Observable):
     """
 
     name, labels = "virial", ("r.grad V",)
+    rowwise = True
 
     def __init__(self, system: Any) -> None:
         in_space(self, system)
@@ -109,6 +111,7 @@ class MomentumDistribution(Observable):
     """
 
     name = "momentum_distribution"
+    rowwise = True
 
     def __init__(
         self,
@@ -138,12 +141,14 @@ class MomentumDistribution(Observable):
         cell = xp.asarray(self._cell, dtype=r.dtype)
         fine = LOW_BITS[r.dtype.itemsize] * r / cell
         s = (fine - xp.floor(fine) - 0.5) * cell
-        amplitude, out = psi.amplitude(r, walkers.s), 0.0
+        amplitude, found, out = psi.amplitude(r, walkers.s), [], 0.0
         for i in range(r.shape[1]):
             moved = r.copy()
             moved[:, i] = r[:, i] + s[:, i]
-            ratio = to_host(psi.ratio(moved, walkers.s, amplitude))
-            shift = to_host(s[:, i]).astype(np.float64)
+            found.append(psi.ratio(moved, walkers.s, amplitude))
+        ratios, shifts = to_host(xp.stack(found)), to_host(s).astype(np.float64)
+        for i, ratio in enumerate(ratios):
+            shift = shifts[:, i]
             waves = [np.exp(-1j * (shift @ k.T)).mean(axis=1) for k in self._waves]
             out = out + (ratio[:, None] * np.stack(waves, axis=1)).real
         return self._factor * out

@@ -32,6 +32,7 @@ class PairDistribution(Observable):
     """
 
     name = "pair_distribution"
+    rowwise = True
 
     def __init__(
         self,
@@ -109,6 +110,7 @@ class StaticStructureFactor(Observable):
     """
 
     name = "static_structure_factor"
+    rowwise = True
 
     def __init__(self, system: Any, shells: int = 12) -> None:
         in_space(self, system)

@@ -19,6 +19,7 @@ class Magnetisation(Observable):
     """m = sum_i s_i / n of spins s_i = +-1, |m| and m^2; three numbers a walker."""
 
     name, labels = "magnetisation", ("m", "|m|", "m^2")
+    rowwise = True
 
     def __init__(self, system: Any) -> None:
         _of_spins(self, system)
@@ -35,6 +36,7 @@ class StaggeredMagnetisation(Magnetisation):
     """
 
     name = "staggered"
+    rowwise = True
 
     def __init__(self, system: Any) -> None:
         super().__init__(system)
@@ -49,6 +51,7 @@ class StructureFactor(Observable):
     """
 
     name = "structure_factor"
+    rowwise = True
 
     def __init__(self, system: Any) -> None:
         _of_spins(self, system)
@@ -81,6 +84,7 @@ class Correlations(StructureFactor):
     """
 
     name = "correlations"
+    rowwise = True
 
     def measure(self, walkers: Walkers, psi: Psi) -> np.ndarray:
         half = self._half(walkers)

@@ -18,6 +18,7 @@ class OrderParameter(Observable):
     """
 
     name, labels = "order", ("m", "m^2", "m^4")
+    rowwise = True
 
     def __init__(self, system: Any) -> None:
         self._colours = _thermal(self, system).labels_of_site
@@ -41,6 +42,7 @@ class HeatCapacity(Observable):
     """
 
     name, labels = "thermodynamics", ()
+    rowwise = True
 
     def __init__(self, system: Any) -> None:
         self._sites = _thermal(self, system).particles
