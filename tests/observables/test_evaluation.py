@@ -366,3 +366,29 @@ def test_intervals_of_two_observables_cover(case):
     covered = (np.abs(standardised(case, range(1000))) < 1.96).mean(axis=0)
     print(f"coverage, {case.__name__}:", json.dumps((100 * covered).tolist()))
     assert (covered > 0.93).all() and (covered < 0.97).all()
+
+
+def test_observables_of_another_system():
+    """Of other sizes, spins, potential or lattice their numbers would be others; those of a system
+    made again the same way are taken.
+    """
+    s, o = vmc.systems, vmc.observables
+    dot, chain = s.QuantumDot(2), s.TransverseIsing([6])
+    parts = {"walkers": 16, "block": 8, "warmup": 1, "iterations": 0}
+    results = {
+        "coordinates": vmc.train(dot, vmc.wavefunctions.GaussianEnvelope(dot), **parts),
+        "spins": vmc.train(chain, vmc.wavefunctions.BinaryRBM(chain), **parts),
+    }
+    for made in (
+        o.PairDistribution(s.QuantumDot(6)),
+        o.TotalSpin(s.QuantumDot(2, spin_projection=1.0)),
+        o.Virial(s.QuantumDot(2, omega=0.1)),
+        o.StructureFactor(s.TransverseIsing([3, 2])),
+        o.StaggeredMagnetisation(s.TransverseIsing([6], periodic=False)),
+    ):
+        result = results[made.made_for.moves]
+        with pytest.raises(ValueError, match=f"observable {made.name}: made for .* make it with"):
+            vmc.evaluate(result, steps=4, observables=[made])
+    for made in (o.PairDistribution(s.QuantumDot(particles=2)), o.Magnetisation(chain)):
+        found = vmc.evaluate(results[made.made_for.moves], steps=4, warmup=0, observables=[made])
+        assert made.name in found.observables

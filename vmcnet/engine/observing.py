@@ -11,7 +11,7 @@ import numpy as np
 from vmcnet.backend.arrays import to_host
 from vmcnet.engine.together import joined as one_after_the_other
 from vmcnet.kernels.numba_merge import MAXIMUM, MEAN, SUM
-from vmcnet.observables.base import joined
+from vmcnet.observables.base import joined, refuse_others
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions.base import rowwise
 
@@ -67,6 +67,7 @@ class Observing:
 
     def __init__(self, system, further, block: int, blocks: int):
         self.observables = joined(system.observables, further)
+        refuse_others(self.observables, system)
         self.sizes = {o.name: len(o.labels) for o in self.observables}
         self.groups = {name: groups_of(block, blocks, k) for name, k in self.sizes.items()}
         kept = [k if k <= SERIES else 0 for k in self.sizes.values()]

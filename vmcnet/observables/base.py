@@ -38,7 +38,8 @@ class Observable(Protocol):
     number is of one walker alone; a device is then asked once for several blocks, one after the
     other. shown: which components the report prints, all
     of them unless given; of more than 4 it prints the largest. grid: name -> numbers that say where
-    the components lie (edges of bins, wave vectors), written to the run file beside them.
+    the components lie (edges of bins, wave vectors), written to the run file beside them. made_for:
+    the system that its numbers hold for, where it says so; the walkers of another are refused.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Observable(Protocol):
     units: str | Sequence[str] = ""
     shown: Sequence[int] | None = None
     grid: Mapping[str, np.ndarray] = MappingProxyType({})
+    made_for: Any = None
 
     def __init__(self) -> None:
         """A subclass may take the system, and whatever else it needs."""
@@ -125,6 +127,23 @@ def refuse_unfit(observables: Iterable[Any]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"observables: {twice[0]} occurs twice: give one another name")
+
+
+def refuse_others(observables: Iterable[Observable], system: Any) -> None:
+    """Raise ValueError where one of them was made for another system than this."""
+    for found in observables:
+        made = getattr(found, "made_for", None)  # a user's class may have no such base
+        if made is not None and made is not system and _traits(made) != _traits(system):
+            raise ValueError(
+                f"observable {found.name}: made for {made.describe()}; the walkers are those of "
+                f"{system.describe()}: make it with that system"
+            )
+
+
+def _traits(system: Any) -> tuple:
+    """What numbers of an observable depend on."""
+    spins = np.asarray(system.spins).tolist()
+    return system.describe(), spins, system.box, system.temperature, [*system.terms]
 
 
 def _text(value: Any) -> bool:

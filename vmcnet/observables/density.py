@@ -18,12 +18,13 @@ MOST = 1_000_000  # bins
 
 
 def in_space(observable: Any, system: Any) -> None:
-    """Raise ValueError where a system has no coordinates."""
+    """Raise ValueError where a system has no coordinates; the observable is made for it."""
     if not system.dimensions:
         raise ValueError(
             f"{observable.name} is a function of coordinates, and what moves in "
             f"{type(system).__name__} are {system.moves}"
         )
+    observable.made_for = system
 
 
 def spins_half(what: str, system: Any) -> None:

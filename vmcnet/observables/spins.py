@@ -98,6 +98,7 @@ def _of_spins(observable: Any, system: Any) -> None:
             f"{observable.name} is a function of spins, and what moves in "
             f"{type(system).__name__} are {system.moves}"
         )
+    observable.made_for = system
 
 
 def spin_observables(system: Any) -> tuple:

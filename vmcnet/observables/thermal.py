@@ -70,4 +70,5 @@ def _thermal(observable: Any, system: Any) -> Any:
             f"{observable.name} belongs to classical models at a temperature, and "
             f"{type(system).__name__} has none"
         )
+    observable.made_for = system
     return system
