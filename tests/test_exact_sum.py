@@ -5,7 +5,7 @@ from math import fsum
 import numpy as np
 import pytest
 
-from vmcnet.kernels.numba_sum import add_share, largest_exponents
+from vmcnet.kernels.numba_sum import add_shares, largest_exponents
 from vmcnet.parallel.communicators import SerialCommunicator, owned_blocks
 from vmcnet.parallel.exact_sum import NONFINITE, ZERO, bounded_sum, exact_sum, exponents
 
@@ -113,15 +113,15 @@ def test_the_compiled_pass_is_its_plain_twin(limbs):
     )
     factor[7] = 0.0
     for x in share:
-        assert add_share(x, factor, 2.0**bits, total)
+        assert add_shares(x[None], factor, 2.0**bits, total)
         scaled = np.ldexp(np.where(factor > 0, x, 0.0), shift)
         high = np.rint(scaled)
         for limb, part in zip(twin, (high, np.rint(np.ldexp(scaled - high, bits))), strict=False):
             limb += part.astype(np.int64)
     assert np.array_equal(total, twin) and total.any(axis=1).all() and not total[:, 7].any()
     for bad in (np.nan, np.inf, 2.0 ** (bits + 1)):
-        assert not add_share(
-            np.array([0.0, bad]), np.ones(2), 2.0**bits, np.zeros((limbs, 2), np.int64)
+        assert not add_shares(
+            np.array([[0.0, bad]]), np.ones(2), 2.0**bits, np.zeros((limbs, 2), np.int64)
         )
 
 
@@ -138,7 +138,7 @@ def test_exponents_are_those_of_frexp():
     sums[:, 200] = 5e-324, -2.2250738585072014e-308, 0.0, 1e-310
     sums[2, 201] = -np.inf
     out = np.full(203, ZERO)
-    largest_exponents(sums.view(np.int64), ZERO, NONFINITE, out)
+    largest_exponents(sums.view(np.int64), np.zeros(len(out), np.int64), ZERO, NONFINITE, out)
     twin = np.where(sums == 0.0, ZERO, np.frexp(np.where(np.isfinite(sums), sums, 0.0))[1])
     assert np.array_equal(out, np.where(np.isfinite(sums), twin, NONFINITE).max(axis=0))
     assert (

@@ -376,7 +376,7 @@ def chain_linear(jacobian, y, slope, curvature):
         return plain.chain_linear(np, jacobian, y, slope, curvature)
     rows = jacobian[:, 0]
     out = np.empty((len(rows) + 2, *y.shape), y.dtype)
-    numba_jets.chain_linear(rows, y, slope, curvature, out)
+    numba_jets.chain_linear(rows, y, slope, curvature, np.zeros(rows.shape[1], y.dtype), out)
     return out
 
 

@@ -86,12 +86,11 @@ def product(p, q, out):
 
 
 @compiled
-def chain_linear(jacobian, y, slope, curvature, out):
-    """The same for derivatives J (C, F) that all W walkers share, Laplacian 0; y ... (W, F), out (C
-    + 2, W, F).
+def chain_linear(jacobian, y, slope, curvature, squares, out):
+    """The same for derivatives J (C, F) that all W walkers share, Laplacian 0; y ... (W, F),
+    squares (F,) zeros, out (C + 2, W, F).
     """
     last = jacobian.shape[0] + 1
-    squares = np.zeros(jacobian.shape[1], out.dtype)
     for c in range(last - 1):
         for f in range(len(squares)):
             squares[f] += jacobian[c, f] * jacobian[c, f]

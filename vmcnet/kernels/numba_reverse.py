@@ -130,7 +130,8 @@ def layer_reverse(adjoint, left, y, form, out, b):
                     )
             continue
         total = b[n]
-        total[:] = 0
+        for f in range(width):
+            total[f] = 0
         for w in range(top, top + rows):
             for f in range(width):
                 a = left[w * step] * adjoint[w if down else 0, f]

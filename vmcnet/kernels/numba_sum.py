@@ -12,30 +12,22 @@ MAGNITUDE = 2**63 - 1  # all bits of a number but its sign
 
 
 @compiled
-def add_share(share, factor, limit, total):
-    """total (limbs, P) int64 += share (P,) in units of 1/factor: whole ones, and with a second limb
-    the rest in units of 1/(factor limit).
+def add_shares(shares, factor, limit, total):
+    """total (limbs, P) int64 += every row of shares (B, P) in units of 1/factor: whole ones, and
+    with a second limb the rest in units of 1/(factor limit).
 
     factor (P,) powers of two, 0 where nothing is added; limit 2^bits. Returns whether every |share
     factor| was at most the limit.
     """
     inside = True
-    for p in range(len(share)):
-        scaled = share[p] * factor[p] if factor[p] > 0.0 else 0.0
-        inside &= abs(scaled) <= limit
-        high = np.rint(scaled)
-        total[0, p] += np.int64(high)
-        if len(total) > 1:
-            total[1, p] += np.int64(np.rint((scaled - high) * limit))
-    return inside
-
-
-@compiled
-def add_shares(shares, factor, limit, total):
-    """add_share of every row of shares (B, P)."""
-    inside = True
     for b in range(len(shares)):
-        inside &= add_share(shares[b], factor, limit, total)
+        for p in range(shares.shape[1]):
+            scaled = shares[b, p] * factor[p] if factor[p] > 0.0 else 0.0
+            inside &= abs(scaled) <= limit
+            high = np.rint(scaled)
+            total[0, p] += np.int64(high)
+            if len(total) > 1:
+                total[1, p] += np.int64(np.rint((scaled - high) * limit))
     return inside
 
 
@@ -71,11 +63,10 @@ def bounding(bound, words, zero, nonfinite, out):
 
 
 @compiled
-def largest_exponents(words, zero, nonfinite, out):
+def largest_exponents(words, largest, zero, nonfinite, out):
     """out (P,) = the largest exponent e, |x| < 2^e, of every column of float64 numbers with the
-    bits `words` (B, P); or one of the two marks.
+    bits `words` (B, P); or one of the two marks. largest (P,) int64: zeros, overwritten.
     """
-    largest = np.zeros(len(out), np.int64)
     for b in range(len(words)):  # without their signs, bits are ordered as their numbers are
         for p in range(len(out)):
             largest[p] = max(largest[p], words[b, p] & MAGNITUDE)
@@ -96,7 +87,7 @@ def largest_exponents(words, zero, nonfinite, out):
 
 @compiled
 def unscaled(total, inverse, lower, exponent, nonfinite, out):
-    """out (P,) = the numbers that total (limbs, P) of add_share stands for, inverse = 1/factor and
+    """out (P,) = the numbers that total (limbs, P) of add_shares stands for, inverse = 1/factor and
     lower = 1/limit; NaN where the exponent is that mark.
     """
     for p in range(len(out)):

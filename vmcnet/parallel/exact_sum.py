@@ -45,8 +45,11 @@ def exact_sum(comm: Communicator, block_sums: np.ndarray, blocks: int) -> np.nda
     any block gives NaN.
     """
     block_sums = np.ascontiguousarray(block_sums, np.float64)
-    exponent = np.empty(block_sums.shape[1], np.int16)
-    largest_exponents(block_sums.view(np.int64), ZERO, NONFINITE, exponent)
+    exponent, largest = (
+        np.empty(block_sums.shape[1], np.int16),
+        np.zeros(block_sums.shape[1], np.int64),
+    )
+    largest_exponents(block_sums.view(np.int64), largest, ZERO, NONFINITE, exponent)
     common = comm.reduce_max(exponent).astype(np.int64)
     return bounded_sum(comm, block_sums, common, blocks, 1 if blocks <= LIMB_BLOCKS else 2)
 
