@@ -6,7 +6,7 @@ import pytest
 import vmcnet as vmc
 from tests.engine.test_doubts import HEAVY, Power, frozen, pair, said
 from tests.runs import JOB, vmcnet
-from vmcnet.engine.singular import shapes
+from vmcnet.engine.singular import _of_path, shapes
 from vmcnet.sampling import Gaussian
 from vmcnet.storage.run_file import RunFile
 from vmcnet.systems import Particles, QuantumDot, TrappedBosons
@@ -80,6 +80,17 @@ def test_what_grows_outwards_does_not_diverge():
         (dot, GaussianEnvelope(dot) * PadeJastrow(dot)),
     ):
         assert (near(system, psi) == 0.0).all()
+
+
+def test_what_grows_without_coming_nearer_to_anything_does_not_diverge():
+    """log|E_L|, log|psi| and length of an ascent out of a trap, between two waves of a network."""
+    path = [(-2.87, 4.57, 0.71), (-0.49, 0.17, 0.68), (2.72, -3.33, 0.32), (3.11, -6.45, 0.50)]
+    here = np.array([[0.0], [6.0]])
+
+    def at(moved):
+        return np.full((2, len(moved)), 3.0)
+
+    assert _of_path(np.array(path), at, here, np.ones(2), np.eye(2).reshape(2, 2, 1)) == 0.0
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -115,7 +115,9 @@ def _of_path(path: Any, at: Any, here: np.ndarray, slopes: np.ndarray, axes: Any
     if path[-1, 0] - path[0, 0] < np.log(DIVERGES) or len(energy) < 2:
         return 0.0
     nearer = np.log(scale)
-    power = -np.polyfit(nearer, energy, 1)[0] if np.ptp(nearer) > 0.0 else 0.0
+    if not (np.diff(nearer) < 0.0).all():
+        return 0.0  # far out E_L grows too, but no distance falls
+    power = -np.polyfit(nearer, energy, 1)[0]
     if not LEAST < power < STEEPEST:
         return 0.0
     zero = max(0.0, float(np.polyfit(nearer, log_psi, 1)[0]))
