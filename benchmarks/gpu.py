@@ -7,11 +7,16 @@ on the card, beside JAX on the same card, and on one core of its host.
                                                           # CuPy, JAX on the CPU: tries the script
                                                           # itself, its times mean nothing
 
-PYTHON: an interpreter with jax for CUDA and, for its best kinetic energies, folx. Run from the
-root of a checkout with vmcnet, CuPy and pytest installed. Seconds on the clock, the device awaited
-before and after, minimum of up to 9. Each column is measured by a process of its own, which is
-started anew where it crashes or a part of it takes too long. The table comes at the end whatever
-happens, with what was not measured and why; then the exit status is 1.
+On a bare machine with an NVIDIA driver, from the root of a checkout:
+
+    python3 -m venv .venv && .venv/bin/pip install -e ".[cuda12]" pytest  # or cuda13, as the driver
+    python3 -m venv .peer && .peer/bin/pip install "jax[cuda12]" folx     # the peer, if wanted
+    .venv/bin/python benchmarks/gpu.py --peer .peer/bin/python > TABLE.md
+
+PYTHON: an interpreter with jax for CUDA and, for its best kinetic energies, folx. Seconds on the
+clock, the device awaited before and after, minimum of up to 9. Each column is measured by a process
+of its own, which is started anew where it crashes or a part of it takes too long. The table comes
+at the end whatever happens, with what was not measured and why; then the exit status is 1.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ import gpu_parts as g
 ROOT, HERE = Path(__file__).resolve().parent.parent, Path(__file__).resolve().parent
 UNTIL = {"tests": 0.35, "GPU": 0.6, "JAX": 0.85, "one core": 1.0}  # shares of the time
 LONGEST = 0.25  # the same, for one part
+GPU = "pytest.mark.gpu"
 
 
 class Column:
@@ -115,8 +121,10 @@ def ended(process, errors) -> str:
 
 def tests(seconds: float) -> tuple[bool, str]:
     """Whether the gpu tests pass; pytest's last line, and what failed."""
-    words = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "tests", "-p", "no:cacheprovider"]
-    words += ["-o", "addopts="]  # a machine with a card may lack pytest-xdist
+    # no other files, no xdist: they may want packages that a machine with a card lacks
+    files = [str(p) for p in sorted(ROOT.glob("tests/**/test_*.py")) if GPU in p.read_text()]
+    words = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider"]
+    words += ["-o", "addopts=", *files]
     with tempfile.TemporaryFile("w+") as out:
         code = None
         try:

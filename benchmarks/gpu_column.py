@@ -49,19 +49,25 @@ def training(system, psi, device, walkers, block, steps, optimizer, natural=None
             poll=lambda: 0,
         )
 
-    return {g.ITERATION: one}
+    return one
+
+
+def adam_and_minsr(*arguments) -> dict:
+    """Functions that train one iteration more; few parameters hardly move."""
+    minsr = training(*arguments, o.SGD(0.001), o.MinSR(1e-3))
+    return {g.ITERATION: training(*arguments, o.Adam(0.001)), g.NATURAL: minsr}
 
 
 def lattice(s, device) -> dict:
     system = vmc.systems.TransverseIsing([s["sites"]])
     psi = w.BinaryRBM(system, alpha=1)
-    return training(system, psi, device, s["walkers"], s["block"], 1, o.Adam(0.01))
+    return adam_and_minsr(system, psi, device, s["walkers"], s["block"], 1)
 
 
 def network(s, device) -> dict:
     system = vmc.systems.TrappedBosons(s["particles"])
     psi = w.GaussianEnvelope(system) * w.FeedForward(system, s["layers"])
-    return training(system, psi, device, s["walkers"], s["block"], s["steps"], o.Adam(0.001))
+    return adam_and_minsr(system, psi, device, s["walkers"], s["block"], s["steps"])
 
 
 def pieces(s, device, part, folder) -> dict:
@@ -71,7 +77,8 @@ def pieces(s, device, part, folder) -> dict:
     system, psi = fermions.iteration_parts(part)
     block, natural = max(1, count // 4), o.SPRING(1e-3, momentum=0.95)
     rows = {g.LOG: made["log"], g.GRADIENT: made["gradient"], g.KINETIC: made["kinetic"]}
-    return rows | training(system, psi, device, count, block, 10, o.SGD(0.02), natural)
+    one = training(system, psi, device, count, block, 10, o.SGD(0.02), natural)
+    return rows | {g.ITERATION: one}
 
 
 def determinants(s, device) -> dict:

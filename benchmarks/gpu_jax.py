@@ -22,9 +22,10 @@ import gpu_parts as g
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 jax.config.update("jax_enable_x64", True)
-RATE = 0.001
+RATE, SHIFT = 0.001, 1e-3
 
 
 def adam(theta, gradient, state):
@@ -39,6 +40,19 @@ def adam(theta, gradient, state):
         return t - RATE * m / (jnp.sqrt(v) + 1e-8)
 
     return jax.tree.map(step, theta, mean, square), (count, mean, square)
+
+
+def minsr(theta, rows, energy):
+    """One step along the natural gradient, through the Gram matrix of dense log-derivatives; rows:
+    those of every walker, (W, ...) each.
+    """
+    walkers = len(energy)
+    o = jnp.concatenate([x.reshape(walkers, -1) for x in jax.tree.leaves(rows)], axis=1)
+    o = (o - o.mean(axis=0)) / jnp.sqrt(walkers)
+    f = (energy - energy.mean()) / jnp.sqrt(walkers)
+    factor = jax.scipy.linalg.cho_factor(o @ o.T + SHIFT * jnp.eye(walkers))
+    way = ravel_pytree(theta)[1](o.T @ jax.scipy.linalg.cho_solve(factor, f))
+    return jax.tree.map(lambda t, d: t - RATE * d, theta, way)
 
 
 def repeated(step, *state):
@@ -82,8 +96,8 @@ def lattice(s: dict) -> dict:
         change = (logcosh(turned) - logcosh(angles)).sum(-1)
         return change - 2 * theta["a"][site] * spins[:, site], turned
 
-    @jax.jit
-    def step(theta, state, spins, key):
+    def sampled(theta, spins, key):
+        """Spins after a sweep, angles, local energies."""
         key, one, two = jax.random.split(key, 3)
         sites = jax.random.randint(one, (n,), 0, n)
         limits = jnp.log(jax.random.uniform(two, (n, walkers)))
@@ -103,13 +117,28 @@ def lattice(s: dict) -> dict:
 
         energy = -(spins * jnp.roll(spins, 1, axis=1)).sum(-1)
         energy, _ = jax.lax.scan(flip, energy, jnp.arange(n))
+        return spins, angles, energy, key
+
+    @jax.jit
+    def step(theta, state, spins, key):
+        spins, angles, energy, key = sampled(theta, spins, key)
         weight, slope = 2 * (energy - energy.mean()) / walkers, jnp.tanh(angles)
         weighed = weight[:, None] * spins
         gradient = {"a": weighed.sum(0), "b": weight @ slope, "w": weighed.T @ slope}
         theta, state = adam(theta, gradient, state)
         return energy.mean(), theta, state, spins, key
 
-    return {g.ITERATION: repeated(step, theta, started(theta), spins, jax.random.key(1))}
+    @jax.jit
+    def natural(theta, spins, key):
+        spins, angles, energy, key = sampled(theta, spins, key)
+        slope = jnp.tanh(angles)
+        rows = {"a": spins, "b": slope, "w": spins[:, :, None] * slope[:, None]}
+        return energy.mean(), minsr(theta, rows, energy), spins, key
+
+    return {
+        g.ITERATION: repeated(step, theta, started(theta), spins, jax.random.key(1)),
+        g.NATURAL: repeated(natural, theta, spins, jax.random.key(1)),
+    }
 
 
 def kinetic_of(log):
@@ -152,8 +181,8 @@ def network(s: dict) -> dict:
             h = jnp.tanh(h @ w + b)
         return n * (h @ theta["layers"][-1][0])[..., 0] - 0.5 * theta["alpha"] * (x * x).sum(-1)
 
-    @jax.jit
-    def step(theta, state, x, key):
+    def sampled(theta, x, key):
+        """Coordinates after moves, local energies."""
         key, one, two = jax.random.split(key, 3)
         noise = 0.1 * jax.random.normal(one, (s["steps"], *x.shape))
         limits = jnp.log(jax.random.uniform(two, (s["steps"], walkers)))
@@ -167,13 +196,26 @@ def network(s: dict) -> dict:
             return (jnp.where(accept[:, None], trial, x), jnp.where(accept, new, old)), None
 
         (x, _), _ = jax.lax.scan(moved, (x, log(theta, x)), (noise, limits))
-        energy = jax.vmap(kinetic_of(lambda y: log(theta, y)))(x) + 0.5 * (x * x).sum(-1)
+        return x, jax.vmap(kinetic_of(lambda y: log(theta, y)))(x) + 0.5 * (x * x).sum(-1), key
+
+    @jax.jit
+    def step(theta, state, x, key):
+        x, energy, key = sampled(theta, x, key)
         weight = 2 * (energy - energy.mean()) / walkers
         gradient = jax.grad(lambda t: (weight * log(t, x)).sum())(theta)
         theta, state = adam(theta, gradient, state)
         return energy.mean(), theta, state, x, key
 
-    return {g.ITERATION: repeated(step, theta, started(theta), x, jax.random.key(1))}
+    @jax.jit
+    def natural(theta, x, key):
+        x, energy, key = sampled(theta, x, key)
+        rows = jax.vmap(lambda y: jax.grad(log)(theta, y))(x)
+        return energy.mean(), minsr(theta, rows, energy), x, key
+
+    return {
+        g.ITERATION: repeated(step, theta, started(theta), x, jax.random.key(1)),
+        g.NATURAL: repeated(natural, theta, x, jax.random.key(1)),
+    }
 
 
 def fermions(path: str) -> dict:

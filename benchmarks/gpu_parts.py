@@ -12,6 +12,7 @@ from collections.abc import Callable
 LATTICE, NETWORK, DOT, GAS, LU = "lattice", "network", "dot-6", "gas-14", "slogdet"
 PARTS = (LATTICE, NETWORK, DOT, GAS, LU)
 ITERATION = "a training iteration"
+NATURAL = "the same by minSR"
 LOG, GRADIENT, KINETIC = "log psi", "log-derivatives", "kinetic energy"
 FEWEST, MOST, ENOUGH = 2, 9, 2.0  # repetitions of a measurement, seconds after which they end
 
@@ -45,8 +46,8 @@ def described(part: str, s: dict) -> str:
     """A part in words, with its sizes."""
     layers = "-".join(map(str, [3 * s["particles"], *s["layers"], 1]))
     return {
-        LATTICE: f"chain of {s['sites']} spins, {s['walkers']} walkers, a sweep, Adam",
-        NETWORK: f"network {layers}, {s['walkers']} walkers, {s['steps']} moves, Adam",
+        LATTICE: f"chain of {s['sites']} spins, {s['walkers']} walkers, a sweep, Adam or minSR",
+        NETWORK: f"network {layers}, {s['walkers']} walkers, {s['steps']} moves, Adam or minSR",
         DOT: f"six electrons in a trap, {s['fermions']} walkers, 10 moves, SPRING",
         GAS: f"electron gas, N = 14, {s['fermions']} walkers, 10 moves, SPRING",
         LU: "sign and log of the determinants of small matrices",

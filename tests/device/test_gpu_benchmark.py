@@ -87,7 +87,7 @@ def test_every_measurement_is_made():
     assert done.returncode == 1, done.stderr
     rows = [line.split("|")[1:-1] for line in done.stdout.splitlines() if line.startswith("| ")]
     measured = [row for row in rows if row[1].strip()]
-    assert len(measured) == 1 + 2 + 2 * 4 + 2  # the head; one row has no twin on the host
+    assert len(measured) == 1 + 2 * 2 + 2 * 4 + 2  # the head; one row has no twin on the host
     assert sum(bool(row[4].strip()) for row in measured) == len(measured) - 1
     failed = [line for line in done.stdout.splitlines() if line.startswith("- ")]
     assert len(failed) == 1 and failed[0].startswith("- JAX: lattice, network, dot-6, gas-14, ")
