@@ -29,6 +29,7 @@ import numpy as np
 
 BLOCK, PARAMETERS, RANKS = 64, 10_000, 4096
 SIZES = (1, 100, 10_000, 300_000)
+SECONDS = 3.0  # of the iterations of a case, where 7 to 40 of them take that
 CASES = {  # numbers of walkers that are measured
     "two electrons": (64, 256, 1024, 2048, 4096),
     "six electrons, network": (64, 256, 512),
@@ -94,8 +95,10 @@ def iterations(comm):
             if walkers < BLOCK * comm.size:
                 continue
             step, people = training(case, walkers, comm)
+            step()  # log psi by handles, then written down, then repeated
             step()
-            repeats = 7 if "network" in case else 40
+            once = comm.broadcast(least(step, 1))
+            repeats = max(7, min(40, int(SECONDS / once)))
             cpu, wall, communication = [], [], []
             for _ in range(repeats):
                 before, begun, used = comm.seconds, time.perf_counter(), time.process_time()
