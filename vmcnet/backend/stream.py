@@ -66,30 +66,27 @@ class Stream:
 
 
 def _beside(xp: Any, parts: list) -> Stream:
-    """A stream that draws for several blocks of a device at once, (B, ...)."""
+    """A stream that draws for several blocks at once, (B, ...)."""
     seed, stage = parts[0]._key
     out = Stream(seed, stage, 0, 0, parts[0].dtype, xp)
     out._counter = xp.asarray(np.array([part._counter for part in parts], np.uint64))
-    out._lead = (len(parts),)
+    out._lead, out._drawn = (len(parts),), parts[0]._drawn
     return out
 
 
 class Streams:
     """The streams of several blocks whose walkers stand one after the other: axis 1 of all that is
-    drawn is that of the walkers, and every block has the numbers of its own stream. On a device one
-    call makes those of all blocks.
+    drawn is that of the walkers, and every block has the numbers of its own stream. One call makes
+    those of all blocks.
     """
 
     def __init__(self, parts: list) -> None:
         self.parts = parts
-        xp = parts[0].xp
-        self._all = None if xp is np else _beside(xp, parts)
+        self._all = _beside(parts[0].xp, parts)
 
     def each(self, shape: tuple[int, ...]) -> Array:
         """Uniform numbers of this shape of every block, (B, ...)."""
-        if self._all:
-            return self._all.uniform(shape)
-        return np.stack([part.uniform(shape) for part in self.parts])
+        return self._all.uniform(shape)
 
     def uniform(self, shape: tuple[int, ...]) -> Array:
         return self._joined(Stream.uniform, shape)
@@ -100,6 +97,4 @@ class Streams:
     def _joined(self, draw: Callable, shape: tuple[int, ...]) -> Array:
         steps, walkers, *rest = shape
         own = (steps, walkers // len(self.parts), *rest)
-        if self._all:
-            return self._all.xp.moveaxis(draw(self._all, own), 0, 1).reshape(shape)
-        return np.concatenate([draw(part, own) for part in self.parts], axis=1)
+        return self._all.xp.moveaxis(draw(self._all, own), 0, 1).reshape(shape)

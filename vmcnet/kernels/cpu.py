@@ -146,26 +146,27 @@ def _filled(x):
 
 
 def philox_words(key, counter, first: int, count: int):
-    """Words first .. first + count - 1 of numpy.random.Philox(key=key, counter=counter)."""
+    """Words first .. first + count - 1 of numpy.random.Philox(key, counter), or counters (B, 4)."""
     start, stop = first // 4, -(-(first + count) // 4)
-    out = np.empty(4 * (stop - start), np.uint64)
-    numba_philox.words(
-        np.array(key, np.uint64), np.array(counter, np.uint64), np.uint64(start), out
-    )
-    return out[first - 4 * start : first - 4 * start + count]
+    counters = np.atleast_2d(np.array(counter, np.uint64))
+    out = np.empty((len(counters), 4 * (stop - start)), np.uint64)
+    numba_philox.words(np.array(key, np.uint64), counters, np.uint64(start), out)
+    words = out[:, first - 4 * start :][:, :count]
+    return words[0] if isinstance(counter, tuple) else words
 
 
 def uniforms(words, dtype):
     """(word >> 11 + 1/2) 2^-53 of words, made in float64."""
-    out = np.empty(len(words), dtype)
-    numba_normals.uniforms(words, out)
+    out = np.empty(words.shape, dtype)
+    numba_normals.uniforms(words.reshape(-1), out.reshape(-1))
     return out
 
 
 def normals(words, dtype):
-    """Standard normals (2h,) of 2h words, made in float64."""
-    out = np.empty(len(words), dtype)
-    numba_normals.normals(words, out)
+    """Standard normals (2h,) or (B, 2h) of 2h words each, made in float64."""
+    out = np.empty(words.shape, dtype)
+    for row, to in zip(np.atleast_2d(words), np.atleast_2d(out), strict=True):
+        numba_normals.normals(row, to)
     return out
 
 

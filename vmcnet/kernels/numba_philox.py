@@ -40,12 +40,15 @@ def _group(a, b, c, d, k0, k1):
 
 
 @compiled
-def words(key, counter, start, out):
-    """out (4g,) uint64: the words of groups start, start + 1, ...; key (2,) and counter (4,)
-    uint64.
+def words(key, counters, start, out):
+    """out (B, 4g) uint64: the words of groups start, start + 1, ... of B streams with one key (2,),
+    counters (B, 4), uint64.
     """
-    k0, k1, c0, c1, c2, c3 = key[0], key[1], counter[0], counter[1], counter[2], counter[3]
-    for g in range(out.size // 4):
-        out[4 * g], out[4 * g + 1], out[4 * g + 2], out[4 * g + 3] = _group(
-            c0 + np.uint64(1) + start + np.uint64(g), c1, c2, c3, k0, k1
-        )
+    k0, k1 = key[0], key[1]
+    for b in range(len(out)):
+        c0, c1, c2, c3 = counters[b, 0], counters[b, 1], counters[b, 2], counters[b, 3]
+        row = out[b]
+        for g in range(row.size // 4):
+            row[4 * g], row[4 * g + 1], row[4 * g + 2], row[4 * g + 3] = _group(
+                c0 + np.uint64(1) + start + np.uint64(g), c1, c2, c3, k0, k1
+            )
