@@ -1,6 +1,7 @@
 """Which module may import which; what `import vmcnet` pulls in; the size of files."""
 
 import ast
+import gc
 import re
 import runpy
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import vmcnet
+from vmcnet import cli
 
 ROOT = Path(__file__).parents[1] / "vmcnet"
 # The floors, bottom to top. A module imports from its own floor's package and from lower floors
@@ -197,6 +199,17 @@ def test_one_rank_needs_no_mpi_and_no_gpu(code):
         [sys.executable, "-c", guard + code], capture_output=True, text=True, cwd=ROOT.parent
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_garbage_collector_of_a_caller_is_left_alone(monkeypatch, capsys, alone):
+    """Only a program of its own sets aside what its imports made; both collect afterwards."""
+    gc.unfreeze()
+    monkeypatch.setattr(sys, "argv", ["vmcnet", "jobs"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main() if alone else cli.main(["jobs"])
+    assert not ended.value.code and gc.isenabled() and bool(gc.get_freeze_count()) == alone
+    gc.unfreeze()
 
 
 @pytest.mark.processes

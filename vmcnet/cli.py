@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import os
 import re
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 
 from vmcnet.arguments import closest_hint
@@ -235,7 +237,7 @@ def main(arguments=None) -> None:
         options = known.parse_args(arguments)
         options.parser = known
         _threads()
-        _main(options)
+        _main(options, alone=arguments is None)
     finally:
         sys.stdout, sys.stderr = listened
 
@@ -290,14 +292,28 @@ class Unheard:
         return getattr(self._stream, name)  # all else that a stream has
 
 
-def _main(options) -> None:
+@contextmanager
+def _no_garbage(alone: bool):
+    """Imports make none. A process that runs this command alone does not look for it meanwhile, nor
+    later among what they made: a tenth of a start.
+    """
+    if alone:
+        gc.disable()
+    yield
+    if alone:
+        gc.freeze()
+        gc.enable()
+
+
+def _main(options, alone: bool) -> None:
     comm = None
     try:
-        from threadpoolctl import threadpool_limits
+        with _no_garbage(alone):
+            from threadpoolctl import threadpool_limits
 
-        from vmcnet import commands, kernels
-        from vmcnet.parallel.communicators import connect
-        from vmcnet.runs.agreement import agree
+            from vmcnet import commands, kernels
+            from vmcnet.parallel.communicators import connect
+            from vmcnet.runs.agreement import agree
 
         try:
             kernels.route()
