@@ -19,7 +19,7 @@ from tests.calculus.cases import (
 )
 from tests.device import fakecupy
 from vmcnet.backend.arrays import namespace, to_host
-from vmcnet.backend.device import Device, choose
+from vmcnet.backend.device import Device, choose, memory
 from vmcnet.backend.stream import Stream
 from vmcnet.calculus.jets import Jets
 from vmcnet.calculus.tape import Tape
@@ -305,6 +305,8 @@ def test_choice(monkeypatch):
     runtime = cuda.runtime
     runtime.getDeviceProperties = lambda k: {"name": b"A card"}
     runtime.runtimeGetVersion = lambda: 12040
+    cuda.Device = lambda: types.SimpleNamespace(mem_info=(2**30, 2**36))
+    assert memory(fake) == 2**36 > memory(STANDIN)
     cuda.Device = lambda: types.SimpleNamespace(id=0)
     assert Device(fake).card == "A card, CuPy 13, CUDA 12040"
     assert Device(fake).describe() == "A card, CuPy 13, CUDA 12040, float64"

@@ -72,6 +72,13 @@ def card(cupy: Any) -> str:
     return f"{name}, CuPy {cupy.__version__}, CUDA {runtime.runtimeGetVersion()}"
 
 
+def memory(xp: Any) -> int:
+    """Bytes of memory of the present GPU; what has none, as the tests' stand-in, counts as a small
+    one.
+    """
+    return int(xp.cuda.Device().mem_info[1]) if xp.__name__ == "cupy" else 2**33
+
+
 def _line(error: Exception) -> str:
     """The last line of an error that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" =-\n")]

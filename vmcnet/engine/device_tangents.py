@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vmcnet.backend.arrays import Array, namespace, seen, to_host
+from vmcnet.backend.device import memory
 from vmcnet.engine.device_cholesky import DeviceCholesky
 from vmcnet.estimators.run_derivatives import RunDerivatives, Slab
 from vmcnet.parallel.communicators import Communicator
 from vmcnet.parallel.exact_sum import bounded_sum, exact_sum, exponents
 
-KEEP = 2**32  # bytes of log-derivatives that a card keeps; more are made anew at every use
+KEEP = 0.25  # of a card's memory: log-derivatives are kept up to there, more made anew at every use
 SLAB = 2**28  # bytes of columns of all walkers that rank 0 multiplies at a time
 
 
@@ -64,7 +65,7 @@ class DeviceTangents:
             parts += [sums.imag] if self.dtype.kind == "c" else []
             shares.append(self.xp.concatenate(parts, axis=1)[group.own])
             of_blocks.append(in_blocks[group.own])
-            if run.nbytes * len(groups) <= KEEP:
+            if run.nbytes * len(groups) <= KEEP * memory(self.xp):
                 self._kept[k] = run
         total = exact_sum(comm, np.concatenate(seen(shares)) / walkers, blocks)
         size = self.size
