@@ -265,7 +265,8 @@ def test_the_programs_own_errors_are_tracebacks(place, monkeypatch):
     """Beside a user's classes, and below them; with the line that called it."""
     more = "\nclass Dot(Dot):\n    def __init__(self):\n        super().__init__()\n"
     more += "        self.terms['own'] = Asking()\n\n\nclass Asking:\n"
-    more += "    def local(self, walkers, psi):\n        return psi.jet(walkers)[2]\n"
+    more += "    def local(self, walkers, psi):\n"
+    more += "        return psi.drift(walkers.r, walkers.s)[:, 0, 0]\n"
     file = place("on the path", more)
     assert called("check", "job.toml") == (0, "")
     with monkeypatch.context() as broken:
@@ -274,13 +275,15 @@ def test_the_programs_own_errors_are_tracebacks(place, monkeypatch):
         assert code == 1 and "Traceback" in err and str(file) not in err
     with monkeypatch.context() as broken:
         broken.setattr(Kinetic, "local", lambda self, walkers, psi: 0.0 * walkers.r[:, 0, 0])
-        broken.setattr(Bound, "jet", BROKEN["jet"])
+        broken.setattr(Bound, "drift", BROKEN["drift"])
         code, err = called("check", "job.toml")
         assert code == 1 and "Traceback" in err
         assert err.splitlines()[-1].startswith(f"[rank 0] called by {file}, line ")
 
 
-exec(compile("def jet(*given):\n    return [][1]\n", blame.PROGRAM + "x.py", "exec"), BROKEN := {})
+exec(
+    compile("def drift(*given):\n    return [][1]\n", blame.PROGRAM + "x.py", "exec"), BROKEN := {}
+)
 
 
 def method(cls, name, returns):

@@ -12,6 +12,7 @@ from vmcnet.arguments import positive, scale, shown, whole
 from vmcnet.backend.device import Device, choose
 from vmcnet.backend.stream import Stream
 from vmcnet.engine.memory import check_parameters
+from vmcnet.engine.own_derivatives import check_derivatives
 from vmcnet.engine.own_parts import Misfit, checked_parts, checked_start, factors_of
 from vmcnet.engine.symmetries import check_boundary, check_exchanges
 from vmcnet.hamiltonians.pauli import OffDiagonal
@@ -88,6 +89,7 @@ def fit(system, wavefunction, sampler=None):
         check_exchanges(system, wavefunction)
     if system.box is not None:
         check_boundary(system, wavefunction)
+    check_derivatives(system, factors_of(wavefunction))
     return sampler
 
 

@@ -53,6 +53,11 @@ def factors_of(wavefunction: Any) -> list:
     return getattr(wavefunction, "factors", None) or [wavefunction]  # a user's may have none
 
 
+def own_class(made: Any) -> bool:
+    """Whether an object is of a class of a user's own."""
+    return made is not None and type(made).__module__.split(".")[0] != "vmcnet"
+
+
 def checked_start(system: Any) -> None:
     """Misfit unless start(stream, walkers) of a system gives walkers of its sizes."""
     found = system.start(Stream(0, 0, 0, 0), 2)

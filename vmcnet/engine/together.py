@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from vmcnet.backend.arrays import namespace, on_host
-from vmcnet.engine.own_parts import factors_of
+from vmcnet.engine.own_parts import factors_of, own_class
 from vmcnet.kernels.plain import Library
 from vmcnet.sampling.sampler import DRAWN
 from vmcnet.walkers import Walkers
@@ -154,8 +154,7 @@ def _claims(wavefunction, parts: Iterable) -> list[str]:
     """The classes of a user's own among parts that say `rowwise`, orbitals among them."""
     factors = factors_of(wavefunction)
     orbitals = [vars(factor).get("orbitals") for factor in factors]
-    found = [type(x) for x in (*factors, *orbitals, *parts) if x is not None]
-    return sorted({c.__name__ for c in found if c.__module__.split(".")[0] != "vmcnet"})
+    return sorted({type(x).__name__ for x in (*factors, *orbitals, *parts) if own_class(x)})
 
 
 def _filled(run: range, own: range) -> list:

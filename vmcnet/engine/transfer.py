@@ -26,8 +26,8 @@ class Transfer:
 
     @property
     def whole(self) -> bool:
-        """Whether all parameters of both were taken."""
-        return not (self.missing or self.unfit or self.unused)
+        """Whether all parameters of the other run were taken."""
+        return not (self.unfit or self.unused)
 
     def __str__(self):
         text = f"{len(self.taken)} arrays of parameters taken from the other run"
