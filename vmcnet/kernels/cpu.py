@@ -210,13 +210,12 @@ def activation_slope(name: str, x, y):
 
 def sine_cosine(x):
     """sin x and cos x."""
-    within = x.dtype == np.float64 and x.size > 0
-    if not (within and max(x.max(), -x.min()) <= numba_waves.LARGEST):  # NaN is not within
-        return plain.sine_cosine(np, x)
-    x = np.ascontiguousarray(x)
-    sine, cosine = np.empty(x.shape), np.empty(x.shape)
-    numba_waves.sine_cosine(x.reshape(-1), sine.reshape(-1), cosine.reshape(-1))
-    return sine, cosine
+    if x.dtype == np.float64:
+        x = np.ascontiguousarray(x)
+        sine, cosine = np.empty(x.shape), np.empty(x.shape)
+        if numba_waves.sine_cosine(x.reshape(-1), sine.reshape(-1), cosine.reshape(-1)):
+            return sine, cosine
+    return plain.sine_cosine(np, x)
 
 
 def layer(name: str, z, bias):

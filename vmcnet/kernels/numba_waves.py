@@ -40,6 +40,9 @@ def _both(x):
 
 @compiled
 def sine_cosine(x, sine, cosine):
-    """sin and cos of flat x, |x| <= LARGEST."""
+    """sin and cos of flat x, and whether all |x| <= LARGEST; otherwise they are not all right."""
+    beyond = 0
     for m in range(x.size):
+        beyond += not (abs(x[m]) <= LARGEST)  # NaN is
         sine[m], cosine[m] = _both(x[m])
+    return beyond == 0

@@ -242,8 +242,7 @@ class Network:
         return apart * (1.0 + square) ** -0.5, [square / (1.0 + distance) * 0.5]
 
     def _periodic(self, ops: Interpreter, walkers: Configuration) -> Any:
-        turns = ops.fixed(np.diag(np.pi / self.box.lengths))
-        half = ops.affine(ops.displacements(walkers.r), turns)
+        half = _scaled(ops, ops.displacements(walkers.r), np.pi / self.box.lengths)
         sine = ops.sin(half)
         distance = ops.expand(ops.norm(sine), -1)
         soft = distance * distance / (0.2 + distance)
@@ -251,15 +250,20 @@ class Network:
 
     def _near(self, ops: Interpreter, walkers: Configuration) -> Any:
         """Features in units of length, and exp(-(d/range)^2)."""
-        half = ops.affine(
-            ops.displacements(walkers.r), ops.fixed(np.diag(np.pi / self.box.lengths))
-        )
-        chord = ops.affine(ops.sin(half), ops.fixed(np.diag(self._chords)))
-        odd = ops.affine(ops.sin(2.0 * half), ops.fixed(np.diag(0.5 * self._chords)))
+        half = _scaled(ops, ops.displacements(walkers.r), np.pi / self.box.lengths)
+        chord = _scaled(ops, ops.sin(half), self._chords)
+        odd = _scaled(ops, ops.sin(2.0 * half), 0.5 * self._chords)
         squares, distance = chord * chord, ops.expand(ops.norm(chord), -1)
         total = ops.sum(squares, axis=-1, keepdims=True)
         near = ops.exp(total * self._decay)
         return odd, [squares, total / (0.25 + distance)], near
+
+
+def _scaled(ops: Interpreter, x: Handle, factors: np.ndarray) -> Handle:
+    """x (w, ..., d) times the factors (d,) of its dimensions."""
+    if len(set(factors.tolist())) == 1:
+        return x * float(factors[0])
+    return ops.affine(x, ops.fixed(np.diag(factors)))
 
 
 class _Named:
