@@ -13,6 +13,7 @@ from vmcnet.backend.device import Device
 from vmcnet.backend.stream import Stream, Streams
 from vmcnet.engine import population, together
 from vmcnet.engine.evaluation import finish, initial_evaluation, run_evaluation
+from vmcnet.engine.observing import Observing
 from vmcnet.engine.population import TRAINING, Population
 from vmcnet.engine.training import initial_state, run_training
 from vmcnet.parallel.communicators import SerialCommunicator
@@ -105,7 +106,9 @@ def xp(request):
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 @pytest.mark.parametrize("name", CASES)
 def test_bits_of_any_number_of_ranks(xp, name, precision, monkeypatch):
-    """Moves, energies, gradients, log-derivatives, of products that depend on a call's shape."""
+    """Moves, energies, observables, gradients, log-derivatives, of products that depend on a
+    call's shape.
+    """
     monkeypatch.setattr(fakecupy, "called", fakecupy.shaped)
     blocks, found = 6, {}
     monkeypatch.setattr(population, "exact_sum", lambda comm, shares, blocks: shares)
@@ -126,8 +129,10 @@ def test_bits_of_any_number_of_ranks(xp, name, precision, monkeypatch):
         comm.rank, comm.size = rank, size
         people = people_of(CASES[name], blocks, comm, xp, precision)
         theta = people.wavefunction.start(Stream(1, 0, 0, 0))
-        for k in range(2):
-            rows, energies = people._move(theta, TRAINING, k, 3, 0.4, 0, True, None)
+        some = [v.MomentumDistribution(people.system, 2)] if precision == "float64" else []
+        for seen in (None, Observing(people.system, some, BLOCK, blocks)):
+            stage = (TRAINING, int(seen is not None))
+            rows, energies = people._move(theta, *stage, 3, 0.4, 0, True, seen)
         weights = {b: e.total.real - 1 for b, e in energies.items()}
         gradient, matrices = people.gradient(theta, weights), people.tangents(theta, weights)
         return people.together, {
