@@ -264,9 +264,8 @@ def test_a_run_outlives_it(place, monkeypatch):
 def test_the_programs_own_errors_are_tracebacks(place, monkeypatch):
     """Beside a user's classes, and below them; with the line that called it."""
     more = "\nclass Dot(Dot):\n    def __init__(self):\n        super().__init__()\n"
-    more += "        self.terms['own'] = Asking()\n\n\nclass Asking:\n"
-    more += "    def local(self, walkers, psi):\n"
-    more += "        return psi.drift(walkers.r, walkers.s)[:, 0, 0]\n"
+    more += "        self.terms['own'] = Asking()\n\n\nclass Asking:\n    "
+    more += "def local(self, w, psi):\n        return psi.drift(w.r, w.s)[:, 0, 0]\n"
     file = place("on the path", more)
     assert called("check", "job.toml") == (0, "")
     with monkeypatch.context() as broken:
