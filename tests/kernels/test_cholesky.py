@@ -77,6 +77,14 @@ def test_float64_factorises_where_float32_cannot(condition, precisions):
     np.testing.assert_array_equal(solver.solve(np.ones(100)), first)
 
 
+@pytest.mark.usefixtures("products")
+def test_one_call_gives_the_bits_of_many(monkeypatch):
+    full = matrix(4 * SIDE + 7, 1e3)
+    alone = cholesky(full).solve(full[0])
+    monkeypatch.setattr(Cholesky, "ALONE", False)
+    np.testing.assert_array_equal(cholesky(full).solve(full[0]), alone)
+
+
 def test_right_sides_of_any_size():
     full = matrix(70, 1e3)
     right = np.random.default_rng(7).normal(size=70)

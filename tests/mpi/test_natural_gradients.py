@@ -12,6 +12,7 @@ from tests.runs import JOB, same, vmcnet
 from vmcnet.engine.training import initial_state, run_training
 from vmcnet.kernels.numba_cholesky import SIDE
 from vmcnet.optimizers import SGD, SPRING, SR, SRCG, MinSR
+from vmcnet.parallel.dealt_cholesky import Cholesky
 
 TABLES = {
     "sr": 'type = "sr"\nshift = 0.01',
@@ -121,10 +122,11 @@ def sums(*shape, limbs=1):
     return [("reduce_max", shape), ("reduce_sum", (limbs, *shape))]
 
 
-def test_collectives():
+def test_collectives(monkeypatch):
     """population(): 4 blocks of 8 walkers, P = 2 + 4 + 8 + 1 + 1 parameters, 8 of them the weights
-    of a dense layer met once, 2 its biases.
+    of a dense layer met once, 2 its biases. One rank factorises as several do here.
     """
+    monkeypatch.setattr(Cholesky, "ALONE", False)
     people, size = population(), 16
     assert people.wavefunction.layout.size == size
     blocks, walkers = 4, 8

@@ -381,7 +381,8 @@ def test_refusals(make, words):
         make()
 
 
-def test_a_singular_metric_is_named():
-    made = direct("complex network")[0]
+@pytest.mark.parametrize("name", ["complex network", "machine"])
+def test_a_singular_metric_is_named(name):
+    made = direct(name)[0]
     with pytest.raises(SingularMetric, match=r"natural_gradient\.shift"):
         MinSR(1e-30).direction(made, {}, 0)

@@ -114,6 +114,7 @@ class ProductGram(Tiles):
     def __init__(self, tangents: Any, layers: list[Factors]) -> None:
         super().__init__(tangents.comm, tangents.walkers)
         self._tangents, self._layers, self._shift = tangents, layers, np.zeros(self.size)
+        self._diagonal = sum(layer.diagonal() for layer in layers)
 
     def shift(self, values: Any) -> None:
         """Adds a number or (N,) to the diagonal."""
@@ -121,7 +122,7 @@ class ProductGram(Tiles):
 
     def diagonal(self) -> np.ndarray:
         """(N,) on every rank; no collective."""
-        return sum((layer.diagonal() for layer in self._layers), self._shift)
+        return self._diagonal + self._shift
 
     def scaled(self, scale: np.ndarray, c: np.ndarray, places: np.ndarray) -> np.ndarray:
         """The own tiles of C T C, C = diag(scale), in c, as DealtMatrix.scaled."""

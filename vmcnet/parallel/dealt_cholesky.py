@@ -51,6 +51,8 @@ class Cholesky:
     any number of ranks.
     """
 
+    ALONE = True  # whether one rank factorises by one call: the same bits
+
     def __init__(self, matrix: Matrix) -> None:
         self._matrix, self._comm, self._norm = matrix, matrix.comm, 0.0
         self._factors = dict[Any, tuple[np.ndarray, np.ndarray] | None]()
@@ -58,6 +60,7 @@ class Cholesky:
         self._scale = 1.0 / np.sqrt(
             np.where((diagonal > 0) & (diagonal < np.inf), diagonal, np.nan)
         )
+        self._alone = self.ALONE and matrix.comm.size == 1
         own = numba_product.chosen() == numba_product.OWN
         self._loops: Any = numba_cholesky if own else plain_cholesky
 
@@ -125,7 +128,7 @@ class Cholesky:
         self._scaled(c, plan.places)
         sizes = _sizes(loops, self._matrix.size, dtype)
         parts = _Parts(self._matrix, sizes, dtype)
-        if self._comm.size == 1:
+        if self._alone:
             arguments = plan.places, plan.counts, parts.kept, parts.starts, np.array(sizes)
             return (parts.kept, parts.starts) if loops.factorise(c, *arguments) else None
 
