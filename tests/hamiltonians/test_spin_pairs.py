@@ -147,7 +147,7 @@ WAVEFUNCTIONS = {
     "determinants": {},
     "backflow": {"network": MessagePassing(width=4, passes=2, spread=0.3)},
     "orbitals": {"network": MessagePassing(width=4, passes=1, spread=0.3), "heads": ["orbitals"]},
-    "excitations": {"excitations": 1, "network": MessagePassing(width=4, passes=1, spread=0.3)},
+    "excitations": {"excitations": 6, "network": MessagePassing(width=4, passes=1, spread=0.3)},
 }
 
 
