@@ -127,6 +127,14 @@ def wholes(
     return [whole(f"{name}[{k}]", value, least, most) for k, value in enumerate(values)]
 
 
+def texts(name: str, values: Any) -> list[str]:
+    """A list of texts; a single text is none."""
+    listed = not isinstance(values, str | bytes) and np.iterable(values)
+    if not listed or not all(isinstance(x, str) for x in values):
+        raise ValueError(f"{name} must be a list of texts, got {shown(values)}")
+    return list(values)
+
+
 def number(
     name: str,
     value: Any,

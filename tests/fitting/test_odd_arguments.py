@@ -36,6 +36,30 @@ def test_train_refuses(odd, words, tmp_path, monkeypatch):
     assert "\n" not in str(found.value) and not list(tmp_path.iterdir())
 
 
+W, SIX = vmc.wavefunctions, vmc.systems.QuantumDot(6)
+NET = W.MessagePassing(width=2, passes=1)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: W.Slater(SIX, orbitals="x"), "Slater orbitals must be an Orbitals object"),
+        (lambda: W.Slater(SIX, network="x"), "Slater network must be a MessagePassing network"),
+        (lambda: W.Slater(SIX, network=NET, heads="backflow"), "must be a list of texts"),
+        (lambda: W.Slater(SIX, network=NET, heads=3), "Slater heads must be a list of texts"),
+        (lambda: W.Slater(SIX, occupied_up=3), "occupied_up must be a list of labels, got 3"),
+        (lambda: W.Pfaffian(SIX, network=NET, heads="x"), "Pfaffian heads must be a list"),
+        (lambda: W.Pfaffian(SIX, network=3), "Pfaffian network must be"),
+        (lambda: W.HiddenFermions(SIX, network=3), "HiddenFermions network must be"),
+        (lambda: W.HiddenFermions(SIX, heads=3), "HiddenFermions heads must be"),
+        (lambda: W.NetworkJastrow(SIX, network=3), "NetworkJastrow network must be"),
+    ],
+)
+def test_wavefunctions_refuse(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
 def test_evaluate_refuses():
     result = vmc.train(DOT, PSI, **SIZES)
     for odd in ({"steps": 10**9}, {"interval": 10**7}, {"warmup": 10**8}):

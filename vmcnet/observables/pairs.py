@@ -24,10 +24,10 @@ class PairDistribution(Observable):
 
     In a periodic box g(r) = V/(N N') <sum_{i != j} delta(r - r_ij)>, of minimum images: 1 without
     correlation, and the integral of g - 1 over the cell is -V/N for all pairs, -V N/(N_up^2 +
-    N_down^2) for equal spins, 0 for opposite ones. In open space the probability a volume, whose integral over space
-    is 1. Singlet and triplet, (1 - P_ij)/2 and (1 + P_ij)/2 with P_ij the exchange of two spins
-    1/2, add up to all pairs. K = bins from 0 to extent: in a box the distance to its corner unless
-    given, in open space 8 lengths of the system. grid: r, the edges; volume, of the part of each
+    N_down^2) for equal spins, 0 for opposite ones. In open space the probability a volume, whose
+    integral over space is 1. Singlet and triplet, (1 - P_ij)/2 and (1 + P_ij)/2 with P_ij the
+    exchange of two spins 1/2, add up to all pairs. K = bins from 0 to extent: in a box the distance
+    to its corner unless given, in open space 8 lengths of the system. grid: r, the edges; volume, of the part of each
     shell in the cell.
     """
 

@@ -160,6 +160,8 @@ class Wavefunction(Recording):
         return Bound(self, theta)
 
     def __mul__(self, other: Wavefunction) -> Product:
+        if not isinstance(other, Wavefunction):
+            return NotImplemented
         return Product([self, other])
 
     def __repr__(self) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from vmcnet.arguments import shown
 from vmcnet.wavefunctions.orbitals import Orbitals
 
 
@@ -19,6 +22,8 @@ def filled(orbitals: Orbitals, count: int, labels: Any, name: str) -> tuple[int,
                 "orbitals"
             )
         return tuple(range(count))
+    if isinstance(labels, str | bytes) or not np.iterable(labels):
+        raise ValueError(f"Slater {name} must be a list of labels, got {shown(labels)}")
     wanted = [tuple(label) if isinstance(label, tuple | list) else (label,) for label in labels]
     known = {label: k for k, label in enumerate(orbitals.labels)}
     unknown = [label for label in wanted if label not in known]

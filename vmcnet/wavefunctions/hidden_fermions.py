@@ -14,7 +14,7 @@ from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.filling import filled
 from vmcnet.wavefunctions.heads import Heads
-from vmcnet.wavefunctions.message_passing import MessagePassing
+from vmcnet.wavefunctions.message_passing import MessagePassing, network_given
 from vmcnet.wavefunctions.projection import Projected, Projection
 from vmcnet.wavefunctions.reading import Configuration, Parameters
 
@@ -51,7 +51,10 @@ class HiddenFermions(Projected):
         self._projection = Projection("HiddenFermions", system, parity, spin_flip)
         self.hidden = arguments.whole("HiddenFermions hidden", hidden, 1, 1000)
         shells = arguments.whole("HiddenFermions shells", shells, 0, 100)
+        network = MessagePassing() if network is None else network
+        network_given("HiddenFermions", network)
         heads = ("backflow", "jastrow") if heads is None else heads
+        arguments.texts("HiddenFermions heads", heads)
         if "orbitals" in heads:
             raise ValueError(
                 f"HiddenFermions heads = {list(heads)}: expected some of backflow, jastrow; the "
@@ -76,7 +79,6 @@ class HiddenFermions(Projected):
             if count
         }
         self.orbitals.declare(self.layout, "")
-        network = MessagePassing() if network is None else network
         self._heads = Heads(network, heads, self.layout, system, 0)
         self._spread, width, size = network.spread, network.width, self.orbitals.size
         self._activation = network.activation

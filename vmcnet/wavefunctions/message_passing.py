@@ -76,6 +76,15 @@ class MessagePassing:
         return f"message_passing, width {self.width}, {self.passes} passes, {self.edges} edges"
 
 
+def network_given(title: str, network: Any) -> MessagePassing:
+    """The network, which must be a MessagePassing; ValueError otherwise."""
+    if not isinstance(network, MessagePassing):
+        raise ValueError(
+            f"{title} network must be a MessagePassing network, got {arguments.shown(network)}"
+        )
+    return network
+
+
 class Network:
     """A MessagePassing network on a system: `initial` parameters and hidden states."""
 

@@ -11,7 +11,7 @@ from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.base import Wavefunction
 from vmcnet.wavefunctions.heads import NeuralJastrow
-from vmcnet.wavefunctions.message_passing import MessagePassing
+from vmcnet.wavefunctions.message_passing import MessagePassing, network_given
 from vmcnet.wavefunctions.reading import Configuration, Parameters
 
 
@@ -30,7 +30,8 @@ class NetworkJastrow(Wavefunction):
     def __init__(self, system: Any, network: MessagePassing | None = None) -> None:
         self.place(system)
         self.box, self.layout = system.box, Layout()
-        network = network or MessagePassing()
+        network = MessagePassing() if network is None else network
+        network_given("NetworkJastrow", network)
         self._network = network.declare(self.layout, "", system)
         self._head = NeuralJastrow(self.layout, "", self._network)
 

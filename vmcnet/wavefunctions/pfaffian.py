@@ -14,6 +14,7 @@ from vmcnet.calculus.quantity import Handle
 from vmcnet.parameters import Layout
 from vmcnet.wavefunctions.filling import filled
 from vmcnet.wavefunctions.heads import Head, Heads
+from vmcnet.wavefunctions.message_passing import network_given
 from vmcnet.wavefunctions.projection import Projected, Projection
 from vmcnet.wavefunctions.reading import Configuration, Parameters
 
@@ -66,6 +67,9 @@ class Pfaffian(Projected):
                 f"Pfaffian: {numbers[0]} particles up and {numbers[1]} down; expected as many up "
                 "as down, since all are paired"
             )
+        heads = None if heads is None else arguments.texts("Pfaffian heads", heads)
+        if network is not None:
+            network_given("Pfaffian", network)
         if network is None and (heads is not None or triplet):
             given = "triplet = true" if triplet else f"heads = {list(heads)}"
             raise ValueError(f"Pfaffian {given}: there is no network to read")

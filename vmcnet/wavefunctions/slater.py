@@ -21,8 +21,9 @@ from vmcnet.wavefunctions.excitations import PairExcitations
 from vmcnet.wavefunctions.filling import described, filled
 from vmcnet.wavefunctions.heads import Heads
 from vmcnet.wavefunctions.local_update import LocalUpdate, UpdateRule
-from vmcnet.wavefunctions.message_passing import MessagePassing
+from vmcnet.wavefunctions.message_passing import MessagePassing, network_given
 from vmcnet.wavefunctions.one_particle_updates import ParticleRule, SlaterUpdate
+from vmcnet.wavefunctions.orbitals import Orbitals
 from vmcnet.wavefunctions.plane_waves import PlaneWaves
 from vmcnet.wavefunctions.projection import Projected, Projection
 from vmcnet.wavefunctions.reading import Configuration, Parameters
@@ -80,6 +81,11 @@ class Slater(Projected):
         chosen, most = orbitals is None, max(numbers.values())
         if chosen:
             orbitals = system.orbitals(most, max(mixing, excitations))
+        elif Orbitals not in type(orbitals).__mro__:
+            raise ValueError(
+                "Slater orbitals must be an Orbitals object such as HarmonicOrbitals.holding(3, 2, "
+                f"1.0), got {arguments.shown(orbitals)}"
+            )
         self.orbitals, self.rowwise = orbitals, rowwise(orbitals)
         self.box, self.twisted, self.decays = orbitals.box, orbitals.twisted, orbitals.decays
         given = {UP: occupied_up, DOWN: occupied_down}
@@ -98,8 +104,11 @@ class Slater(Projected):
         if mixing:
             own = system.orbitals(most, mixing) if chosen else None
             self._reach = _reach(orbitals, self.occupied, mixing) if own is None else own.size
+        heads = None if heads is None else arguments.texts("Slater heads", heads)
         if network is None and heads is not None:
             raise ValueError(f"Slater heads = {list(heads)}: there is no network for them to read")
+        if network is not None:
+            network_given("Slater", network)
         heads = ("backflow", "jastrow") if heads is None else heads
         self._check(network, heads)
         self.layout = Layout()
