@@ -27,8 +27,8 @@ class PairDistribution(Observable):
     N_down^2) for equal spins, 0 for opposite ones. In open space the probability a volume, whose
     integral over space is 1. Singlet and triplet, (1 - P_ij)/2 and (1 + P_ij)/2 with P_ij the
     exchange of two spins 1/2, add up to all pairs. K = bins from 0 to extent: in a box the distance
-    to its corner unless given, in open space 8 lengths of the system. grid: r, the edges; volume, of the part of each
-    shell in the cell.
+    to its corner unless given, in open space 8 lengths of the system. grid: r, the edges; volume,
+    of the part of each shell in the cell.
     """
 
     name = "pair_distribution"
