@@ -67,6 +67,9 @@ def seconds(tree: Path, what: str) -> float:
 
 def main() -> None:
     old, new = (Path(p).resolve() for p in sys.argv[1:3])
+    for tree in (old, new):
+        if not (tree / "vmcnet").is_dir():
+            sys.exit(f"{tree}: expected the folder of a tree of this project (git worktree add)")
     pairs = int(sys.argv[3]) if len(sys.argv) > 3 else 9
     keep_to_one_core()
     print("| workload | old, ms | new, ms | ratio: median (lowest to highest) |\n|---|---|---|---|")
