@@ -44,27 +44,9 @@ class Together:
         self._claims = _claims(wavefunction, parts) if allowed else []
         self._compared: set = set()  # kinds of calls of which a run was compared with a block alone
 
-    def each(
-        self,
-        kind,
-        psi,
-        members: dict,
-        own: range,
-        blocks: int,
-        work: Callable,
-        numbers: int = 0,
-        alike: Callable | None = None,
-    ) -> Iterator:
-        """What `work` gives for every block of `own`, in their order: work(run) -> a list with one
-        result a block of the run, or None where these cannot go together; it changes nothing.
-
-        blocks: of all ranks. numbers: random ones that a block draws, of which a run keeps at most
-        DRAWN. Where a library multiplied in a run on the host its blocks are done again, one by
-        one, and so are all later ones of this kind. alike(a, b): whether two results of a block are
-        the same; ValueError where the last one of the first run is another alone, because a class
-        of a user says `rowwise` and is not.
-        """
-        for found in self.cuts(kind, psi, members, own, blocks, work, numbers, alike):
+    def each(self, *arguments, **named) -> Iterator:
+        """As `cuts`: what `work` gives for every block of `own`, in their order."""
+        for found in self.cuts(*arguments, **named):
             yield from found
 
     def cuts(
@@ -78,7 +60,16 @@ class Together:
         numbers: int = 0,
         alike: Callable | None = None,
     ) -> Iterator:
-        """As `each`, one or several blocks at a time: what `work` gives, or a slice of it."""
+        """What `work` gives for the blocks of `own`, one or several at a time, in their order:
+        work(run) -> a list with one result a block of the run (or what can be cut as one), or None
+        where these cannot go together; it changes nothing.
+
+        blocks: of all ranks. numbers: random ones that a block draws, of which a run keeps at most
+        DRAWN. Where a library multiplied in a run on the host its blocks are done again, one by
+        one, and so are all later ones of this kind. alike(a, b): whether two results of a block are
+        the same; ValueError where the last one of the first run is another alone, because a class
+        of a user says `rowwise` and is not.
+        """
         for run in self._runs(psi, members[own[0]], own, blocks, numbers):
             yield from self._worked(kind, run, members, own, work, alike)
 
