@@ -21,7 +21,7 @@ from vmcnet.observables import Observable
 from vmcnet.optimizers import NaturalGradient, Optimizer
 from vmcnet.runs.blame import blamed, fails_in, on_purpose, said, used
 from vmcnet.sampling.sampler import Counts
-from vmcnet.storage.atomic import FileProblem
+from vmcnet.storage.atomic import FileProblem, json_object
 from vmcnet.systems.base import System
 from vmcnet.walkers import Walkers
 from vmcnet.wavefunctions import Wavefunction
@@ -164,7 +164,7 @@ def sources(job: Job) -> str:
 
 def compare_sources(file, job: Job) -> None:
     """FileProblem where a module is not what it was when the run of a RunFile began."""
-    before = json.loads(file.attributes.get("sources") or "{}")
+    before = json_object(file.path, file.attributes, "sources")
     now = json.loads(sources(job) or "{}")
     for module, digest in now.items():
         if before.get(module, digest) != digest:

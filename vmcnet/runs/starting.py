@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,13 @@ from vmcnet.engine.population import PARAMETERS
 from vmcnet.engine.transfer import transferred
 from vmcnet.runs.progress import say
 from vmcnet.runs.root import on_root
-from vmcnet.storage.atomic import FileProblem
+from vmcnet.storage.atomic import FileProblem, json_object
 from vmcnet.storage.run_file import RunFile
 
 
 def parameter_units(file: RunFile) -> dict[str, float]:
     """name -> natural unit of the parameters in the file's system; empty in older files."""
-    return json.loads(file.attributes.get("parameter_units", "{}"))
+    return json_object(file.path, file.attributes, "parameter_units")
 
 
 def starting(job: Job, wavefunction, theta=None):

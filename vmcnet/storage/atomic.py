@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 class FileProblem(RuntimeError):
@@ -67,3 +69,18 @@ def keep(path: Path, kept: Path) -> None:
         sync_folder(kept.parent)
     except OSError as error:
         raise FileProblem(f"{kept}: the previous file cannot be kept ({error.strerror})") from error
+
+
+def json_object(path: Any, attributes: Any, name: str) -> dict:
+    """The JSON object in an attribute of the file at `path`, {} where it has none; FileProblem."""
+    text = attributes.get(name) or "{}"
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise FileProblem(
+            f"{path}: attribute {name}: expected a JSON object, found {str(text)[:40]!r}: the file "
+            "is damaged, take a copy of it or start a new run"
+        )
+    return found
